@@ -1,0 +1,305 @@
+//! What operators do: each act is signed, decided here, and an entry in the same journal.
+
+use super::State;
+use super::card::{CardReference, CardStatus};
+use super::decide::Now;
+use super::effect::Effect;
+use super::programme::Programme;
+use super::terminal::{Role, Terminal, TerminalStatus};
+
+/// An operator's act.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    TerminalEnroll {
+        terminal: String,
+        role: Role,
+        merchant: String,
+        store: String,
+        /// Minor units.
+        max_load: i64,
+        max_purchase: i64,
+        /// SHA-256 of the code that was printed.
+        code_hash: [u8; 32],
+    },
+    TerminalSuspend {
+        terminal: String,
+    },
+    TerminalResume {
+        terminal: String,
+    },
+    TerminalRevoke {
+        terminal: String,
+    },
+    /// How many cards of which product; the gateway draws references and secrets.
+    CardIssue {
+        product: String,
+        count: u32,
+    },
+    CardBlock {
+        card: CardReference,
+        reason: String,
+    },
+    CardUnblock {
+        card: CardReference,
+    },
+    OperatorAdd {
+        operator: String,
+        public_key: Vec<u8>,
+    },
+    OperatorRevoke {
+        operator: String,
+    },
+    ProgrammeActivate {
+        document: String,
+    },
+}
+
+/// How long an enrolment code may be used.
+const CODE_LIFETIME_S: i64 = 24 * 3600;
+
+/// Most cards that one act issues: keeps an entry's record small enough to seal and read in one piece.
+pub const MAX_CARDS_PER_ACT: u32 = 1000;
+
+/// Why an act was refused. Nothing is recorded then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("there is no terminal {0}; `terminal list` shows those that there are")]
+    NoSuchTerminal(String),
+    #[error("terminal {terminal} is {is}; only {needs} can do that")]
+    TerminalState { terminal: String, is: &'static str, needs: &'static str },
+    #[error("there is no card with that reference")]
+    NoSuchCard,
+    #[error("the card is {is}; only {needs} card can do that")]
+    CardState { is: &'static str, needs: &'static str },
+    #[error("the programme in force has no product {0:?}")]
+    NoSuchProduct(String),
+    #[error("between 1 and {MAX_CARDS_PER_ACT} cards can be issued at once")]
+    CardCount,
+    #[error("{0:?} is no terminal id: 1 to 16 of A-Z and 0-9")]
+    TerminalId(String),
+    #[error("{what} must be {rule}")]
+    Name { what: &'static str, rule: &'static str },
+    #[error("there is an operator {0} already")]
+    OperatorExists(String),
+    #[error("there is no active operator {0}")]
+    NoSuchOperator(String),
+    #[error("the last active operator cannot be revoked; add another first")]
+    LastOperator,
+    #[error("limits must be above zero")]
+    Limits,
+}
+
+impl TerminalStatus {
+    /// For people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Awaiting => "awaiting enrolment",
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Revoked => "revoked",
+            Self::Locked => "locked",
+        }
+    }
+}
+
+impl CardStatus {
+    /// For people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Issued => "issued",
+            Self::Active => "active",
+            Self::Blocked => "blocked",
+        }
+    }
+}
+
+/// Decides an act. `drawn` are the cards that the shell has drawn for [`Act::CardIssue`], none of which exists yet;
+/// the state holds the card that an act names, if there is one.
+///
+/// # Errors
+/// [`Refusal`] when the state or the programme does not allow it.
+pub fn decide_act(
+    state: &State,
+    programme: &Programme,
+    act: &Act,
+    drawn: &[(CardReference, [u8; 32])],
+    now: Now,
+) -> Result<Vec<Effect>, Refusal> {
+    match act {
+        Act::TerminalEnroll { terminal, role, merchant, store, max_load, max_purchase, code_hash } => {
+            check_terminal_id(terminal)?;
+            check_code("merchant", merchant)?;
+            check_code("store", store)?;
+            if *max_load <= 0 || *max_purchase <= 0 {
+                return Err(Refusal::Limits);
+            }
+            let before = state.terminals.get(terminal);
+            let status = match before.map(|t| t.status) {
+                None | Some(TerminalStatus::Revoked) => TerminalStatus::Awaiting,
+                Some(status) => status,
+            };
+            Ok(vec![
+                Effect::Terminal {
+                    terminal: terminal.clone(),
+                    generation: before.map_or(0, |t| t.generation),
+                    status,
+                    role: *role,
+                    algorithm: before.map_or(0, |t| t.algorithm),
+                    public_key: before.map(|t| t.public_key.clone()).unwrap_or_default(),
+                    merchant: merchant.clone(),
+                    store: store.clone(),
+                    max_load: *max_load,
+                    max_purchase: *max_purchase,
+                },
+                Effect::EnrolmentCode {
+                    terminal: terminal.clone(),
+                    code_hash: Some(*code_hash),
+                    expires: now.s().saturating_add(CODE_LIFETIME_S),
+                    tries: 0,
+                },
+            ])
+        }
+        Act::TerminalSuspend { terminal } => {
+            set_status(state, terminal, &[TerminalStatus::Active], "an active terminal", TerminalStatus::Suspended)
+        }
+        Act::TerminalResume { terminal } => {
+            set_status(state, terminal, &[TerminalStatus::Suspended], "a suspended terminal", TerminalStatus::Active)
+        }
+        Act::TerminalRevoke { terminal } => {
+            let from = [
+                TerminalStatus::Awaiting,
+                TerminalStatus::Active,
+                TerminalStatus::Suspended,
+                TerminalStatus::Locked,
+            ];
+            let mut effects =
+                set_status(state, terminal, &from, "a terminal that is not revoked", TerminalStatus::Revoked)?;
+            effects.push(Effect::EnrolmentCode {
+                terminal: terminal.clone(),
+                code_hash: None,
+                expires: 0,
+                tries: 0,
+            });
+            Ok(effects)
+        }
+        Act::CardIssue { product, count } => {
+            if !programme.products.contains_key(product) {
+                return Err(Refusal::NoSuchProduct(product.clone()));
+            }
+            if *count == 0 || *count > MAX_CARDS_PER_ACT || usize::try_from(*count) != Ok(drawn.len()) {
+                return Err(Refusal::CardCount);
+            }
+            let issue = |(card, proof): &(CardReference, [u8; 32])| Effect::Card {
+                card: *card,
+                status: CardStatus::Issued,
+                product: product.clone(),
+                proof: *proof,
+                reason: None,
+            };
+            Ok(drawn.iter().map(issue).collect())
+        }
+        Act::CardBlock { card, reason } => {
+            if reason.is_empty() || reason.len() > 80 {
+                return Err(Refusal::Name { what: "a reason", rule: "1 to 80 bytes" });
+            }
+            set_card(state, *card, false, CardStatus::Blocked, Some(reason.clone()))
+        }
+        Act::CardUnblock { card } => set_card(state, *card, true, CardStatus::Active, None),
+        Act::OperatorAdd { operator, public_key } => {
+            check_code("an operator's name", operator)?;
+            if state.operators.contains_key(operator) {
+                return Err(Refusal::OperatorExists(operator.clone()));
+            }
+            Ok(vec![Effect::Operator { operator: operator.clone(), active: true, public_key: public_key.clone() }])
+        }
+        Act::OperatorRevoke { operator } => {
+            let (_, public_key) = state
+                .operators
+                .get(operator)
+                .filter(|(active, _)| *active)
+                .ok_or_else(|| Refusal::NoSuchOperator(operator.clone()))?;
+            if state.operators.values().filter(|(active, _)| *active).count() < 2 {
+                return Err(Refusal::LastOperator);
+            }
+            Ok(vec![Effect::Operator {
+                operator: operator.clone(),
+                active: false,
+                public_key: public_key.clone(),
+            }])
+        }
+        Act::ProgrammeActivate { document } => Ok(vec![Effect::Programme {
+            version: state.programmes.last().map_or(1, |p| p.version.saturating_add(1)),
+            effective_from: now.s(),
+            document: document.clone(),
+        }]),
+    }
+}
+
+/// A terminal's record with another status, as an effect.
+#[must_use]
+pub fn with_status(terminal: &Terminal, status: TerminalStatus) -> Effect {
+    Effect::Terminal {
+        terminal: terminal.terminal.clone(),
+        generation: terminal.generation,
+        status,
+        role: terminal.role,
+        algorithm: terminal.algorithm,
+        public_key: terminal.public_key.clone(),
+        merchant: terminal.merchant.clone(),
+        store: terminal.store.clone(),
+        max_load: terminal.max_load,
+        max_purchase: terminal.max_purchase,
+    }
+}
+
+fn set_status(
+    state: &State,
+    terminal: &str,
+    from: &[TerminalStatus],
+    needs: &'static str,
+    to: TerminalStatus,
+) -> Result<Vec<Effect>, Refusal> {
+    let held = state.terminals.get(terminal).ok_or_else(|| Refusal::NoSuchTerminal(terminal.into()))?;
+    if !from.contains(&held.status) {
+        return Err(Refusal::TerminalState { terminal: terminal.into(), is: held.status.name(), needs });
+    }
+    Ok(vec![with_status(held, to)])
+}
+
+fn set_card(
+    state: &State,
+    card: CardReference,
+    from_blocked: bool,
+    to: CardStatus,
+    reason: Option<String>,
+) -> Result<Vec<Effect>, Refusal> {
+    let held = state.cards.get(&card).ok_or(Refusal::NoSuchCard)?;
+    if (held.status == CardStatus::Blocked) != from_blocked {
+        let needs = if from_blocked { "a blocked" } else { "an unblocked" };
+        return Err(Refusal::CardState { is: held.status.name(), needs });
+    }
+    // A card that was never sold goes back to being for sale.
+    let never_used = to == CardStatus::Active && held.next_lot == 1;
+    let status = if never_used { CardStatus::Issued } else { to };
+    Ok(vec![Effect::Card { card, status, product: held.product.clone(), proof: held.proof, reason }])
+}
+
+fn check_terminal_id(terminal: &str) -> Result<(), Refusal> {
+    let allowed = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
+    if (1..=16).contains(&terminal.len()) && terminal.bytes().all(allowed) {
+        Ok(())
+    } else {
+        Err(Refusal::TerminalId(terminal.into()))
+    }
+}
+
+fn check_code(what: &'static str, text: &str) -> Result<(), Refusal> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.:/".contains(&b);
+    if (1..=16).contains(&text.len()) && text.bytes().all(allowed) {
+        Ok(())
+    } else {
+        Err(Refusal::Name { what, rule: "1 to 16 letters, digits or -_.:/" })
+    }
+}

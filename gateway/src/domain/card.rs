@@ -1,0 +1,193 @@
+//! A card and its lots.
+
+use super::Fault;
+use super::effect::{Account, Posting};
+use super::ledger::Kind;
+
+/// 16 digits, the first 9, the last a check digit; checked where the wire is decoded. Debug shows the last four.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CardReference(pub u64);
+
+impl std::fmt::Debug for CardReference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "card …{:04}", self.0 % 10_000)
+    }
+}
+
+/// Where a card is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum CardStatus {
+    /// Made, not yet sold: holds no value, takes none.
+    Issued = 1,
+    /// In use.
+    Active = 2,
+    /// Stopped by an operator; its value stays.
+    Blocked = 3,
+}
+
+/// An amount with one origin and one expiry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lot {
+    /// Numbered within the card, never reused.
+    pub id: u32,
+    /// Which balance it belongs to.
+    pub kind: Kind,
+    /// Minor units or points, above 0.
+    pub amount: i64,
+    /// Unspendable from this Unix second on.
+    pub expires: Option<i64>,
+    /// Index of the entry that first opened it.
+    pub source: u64,
+}
+
+impl Lot {
+    /// True from the second at which it can no longer be spent.
+    #[must_use]
+    pub fn is_expired(&self, now_s: i64) -> bool {
+        self.expires.is_some_and(|at| at <= now_s)
+    }
+}
+
+/// Above this many lots a credit joins the newest lot with the same kind and expiry. Reversals stay exact, because a
+/// posting names the lot it went to.
+const LOTS_BEFORE_JOINING: usize = 32;
+
+/// A prepaid card. Its balance is the sum of its lots, always.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Card {
+    /// Public number.
+    pub reference: CardReference,
+    /// Grows by one with each entry that touches the card.
+    pub version: u64,
+    /// Where it is in its life.
+    pub status: CardStatus,
+    /// Key of its product in the programme.
+    pub product: String,
+    /// Keyed hash of the card secret.
+    pub proof: [u8; 32],
+    /// Number of the next lot to be opened.
+    pub next_lot: u32,
+    /// Points owed after a reversal took back more than was left; 0 or above.
+    pub points_debt: i64,
+    /// Rising by id, none at zero.
+    pub lots: Vec<Lot>,
+}
+
+impl Card {
+    /// A card as it leaves the printer.
+    #[must_use]
+    pub fn issued(reference: CardReference, product: &str, proof: &[u8; 32]) -> Self {
+        Self {
+            reference,
+            version: 0,
+            status: CardStatus::Issued,
+            product: product.into(),
+            proof: *proof,
+            next_lot: 1,
+            points_debt: 0,
+            lots: Vec::new(),
+        }
+    }
+
+    /// Spendable balance of one kind at `now_s` (Unix seconds).
+    #[must_use]
+    pub fn available(&self, kind: Kind, now_s: i64) -> i64 {
+        self.lots
+            .iter()
+            .filter(|lot| lot.kind == kind && !lot.is_expired(now_s))
+            .fold(0, |sum, lot| sum.saturating_add(lot.amount))
+    }
+
+    /// What the card can pay: principal and bonus.
+    #[must_use]
+    pub fn payable(&self, now_s: i64) -> i64 {
+        self.available(Kind::PRINCIPAL, now_s).saturating_add(self.available(Kind::BONUS, now_s))
+    }
+
+    /// Postings that take `amount` of one kind, soonest expiry first, then oldest; `None` when there is not enough.
+    #[must_use]
+    pub fn take(&self, kind: Kind, amount: i64, now_s: i64) -> Option<Vec<Posting>> {
+        let mut lots: Vec<&Lot> =
+            self.lots.iter().filter(|lot| lot.kind == kind && !lot.is_expired(now_s)).collect();
+        lots.sort_by_key(|lot| (lot.expires.unwrap_or(i64::MAX), lot.id));
+        let mut missing = amount;
+        let mut postings = Vec::new();
+        for lot in lots {
+            if missing == 0 {
+                break;
+            }
+            let part = missing.min(lot.amount);
+            missing = missing.checked_sub(part)?;
+            postings.push(self.posting(lot, part.checked_neg()?));
+        }
+        (missing == 0).then_some(postings)
+    }
+
+    /// The posting that credits `amount`: to a lot that it may join, or to the new lot `next_lot`.
+    /// `opened` says how many lots the same decision has opened before.
+    #[must_use]
+    pub fn credit(&self, kind: Kind, amount: i64, expires: Option<i64>, source: u64, opened: u32) -> Posting {
+        let joins = kind == Kind::POINTS || self.lots.len() >= LOTS_BEFORE_JOINING;
+        let same = self.lots.iter().rev().find(|lot| joins && lot.kind == kind && lot.expires == expires);
+        match same {
+            Some(lot) => self.posting(lot, amount),
+            None => Posting {
+                account: Account::Card {
+                    card: self.reference,
+                    lot: self.next_lot.saturating_add(opened),
+                    expires,
+                    source,
+                },
+                kind,
+                amount,
+            },
+        }
+    }
+
+    /// A posting to a lot of this card.
+    #[must_use]
+    pub fn posting(&self, lot: &Lot, amount: i64) -> Posting {
+        Posting {
+            account: Account::Card {
+                card: self.reference,
+                lot: lot.id,
+                expires: lot.expires,
+                source: lot.source,
+            },
+            kind: lot.kind,
+            amount,
+        }
+    }
+
+    /// Books one leg. A lot never goes below zero; a lot at zero is closed.
+    pub(super) fn post(
+        &mut self,
+        lot: u32,
+        expires: Option<i64>,
+        source: u64,
+        kind: Kind,
+        amount: i64,
+    ) -> Result<(), Fault> {
+        match self.lots.binary_search_by_key(&lot, |l| l.id) {
+            Ok(at) => {
+                let held = &mut self.lots[at];
+                if held.kind != kind || held.expires != expires || held.source != source {
+                    return Err(Fault::Misfit("posting names another lot than the card holds"));
+                }
+                let left = held.amount.checked_add(amount).ok_or(Fault::Overflow)?;
+                match left {
+                    ..0 => return Err(Fault::Misfit("lot below zero")),
+                    0 => drop(self.lots.remove(at)),
+                    1.. => held.amount = left,
+                }
+            }
+            Err(_) if amount <= 0 => return Err(Fault::Misfit("lot below zero")),
+            Err(at) => {
+                self.lots.insert(at, Lot { id: lot, kind, amount, expires, source });
+                self.next_lot = self.next_lot.max(lot.checked_add(1).ok_or(Fault::Overflow)?);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,104 @@
+//! What an entry changes, completely: the vocabulary of replay (PROTOCOL.md section 12).
+
+use super::card::{CardReference, CardStatus};
+use super::ledger::Kind;
+use super::terminal::{Role, TerminalStatus};
+
+/// A card, or an account with a name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Account {
+    /// A card's lot.
+    Card {
+        /// The card.
+        card: CardReference,
+        /// The lot, numbered within the card.
+        lot: u32,
+        /// Unspendable from this Unix second on.
+        expires: Option<i64>,
+        /// Index of the entry that first opened the lot.
+        source: u64,
+    },
+    /// Clearing, redemption, expense and the like.
+    Named(String),
+}
+
+/// One leg of an entry. A positive amount raises what is owed to the account's holder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posting {
+    /// Where it is booked.
+    pub account: Account,
+    /// What is counted.
+    pub kind: Kind,
+    /// Minor units or points; never 0.
+    pub amount: i64,
+}
+
+/// Whose version and state hash an entry records.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// A card.
+    Card(CardReference),
+    /// A named account.
+    Named(String),
+}
+
+/// Presence of a transaction after it was decided (PROTOCOL.md section 8.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum TransactionState {
+    /// Never seen.
+    Unknown = 0,
+    /// Approved, and stands.
+    Live = 1,
+    /// Undone by a reversal.
+    Reversed = 2,
+    /// Declined.
+    Declined = 5,
+    /// A reversal came first.
+    Blocked = 6,
+}
+
+/// One change. Numbers are those of PROTOCOL.md section 12.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// 1
+    Posting(Posting),
+    /// 2: what the card's holder owes in points changes by this much.
+    PointsDebt { card: CardReference, change: i64 },
+    /// 3
+    Card { card: CardReference, status: CardStatus, product: String, proof: [u8; 32], reason: Option<String> },
+    /// 4
+    Transaction { index: u64, state: TransactionState },
+    /// 5
+    Tombstone { terminal: String, generation: u32, stan: u32, request_id: [u8; 32] },
+    /// 6
+    ShiftTotals { terminal: String, generation: u32, shift: u32, message: u8, count: i64, amount: i64 },
+    /// 7
+    ShiftClosed { terminal: String, generation: u32, shift: u32 },
+    /// 8
+    Terminal {
+        terminal: String,
+        generation: u32,
+        status: TerminalStatus,
+        role: Role,
+        /// COSE algorithm (-7 ES256, -8 EdDSA); 0 while awaiting enrolment.
+        algorithm: i8,
+        public_key: Vec<u8>,
+        merchant: String,
+        store: String,
+        max_load: i64,
+        max_purchase: i64,
+    },
+    /// 9
+    EnrolmentCode { terminal: String, code_hash: Option<[u8; 32]>, expires: i64, tries: u8 },
+    /// 10
+    Operator { operator: String, active: bool, public_key: Vec<u8> },
+    /// 11
+    Programme { version: u32, effective_from: i64, document: String },
+    /// 12
+    GatewayKey { public_key: Vec<u8> },
+    /// 13
+    LastStan { terminal: String, generation: u32, stan: u32 },
+    /// 14
+    Version { subject: Subject, version: u64, state_hash: [u8; 16] },
+}

@@ -1,0 +1,104 @@
+//! Double entry: balance kinds, named accounts, and the rule that every entry sums to zero.
+
+use super::{Account, Fault, Posting};
+
+/// What a posting counts: money on a named account, or one of a card's balances (PROTOCOL.md section 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Kind(pub u8);
+
+impl Kind {
+    /// Money on a named account, in minor units.
+    pub const MONEY: Self = Self(0);
+    /// What the customer paid in, in minor units.
+    pub const PRINCIPAL: Self = Self(1);
+    /// What the merchant gave on top, in minor units.
+    pub const BONUS: Self = Self(2);
+    /// Ordinary points.
+    pub const POINTS: Self = Self(16);
+
+    /// Money kinds sum to zero together; each point currency by itself.
+    #[must_use]
+    pub fn is_money(self) -> bool {
+        self.0 < 16
+    }
+}
+
+/// An account that is no card: clearing, redemption, expense, receivable (PROTOCOL.md section 12).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NamedAccount {
+    /// Grows by one with each entry that touches the account.
+    pub version: u64,
+    /// Rising by kind, no kind twice.
+    pub balances: Vec<(Kind, i64)>,
+}
+
+impl NamedAccount {
+    /// The balance of one kind; 0 when it was never posted.
+    #[must_use]
+    pub fn balance(&self, kind: Kind) -> i64 {
+        self.balances.iter().find(|(k, _)| *k == kind).map_or(0, |(_, amount)| *amount)
+    }
+
+    pub(super) fn post(&mut self, kind: Kind, amount: i64) -> Result<(), Fault> {
+        match self.balances.binary_search_by_key(&kind, |(k, _)| *k) {
+            Ok(at) => {
+                let slot = &mut self.balances[at].1;
+                *slot = slot.checked_add(amount).ok_or(Fault::Overflow)?;
+            }
+            Err(at) => self.balances.insert(at, (kind, amount)),
+        }
+        Ok(())
+    }
+}
+
+/// Holds when the money legs sum to zero together and each point currency by itself.
+///
+/// # Errors
+/// [`Fault::Unbalanced`] names the first kind that does not.
+pub fn check_balanced<'a>(postings: impl Iterator<Item = &'a Posting>) -> Result<(), Fault> {
+    let mut sums: Vec<(u8, i64)> = Vec::new();
+    for posting in postings {
+        let class = if posting.kind.is_money() { 0 } else { posting.kind.0 };
+        match sums.iter_mut().find(|(c, _)| *c == class) {
+            Some((_, sum)) => *sum = sum.checked_add(posting.amount).ok_or(Fault::Overflow)?,
+            None => sums.push((class, posting.amount)),
+        }
+    }
+    sums.iter().find(|(_, sum)| *sum != 0).map_or(Ok(()), |(class, _)| Err(Fault::Unbalanced(*class)))
+}
+
+/// Money taken for loads in a store, by tender kind.
+#[must_use]
+pub fn clearing(store: &str, tender: u8) -> Account {
+    Account::Named(format!("clearing:{store}:{tender}"))
+}
+
+/// Value spent in a store.
+#[must_use]
+pub fn redemption(store: &str) -> Account {
+    Account::Named(format!("redemption:{store}"))
+}
+
+/// What bonuses cost.
+#[must_use]
+pub fn bonus_expense() -> Account {
+    Account::Named("bonus-expense".into())
+}
+
+/// Points issued, in points.
+#[must_use]
+pub fn points_expense() -> Account {
+    Account::Named("points-expense".into())
+}
+
+/// Points that members owe after a reversal took back more than was left.
+#[must_use]
+pub fn points_receivable() -> Account {
+    Account::Named("receivable:points".into())
+}
+
+/// Value and points that expired unspent.
+#[must_use]
+pub fn breakage() -> Account {
+    Account::Named("breakage".into())
+}

@@ -1,0 +1,69 @@
+//! Load: principal for money taken, and the bonus of the step that the amount reaches (LOYALTY A1, A2, A4).
+
+use super::Fault;
+use super::card::Card;
+use super::decide::{CardClaim, Decision, Decline, Facts, Now, Reason, Request, accept_card, expire, named};
+use super::effect::Effect;
+use super::ledger::{Kind, bonus_expense, clearing};
+use super::programme::Product;
+use super::terminal::Terminal;
+
+pub(super) fn decide(
+    facts: Facts<'_>,
+    terminal: &Terminal,
+    request: &Request,
+    claim: &CardClaim,
+    amount: i64,
+    tenders: &[(u8, i64)],
+    now: Now,
+) -> Result<Decision, Fault> {
+    let checked = accept_card(facts, request, claim)
+        .and_then(|(card, product)| check_load(facts, terminal, card, product, amount, now).map(|b| (card, b)));
+    let (card, bonus) = match checked {
+        Ok(checked) => checked,
+        Err(decline) => return Ok(Decision::declined(decline)),
+    };
+
+    let minus = |value: i64| value.checked_neg().ok_or(Fault::Overflow);
+    let (card, mut effects) = expire(card, now)?;
+    let principal = card.credit(Kind::PRINCIPAL, amount, facts.programme.principal_expiry(now), facts.index, 0);
+    effects.push(Effect::Posting(principal));
+    for (tender, part) in tenders {
+        effects.push(named(clearing(&terminal.store, *tender), Kind::MONEY, minus(*part)?));
+    }
+    let mut explanation = Vec::new();
+    if let Some(bonus) = bonus {
+        let expires = facts.programme.bonus_expiry(now);
+        effects.push(Effect::Posting(card.credit(Kind::BONUS, bonus.result, expires, facts.index, 1)));
+        effects.push(named(bonus_expense(), Kind::MONEY, minus(bonus.result)?));
+        explanation.push(bonus);
+    }
+    Ok(Decision { amount: Some(amount), explanation, ..Decision::approved(effects) })
+}
+
+/// The bonus that a load of `amount` would bring, if the amount is allowed.
+pub(super) fn check_load(
+    facts: Facts<'_>,
+    terminal: &Terminal,
+    card: &Card,
+    product: &Product,
+    amount: i64,
+    now: Now,
+) -> Result<Option<Reason>, Decline> {
+    if amount < product.min_load {
+        return Err(Decline::BelowMinimum);
+    }
+    if amount > terminal.max_load {
+        return Err(Decline::AboveTerminalLimit);
+    }
+    if amount > product.max_load {
+        return Err(Decline::AboveProductLimit);
+    }
+    let bonus = facts.programme.load_bonus(&card.product, amount);
+    let gained = amount.checked_add(bonus.as_ref().map_or(0, |b| b.result));
+    let balance = gained.and_then(|gained| card.payable(now.s()).checked_add(gained));
+    if balance.is_none_or(|balance| balance > product.max_balance) {
+        return Err(Decline::AboveMaximumBalance);
+    }
+    Ok(bonus)
+}

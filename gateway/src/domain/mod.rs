@@ -1,0 +1,44 @@
+//! The rules, as pure functions: `decide(facts, command, now)` says what a command does, [`State::apply`] does it.
+//!
+//! Invariant: nothing here knows of IO, clocks, randomness, threads, SQL, serialisation or the wire. Everything a
+//! decision depends on is an argument, so a decision can be replayed, simulated and tested from one seed.
+//!
+//! Invariant: a decision's effects are complete. [`State::apply`] is the only code that changes state, live and in
+//! replay alike, and it decides nothing.
+
+pub mod act;
+mod activate;
+pub mod card;
+pub mod decide;
+pub mod effect;
+pub mod ledger;
+mod load;
+pub mod programme;
+mod purchase;
+mod reconciliation;
+mod reversal;
+pub mod state;
+pub mod terminal;
+
+pub use card::{Card, CardReference, CardStatus, Lot};
+pub use decide::{Command, Decision, Decline, Facts, Now, Request, Verdict, decide};
+pub use effect::{Account, Effect, Posting};
+pub use ledger::{Kind, NamedAccount};
+pub use programme::Programme;
+pub use state::State;
+pub use terminal::{Role, Shift, Terminal, TerminalStatus};
+
+/// A sum left the range of `i64`, or an effect does not fit the state it is applied to. Nothing was changed by the
+/// step that reports it; the whole entry is dropped.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// Checked arithmetic left the range.
+    #[error("an amount left its range")]
+    Overflow,
+    /// An entry's postings do not sum to zero.
+    #[error("postings of kind {0} do not sum to zero")]
+    Unbalanced(u8),
+    /// An effect names something that is not in the state, or contradicts it.
+    #[error("effect does not fit the state: {0}")]
+    Misfit(&'static str),
+}

@@ -1,0 +1,170 @@
+//! The merchant's rules, compiled: products, load bonus, purchase points (LOYALTY A1, A2, B1, B8).
+//!
+//! The document is parsed elsewhere; what stands here is already whole and consistent.
+
+use std::collections::BTreeMap;
+
+use jiff::ToSpan;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::decide::{Now, Reason};
+use super::ledger::Kind;
+
+/// A programme as journalled: its document, whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProgrammeVersion {
+    pub version: u32,
+    /// Unix seconds.
+    pub effective_from: i64,
+    pub document: String,
+}
+
+/// A programme version, compiled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Programme {
+    pub name: String,
+    /// ISO 4217 number.
+    pub currency: u16,
+    /// Decimal places of the currency.
+    pub exponent: u8,
+    pub zone: TimeZone,
+    /// Minutes after midnight at which the business day changes.
+    pub cutover_minutes: u16,
+    pub products: BTreeMap<String, Product>,
+    pub load_bonuses: Vec<LoadBonus>,
+    pub purchase_points: Vec<PurchasePoints>,
+    pub expiry: Expiry,
+}
+
+/// A kind of card, with its limits in minor units.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Product {
+    pub name: String,
+    pub min_load: i64,
+    pub max_load: i64,
+    pub max_balance: i64,
+}
+
+/// Thresholds, not exact amounts: the highest step that the load reaches gives its bonus, once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadBonus {
+    pub rule: String,
+    /// Products it applies to; empty for all.
+    pub products: Vec<String>,
+    /// (from, bonus) in minor units, rising.
+    pub steps: Vec<(i64, i64)>,
+}
+
+/// `gives` points for each full `per` minor units paid; the remainder is dropped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PurchasePoints {
+    pub rule: String,
+    /// Products it applies to; empty for all.
+    pub products: Vec<String>,
+    pub per: i64,
+    pub gives: i64,
+}
+
+/// Whole months after the business date on which the lot was opened; `None` never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Expiry {
+    pub principal_months: Option<u16>,
+    pub bonus_months: Option<u16>,
+    pub points_months: Option<u16>,
+}
+
+fn applies(products: &[String], product: &str) -> bool {
+    products.is_empty() || products.iter().any(|p| p == product)
+}
+
+impl Programme {
+    /// The bonus for a load of `amount` minor units: the best of the rules that apply.
+    #[must_use]
+    pub fn load_bonus(&self, product: &str, amount: i64) -> Option<Reason> {
+        let rules = self.load_bonuses.iter().filter(|rule| applies(&rule.products, product));
+        let reached = rules.filter_map(|rule| {
+            let step = rule.steps.iter().rev().find(|(from, _)| *from <= amount)?;
+            (step.1 > 0).then(|| Reason {
+                rule: rule.rule.clone(),
+                kind: Kind::BONUS,
+                base: amount,
+                result: step.1,
+            })
+        });
+        reached.max_by_key(|reason| reason.result)
+    }
+
+    /// How much more must be loaded to reach a better bonus, and that bonus.
+    #[must_use]
+    pub fn next_step(&self, product: &str, amount: i64) -> Option<(i64, i64)> {
+        let now = self.load_bonus(product, amount).map_or(0, |reason| reason.result);
+        let rules = self.load_bonuses.iter().filter(|rule| applies(&rule.products, product));
+        let better = rules.flat_map(|rule| &rule.steps).filter(|(from, bonus)| *from > amount && *bonus > now);
+        better
+            .min_by_key(|(from, _)| *from)
+            .and_then(|(from, bonus)| from.checked_sub(amount).map(|missing| (missing, *bonus)))
+    }
+
+    /// Points for paying `paid` minor units: the sum of nothing but the best rule; rounded down to full `per`.
+    #[must_use]
+    pub fn purchase_points(&self, product: &str, paid: i64) -> Option<Reason> {
+        let rules = self.purchase_points.iter().filter(|rule| applies(&rule.products, product));
+        let earned = rules.filter_map(|rule| {
+            let points = paid.checked_div(rule.per)?.checked_mul(rule.gives)?;
+            (points > 0).then(|| Reason {
+                rule: rule.rule.clone(),
+                kind: Kind::POINTS,
+                base: paid,
+                result: points,
+            })
+        });
+        earned.max_by_key(|reason| reason.result)
+    }
+
+    /// When principal loaded now ends, in Unix seconds.
+    #[must_use]
+    pub fn principal_expiry(&self, now: Now) -> Option<i64> {
+        self.after_months(now, self.expiry.principal_months)
+    }
+
+    /// When a bonus given now ends.
+    #[must_use]
+    pub fn bonus_expiry(&self, now: Now) -> Option<i64> {
+        self.after_months(now, self.expiry.bonus_months)
+    }
+
+    /// When points earned now end.
+    #[must_use]
+    pub fn points_expiry(&self, now: Now) -> Option<i64> {
+        self.after_months(now, self.expiry.points_months)
+    }
+
+    /// The end of the business day that many months on; the 29th to 31st become the month's last day where it is
+    /// shorter. The last business day is spendable to its end.
+    fn after_months(&self, now: Now, months: Option<u16>) -> Option<i64> {
+        let day = i8::try_from(now.business_date % 100).ok()?;
+        let month = i8::try_from(now.business_date / 100 % 100).ok()?;
+        let year = i16::try_from(now.business_date / 10_000).ok()?;
+        let last = Date::new(year, month, day).ok()?.checked_add(i32::from(months?).months()).ok()?;
+        let midnight = last.tomorrow().ok()?.to_zoned(self.zone.clone()).ok()?;
+        let end = midnight.checked_add(i64::from(self.cutover_minutes).minutes()).ok()?;
+        Some(end.timestamp().as_second())
+    }
+
+    /// Business date (YYYYMMDD) of a Unix time in milliseconds.
+    ///
+    /// # Errors
+    /// [`super::Fault::Overflow`] for a time outside the calendar.
+    pub fn business_date(&self, ms: i64) -> Result<u32, super::Fault> {
+        let shifted = ms.checked_sub(i64::from(self.cutover_minutes).saturating_mul(60_000));
+        let at = shifted.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+        let date = at.map(|at| at.to_zoned(self.zone.clone()).date()).ok_or(super::Fault::Overflow)?;
+        let year = u32::try_from(date.year()).map_err(|_| super::Fault::Overflow)?;
+        let month_day = u32::from(date.month().unsigned_abs()).saturating_mul(100);
+        Ok(year
+            .saturating_mul(10_000)
+            .saturating_add(month_day)
+            .saturating_add(u32::from(date.day().unsigned_abs())))
+    }
+}

@@ -1,0 +1,22 @@
+//! Reconciliation: both sides' totals of a shift, compared; the shift is closed either way.
+
+use super::Fault;
+use super::decide::{Decision, Facts, Request, Verdict};
+use super::effect::Effect;
+
+pub(super) fn decide(
+    facts: Facts<'_>,
+    request: &Request,
+    totals: &[(u8, i64, i64)],
+) -> Result<Decision, Fault> {
+    let shift = request.shift.ok_or(Fault::Misfit("a reconciliation without a shift"))?;
+    let key = (request.terminal.clone(), request.generation, shift);
+    let ours = facts.state.shifts.get(&key).map(|s| s.totals.clone()).unwrap_or_default();
+    let verdict = if ours == totals { Verdict::Approved } else { Verdict::TotalsDiffer };
+    let effects = vec![Effect::ShiftClosed {
+        terminal: request.terminal.clone(),
+        generation: request.generation,
+        shift,
+    }];
+    Ok(Decision { verdict, totals: Some(ours), ..Decision::approved(effects) })
+}

@@ -1,0 +1,263 @@
+//! Everything the journal says, as it stands after its last entry; and the one function that changes it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::card::{Card, CardReference};
+use super::effect::{Account, Effect, Posting, Subject, TransactionState};
+use super::ledger::NamedAccount;
+use super::programme::ProgrammeVersion;
+use super::terminal::{EnrolmentCode, Shift, Terminal};
+use super::Fault;
+
+/// (terminal, generation, STAN).
+pub type Identity = (String, u32, u32);
+/// (terminal, generation, shift).
+pub type ShiftKey = (String, u32, u32);
+
+/// What is small is here whole; cards, shifts, transaction states and tombstones are read on demand by whoever owns
+/// this state, so their maps hold only what was fetched or changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct State {
+    pub cards: HashMap<CardReference, Card>,
+    pub shifts: HashMap<ShiftKey, Shift>,
+    /// Present state of transactions that are no longer what their answer said.
+    pub transactions: HashMap<u64, TransactionState>,
+    /// Requests that were reversed before they arrived.
+    pub tombstones: HashMap<Identity, [u8; 32]>,
+    pub accounts: BTreeMap<String, NamedAccount>,
+    pub terminals: BTreeMap<String, Terminal>,
+    /// Operator name to (active, public key).
+    pub operators: BTreeMap<String, (bool, Vec<u8>)>,
+    /// By rising version.
+    pub programmes: Vec<ProgrammeVersion>,
+    /// SubjectPublicKeyInfo of the key that seals.
+    pub gateway_key: Vec<u8>,
+}
+
+/// What an entry touched: the keys to store again.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Touched {
+    Card(CardReference),
+    Account(String),
+    Terminal(String),
+    Shift(ShiftKey),
+    Transaction(u64),
+    Tombstone(Identity),
+    Operator(String),
+    Programme(u32),
+    GatewayKey,
+}
+
+impl State {
+    /// Applies one effect. [`Effect::Version`] changes the version only; the caller compares hashes.
+    ///
+    /// # Errors
+    /// [`Fault`] when the effect does not fit; what the entry has changed so far must be put back.
+    pub fn apply(&mut self, effect: &Effect) -> Result<(), Fault> {
+        match effect {
+            Effect::Posting(posting) => self.post(posting)?,
+            Effect::PointsDebt { card, change } => {
+                let held = self.card_mut(*card)?;
+                held.points_debt = held.points_debt.checked_add(*change).ok_or(Fault::Overflow)?;
+                if held.points_debt < 0 {
+                    return Err(Fault::Misfit("points debt below zero"));
+                }
+            }
+            Effect::Card { card, status, product, proof, reason: _ } => {
+                let held = self.cards.entry(*card).or_insert_with(|| Card::issued(*card, product, proof));
+                (held.status, held.product, held.proof) = (*status, product.clone(), *proof);
+            }
+            Effect::Transaction { index, state } => drop(self.transactions.insert(*index, *state)),
+            Effect::Tombstone { terminal, generation, stan, request_id } => {
+                self.tombstones.insert((terminal.clone(), *generation, *stan), *request_id);
+            }
+            Effect::ShiftTotals { terminal, generation, shift, message, count, amount } => {
+                let held = self.shifts.entry((terminal.clone(), *generation, *shift)).or_default();
+                held.add(*message, *count, *amount).ok_or(Fault::Overflow)?;
+            }
+            Effect::ShiftClosed { terminal, generation, shift } => {
+                self.shifts.entry((terminal.clone(), *generation, *shift)).or_default().closed = true;
+            }
+            Effect::Terminal { .. } | Effect::EnrolmentCode { .. } | Effect::LastStan { .. } => {
+                self.apply_to_terminal(effect)?;
+            }
+            Effect::Operator { operator, active, public_key } => {
+                self.operators.insert(operator.clone(), (*active, public_key.clone()));
+            }
+            Effect::Programme { version, effective_from, document } => {
+                let newest = self.programmes.last().map_or(0, |p| p.version);
+                if *version <= newest {
+                    return Err(Fault::Misfit("programme versions must rise"));
+                }
+                self.programmes.push(ProgrammeVersion {
+                    version: *version,
+                    effective_from: *effective_from,
+                    document: document.clone(),
+                });
+            }
+            Effect::GatewayKey { public_key } => self.gateway_key.clone_from(public_key),
+            Effect::Version { subject: Subject::Card(card), version, .. } => {
+                self.card_mut(*card)?.version = *version;
+            }
+            Effect::Version { subject: Subject::Named(name), version, .. } => {
+                self.accounts.entry(name.clone()).or_default().version = *version;
+            }
+        }
+        Ok(())
+    }
+
+    fn post(&mut self, posting: &Posting) -> Result<(), Fault> {
+        match &posting.account {
+            Account::Card { card, lot, expires, source } => {
+                self.card_mut(*card)?.post(*lot, *expires, *source, posting.kind, posting.amount)
+            }
+            Account::Named(name) => {
+                self.accounts.entry(name.clone()).or_default().post(posting.kind, posting.amount)
+            }
+        }
+    }
+
+    fn card_mut(&mut self, card: CardReference) -> Result<&mut Card, Fault> {
+        self.cards.get_mut(&card).ok_or(Fault::Misfit("no such card"))
+    }
+
+    fn apply_to_terminal(&mut self, effect: &Effect) -> Result<(), Fault> {
+        match effect {
+            Effect::Terminal {
+                terminal,
+                generation,
+                status,
+                role,
+                algorithm,
+                public_key,
+                merchant,
+                store,
+                max_load,
+                max_purchase,
+            } => {
+                let before = self.terminals.get(terminal);
+                let same_generation = before.filter(|t| t.generation == *generation);
+                let after = Terminal {
+                    terminal: terminal.clone(),
+                    generation: *generation,
+                    status: *status,
+                    role: *role,
+                    algorithm: *algorithm,
+                    public_key: public_key.clone(),
+                    merchant: merchant.clone(),
+                    store: store.clone(),
+                    max_load: *max_load,
+                    max_purchase: *max_purchase,
+                    last_stan: same_generation.map_or(0, |t| t.last_stan),
+                    code: before.and_then(|t| t.code.clone()),
+                };
+                self.terminals.insert(terminal.clone(), after);
+            }
+            Effect::EnrolmentCode { terminal, code_hash, expires, tries } => {
+                let held = self.terminals.get_mut(terminal).ok_or(Fault::Misfit("no such terminal"))?;
+                held.code = Some(EnrolmentCode { hash: *code_hash, expires: *expires, tries: *tries });
+            }
+            Effect::LastStan { terminal, generation, stan } => {
+                let held = self.terminals.get_mut(terminal).ok_or(Fault::Misfit("no such terminal"))?;
+                if held.generation != *generation {
+                    return Err(Fault::Misfit("last STAN of another generation"));
+                }
+                held.last_stan = *stan;
+            }
+            _ => return Err(Fault::Misfit("not a terminal's effect")),
+        }
+        Ok(())
+    }
+}
+
+/// One piece of state, by itself: what a snapshot row holds and what an undo restores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cell {
+    Card(Card),
+    Account(NamedAccount),
+    Terminal(Terminal),
+    Shift(Shift),
+    Transaction(TransactionState),
+    Tombstone([u8; 32]),
+    Operator((bool, Vec<u8>)),
+    Programme(ProgrammeVersion),
+    GatewayKey(Vec<u8>),
+}
+
+impl State {
+    /// The piece that `touched` names, if there is one.
+    #[must_use]
+    pub fn cell(&self, touched: &Touched) -> Option<Cell> {
+        match touched {
+            Touched::Card(card) => self.cards.get(card).cloned().map(Cell::Card),
+            Touched::Account(name) => self.accounts.get(name).cloned().map(Cell::Account),
+            Touched::Terminal(tid) => self.terminals.get(tid).cloned().map(Cell::Terminal),
+            Touched::Shift(key) => self.shifts.get(key).cloned().map(Cell::Shift),
+            Touched::Transaction(index) => self.transactions.get(index).copied().map(Cell::Transaction),
+            Touched::Tombstone(identity) => self.tombstones.get(identity).copied().map(Cell::Tombstone),
+            Touched::Operator(name) => self.operators.get(name).cloned().map(Cell::Operator),
+            Touched::Programme(version) => {
+                self.programmes.iter().find(|p| p.version == *version).cloned().map(Cell::Programme)
+            }
+            Touched::GatewayKey => Some(Cell::GatewayKey(self.gateway_key.clone())),
+        }
+    }
+
+    /// Puts a piece where `touched` says, or takes it away.
+    pub fn put(&mut self, touched: &Touched, cell: Option<Cell>) {
+        match (touched, cell) {
+            (Touched::Card(card), Some(Cell::Card(held))) => drop(self.cards.insert(*card, held)),
+            (Touched::Card(card), _) => drop(self.cards.remove(card)),
+            (Touched::Account(name), Some(Cell::Account(held))) => drop(self.accounts.insert(name.clone(), held)),
+            (Touched::Account(name), _) => drop(self.accounts.remove(name)),
+            (Touched::Terminal(tid), Some(Cell::Terminal(held))) => drop(self.terminals.insert(tid.clone(), held)),
+            (Touched::Terminal(tid), _) => drop(self.terminals.remove(tid)),
+            (Touched::Shift(key), Some(Cell::Shift(held))) => drop(self.shifts.insert(key.clone(), held)),
+            (Touched::Shift(key), _) => drop(self.shifts.remove(key)),
+            (Touched::Transaction(index), Some(Cell::Transaction(held))) => {
+                self.transactions.insert(*index, held);
+            }
+            (Touched::Transaction(index), _) => drop(self.transactions.remove(index)),
+            (Touched::Tombstone(id), Some(Cell::Tombstone(held))) => drop(self.tombstones.insert(id.clone(), held)),
+            (Touched::Tombstone(id), _) => drop(self.tombstones.remove(id)),
+            (Touched::Operator(name), Some(Cell::Operator(held))) => drop(self.operators.insert(name.clone(), held)),
+            (Touched::Operator(name), _) => drop(self.operators.remove(name)),
+            (Touched::Programme(version), cell) => {
+                self.programmes.retain(|p| p.version != *version);
+                if let Some(Cell::Programme(held)) = cell {
+                    self.programmes.push(held);
+                    self.programmes.sort_by_key(|p| p.version);
+                }
+            }
+            (Touched::GatewayKey, Some(Cell::GatewayKey(held))) => self.gateway_key = held,
+            (Touched::GatewayKey, _) => self.gateway_key.clear(),
+        }
+    }
+
+    /// The piece that an effect will change.
+    #[must_use]
+    pub fn touched_by(effect: &Effect) -> Touched {
+        match effect {
+            Effect::Posting(Posting { account: Account::Card { card, .. }, .. })
+            | Effect::PointsDebt { card, .. }
+            | Effect::Card { card, .. }
+            | Effect::Version { subject: Subject::Card(card), .. } => Touched::Card(*card),
+            Effect::Posting(Posting { account: Account::Named(name), .. })
+            | Effect::Version { subject: Subject::Named(name), .. } => Touched::Account(name.clone()),
+            Effect::Transaction { index, .. } => Touched::Transaction(*index),
+            Effect::Tombstone { terminal, generation, stan, .. } => {
+                Touched::Tombstone((terminal.clone(), *generation, *stan))
+            }
+            Effect::ShiftTotals { terminal, generation, shift, .. }
+            | Effect::ShiftClosed { terminal, generation, shift } => {
+                Touched::Shift((terminal.clone(), *generation, *shift))
+            }
+            Effect::Terminal { terminal, .. }
+            | Effect::EnrolmentCode { terminal, .. }
+            | Effect::LastStan { terminal, .. } => Touched::Terminal(terminal.clone()),
+            Effect::Operator { operator, .. } => Touched::Operator(operator.clone()),
+            Effect::Programme { version, .. } => Touched::Programme(*version),
+            Effect::GatewayKey { .. } => Touched::GatewayKey,
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Effects as bytes (PROTOCOL.md section 12). What is written here must decode for ever.
+
+use minicbor::data::Type;
+use minicbor::encode::Write;
+use minicbor::{Decoder, Encoder};
+
+use crate::domain::card::{CardReference, CardStatus};
+use crate::domain::effect::{Account, Effect, Posting, Subject, TransactionState};
+use crate::domain::ledger::Kind;
+use crate::domain::terminal::{Role, TerminalStatus};
+
+type EncodeResult<W> = Result<(), minicbor::encode::Error<<W as Write>::Error>>;
+type DecodeResult<T> = Result<T, minicbor::decode::Error>;
+
+pub(super) fn encode<W: Write>(e: &mut Encoder<W>, effect: &Effect) -> EncodeResult<W> {
+    match effect {
+        Effect::Posting(posting) => encode_posting(e, posting)?,
+        Effect::PointsDebt { card, change } => {
+            e.array(3)?.u8(2)?.u64(card.0)?.i64(*change)?;
+        }
+        Effect::Card { card, status, product, proof, reason } => {
+            e.array(6)?.u8(3)?.u64(card.0)?.u8(*status as u8)?.str(product)?.bytes(proof)?;
+            optional(e, reason.as_deref(), |e, reason| e.str(reason).map(drop))?;
+        }
+        Effect::Transaction { index, state } => {
+            e.array(3)?.u8(4)?.u64(*index)?.u8(*state as u8)?;
+        }
+        Effect::Tombstone { terminal, generation, stan, request_id } => {
+            e.array(5)?.u8(5)?.str(terminal)?.u32(*generation)?.u32(*stan)?.bytes(request_id)?;
+        }
+        Effect::ShiftTotals { terminal, generation, shift, message, count, amount } => {
+            e.array(7)?.u8(6)?.str(terminal)?.u32(*generation)?.u32(*shift)?;
+            e.u8(*message)?.i64(*count)?.i64(*amount)?;
+        }
+        Effect::ShiftClosed { terminal, generation, shift } => {
+            e.array(4)?.u8(7)?.str(terminal)?.u32(*generation)?.u32(*shift)?;
+        }
+        Effect::Terminal {
+            terminal,
+            generation,
+            status,
+            role,
+            algorithm,
+            public_key,
+            merchant,
+            store,
+            max_load,
+            max_purchase,
+        } => {
+            e.array(11)?.u8(8)?.str(terminal)?.u32(*generation)?.u8(*status as u8)?.u8(*role as u8)?;
+            e.i8(*algorithm)?.bytes(public_key)?.str(merchant)?.str(store)?.i64(*max_load)?.i64(*max_purchase)?;
+        }
+        Effect::EnrolmentCode { terminal, code_hash, expires, tries } => {
+            e.array(5)?.u8(9)?.str(terminal)?;
+            optional(e, code_hash.as_ref(), |e, hash| e.bytes(hash).map(drop))?;
+            e.i64(*expires)?.u8(*tries)?;
+        }
+        Effect::Operator { operator, active, public_key } => {
+            e.array(4)?.u8(10)?.str(operator)?.u8(if *active { 1 } else { 2 })?.bytes(public_key)?;
+        }
+        Effect::Programme { version, effective_from, document } => {
+            e.array(4)?.u8(11)?.u32(*version)?.i64(*effective_from)?.str(document)?;
+        }
+        Effect::GatewayKey { public_key } => {
+            e.array(2)?.u8(12)?.bytes(public_key)?;
+        }
+        Effect::LastStan { terminal, generation, stan } => {
+            e.array(4)?.u8(13)?.str(terminal)?.u32(*generation)?.u32(*stan)?;
+        }
+        Effect::Version { subject, version, state_hash } => {
+            e.array(4)?.u8(14)?;
+            match subject {
+                Subject::Card(card) => e.u64(card.0)?,
+                Subject::Named(name) => e.str(name)?,
+            };
+            e.u64(*version)?.bytes(state_hash)?;
+        }
+    }
+    Ok(())
+}
+
+fn encode_posting<W: Write>(e: &mut Encoder<W>, posting: &Posting) -> EncodeResult<W> {
+    match &posting.account {
+        Account::Card { card, lot, expires, source } => {
+            e.array(7)?.u8(1)?.u64(card.0)?.u8(posting.kind.0)?.i64(posting.amount)?.u32(*lot)?;
+            optional(e, expires.as_ref(), |e, at| e.i64(*at).map(drop))?;
+            e.u64(*source)?;
+        }
+        Account::Named(name) => {
+            e.array(4)?.u8(1)?.str(name)?.u8(posting.kind.0)?.i64(posting.amount)?;
+        }
+    }
+    Ok(())
+}
+
+/// `null`, or what `some` writes.
+pub(crate) fn optional<W: Write, T: ?Sized>(
+    e: &mut Encoder<W>,
+    value: Option<&T>,
+    some: impl Fn(&mut Encoder<W>, &T) -> EncodeResult<W>,
+) -> EncodeResult<W> {
+    match value {
+        Some(value) => some(e, value),
+        None => e.null().map(drop),
+    }
+}
+
+/// The counterpart of [`optional`].
+pub(crate) fn optionally<'b, T>(
+    d: &mut Decoder<'b>,
+    some: impl Fn(&mut Decoder<'b>) -> DecodeResult<T>,
+) -> DecodeResult<Option<T>> {
+    if d.datatype()? == Type::Null { d.null().map(|()| None) } else { some(d).map(Some) }
+}
+
+/// A byte string of exactly `N` bytes.
+pub(crate) fn fixed<const N: usize>(d: &mut Decoder<'_>) -> DecodeResult<[u8; N]> {
+    d.bytes()?.try_into().map_err(|_| minicbor::decode::Error::message("byte string of another length"))
+}
+
+pub(super) fn decode(d: &mut Decoder<'_>) -> DecodeResult<Effect> {
+    let length = d.array()?.ok_or_else(|| minicbor::decode::Error::message("indefinite array"))?;
+    let number = d.u8()?;
+    let effect = match (number, length) {
+        (1, 7) => {
+            let card = CardReference(d.u64()?);
+            let (kind, amount) = (Kind(d.u8()?), d.i64()?);
+            let (lot, expires, source) = (d.u32()?, optionally(d, Decoder::i64)?, d.u64()?);
+            Effect::Posting(Posting { account: Account::Card { card, lot, expires, source }, kind, amount })
+        }
+        (1, 4) => {
+            let account = Account::Named(d.str()?.into());
+            Effect::Posting(Posting { account, kind: Kind(d.u8()?), amount: d.i64()? })
+        }
+        (2, 3) => Effect::PointsDebt { card: CardReference(d.u64()?), change: d.i64()? },
+        (3, 6) => Effect::Card {
+            card: CardReference(d.u64()?),
+            status: card_status(d.u8()?)?,
+            product: d.str()?.into(),
+            proof: fixed(d)?,
+            reason: optionally(d, |d| d.str().map(String::from))?,
+        },
+        (4, 3) => Effect::Transaction { index: d.u64()?, state: transaction_state(d.u8()?)? },
+        (5, 5) => Effect::Tombstone {
+            terminal: d.str()?.into(),
+            generation: d.u32()?,
+            stan: d.u32()?,
+            request_id: fixed(d)?,
+        },
+        (6, 7) => Effect::ShiftTotals {
+            terminal: d.str()?.into(),
+            generation: d.u32()?,
+            shift: d.u32()?,
+            message: d.u8()?,
+            count: d.i64()?,
+            amount: d.i64()?,
+        },
+        (7, 4) => {
+            Effect::ShiftClosed { terminal: d.str()?.into(), generation: d.u32()?, shift: d.u32()? }
+        }
+        (8, 11) => Effect::Terminal {
+            terminal: d.str()?.into(),
+            generation: d.u32()?,
+            status: terminal_status(d.u8()?)?,
+            role: role(d.u8()?)?,
+            algorithm: d.i8()?,
+            public_key: d.bytes()?.into(),
+            merchant: d.str()?.into(),
+            store: d.str()?.into(),
+            max_load: d.i64()?,
+            max_purchase: d.i64()?,
+        },
+        (9, 5) => Effect::EnrolmentCode {
+            terminal: d.str()?.into(),
+            code_hash: optionally(d, fixed)?,
+            expires: d.i64()?,
+            tries: d.u8()?,
+        },
+        (10, 4) => {
+            Effect::Operator { operator: d.str()?.into(), active: d.u8()? == 1, public_key: d.bytes()?.into() }
+        }
+        (11, 4) => {
+            Effect::Programme { version: d.u32()?, effective_from: d.i64()?, document: d.str()?.into() }
+        }
+        (12, 2) => Effect::GatewayKey { public_key: d.bytes()?.into() },
+        (13, 4) => Effect::LastStan { terminal: d.str()?.into(), generation: d.u32()?, stan: d.u32()? },
+        (14, 4) => {
+            let subject = match d.datatype()? {
+                Type::String => Subject::Named(d.str()?.into()),
+                _ => Subject::Card(CardReference(d.u64()?)),
+            };
+            Effect::Version { subject, version: d.u64()?, state_hash: fixed(d)? }
+        }
+        _ => return Err(minicbor::decode::Error::message("unknown effect")),
+    };
+    Ok(effect)
+}
+
+/// One table a type: the number on disk and the variant.
+macro_rules! numbered {
+    ($name:ident, $type:ty, $($variant:path),+) => {
+        pub(crate) fn $name(number: u8) -> DecodeResult<$type> {
+            $(if number == $variant as u8 { return Ok($variant); })+
+            Err(minicbor::decode::Error::message(concat!("unknown ", stringify!($name))))
+        }
+    };
+}
+
+numbered!(card_status, CardStatus, CardStatus::Issued, CardStatus::Active, CardStatus::Blocked);
+numbered!(role, Role, Role::Register, Role::Kiosk);
+numbered!(
+    terminal_status,
+    TerminalStatus,
+    TerminalStatus::Awaiting,
+    TerminalStatus::Active,
+    TerminalStatus::Suspended,
+    TerminalStatus::Revoked,
+    TerminalStatus::Locked
+);
+numbered!(
+    transaction_state,
+    TransactionState,
+    TransactionState::Unknown,
+    TransactionState::Live,
+    TransactionState::Reversed,
+    TransactionState::Declined,
+    TransactionState::Blocked
+);

@@ -1,0 +1,22 @@
+//! The sealed log: records, seals, anchors, verification, export.
+//!
+//! Invariant: nothing here decides anything. What the journal says happened, happened.
+
+pub mod anchor;
+mod effects;
+pub mod record;
+pub mod state_hash;
+
+pub(crate) use effects::{fixed, optional, optionally, role, terminal_status, transaction_state};
+
+/// SHA-256 over the parts, one after the other.
+#[must_use]
+pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    for part in parts {
+        context.update(part);
+    }
+    let mut hash = [0; 32];
+    hash.copy_from_slice(context.finish().as_ref());
+    hash
+}

@@ -1,0 +1,81 @@
+//! State of cards and named accounts as bytes: what their state hashes cover and what snapshots store.
+
+use minicbor::Decoder;
+
+use super::effects::{card_status, fixed, optional, optionally};
+use super::record::{RecordError, written};
+use super::sha256;
+use crate::domain::card::{Card, CardReference, Lot};
+use crate::domain::ledger::{Kind, NamedAccount};
+
+/// First 16 bytes of SHA-256 over a state's bytes.
+#[must_use]
+pub fn state_hash(bytes: &[u8]) -> [u8; 16] {
+    let hash = sha256(&[bytes]);
+    let mut short = [0; 16];
+    short.copy_from_slice(&hash[..16]);
+    short
+}
+
+/// `[reference, version, status, product, proof, next lot, points debt, lots]`.
+#[must_use]
+pub fn encode_card(card: &Card) -> Vec<u8> {
+    written(|e| {
+        e.array(8)?.u64(card.reference.0)?.u64(card.version)?.u8(card.status as u8)?.str(&card.product)?;
+        e.bytes(&card.proof)?.u32(card.next_lot)?.i64(card.points_debt)?.array(card.lots.len() as u64)?;
+        for lot in &card.lots {
+            e.array(5)?.u32(lot.id)?.u8(lot.kind.0)?.i64(lot.amount)?;
+            optional(e, lot.expires.as_ref(), |e, at| e.i64(*at).map(drop))?;
+            e.u64(lot.source)?;
+        }
+        Ok(())
+    })
+}
+
+/// Counterpart of [`encode_card`].
+///
+/// # Errors
+/// [`RecordError`] when the bytes are damaged.
+pub fn decode_card(bytes: &[u8]) -> Result<Card, RecordError> {
+    let d = &mut Decoder::new(bytes);
+    d.array()?;
+    let (reference, version, status) = (CardReference(d.u64()?), d.u64()?, card_status(d.u8()?)?);
+    let (product, proof, next_lot, points_debt) = (d.str()?.into(), fixed(d)?, d.u32()?, d.i64()?);
+    let count = d.array()?.unwrap_or(0);
+    let lot = |d: &mut Decoder<'_>| -> Result<Lot, minicbor::decode::Error> {
+        d.array()?;
+        let (id, kind, amount) = (d.u32()?, Kind(d.u8()?), d.i64()?);
+        Ok(Lot { id, kind, amount, expires: optionally(d, Decoder::i64)?, source: d.u64()? })
+    };
+    let lots = (0..count).map(|_| lot(d)).collect::<Result<_, _>>()?;
+    Ok(Card { reference, version, status, product, proof, next_lot, points_debt, lots })
+}
+
+/// `[name, version, [[kind, balance], …]]`.
+#[must_use]
+pub fn encode_account(name: &str, account: &NamedAccount) -> Vec<u8> {
+    written(|e| {
+        e.array(3)?.str(name)?.u64(account.version)?.array(account.balances.len() as u64)?;
+        account.balances.iter().try_for_each(|(kind, balance)| {
+            e.array(2)?.u8(kind.0)?.i64(*balance)?.ok()
+        })
+    })
+}
+
+/// Counterpart of [`encode_account`].
+///
+/// # Errors
+/// [`RecordError`] when the bytes are damaged.
+pub fn decode_account(bytes: &[u8]) -> Result<NamedAccount, RecordError> {
+    let d = &mut Decoder::new(bytes);
+    d.array()?;
+    d.str()?;
+    let version = d.u64()?;
+    let count = d.array()?.unwrap_or(0);
+    let balance = |d: &mut Decoder<'_>| -> Result<_, minicbor::decode::Error> {
+        d.array()?;
+        Ok((Kind(d.u8()?), d.i64()?))
+    };
+    let balances = (0..count).map(|_| balance(d)).collect::<Result<_, _>>()?;
+    Ok(NamedAccount { version, balances })
+}

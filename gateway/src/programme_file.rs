@@ -1,0 +1,316 @@
+//! Reads a programme file: TOML in, a whole and consistent [`Programme`] out, or errors that name the line.
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::domain::programme::{Expiry, LoadBonus, Product, Programme, PurchasePoints};
+
+/// The programme that a new gateway starts with.
+pub const DEFAULT: &str = include_str!("../programmes/default.toml");
+
+/// Largest file accepted. A programme is journalled whole.
+pub const MAX_BYTES: usize = 256 * 1024;
+
+/// One thing that is wrong, and what to write in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Counted from 1; `None` when it concerns the file as a whole.
+    pub line: Option<usize>,
+    pub message: String,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "line {line}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    programme: Head,
+    product: BTreeMap<String, RawProduct>,
+    #[serde(default)]
+    load_bonus: Vec<RawLoadBonus>,
+    #[serde(default)]
+    purchase_points: Vec<RawPurchasePoints>,
+    #[serde(default)]
+    expiry: RawExpiry,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Head {
+    name: Spanned<String>,
+    currency: Spanned<String>,
+    zone: Spanned<String>,
+    cutover: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawProduct {
+    name: String,
+    min_load: Spanned<String>,
+    max_load: Spanned<String>,
+    max_balance: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLoadBonus {
+    rule: Spanned<String>,
+    #[serde(default)]
+    products: Vec<Spanned<String>>,
+    steps: Spanned<Vec<RawStep>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawStep {
+    from: Spanned<String>,
+    bonus: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPurchasePoints {
+    rule: Spanned<String>,
+    #[serde(default)]
+    products: Vec<Spanned<String>>,
+    per: Spanned<String>,
+    gives: Spanned<i64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct RawExpiry {
+    principal_months: Option<Spanned<u16>>,
+    bonus_months: Option<Spanned<u16>>,
+    points_months: Option<Spanned<u16>>,
+}
+
+/// ISO 4217: code, number, exponent. The currencies that chains have asked for; one line adds another.
+const CURRENCIES: [(&str, u16, u8); 10] = [
+    ("CNY", 156, 2),
+    ("HKD", 344, 2),
+    ("MOP", 446, 2),
+    ("TWD", 901, 2),
+    ("SGD", 702, 2),
+    ("JPY", 392, 0),
+    ("USD", 840, 2),
+    ("EUR", 978, 2),
+    ("GBP", 826, 2),
+    ("KWD", 414, 3),
+];
+
+/// Reads and checks a programme document.
+///
+/// # Errors
+/// Every problem found, in the order of the file.
+pub fn parse(document: &str) -> Result<Programme, Vec<Problem>> {
+    if document.len() > MAX_BYTES {
+        let message = format!("the file has {} bytes; at most {MAX_BYTES} are allowed", document.len());
+        return Err(vec![Problem { line: None, message }]);
+    }
+    let file: File = toml::from_str(document).map_err(|error| {
+        let line = error.span().map(|span| line_of(document, span.start));
+        vec![Problem { line, message: error.message().to_owned() }]
+    })?;
+    Checker { document, problems: Vec::new(), exponent: 2 }.check(file)
+}
+
+fn line_of(document: &str, at: usize) -> usize {
+    document.bytes().take(at).filter(|b| *b == b'\n').count().saturating_add(1)
+}
+
+struct Checker<'a> {
+    document: &'a str,
+    problems: Vec<Problem>,
+    exponent: u8,
+}
+
+impl Checker<'_> {
+    fn check(mut self, file: File) -> Result<Programme, Vec<Problem>> {
+        let (currency, exponent) = self.currency(&file.programme.currency);
+        self.exponent = exponent;
+        let zone = TimeZone::get(file.programme.zone.get_ref()).unwrap_or_else(|_| {
+            self.problem(&file.programme.zone, "unknown time zone; write an IANA name such as \"Asia/Shanghai\"");
+            TimeZone::UTC
+        });
+        let cutover_minutes = self.cutover(&file.programme.cutover);
+        if file.product.is_empty() {
+            self.problems.push(Problem { line: None, message: "no product; add a [product.NAME] table".into() });
+        }
+        let products: BTreeMap<_, _> =
+            file.product.into_iter().map(|(key, raw)| (key, self.product(raw))).collect();
+        let load_bonuses = file.load_bonus.into_iter().map(|raw| self.load_bonus(raw, &products)).collect();
+        let purchase_points =
+            file.purchase_points.into_iter().map(|raw| self.purchase_points(raw, &products)).collect();
+        let expiry = Expiry {
+            principal_months: self.months(file.expiry.principal_months),
+            bonus_months: self.months(file.expiry.bonus_months),
+            points_months: self.months(file.expiry.points_months),
+        };
+        if !self.problems.is_empty() {
+            return Err(self.problems);
+        }
+        Ok(Programme {
+            name: file.programme.name.into_inner(),
+            currency,
+            exponent,
+            zone,
+            cutover_minutes,
+            products,
+            load_bonuses,
+            purchase_points,
+            expiry,
+        })
+    }
+
+    fn problem<T>(&mut self, at: &Spanned<T>, message: impl Into<String>) {
+        let line = Some(line_of(self.document, at.span().start));
+        self.problems.push(Problem { line, message: message.into() });
+    }
+
+    fn currency(&mut self, code: &Spanned<String>) -> (u16, u8) {
+        match CURRENCIES.iter().find(|(known, _, _)| known == code.get_ref()) {
+            Some((_, number, exponent)) => (*number, *exponent),
+            None => {
+                let known: Vec<&str> = CURRENCIES.iter().map(|(code, _, _)| *code).collect();
+                self.problem(code, format!("unknown currency; write one of {}", known.join(", ")));
+                (156, 2)
+            }
+        }
+    }
+
+    fn cutover(&mut self, text: &Spanned<String>) -> u16 {
+        let parsed = text.get_ref().split_once(':').and_then(|(hours, minutes)| {
+            let (hours, minutes): (u16, u16) = (hours.parse().ok()?, minutes.parse().ok()?);
+            (hours < 24 && minutes < 60 && text.get_ref().len() == 5)
+                .then(|| hours.saturating_mul(60).saturating_add(minutes))
+        });
+        parsed.unwrap_or_else(|| {
+            self.problem(text, "cutover must be a time of day such as \"04:00\"");
+            0
+        })
+    }
+
+    /// An amount in minor units: exact, never rounded, never negative.
+    fn amount(&mut self, text: &Spanned<String>) -> i64 {
+        let exact = text.get_ref().parse::<Decimal>().ok().and_then(|decimal| {
+            let scale = Decimal::from(10_i64.checked_pow(u32::from(self.exponent))?);
+            let minor = decimal.checked_mul(scale)?;
+            let whole = minor.trunc() == minor && !minor.is_sign_negative();
+            if whole { i64::try_from(minor).ok() } else { None }
+        });
+        exact.filter(|minor| *minor <= 999_999_999_999).unwrap_or_else(|| {
+            let places = self.exponent;
+            self.problem(text, format!("not an amount; write one with at most {places} decimal places, such as \"100\""));
+            0
+        })
+    }
+
+    fn product(&mut self, raw: RawProduct) -> Product {
+        let (min_load, max_load) = (self.amount(&raw.min_load), self.amount(&raw.max_load));
+        let max_balance = self.amount(&raw.max_balance);
+        if min_load > max_load {
+            self.problem(&raw.max_load, "max_load is below min_load");
+        }
+        if max_load > max_balance {
+            self.problem(&raw.max_balance, "max_balance is below max_load; such a load could never succeed");
+        }
+        Product { name: raw.name, min_load: min_load.max(1), max_load, max_balance }
+    }
+
+    fn products(&mut self, names: Vec<Spanned<String>>, known: &BTreeMap<String, Product>) -> Vec<String> {
+        for name in &names {
+            if !known.contains_key(name.get_ref()) {
+                self.problem(name, format!("there is no [product.{}]", name.get_ref()));
+            }
+        }
+        names.into_iter().map(Spanned::into_inner).collect()
+    }
+
+    fn rule(&mut self, rule: Spanned<String>) -> String {
+        if rule.get_ref().is_empty() || rule.get_ref().len() > 32 {
+            self.problem(&rule, "a rule's name has 1 to 32 bytes; it is printed on receipts");
+        }
+        rule.into_inner()
+    }
+
+    fn load_bonus(&mut self, raw: RawLoadBonus, known: &BTreeMap<String, Product>) -> LoadBonus {
+        if raw.steps.get_ref().is_empty() {
+            self.problem(&raw.steps, "no steps; write { from = \"100.00\", bonus = \"5.00\" }");
+        }
+        let mut steps: Vec<(i64, i64)> = Vec::new();
+        for step in raw.steps.into_inner() {
+            let (from, bonus) = (self.amount(&step.from), self.amount(&step.bonus));
+            if steps.last().is_some_and(|(before, _)| from <= *before) {
+                self.problem(&step.from, "steps must rise; this one is not above the step before it");
+            }
+            steps.push((from, bonus));
+        }
+        LoadBonus { rule: self.rule(raw.rule), products: self.products(raw.products, known), steps }
+    }
+
+    fn purchase_points(&mut self, raw: RawPurchasePoints, known: &BTreeMap<String, Product>) -> PurchasePoints {
+        let per = self.amount(&raw.per);
+        if per == 0 {
+            self.problem(&raw.per, "per must be above zero");
+        }
+        let gives = *raw.gives.get_ref();
+        if !(1..=1_000_000).contains(&gives) {
+            self.problem(&raw.gives, "gives must be 1 to 1,000,000 points");
+        }
+        PurchasePoints { rule: self.rule(raw.rule), products: self.products(raw.products, known), per, gives }
+    }
+
+    fn months(&mut self, months: Option<Spanned<u16>>) -> Option<u16> {
+        let months = months?;
+        if !(1..=1200).contains(months.get_ref()) {
+            self.problem(&months, "write 1 to 1200 months, or leave the key out for never");
+        }
+        Some(months.into_inner())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_programme_is_whole() {
+        let programme = parse(DEFAULT).expect("default programme");
+        assert_eq!(programme.products["standard"].max_load, 500_000);
+        assert_eq!(programme.load_bonuses[0].steps[3], (100_000, 12_000));
+    }
+
+    #[test]
+    fn each_problem_names_its_line() {
+        let broken = DEFAULT
+            .replace("\"4:00\"", "")
+            .replace("cutover = \"04:00\"", "cutover = \"25:00\"")
+            .replace("per = \"1.00\"", "per = \"1.001\"")
+            .replace("from = \"300.00\"", "from = \"99.00\"");
+        let problems = parse(&broken).expect_err("three problems");
+        assert_eq!(problems.len(), 4, "{problems:?}"); // an unreadable `per` is also zero
+        for problem in &problems {
+            let line = broken.lines().nth(problem.line.expect("a line").saturating_sub(1)).expect("in the file");
+            assert!(["25:00", "1.001", "99.00"].iter().any(|bad| line.contains(bad)), "{problem} at {line}");
+        }
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_with_their_line() {
+        let problems = parse(&DEFAULT.replace("min_load", "mim_load")).expect_err("a misspelt key");
+        assert_eq!(problems[0].line, Some(17), "{problems:?}");
+    }
+}
