@@ -1,0 +1,147 @@
+//! Numbers with a meaning. Each keeps values that this version does not know, where section 5 or 6 says so.
+
+use core::fmt;
+
+use minicbor::Decoder;
+
+use crate::cbor::{Item, Writer};
+use crate::error::Problem;
+
+macro_rules! open_numbers {
+    ($($(#[$doc:meta])* $name:ident($number:ty) { $($constant:ident = $value:literal $text:literal,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub $number);
+
+        impl $name {
+            $(#[doc = concat!($text, ".")] pub const $constant: $name = $name($value);)*
+
+            /// The name in `PROTOCOL.md`, or "other".
+            pub const fn name(self) -> &'static str {
+                match self.0 {
+                    $($value => $text,)*
+                    _ => "other",
+                }
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{} {}", self.0, self.name())
+            }
+        }
+
+        impl Item for $name {
+            fn write(&self, writer: &mut Writer) {
+                self.0.write(writer);
+            }
+
+            fn read(decoder: &mut Decoder<'_>) -> Result<Self, Problem> {
+                Item::read(decoder).map($name)
+            }
+        }
+    )*};
+}
+
+open_numbers! {
+    /// How the card was read (key 11).
+    EntryMode(u8) {
+        UNSPECIFIED = 0 "unspecified",
+        KEYED = 1 "keyed",
+        MAGNETIC_STRIPE = 2 "magnetic stripe",
+        BAR_CODE = 3 "QR or bar code",
+        CONTACTLESS = 4 "contactless",
+    }
+    /// What paid (key 21).
+    TenderKind(u8) {
+        CASH = 1 "cash",
+        BANK_CARD = 2 "bank card",
+        QR_WALLET = 3 "QR wallet",
+        BANK_TRANSFER = 4 "bank transfer",
+        VOUCHER = 5 "voucher",
+        STORED_VALUE = 6 "stored value",
+        OTHER = 7 "other",
+    }
+    /// Why a request is reversed (key 25).
+    ReversalReason(u8) {
+        NO_ANSWER = 1 "no answer",
+        TERMINAL_FAULT = 2 "terminal fault",
+        CANCELLED = 3 "cancelled before completion",
+    }
+    /// Who the customer is (key 42, reserved).
+    CustomerKind(u8) {
+        PERSON = 1 "person",
+        COMPANY = 2 "company",
+    }
+    /// What kind of value a balance or a posting counts (section 6).
+    BalanceKind(u16) {
+        MONEY = 0 "money",
+        PRINCIPAL = 1 "principal",
+        BONUS = 2 "bonus",
+        POINTS = 16 "points",
+    }
+    /// What a terminal is for (answer key 28).
+    Role(u8) {
+        REGISTER = 1 "register",
+        KIOSK = 2 "kiosk",
+    }
+    /// Where a transaction stands now (section 8.3).
+    TransactionState(u8) {
+        UNKNOWN = 0 "unknown",
+        LIVE = 1 "live",
+        REVERSED = 2 "reversed",
+        VOIDED = 3 "voided",
+        REFUNDED = 4 "refunded",
+        DECLINED = 5 "declined",
+        BLOCKED = 6 "blocked",
+        REFUNDED_IN_PART = 7 "refunded in part",
+    }
+}
+
+impl BalanceKind {
+    /// A point currency: 16 and up. The others are money.
+    pub const fn is_points(self) -> bool {
+        self.0 >= BalanceKind::POINTS.0
+    }
+}
+
+impl TransactionState {
+    /// A terminal may treat the request as approved: live, or refunded in part.
+    pub const fn is_approval(self) -> bool {
+        matches!(self, TransactionState::LIVE | TransactionState::REFUNDED_IN_PART)
+    }
+}
+
+/// Bits of key 13. Bits that this version does not know are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Flags(pub u32);
+
+impl Flags {
+    /// Bit 0: the terminal approved it while offline.
+    pub const OFFLINE_APPROVED: Flags = Flags(1);
+    /// Bit 1: the gateway may approve less than the amount.
+    pub const PARTIAL_ALLOWED: Flags = Flags(2);
+    /// Bit 2: a PIN is in the sidecar.
+    pub const VERIFICATION_USED: Flags = Flags(4);
+
+    /// Whether all bits of `other` are set here.
+    pub const fn contains(self, other: Flags) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// The bits of both.
+    #[must_use]
+    pub const fn union(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
+}
+
+impl Item for Flags {
+    fn write(&self, writer: &mut Writer) {
+        self.0.write(writer);
+    }
+
+    fn read(decoder: &mut Decoder<'_>) -> Result<Self, Problem> {
+        Item::read(decoder).map(Flags)
+    }
+}

@@ -1,0 +1,155 @@
+//! Message types (section 2), declared once; a test holds the table against `PROTOCOL.md`.
+
+use core::fmt;
+
+/// The message type of a frame. Types that this version does not know are kept.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageType(pub u8);
+
+/// How a message is told from others of its terminal (section 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Identity {
+    /// From the gateway, unsigned.
+    Gateway,
+    /// Signed over the connection's nonce.
+    Session,
+    /// Signed, with a STAN, journalled.
+    Value,
+}
+
+macro_rules! message_types {
+    ($($constant:ident = $number:literal $name:literal $identity:ident;)*) => {
+        impl MessageType {
+            $(#[doc = concat!($name, " (section 2).")] pub const $constant: MessageType = MessageType($number);)*
+        }
+
+        const ALL: &[(MessageType, &str, Identity)] =
+            &[$((MessageType::$constant, $name, Identity::$identity),)*];
+    };
+}
+
+message_types! {
+    HELLO = 0x01 "Hello" Gateway;
+    ENROLL = 0x02 "Enroll" Session;
+    SIGN_ON = 0x03 "SignOn" Session;
+    SIGN_OFF = 0x04 "SignOff" Session;
+    ECHO = 0x05 "Echo" Session;
+    ACTIVATE = 0x10 "Activate" Value;
+    LOAD_QUOTE = 0x11 "LoadQuote" Session;
+    LOAD = 0x12 "Load" Value;
+    PURCHASE = 0x13 "Purchase" Value;
+    BALANCE_INQUIRY = 0x14 "BalanceInquiry" Session;
+    REVERSAL = 0x15 "Reversal" Value;
+    TRANSACTION_STATUS = 0x16 "TransactionStatus" Session;
+    RECONCILIATION = 0x17 "Reconciliation" Value;
+    REJECT = 0xff "Reject" Gateway;
+}
+
+const ANSWER_BIT: u8 = 0x80;
+
+impl MessageType {
+    /// The twelve request types, in the order of section 2's table.
+    pub fn requests() -> impl Iterator<Item = MessageType> {
+        ALL.iter().filter(|(_, _, identity)| *identity != Identity::Gateway).map(|(kind, _, _)| *kind)
+    }
+
+    /// The name of the message; of an answer, the name of its request.
+    pub fn name(self) -> &'static str {
+        let kind = if self.is_answer() { self.request() } else { self };
+        kind.row().map_or("unknown", |(_, name, _)| name)
+    }
+
+    /// A request with a STAN: it can change something and is journalled.
+    pub fn is_value(self) -> bool {
+        self.identity() == Some(Identity::Value)
+    }
+
+    /// A request with a session nonce: it changes no balance.
+    pub fn is_session(self) -> bool {
+        self.identity() == Some(Identity::Session)
+    }
+
+    /// A request of this version.
+    pub fn is_request(self) -> bool {
+        self.is_value() || self.is_session()
+    }
+
+    /// Bit 7 is set, and it is not Reject.
+    pub const fn is_answer(self) -> bool {
+        self.0 & ANSWER_BIT != 0 && self.0 != MessageType::REJECT.0
+    }
+
+    /// The type of the answer to this request.
+    #[must_use]
+    pub const fn answer(self) -> MessageType {
+        MessageType(self.0 | ANSWER_BIT)
+    }
+
+    /// The type of the request that this answers.
+    #[must_use]
+    pub const fn request(self) -> MessageType {
+        MessageType(self.0 & !ANSWER_BIT)
+    }
+
+    fn identity(self) -> Option<Identity> {
+        self.row().map(|(_, _, identity)| *identity)
+    }
+
+    fn row(self) -> Option<&'static (MessageType, &'static str, Identity)> {
+        ALL.iter().find(|(kind, _, _)| *kind == self)
+    }
+}
+
+impl fmt::Debug for MessageType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#04x} {}", self.0, self.name())
+    }
+}
+
+impl fmt::Display for MessageType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+    use std::{format, string::String};
+
+    #[test]
+    fn the_table_is_that_of_section_2() {
+        let text = include_str!("../PROTOCOL.md");
+        let section = text.split("### Message types").nth(1).unwrap().split("\n## ").next().unwrap();
+        let rows: Vec<String> = section
+            .lines()
+            .filter(|line| line.starts_with("| `0x"))
+            .map(|line| {
+                let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+                format!("{} {} {}", cells[1], cells[2], cells[5].split(':').next().unwrap())
+            })
+            .collect();
+        let ours: Vec<String> = ALL
+            .iter()
+            .map(|(kind, name, identity)| {
+                let stan = match identity {
+                    Identity::Gateway => "-",
+                    Identity::Session => "no",
+                    Identity::Value => "yes",
+                };
+                format!("`0x{:02X}` {name} {stan}", kind.0)
+            })
+            .collect();
+        assert_eq!(rows, ours);
+    }
+
+    #[test]
+    fn an_answer_names_its_request() {
+        assert_eq!(MessageType::PURCHASE.answer(), MessageType(0x93));
+        assert_eq!(MessageType(0x93).request(), MessageType::PURCHASE);
+        assert_eq!(MessageType(0x93).name(), "Purchase");
+        assert!(MessageType(0x93).is_answer() && !MessageType::REJECT.is_answer());
+        assert!(!MessageType(0x93).is_request() && !MessageType::HELLO.is_request());
+    }
+}

@@ -1,0 +1,244 @@
+//! What each kind of request adds to the header.
+
+use crate::cbor::{Item, Map, Writer, expect_array};
+use crate::error::{FormatError, Part, Problem};
+use crate::field::{
+    AmountMinor, Blob, CardReference, EnrolmentCode, Fingerprint, Hash, Original, ProtocolVersion,
+    PurchaseLines, RequestId, ReversalReason, TenderLines, Text, Totals,
+};
+use crate::frame::MessageType;
+
+use minicbor::Decoder;
+
+/// The largest receipt that a terminal may name at sign-on, in bytes (key 28).
+pub const MAX_RECEIPT: usize = 1024;
+
+/// The twelve kinds of request (section 2) and their own fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// Makes the connection's key this terminal's key (section 10).
+    Enroll {
+        /// Key 26: name and version of the terminal's software.
+        software: Text<32>,
+        /// Key 29.
+        code: EnrolmentCode,
+        /// Key 30: SubjectPublicKeyInfo, DER.
+        public_key: Blob<128>,
+        /// Key 31.
+        gateway: Fingerprint,
+        /// Key 32: the highest frame version that the terminal speaks.
+        protocol_version: ProtocolVersion,
+    },
+    /// Opens the session (section 9).
+    SignOn {
+        /// Key 26: name and version of the terminal's software.
+        software: Text<32>,
+        /// Key 27: the highest STAN ever used in this generation, 0 for none.
+        last_stan: u32,
+        /// Key 28.
+        last_receipt: Option<LastReceipt>,
+        /// Key 32: the highest frame version that the terminal speaks.
+        protocol_version: ProtocolVersion,
+    },
+    /// Ends the session.
+    SignOff,
+    /// Asks whether the gateway is there.
+    Echo,
+    /// Puts an issued card into use.
+    Activate {
+        /// Key 12.
+        card: CardReference,
+    },
+    /// Asks what a load would give.
+    LoadQuote {
+        /// Key 12.
+        card: CardReference,
+        /// Key 20.
+        amount: AmountMinor,
+    },
+    /// Adds value to a card.
+    Load {
+        /// Key 12.
+        card: CardReference,
+        /// Key 20.
+        amount: AmountMinor,
+        /// Key 21: they add up to the amount.
+        tenders: TenderLines,
+    },
+    /// Spends value of a card.
+    Purchase {
+        /// Key 12.
+        card: CardReference,
+        /// Key 20.
+        amount: AmountMinor,
+        /// Key 21.
+        tenders: Option<TenderLines>,
+        /// Key 22: they add up to the amount.
+        lines: Option<PurchaseLines>,
+    },
+    /// Asks what a card holds.
+    BalanceInquiry {
+        /// Key 12.
+        card: CardReference,
+    },
+    /// Undoes a request whose answer was lost, or that was given up.
+    Reversal {
+        /// Key 23.
+        original: Original,
+        /// Key 25.
+        reason: ReversalReason,
+    },
+    /// Asks where a transaction stands.
+    TransactionStatus {
+        /// Key 23.
+        original: Original,
+    },
+    /// Closes a shift.
+    Reconciliation {
+        /// Key 24.
+        totals: Totals,
+    },
+}
+
+/// The last receipt that a terminal holds: it makes every terminal a witness of the journal (section 9).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastReceipt {
+    /// The request that it seals.
+    pub request_id: RequestId,
+    /// SHA-256 of the answer's body.
+    pub answer_hash: Hash,
+    /// From the answer's sidecar.
+    pub details_hash: Hash,
+    /// The receipt.
+    pub receipt: Blob<MAX_RECEIPT>,
+}
+
+impl Item for LastReceipt {
+    fn write(&self, writer: &mut Writer) {
+        writer.array(4);
+        self.request_id.write(writer);
+        self.answer_hash.write(writer);
+        self.details_hash.write(writer);
+        self.receipt.write(writer);
+    }
+
+    fn read(decoder: &mut Decoder<'_>) -> Result<Self, Problem> {
+        expect_array(decoder, 4)?;
+        Ok(LastReceipt {
+            request_id: Item::read(decoder)?,
+            answer_hash: Item::read(decoder)?,
+            details_hash: Item::read(decoder)?,
+            receipt: Item::read(decoder)?,
+        })
+    }
+}
+
+impl Body {
+    /// The message type of this kind of request.
+    pub const fn kind(&self) -> MessageType {
+        match self {
+            Body::Enroll { .. } => MessageType::ENROLL,
+            Body::SignOn { .. } => MessageType::SIGN_ON,
+            Body::SignOff => MessageType::SIGN_OFF,
+            Body::Echo => MessageType::ECHO,
+            Body::Activate { .. } => MessageType::ACTIVATE,
+            Body::LoadQuote { .. } => MessageType::LOAD_QUOTE,
+            Body::Load { .. } => MessageType::LOAD,
+            Body::Purchase { .. } => MessageType::PURCHASE,
+            Body::BalanceInquiry { .. } => MessageType::BALANCE_INQUIRY,
+            Body::Reversal { .. } => MessageType::REVERSAL,
+            Body::TransactionStatus { .. } => MessageType::TRANSACTION_STATUS,
+            Body::Reconciliation { .. } => MessageType::RECONCILIATION,
+        }
+    }
+
+    /// The card it is about.
+    pub const fn card(&self) -> Option<CardReference> {
+        match self {
+            Body::Activate { card }
+            | Body::LoadQuote { card, .. }
+            | Body::Load { card, .. }
+            | Body::Purchase { card, .. }
+            | Body::BalanceInquiry { card } => Some(*card),
+            _ => None,
+        }
+    }
+
+    /// The gross amount.
+    pub const fn amount(&self) -> Option<AmountMinor> {
+        match self {
+            Body::LoadQuote { amount, .. } | Body::Load { amount, .. } | Body::Purchase { amount, .. } => {
+                Some(*amount)
+            }
+            _ => None,
+        }
+    }
+
+    /// The tender lines.
+    pub const fn tenders(&self) -> Option<&TenderLines> {
+        match self {
+            Body::Load { tenders, .. } => Some(tenders),
+            Body::Purchase { tenders, .. } => tenders.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The original that a Reversal or TransactionStatus names.
+    pub const fn original(&self) -> Option<&Original> {
+        match self {
+            Body::Reversal { original, .. } | Body::TransactionStatus { original } => Some(original),
+            _ => None,
+        }
+    }
+
+    /// Keys 20 to 32, in rising order.
+    pub(super) fn write(&self, map: &mut Map<'_>) {
+        map.put_optional(20, self.amount().as_ref());
+        map.put_optional(21, self.tenders());
+        match self {
+            Body::Enroll { software, code, public_key, gateway, protocol_version } => {
+                map.put(26, software);
+                map.put(29, code);
+                map.put(30, public_key);
+                map.put(31, gateway);
+                map.put(32, protocol_version);
+            }
+            Body::SignOn { software, last_stan, last_receipt, protocol_version } => {
+                map.put(26, software);
+                map.put(27, last_stan);
+                map.put_optional(28, last_receipt.as_ref());
+                map.put(32, protocol_version);
+            }
+            Body::Purchase { lines, .. } => map.put_optional(22, lines.as_ref()),
+            Body::Reversal { original, reason } => {
+                map.put(23, original);
+                map.put(25, reason);
+            }
+            Body::TransactionStatus { original } => map.put(23, original),
+            Body::Reconciliation { totals } => map.put(24, totals),
+            _ => {}
+        }
+    }
+
+    /// A Load's tender lines, and a Purchase's purchase lines if it has any, must add up to the amount.
+    pub(super) fn check_sums(&self) -> Result<(), FormatError> {
+        let (key, amount, sum) = match self {
+            Body::Load { amount, tenders, .. } => {
+                (21, amount, sum(tenders.iter().map(|line| line.amount.get())))
+            }
+            Body::Purchase { amount, lines: Some(lines), .. } => {
+                (22, amount, sum(lines.iter().map(|line| line.gross.get())))
+            }
+            _ => return Ok(()),
+        };
+        if sum == Some(amount.get()) {
+            Ok(())
+        } else {
+            Err(FormatError::at(Part::Request, key, Problem::Sum))
+        }
+    }
+}
+
+fn sum(mut amounts: impl Iterator<Item = i64>) -> Option<i64> {
+    amounts.try_fold(0_i64, i64::checked_add)
+}

@@ -1,0 +1,220 @@
+//! Which keys a request must and may have: the tables of sections 5 and 5.1, declared once.
+
+use crate::error::{FormatError, Part, Problem};
+use crate::frame::MessageType;
+
+/// The name of a request key in section 5's table.
+pub fn key_name(key: u64) -> Option<&'static str> {
+    KEYS.iter().find(|(number, _)| u64::from(*number) == key).map(|(_, name)| *name)
+}
+
+/// Every key of section 5 and its name.
+const KEYS: &[(u8, &str)] = &[
+    (0, "schema version"),
+    (1, "message kind"),
+    (2, "terminal (TID)"),
+    (3, "enrolment generation"),
+    (4, "STAN"),
+    (5, "key id"),
+    (6, "currency"),
+    (7, "terminal time"),
+    (8, "cashier"),
+    (9, "shift"),
+    (10, "order reference"),
+    (11, "entry mode"),
+    (12, "card reference"),
+    (13, "flags"),
+    (14, "programme digest shown"),
+    (15, "quote id"),
+    (16, "session nonce"),
+    (20, "amount"),
+    (21, "tender lines"),
+    (22, "purchase lines"),
+    (23, "original"),
+    (24, "totals"),
+    (25, "reversal reason"),
+    (26, "software"),
+    (27, "last STAN"),
+    (28, "last receipt"),
+    (29, "enrolment code"),
+    (30, "public key"),
+    (31, "gateway fingerprint"),
+    (32, "protocol version"),
+    (40, "referral code"),
+    (41, "channel code"),
+    (42, "customer kind"),
+    (43, "receipt date"),
+    (44, "survey answers"),
+    (45, "activity answers"),
+    (46, "case reference"),
+    (47, "personal data commitment"),
+];
+
+/// A row of section 5.1's table, as it stands there.
+struct Row {
+    kind: MessageType,
+    required: &'static [u8],
+    optional: &'static [u8],
+    /// Whether a card secret may be in the sidecar.
+    secret: bool,
+}
+
+const ROWS: &[Row] = &[
+    row(MessageType::ENROLL, &[26, 29, 30, 31, 32], &[], false),
+    row(MessageType::SIGN_ON, &[26, 27, 32], &[28], false),
+    row(MessageType::SIGN_OFF, &[], &[], false),
+    row(MessageType::ECHO, &[], &[], false),
+    row(MessageType::ACTIVATE, &[6, 12], &[8, 9, 11], true),
+    row(MessageType::LOAD_QUOTE, &[6, 12, 20], &[11], true),
+    row(MessageType::LOAD, &[6, 12, 20, 21], &[8, 9, 11], true),
+    row(MessageType::PURCHASE, &[6, 12, 20], &[8, 9, 11, 21, 22], true),
+    row(MessageType::BALANCE_INQUIRY, &[6, 12], &[11], true),
+    row(MessageType::REVERSAL, &[6, 23, 25], &[8, 9, 11], false),
+    row(MessageType::TRANSACTION_STATUS, &[23], &[], false),
+    row(MessageType::RECONCILIATION, &[6, 9, 24], &[8, 11], false),
+];
+
+const fn row(kind: MessageType, required: &'static [u8], optional: &'static [u8], secret: bool) -> Row {
+    Row { kind, required, optional, secret }
+}
+
+/// In every request.
+const ALWAYS: KeySet = KeySet::of(&[0, 1, 2, 5, 7]);
+const VALUE_REQUIRED: KeySet = KeySet::of(&[3, 4]);
+const VALUE_OPTIONAL: KeySet = KeySet::of(&[8, 9, 10, 11, 13, 14, 15, 40, 41, 42, 43, 44, 45, 46, 47]);
+const SESSION_REQUIRED: KeySet = KeySet::of(&[3, 16]);
+const ENROLL_REQUIRED: KeySet = KeySet::of(&[16]);
+
+/// Checks that a request of this kind has all keys that it must have and no key that it may not have.
+pub(super) fn check_keys(kind: MessageType, present: KeySet) -> Result<(), FormatError> {
+    let (required, optional) = sets(kind).ok_or(FormatError::whole(Part::Request, Problem::NoRequest))?;
+    let allowed = required.union(optional);
+    if let Some(key) = present.first_outside(allowed) {
+        return Err(FormatError::at(Part::Request, key, Problem::Forbidden));
+    }
+    if let Some(key) = required.first_outside(present) {
+        return Err(FormatError::at(Part::Request, key, Problem::Missing));
+    }
+    Ok(())
+}
+
+/// Whether a sidecar may stand beside this message.
+pub(super) fn may_have_sidecar(kind: MessageType) -> bool {
+    ROWS.iter().any(|row| row.kind == kind && row.secret)
+}
+
+/// The keys that a message must have, and those that it may have besides.
+fn sets(kind: MessageType) -> Option<(KeySet, KeySet)> {
+    let row = ROWS.iter().find(|row| row.kind == kind)?;
+    let (required, optional) = match kind {
+        MessageType::ENROLL => (ENROLL_REQUIRED, KeySet::EMPTY),
+        _ if kind.is_value() => (VALUE_REQUIRED, VALUE_OPTIONAL),
+        _ => (SESSION_REQUIRED, KeySet::EMPTY),
+    };
+    Some((ALWAYS.union(required).union(KeySet::of(row.required)), optional.union(KeySet::of(row.optional))))
+}
+
+/// A set of keys from 0 to 63.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct KeySet(u64);
+
+impl KeySet {
+    pub(super) const EMPTY: KeySet = KeySet(0);
+
+    const fn of(keys: &[u8]) -> Self {
+        let mut set = 0;
+        let mut rest = keys;
+        while let [key, tail @ ..] = rest {
+            set |= 1 << *key;
+            rest = tail;
+        }
+        KeySet(set)
+    }
+
+    /// The set with one key more; keys above 63 are in no table and are left out.
+    pub(super) fn with(self, key: u64) -> Self {
+        let bit = u32::try_from(key).ok().and_then(|key| 1_u64.checked_shl(key)).unwrap_or(0);
+        KeySet(self.0 | bit)
+    }
+
+    const fn union(self, other: Self) -> Self {
+        KeySet(self.0 | other.0)
+    }
+
+    /// The smallest key of this set that `other` lacks.
+    fn first_outside(self, other: Self) -> Option<u64> {
+        let rest = self.0 & !other.0;
+        (rest != 0).then(|| u64::from(rest.trailing_zeros()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    fn section(from: &str, to: &str) -> &'static str {
+        let text = include_str!("../../PROTOCOL.md");
+        text.split(from).nth(1).unwrap().split(to).next().unwrap()
+    }
+
+    fn cells(line: &str) -> Vec<&str> {
+        line.trim().trim_start_matches('|').trim_end_matches('|').split('|').map(str::trim).collect()
+    }
+
+    #[test]
+    fn the_keys_are_those_of_section_5() {
+        let rows: Vec<(u8, &str)> = section("\n## 5. Requests", "### 5.1")
+            .lines()
+            .filter_map(|line| line.strip_prefix("| ").map(cells))
+            .filter_map(|cells| cells[0].parse().ok().map(|key| (key, cells[1])))
+            .collect();
+        assert_eq!(rows, KEYS);
+    }
+
+    #[test]
+    fn the_rows_are_those_of_section_5_1() {
+        let lines: Vec<Vec<&str>> = section("### 5.1 ", "### 5.2 ")
+            .lines()
+            .filter(|line| line.starts_with("| "))
+            .map(cells)
+            .collect();
+        let keys: Vec<u8> = lines[0].iter().filter_map(|cell| cell.parse().ok()).collect();
+        let mut seen = 0;
+        for line in &lines[1..] {
+            let with = |mark: &str| -> Vec<u8> {
+                keys.iter().zip(&line[1..]).filter(|(_, cell)| **cell == mark).map(|(key, _)| *key).collect()
+            };
+            for name in line[0].split(", ") {
+                let row = ROWS.iter().find(|row| row.kind.name() == name).unwrap();
+                assert_eq!(row.required, with("R"), "{name} required");
+                assert_eq!(row.optional, with("o"), "{name} optional");
+                assert_eq!(row.secret, *line.last().unwrap() == "secret", "{name} sidecar");
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, ROWS.len());
+        assert!(MessageType::requests().eq(ROWS.iter().map(|row| row.kind)));
+    }
+
+    #[test]
+    fn the_common_keys_are_those_of_the_text_above_the_table() {
+        let text = section("### 5.1 ", "| message |").replace('\n', " ");
+        assert!(text.contains("Keys 0, 1, 2, 5 and 7 are required in every request."));
+        assert!(text.contains("Keys 3 and 4 are required in every value message"));
+        assert!(text.contains("may also have 8 to 11, 13 to 15 and 40 to 47"));
+        assert!(
+            text.contains("Key 3 is required in every session message but Enroll, where it is forbidden")
+        );
+        assert!(text.contains("key 16 is required in every session message"));
+        let (required, optional) = sets(MessageType::RECONCILIATION).unwrap();
+        assert!(required == KeySet::of(&[0, 1, 2, 3, 4, 5, 6, 7, 9, 24]));
+        assert!(optional == KeySet::of(&[8, 9, 10, 11, 13, 14, 15, 40, 41, 42, 43, 44, 45, 46, 47]));
+        let (required, optional) = sets(MessageType::ENROLL).unwrap();
+        assert!(
+            required == KeySet::of(&[0, 1, 2, 5, 7, 16, 26, 29, 30, 31, 32]) && optional == KeySet::EMPTY
+        );
+        let (required, optional) = sets(MessageType::SIGN_ON).unwrap();
+        assert!(required == KeySet::of(&[0, 1, 2, 3, 5, 7, 16, 26, 27, 32]) && optional == KeySet::of(&[28]));
+    }
+}
