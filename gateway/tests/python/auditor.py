@@ -1,0 +1,189 @@
+"""An outside auditor: verifies a journal export with nothing but the file (PROTOCOL.md sections 8, 12 and 13).
+
+    python auditor.py FILE [--anchors FILE] [--receipt FILE ...]
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from books import Books
+from codec import Malformed, decode, decode_sequence, encode, need
+from crypto import (ES256, PROTECTED, ZERO, BadSignature, Context, check_receipt, entry_leaf, leaf_hash, open_sign1, seal_header,
+                    sha256, tree_root, verify)
+from messages import ENROLL, INT64, VALUE, known_keys, uint
+
+natural, one = uint(0, INT64), uint(1, 1)  # a CBOR `true` is no 1
+
+
+class Audit:
+    """`faults` is empty when everything holds."""
+
+    def __init__(self, data: bytes):
+        self.books, self.faults = Books(), []
+        self.used, self.leaves, self.seals, self.keys = {}, {}, {}, []  # STANs; index -> leaf parts; group -> (epoch, index, hash)
+        self.epoch, self.index, self.group, self.entries = 0, 0, 0, 0
+        try:
+            self._run(list(decode_sequence(data)))
+        except (Malformed, BadSignature, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+            self.fault(f"cannot go on: {type(error).__name__} {error}")
+
+    def fault(self, text):
+        self.faults.append(f"entry {self.index}, group {self.group}: {text}")
+
+    def attempt(self, what, check, *arguments):
+        try:
+            return check(*arguments)
+        except (Malformed, BadSignature, ValueError) as error:
+            self.fault(f"{what}: {error}")
+
+    def _run(self, items):
+        need(len(items) >= 2 and type(items[0]) is dict and type(items[-1]) is dict, "no header or no trailer")
+        header, groups, trailer = items[0], items[1:-1], items[-1]
+        need(set(header) == set(range(7)) and one(header[0]) and len(header[1]) == 16, "header")
+        self.context, self.chain, self.seal_hash = Context(header[1]), header[2], header[6]
+        self.books.gateway_key = header[3]
+        self.keys.append(header[3])
+        self.index, self.group = header[4] - 1, header[5] - 1
+        need(header[4] == 1 and header[5] == 1 and self.seal_hash == ZERO, "export does not begin with entry 1: it cannot be audited alone")
+        for seal, records in groups:
+            self.group += 1
+            self._group(seal, records)
+        if encode(trailer) != encode({0: self.index, 1: self.group, 2: self.seal_hash}):
+            self.fault("trailer does not fit")
+
+    def _group(self, seal, records):
+        key = self.books.gateway_key  # a new key (effect 12) signs from the next group on
+        protected, _, root, signature = open_sign1(seal)
+        place = seal_header(protected)
+        if (place.chain, place.group, place.first_index) != (self.chain, self.group, self.index + 1) or place.epoch < self.epoch:
+            self.fault(f"seal says {place}")
+        self.epoch = place.epoch
+        need(records, "group without entries")
+        leaves = [leaf_hash(self.seal_hash)]
+        for record in records:
+            self.index += 1
+            self.entries += 1
+            parts = self._record(record, place)
+            self.leaves[self.index] = parts
+            leaves.append(entry_leaf(*parts))
+        if tree_root(leaves) != root:
+            self.fault("seal's root is not the root of its entries")
+        self.attempt("seal", verify, key, protected, signature, self.context.seal(protected, root))
+        self.seal_hash = sha256(seal)
+        self.seals[self.group] = (place.epoch, self.index, self.seal_hash)
+        if self.books.gateway_key != key:
+            self.keys.append(self.books.gateway_key)
+
+    def _record(self, record, place):
+        form, origin, answer, details = decode(record)
+        need(one(form) and natural(origin[0]) and (answer is None or type(answer) is bytes), "record")
+        chain, epoch, index, _time, _date, _merchant, _store, _currency, _programme, effects = decode(details)
+        if (chain, epoch, index) != (place.chain, place.epoch, self.index):
+            self.fault(f"details say chain {chain}, epoch {epoch}, index {index}")
+        if origin[0] == 1:
+            request_id = self._request(*origin[1:], answer, effects)
+        elif origin[0] == 2:
+            request_id = self._act(origin[1:], effects)
+        else:
+            need(origin[0] == 3 and len(origin) == 3 and all(type(o) is str for o in origin[1:]), "origin")
+            request_id = sha256(encode(origin))
+        for text in self.books.apply(effects, self.index):
+            self.fault(text)
+        return request_id, sha256(answer) if answer is not None else ZERO, sha256(details)
+
+    def _request(self, kind, body, answer, effects):
+        need(kind in VALUE or kind == ENROLL, f"journalled request of type {kind}")
+        protected, _, payload, signature = open_sign1(body)
+        fields, told = decode(payload), decode(answer)
+        structure = self.context.request(kind, protected, payload)
+        tid = fields[2]
+        if kind == ENROLL:  # signed by the key that it brings
+            key = fields[30]
+            named = [e for e in effects if e[0] == 8 and e[1] == tid]
+            if told[2] == 0 and [e[6] for e in named] != [key]:
+                self.fault("enrolment sets another key than the request names")
+        else:
+            key = self.books.terminals[tid].key
+            if fields[3] != self.books.terminals[tid].generation or self.books.terminals[tid].status != 2:
+                self.fault(f"{tid} was not active with generation {fields[3]}")
+            if self.used.setdefault((tid, fields[3], fields[4]), self.index) != self.index:
+                self.fault(f"STAN {fields[4]} of {tid} occurs twice, first in entry {self.used[tid, fields[3], fields[4]]}")
+            if told[6] != self.index or told[3] != fields[4]:
+                self.fault("answer names another entry or STAN")
+        if fields[1] != kind or told[1] != kind or fields[5] != sha256(key)[:4]:
+            self.fault("message kind or key id does not fit")
+        self.attempt(f"request of {tid}", verify, key, protected, signature, structure)
+        return sha256(structure)
+
+    def _act(self, signed, effects):
+        """The first operator of all comes with the entry that names it; every other must be there before."""
+        ids, signers = [], []
+        need(1 <= len(signed) <= 2, "an act has one signature or two")
+        for body in signed:
+            protected, _, payload, signature = open_sign1(body)
+            act = decode(payload)
+            need(known_keys(act) == set(range(6)) and act[0] == 1 and protected == PROTECTED[ES256], "act")
+            known = self.books.operators or {e[1]: (e[2], e[3]) for e in effects if e[0] == 10}
+            status, key = known[act[2]]
+            if status != 1:
+                self.fault(f"operator {act[2]} is revoked")
+            structure = self.context.act(protected, payload)
+            self.attempt(f"act of {act[2]}", verify, key, protected, signature, structure)
+            ids.append(sha256(structure))
+            signers.append((act[2], act[1], encode(act[5])))
+        if len(signers) == 2 and (signers[0][0] == signers[1][0] or signers[0][1:] != signers[1][1:]):
+            self.fault("second signature is by the same operator or for another act")
+        return ids[0]
+
+    def balances(self) -> dict:
+        return {card: book.balances() for card, book in sorted(self.books.cards.items())}
+
+    def check_anchor(self, line: str):
+        epoch, group, index, digest = line.split()
+        if self.seals.get(int(group)) != (int(epoch), int(index), bytes.fromhex(digest)):
+            self.fault(f"anchor does not fit: {line}")
+
+    def check_receipt_file(self, data: bytes):
+        held = decode(data)
+        need(known_keys(held) == set(range(7)) and held[0] == 1 and held[1] == self.context.installation, "receipt file of another installation")
+        protected, _, payload, _ = open_sign1(held[3])
+        parts = sha256(self.context.request(held[2], protected, payload)), sha256(held[4]), held[5]
+        for key in self.keys:
+            try:
+                _, index = check_receipt(held[6], self.context, key, *parts)
+                break
+            except BadSignature:
+                pass
+        else:
+            raise BadSignature("receipt is signed by none of the gateway's keys")
+        if self.leaves.get(index) != parts or decode(held[4])[6] != index:
+            self.fault(f"the journal does not have the entry of the receipt for {index}")
+
+
+def main(arguments=None) -> int:
+    parser = argparse.ArgumentParser(description="Verifies a journal export.")
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--anchors", type=Path, help="text file with one anchor a line")
+    parser.add_argument("--receipt", type=Path, action="append", default=[], help="receipt file that somebody holds")
+    options = parser.parse_args(arguments)
+    audit = Audit(options.file.read_bytes())
+    if audit.seals:
+        for line in options.anchors.read_text().splitlines() if options.anchors else []:
+            audit.attempt("anchor", audit.check_anchor, line)
+        for path in options.receipt:
+            audit.attempt(f"receipt {path}", audit.check_receipt_file, path.read_bytes())
+    print(f"groups {audit.group}, entries {audit.entries}, terminals {len(audit.books.terminals)}, cards {len(audit.books.cards)}")
+    for card, balances in audit.balances().items():
+        print(f"card {card} status {audit.books.cards[card].status} balances {balances}")
+    for name, book in sorted(audit.books.named.items()):
+        print(f"account {name} balances {book.balances}")
+    print(f"last seal {audit.seal_hash.hex()}" if audit.seals else "no seal")
+    for text in audit.faults:
+        print(f"FAULT {text}")
+    print("FAULTY" if audit.faults else "OK")
+    return 1 if audit.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,199 @@
+"""What each message may carry (PROTOCOL.md sections 2, 5, 6 and 7), as tables with one checker for requests and one for answers."""
+
+import re
+import struct
+
+from codec import decode, need
+from crypto import PROTECTED, open_sign1
+
+HELLO, ENROLL, SIGN_ON, SIGN_OFF, ECHO = 0x01, 0x02, 0x03, 0x04, 0x05
+ACTIVATE, LOAD_QUOTE, LOAD, PURCHASE, BALANCE_INQUIRY = 0x10, 0x11, 0x12, 0x13, 0x14
+REVERSAL, TRANSACTION_STATUS, RECONCILIATION, REJECT = 0x15, 0x16, 0x17, 0xFF
+VALUE = {ACTIVATE, LOAD, PURCHASE, REVERSAL, RECONCILIATION}
+SESSION = {ENROLL, SIGN_ON, SIGN_OFF, ECHO, LOAD_QUOTE, BALANCE_INQUIRY, TRANSACTION_STATUS}
+WITH_CARD = {ACTIVATE, LOAD_QUOTE, LOAD, PURCHASE, BALANCE_INQUIRY}
+FINAL_CODES = {0, 10, 12, 13, 14, 21, 25, 51, 54, 57, 58, 61, 62, 78, 95}
+TRANSIENT_CODES = {9, 30, 63, 65, 88, 89, 91, 94, 96, 97}
+REPEAT = 1
+LIVE, REVERSED, DECLINED, BLOCKED = 1, 2, 5, 6
+INT64 = (1 << 63) - 1
+U32 = (1 << 32) - 1
+MONEY = 999_999_999_999
+
+
+# ---- frames ----
+
+def frame(kind, body=b"", sidecar=b"", correlation=0, flags=0, version=1) -> bytes:
+    inner = struct.pack(">BBIH", version << 4 | flags, kind, correlation, len(body)) + body + sidecar
+    return struct.pack(">H", len(inner)) + inner
+
+
+def parse_frame(inner: bytes):
+    """The bytes after the length field -> (kind, flags, correlation, body, sidecar)."""
+    need(8 <= len(inner) <= 4096, "frame length out of range")
+    head, kind, correlation, size = struct.unpack(">BBIH", inner[:8])
+    need(head >> 4 == 1 and head & 0xE == 0, "frame version or flags")
+    need(size <= len(inner) - 8, "body length beyond the end")
+    return kind, head & 0xF, correlation, inner[8:8 + size], inner[8 + size:]
+
+
+# ---- types ----
+
+def uint(low, high):
+    return lambda v: type(v) is int and low <= v <= high
+
+
+def sint(v):
+    return type(v) is int
+
+
+def text(low, high):
+    return lambda v: type(v) is str and low <= len(v.encode()) <= high and not re.search("[\x00-\x1f\x7f]", v)
+
+
+def matches(pattern):
+    return lambda v: type(v) is str and re.fullmatch(pattern, v) is not None
+
+
+def code(high):
+    return matches("[A-Za-z0-9_.:/-]{1,%d}" % high)
+
+
+def raw(low, high=None):
+    return lambda v: type(v) is bytes and low <= len(v) <= (low if high is None else high)
+
+
+def many(low, high, each):
+    return lambda v: type(v) is list and low <= len(v) <= high and all(each(x) for x in v)
+
+
+def tup(*fields):
+    return lambda v: type(v) is list and len(v) == len(fields) and all(f(x) for f, x in zip(fields, v))
+
+
+def either(*checks):
+    return lambda v: any(c(v) for c in checks)
+
+
+def kinds(v):
+    """A map from balance kind to an amount."""
+    return type(v) is dict and all(uint(1, INT64)(k) and sint(a) for k, a in v.items())
+
+
+def rising(v):
+    return many(0, 16, tup(uint(0, 255), uint(0, U32), uint(0, INT64)))(v) and all(a[0] < b[0] for a, b in zip(v, v[1:]))
+
+
+def luhn(reference: int) -> bool:
+    """Section 5.2: 16 digits, the first 9, the last the Luhn check digit."""
+    if type(reference) is not int or not 9 * 10**15 <= reference < 10**16:
+        return False
+    doubled = [int(d) * (2 - i % 2) for i, d in enumerate(str(reference))]
+    return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0
+
+
+tid = matches("[A-Z0-9]{1,16}")
+answers = many(1, 16, tup(code(32), either(sint, text(0, 64))))
+tender = either(tup(uint(0, 255), uint(0, MONEY)), tup(uint(0, 255), uint(0, MONEY), text(0, 32)))
+line = tup(code(24), code(16), either(code(16), lambda v: v is None), uint(0, 10**9), uint(0, MONEY), uint(0, U32))
+
+REQUEST_FIELDS = {
+    0: uint(1, 1), 1: uint(0, 255), 2: tid, 3: uint(1, U32), 4: uint(1, U32), 5: raw(4), 6: uint(1, 999),
+    7: tup(uint(0, (1 << 40) - 1), lambda v: sint(v) and -1440 <= v <= 1440), 8: code(16), 9: uint(1, U32), 10: text(1, 32),
+    11: uint(0, INT64), 12: luhn, 13: uint(0, U32), 14: raw(8), 15: raw(8), 16: raw(16), 20: uint(1, MONEY),
+    21: many(1, 8, tender), 22: many(1, 32, line), 23: tup(tid, uint(1, U32), uint(1, U32), raw(32)), 24: rising,
+    25: uint(0, INT64), 26: text(1, 32), 27: uint(0, U32), 28: tup(raw(32), raw(32), raw(32), raw(0, 1024)),
+    29: matches("[0-9A-HJKMNP-TV-Z]{20}"), 30: raw(1, 128), 31: raw(32), 32: uint(1, 15), 40: code(32), 41: code(32),
+    42: uint(0, INT64), 43: uint(0, 99991231), 44: answers, 45: answers, 46: code(32), 47: raw(32),
+}
+ALWAYS, VALUE_MAY = {0, 1, 2, 5, 7}, {8, 9, 10, 11, 13, 14, 15, *range(40, 48)}
+REQUIRED = {  # beyond ALWAYS, 3 and 4 or 16
+    ENROLL: {26, 29, 30, 31, 32}, SIGN_ON: {26, 27, 32}, SIGN_OFF: set(), ECHO: set(), ACTIVATE: {6, 12}, LOAD_QUOTE: {6, 12, 20},
+    LOAD: {6, 12, 20, 21}, PURCHASE: {6, 12, 20}, BALANCE_INQUIRY: {6, 12}, REVERSAL: {6, 23, 25}, TRANSACTION_STATUS: {23},
+    RECONCILIATION: {6, 9, 24},
+}
+OPTIONAL = {SIGN_ON: {28}, LOAD_QUOTE: {11}, BALANCE_INQUIRY: {11}, PURCHASE: {21, 22}}
+
+
+def known_keys(fields: dict) -> set:
+    return {key for key in fields if key < 100}
+
+
+def check_request(kind: int, body: bytes, sidecar: bytes = b"") -> dict:
+    """Everything about a request that can be judged without keys and state. Returns its payload, or raises Malformed."""
+    need(kind in REQUIRED, "no such request")
+    protected, _, payload, _ = open_sign1(body)
+    need(protected in PROTECTED.values(), "protected header")
+    fields = decode(payload)
+    need(type(fields) is dict, "payload is no map")
+    required = ALWAYS | REQUIRED[kind] | ({3, 4} if kind in VALUE else {16} if kind == ENROLL else {3, 16})
+    allowed = required | OPTIONAL.get(kind, set()) | (VALUE_MAY if kind in VALUE else set())
+    _check_fields(fields, REQUEST_FIELDS, required, allowed)
+    need(fields[1] == kind, "message kind is not the frame's")
+    if 21 in fields and kind == LOAD:
+        need(sum(t[1] for t in fields[21]) == fields[20], "tender lines do not add up")
+    if 22 in fields:
+        need(sum(p[4] for p in fields[22]) == fields[20], "purchase lines do not add up")
+    if kind in WITH_CARD:
+        side = decode(sidecar)
+        need(type(side) is dict, "sidecar is no map")
+        personal = lambda v: type(v) is dict and all(text(0, 128)(x) for x in v.values())
+        _check_fields(side, {1: text(8, 64), 2: matches("[0-9]{4,12}"), 3: raw(0, 64), 10: personal}, {1}, {1, 2, 3, 10})
+    else:
+        need(sidecar == b"", "sidecar not wanted")
+    return fields
+
+
+def _check_fields(fields, types, required, allowed):
+    keys = known_keys(fields)
+    need(required <= keys, f"missing keys {sorted(required - keys)}")
+    need(keys <= allowed, f"forbidden keys {sorted(keys - allowed)}")
+    for key in keys:
+        need(types[key](fields[key]), f"key {key} has a wrong type or range")
+
+
+ANSWER_FIELDS = {
+    0: uint(1, 1), 1: uint(0, 255), 2: uint(0, 99), 3: uint(1, U32), 4: uint(1, INT64), 5: uint(10000101, 99991231),
+    6: uint(1, INT64), 7: uint(0, INT64), 8: luhn, 9: text(0, 80), 10: uint(0, INT64), 11: kinds, 12: kinds,
+    13: many(0, 16, tup(text(0, 32), uint(0, INT64), sint, sint)), 14: tup(uint(0, INT64), uint(0, INT64)), 15: uint(0, 7),
+    16: raw(1, 4096), 17: rising, 20: uint(1, 1024), 21: uint(0, INT64), 22: raw(8), 23: uint(0, U32), 24: uint(0, INT64),
+    25: tup(uint(0, INT64), uint(0, INT64)), 26: code(16), 27: code(16), 28: uint(1, 2), 29: tup(uint(1, 999), uint(0, 9)),
+    30: uint(1, U32), 31: tid,
+}
+SALE = ({3, 5, 6, 7, 8, 10, 11, 12}, {13})
+APPROVED = {  # (required, also allowed), beyond 0, 1, 2 and 4, when the code is 00 or 10
+    ENROLL: ({25, 26, 27, 28, 29, 30, 31}, set()), SIGN_ON: ({5, 7, *range(20, 30)}, set()), SIGN_OFF: ({5}, set()), ECHO: ({5}, set()),
+    LOAD_QUOTE: ({5, 7, 8, 10, 11, 12}, {13, 14}), BALANCE_INQUIRY: ({5, 7, 8, 11}, set()), TRANSACTION_STATUS: ({5, 15}, {16}),
+    ACTIVATE: SALE, LOAD: SALE, PURCHASE: SALE, REVERSAL: ({3, 5, 6, 15}, {7, 8, 10, 11, 12}), RECONCILIATION: ({3, 5, 6}, {17}),
+}
+
+
+def check_answer(kind: int, body: bytes) -> dict:
+    """Checks the body of an answer to a request of this kind (REJECT for a Reject). Returns its map, or raises Malformed."""
+    fields = decode(body)
+    need(type(fields) is dict and type(fields.get(2)) is int, "answer is no map with a code")
+    value, final = kind in VALUE, fields[2] not in TRANSIENT_CODES
+    if kind == REJECT:
+        required, allowed = set(), {9}
+    elif fields[2] in (0, 10):
+        required, allowed = APPROVED[kind]
+    elif final and value:
+        required, allowed = {3, 5, 6}, {7, 8, 9, 10, *((11, 12, 15) if kind == REVERSAL else (17,) if kind == RECONCILIATION else ())}
+    elif final:
+        required, allowed = set(), APPROVED[kind][0] | {9}
+    else:
+        required, allowed = set(), {9} | ({3} if value else set())
+    _check_fields(fields, ANSWER_FIELDS, {0, 1, 2, 4} | required, {0, 1, 2, 4} | required | allowed)
+    need(fields[1] == kind, "answer is of another kind")
+    need(kind != REJECT or fields[2] == 30, "Reject with another code than 30")
+    return fields
+
+
+def check_answer_sidecar(sidecar: bytes) -> dict:
+    if sidecar == b"":
+        return {}
+    side = decode(sidecar)
+    need(type(side) is dict, "sidecar is no map")
+    _check_fields(side, {1: raw(1, 1024), 2: raw(32), 3: raw(1, 4096)}, set(), {1, 2, 3})
+    need((1 in side) == (2 in side), "receipt without details hash, or the other way round")
+    return side
