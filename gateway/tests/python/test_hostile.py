@@ -143,6 +143,30 @@ def test_forged_last_receipt(terminal, card):
     assert terminal.connect().sign_on().code == 0
 
 
+def fold(index, size):
+    """On which side the nodes of an inclusion path stand: receipts whose folds are alike give the same root."""
+    fn, sn, sides = index, size - 1, ""
+    while sn:
+        left = fn & 1 or fn == sn
+        while left and not fn & 1 and fn:
+            fn, sn = fn >> 1, sn >> 1
+        fn, sn, sides = fn >> 1, sn >> 1, sides + ("L" if left else "R")
+    return sides
+
+
+def test_receipt_moved_to_another_index(gateway, terminal, card, algorithm):
+    """RFC 9162 does not bind the leaf's index; the gateway must not conclude from a moved receipt that it lost an entry."""
+    terminal.load(card, 10000)
+    receipt = decode(terminal.last_receipt[3], cose_header=True)
+    size, leaf, path = decode(receipt[1][396][-1][0])
+    moved = next((i, s) for s in range(40, 1, -1) for i in range(s - 1, 0, -1) if i != leaf and fold(i, s) == fold(leaf, size))
+    receipt[1][396][-1][0] = encode([moved[1], moved[0], path])
+    terminal.last_receipt[3] = encode(receipt)
+    assert terminal.connect().sign_on().code in (0, 63)
+    other = gateway.ready_terminal(algorithm)
+    assert other.load(card, 100).code == 0
+
+
 # ---- TLS ----
 
 def test_wrong_gateway(gateway, algorithm):
