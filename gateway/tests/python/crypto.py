@@ -184,7 +184,7 @@ def check_receipt(receipt, context, gateway_spki, request_id, answer_hash, detai
     need(type(proof) is list and len(proof) == 3, "proof is no array of three")
     size, leaf, path = proof
     need(type(size) is int and type(leaf) is int and 1 <= leaf < size, "leaf index out of range")
-    need(type(path) is list and all(type(p) is bytes and len(p) == 32 for p in path), "path is no list of hashes")
+    need(type(path) is list and len(path) <= 16 and all(type(p) is bytes and len(p) == 32 for p in path), "path is no list of hashes")
     root = root_from_path(entry_leaf(request_id, answer_hash, details_hash), leaf, size, path)
     verify(gateway_spki, protected, signature, context.seal(protected, root))
     return place, place.first_index + leaf - 1

@@ -77,7 +77,7 @@ def either(*checks):
 
 def kinds(v):
     """A map from balance kind to an amount."""
-    return type(v) is dict and all(uint(1, INT64)(k) and sint(a) for k, a in v.items())
+    return type(v) is dict and len(v) <= 16 and all(uint(1, 65535)(k) and sint(a) for k, a in v.items())
 
 
 def rising(v):
@@ -92,19 +92,23 @@ def luhn(reference: int) -> bool:
     return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0
 
 
+def date(v):
+    return uint(10101, 99991231)(v) and 1 <= v // 100 % 100 <= 12 and 1 <= v % 100 <= 31
+
+
 tid = matches("[A-Z0-9]{1,16}")
-answers = many(1, 16, tup(code(32), either(sint, text(0, 64))))
-tender = either(tup(uint(0, 255), uint(0, MONEY)), tup(uint(0, 255), uint(0, MONEY), text(0, 32)))
+answers = many(1, 6, tup(code(16), either(sint, text(0, 32))))
+tender = either(tup(uint(0, 255), uint(1, MONEY)), tup(uint(0, 255), uint(1, MONEY), text(0, 32)))
 line = tup(code(24), code(16), either(code(16), lambda v: v is None), uint(0, 10**9), uint(0, MONEY), uint(0, U32))
 
 REQUEST_FIELDS = {
     0: uint(1, 1), 1: uint(0, 255), 2: tid, 3: uint(1, U32), 4: uint(1, U32), 5: raw(4), 6: uint(1, 999),
     7: tup(uint(0, (1 << 40) - 1), lambda v: sint(v) and -1440 <= v <= 1440), 8: code(16), 9: uint(1, U32), 10: text(1, 32),
-    11: uint(0, INT64), 12: luhn, 13: uint(0, U32), 14: raw(8), 15: raw(8), 16: raw(16), 20: uint(1, MONEY),
-    21: many(1, 8, tender), 22: many(1, 32, line), 23: tup(tid, uint(1, U32), uint(1, U32), raw(32)), 24: rising,
-    25: uint(0, INT64), 26: text(1, 32), 27: uint(0, U32), 28: tup(raw(32), raw(32), raw(32), raw(0, 1024)),
+    11: uint(0, 255), 12: luhn, 13: uint(0, U32), 14: raw(8), 15: raw(8), 16: raw(16), 20: uint(1, MONEY),
+    21: many(1, 8, tender), 22: many(1, 24, line), 23: tup(tid, uint(1, U32), uint(1, U32), raw(32)), 24: rising,
+    25: uint(0, 255), 26: text(1, 32), 27: uint(0, U32), 28: tup(raw(32), raw(32), raw(32), raw(0, 1024)),
     29: matches("[0-9A-HJKMNP-TV-Z]{20}"), 30: raw(1, 128), 31: raw(32), 32: uint(1, 15), 40: code(32), 41: code(32),
-    42: uint(0, INT64), 43: uint(0, 99991231), 44: answers, 45: answers, 46: code(32), 47: raw(32),
+    42: uint(0, 255), 43: date, 44: answers, 45: answers, 46: code(32), 47: raw(32),
 }
 ALWAYS, VALUE_MAY = {0, 1, 2, 5, 7}, {8, 9, 10, 11, 13, 14, 15, *range(40, 48)}
 REQUIRED = {  # beyond ALWAYS, 3 and 4 or 16
@@ -137,7 +141,7 @@ def check_request(kind: int, body: bytes, sidecar: bytes = b"") -> dict:
     if kind in WITH_CARD:
         side = decode(sidecar)
         need(type(side) is dict, "sidecar is no map")
-        personal = lambda v: type(v) is dict and all(text(0, 128)(x) for x in v.values())
+        personal = lambda v: type(v) is dict and 1 <= len(v) <= 8 and all(uint(0, 255)(k) and text(0, 64)(x) for k, x in v.items())
         _check_fields(side, {1: text(8, 64), 2: matches("[0-9]{4,12}"), 3: raw(0, 64), 10: personal}, {1}, {1, 2, 3, 10})
     else:
         need(sidecar == b"", "sidecar not wanted")
@@ -153,10 +157,10 @@ def _check_fields(fields, types, required, allowed):
 
 
 ANSWER_FIELDS = {
-    0: uint(1, 1), 1: uint(0, 255), 2: uint(0, 99), 3: uint(1, U32), 4: uint(1, INT64), 5: uint(10000101, 99991231),
+    0: uint(1, 1), 1: uint(0, 255), 2: uint(0, 99), 3: uint(1, U32), 4: uint(1, INT64), 5: date,
     6: uint(1, INT64), 7: uint(0, INT64), 8: luhn, 9: text(0, 80), 10: uint(0, INT64), 11: kinds, 12: kinds,
     13: many(0, 16, tup(text(0, 32), uint(0, INT64), sint, sint)), 14: tup(uint(0, INT64), uint(0, INT64)), 15: uint(0, 7),
-    16: raw(1, 4096), 17: rising, 20: uint(1, 1024), 21: uint(0, INT64), 22: raw(8), 23: uint(0, U32), 24: uint(0, INT64),
+    16: raw(1, 2048), 17: rising, 20: uint(1, 1024), 21: uint(0, INT64), 22: raw(8), 23: uint(0, U32), 24: uint(0, INT64),
     25: tup(uint(0, INT64), uint(0, INT64)), 26: code(16), 27: code(16), 28: uint(1, 2), 29: tup(uint(1, 999), uint(0, 9)),
     30: uint(1, U32), 31: tid,
 }
@@ -194,6 +198,6 @@ def check_answer_sidecar(sidecar: bytes) -> dict:
         return {}
     side = decode(sidecar)
     need(type(side) is dict, "sidecar is no map")
-    _check_fields(side, {1: raw(1, 1024), 2: raw(32), 3: raw(1, 4096)}, set(), {1, 2, 3})
+    _check_fields(side, {1: raw(1, 1024), 2: raw(32), 3: raw(1, 256)}, set(), {1, 2, 3})
     need((1 in side) == (2 in side), "receipt without details hash, or the other way round")
     return side

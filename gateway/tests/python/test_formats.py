@@ -130,7 +130,7 @@ def judge(fields, sidecar=encode({1: "0" * 20}), protected=PROTECTED[ES256], unp
 
 def test_good_requests():
     judge(purchase())
-    judge(purchase(k8="c/1", k9=3, k10="order 水", k13=3, k21=[[1, 1250], [200, 0, "x"]], k40="r", k100=[1], k1000="later"))
+    judge(purchase(k8="c/1", k9=3, k10="order 水", k13=3, k11=255, k21=[[1, 1249], [200, 1, "x"]], k43=20260131, k40="r", k100=[1], k1000="later"))
     judge(purchase(k22=[["tea", "drinks", None, 1500, 1000, 0], ["cup", "ware", "own", 1000, 250, 1]]))
 
 
@@ -138,7 +138,7 @@ def test_good_requests():
     {"k0": 2}, {"k1": m.LOAD}, {"k2": "t0001"}, {"k2": ""}, {"k3": 0}, {"k4": 0}, {"k4": 1 << 32}, {"k4": ...}, {"k5": bytes(3)}, {"k6": 0},
     {"k6": ...}, {"k7": [0]}, {"k7": [-1, 0]}, {"k7": [0, 1441]}, {"k8": "ü"}, {"k8": "c" * 17}, {"k9": 0}, {"k10": ""}, {"k10": "a\nb"},
     {"k10": "水" * 11}, {"k12": 9000000000000002}, {"k12": 4111111111111111}, {"k13": -1}, {"k16": bytes(16)}, {"k20": 0}, {"k20": 10**12},
-    {"k20": "1250"}, {"k20": True}, {"k20": None}, {"k21": []}, {"k21": [[256, 1250]]}, {"k21": [[1, 1250, None]]},
+    {"k20": "1250"}, {"k20": True}, {"k20": None}, {"k21": []}, {"k21": [[256, 1250]]}, {"k21": [[1, 0]]}, {"k11": 256}, {"k43": 20261301}, {"k22": [["t", "d", None, 1, 50, 0]] * 25}, {"k21": [[1, 1250, None]]},
     {"k22": [["tea", "drinks", None, 1, 1249, 0]]}, {"k22": [["te a", "drinks", None, 1, 1250, 0]]}, {"k23": ["T", 1, 1, bytes(32)]},
     {"k24": []}, {"k33": 0}, {"k99": 0}, {"k43": "20260101"}, {"k44": [["q", 1.5]]}])
 def test_bad_requests(changes):
@@ -147,7 +147,7 @@ def test_bad_requests(changes):
 
 
 def test_bad_envelopes():
-    for arguments in ({"sidecar": b""}, {"sidecar": encode({1: "short"})}, {"sidecar": encode({4: 1, 1: "0" * 20})}, {"sidecar": b"\xa0"},
+    for arguments in ({"sidecar": b""}, {"sidecar": encode({1: "short"})}, {"sidecar": encode({4: 1, 1: "0" * 20})}, {"sidecar": b"\xa0"}, {"sidecar": encode({1: "0" * 20, 10: {}})},
                       {"protected": b"\xa0"}, {"protected": bytes.fromhex("a10138")}, {"unprotected": {4: b"k"}}):
         with pytest.raises(Malformed):
             judge(purchase(), **arguments)
