@@ -11,6 +11,7 @@
 //! | [`answer`], [`hello`] | 6 and 9, answers and the gateway's first frame |
 //! | [`code`] | 7, response codes |
 //! | [`merkle`], [`receipt`] | 8, receipts and status |
+//! | [`terminal`] | 9 to 11, the terminal's side as a state machine |
 //!
 //! Cryptography is passed in by the caller: a [`Sha256`] function, and closures that sign or verify.
 //! Everything received is checked by [`strict`] before it is decoded, and decoded into types that cannot be wrong.
@@ -38,6 +39,7 @@ mod message_type;
 pub mod receipt;
 pub mod request;
 pub mod strict;
+pub mod terminal;
 
 /// SHA-256 over the concatenation of the parts.
 ///

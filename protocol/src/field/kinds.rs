@@ -110,6 +110,17 @@ impl TransactionState {
     pub const fn is_approval(self) -> bool {
         matches!(self, TransactionState::LIVE | TransactionState::REFUNDED_IN_PART)
     }
+
+    /// Nothing of it is left, and nothing ever will be: reversed, voided, refunded or blocked.
+    pub const fn is_undone(self) -> bool {
+        matches!(
+            self,
+            TransactionState::REVERSED
+                | TransactionState::VOIDED
+                | TransactionState::REFUNDED
+                | TransactionState::BLOCKED
+        )
+    }
 }
 
 /// Bits of key 13. Bits that this version does not know are kept.

@@ -33,6 +33,7 @@ mod sidecar;
 pub use body::{Body, LastReceipt, MAX_RECEIPT};
 pub use header::{Header, Identity, Reserved};
 pub use rules::key_name;
+pub(crate) use rules::may_have_key;
 pub use sidecar::{MAX_PERSONAL_FIELDS, PersonalFields, RequestSidecar};
 
 use alloc::vec::Vec;

@@ -98,6 +98,12 @@ pub(super) fn check_keys(kind: MessageType, present: KeySet) -> Result<(), Forma
     Ok(())
 }
 
+/// Whether this message may or must have the key.
+pub(crate) fn may_have_key(kind: MessageType, key: u64) -> bool {
+    let key = KeySet::EMPTY.with(key);
+    sets(kind).is_some_and(|(required, optional)| key.first_outside(required.union(optional)).is_none())
+}
+
 /// Whether a sidecar may stand beside this message.
 pub(super) fn may_have_sidecar(kind: MessageType) -> bool {
     ROWS.iter().any(|row| row.kind == kind && row.secret)
