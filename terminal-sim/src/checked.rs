@@ -1,0 +1,162 @@
+//! The check of every answer against its request: what does not hold is a broken promise, never a decline.
+
+use protocol::answer::{Answer, AnswerSidecar};
+use protocol::code::{Class, ResponseCode};
+use protocol::field::{Blob, Installation, TransactionState};
+use protocol::frame::{Frame, MessageType};
+use protocol::receipt::{CheckedReceipt, Evidence, ReceiptFile, Status, check};
+
+use crate::error::{Broken, Error};
+use crate::hash::{hex, sha256};
+use crate::keys::GatewayKey;
+use crate::message::SignedMessage;
+
+/// An answer whose receipt and status hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// The body, decoded.
+    pub answer: Answer,
+    /// The body as it came.
+    pub body: Vec<u8>,
+    /// It is the stored answer of a request that was decided before.
+    pub repeat: bool,
+    /// Where the journal has it.
+    pub place: Option<CheckedReceipt>,
+    /// What proves that (section 8.4).
+    pub proof: Option<ReceiptFile>,
+    /// The present state of the transaction, or of the one asked about.
+    pub status: Option<Status>,
+}
+
+impl Checked {
+    /// The response code.
+    #[must_use]
+    pub const fn code(&self) -> ResponseCode {
+        self.answer.code
+    }
+
+    /// A decision stands behind it: the same bytes will get the same answer for ever.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        self.place.is_some()
+    }
+
+    /// Whether a terminal hands out the goods: approved, and live if it is a repeated answer (section 8.3).
+    #[must_use]
+    pub fn is_approval(&self) -> bool {
+        let state = self.status.map_or(TransactionState::LIVE, |status| status.state);
+        self.answer.code.is_approval()
+            && state.is_approval()
+            && self.answer.state != Some(TransactionState::LIVE)
+    }
+
+    /// The error of a refusal that decides nothing.
+    pub(crate) fn refusal(&self) -> Error {
+        Error::Refused {
+            code: self.answer.code,
+            detail: self.answer.detail.map(|detail| detail.as_str().to_owned()),
+        }
+    }
+}
+
+/// Checks the answer frame of `message` (sections 6 and 8).
+pub fn check_answer(
+    frame: &Frame,
+    message: &SignedMessage,
+    installation: &Installation,
+    gateway: &GatewayKey,
+) -> Result<Checked, Broken> {
+    let answer = Answer::decode(&frame.body).map_err(|error| Broken::unreadable("answer")(&error))?;
+    let sidecar = AnswerSidecar::decode(&frame.sidecar)
+        .map_err(|error| Broken::unreadable("answer's sidecar")(&error))?;
+    check_kind(frame, &answer, message)?;
+    let proof = proof(frame, &sidecar, message, installation)?;
+    let place = match &proof {
+        Some(proof) => Some(check_receipt(proof, message, gateway)?),
+        None => None,
+    };
+    let decided = message.kind.is_value() && answer.code.class() == Class::Final;
+    if decided && place.is_none() {
+        return Err(Broken::NoReceipt(answer.code));
+    }
+    if place.is_some() && answer.code.class() == Class::Transient {
+        return Err(Broken::Contradiction(format!("itself: transient {:?} with a receipt", answer.code)));
+    }
+    let subject = message.about.filter(|_| message.kind == MessageType::TRANSACTION_STATUS);
+    let status = match &sidecar.status {
+        Some(status) => {
+            let request_id = subject.unwrap_or(message.request_id);
+            let verify = |message: &[u8], signature: &[u8]| gateway.verify(message, signature);
+            let status = Status::check(status.as_bytes(), &request_id, installation, &verify);
+            Some(status.map_err(|why| Broken::Unproven { what: "status", why })?)
+        }
+        None => None,
+    };
+    if frame.repeat && decided && status.is_none() {
+        return Err(Broken::NoStatus);
+    }
+    Ok(Checked { answer, body: frame.body.clone(), repeat: frame.repeat, place, proof, status })
+}
+
+/// Two answers to the same request must have the same body.
+pub fn check_same_answer(before: &Checked, after: &Checked) -> Result<(), Broken> {
+    if before.body == after.body {
+        return Ok(());
+    }
+    Err(Broken::AnswerChanged { before: hex(&before.body), after: hex(&after.body) })
+}
+
+fn check_kind(frame: &Frame, answer: &Answer, message: &SignedMessage) -> Result<(), Broken> {
+    let contradiction = |what: String| Err(Broken::Contradiction(what));
+    if frame.kind != message.kind.answer() || answer.kind != message.kind {
+        return contradiction(format!(
+            "its request: {} was answered by {:?} with a body about {}",
+            message.kind, frame.kind, answer.kind
+        ));
+    }
+    if answer.stan.is_some() && answer.stan != message.stan {
+        return contradiction(format!("its request's STAN: {:?} became {:?}", message.stan, answer.stan));
+    }
+    if message.kind.is_value() && answer.code.class() == Class::Final && answer.stan.is_none() {
+        return contradiction("section 6: a final answer without a STAN".into());
+    }
+    Ok(())
+}
+
+fn proof(
+    frame: &Frame,
+    sidecar: &AnswerSidecar,
+    message: &SignedMessage,
+    installation: &Installation,
+) -> Result<Option<ReceiptFile>, Broken> {
+    let (Some(receipt), Some(details_hash)) = (sidecar.receipt.clone(), sidecar.details_hash) else {
+        return Ok(None);
+    };
+    if !message.kind.is_value() {
+        return Ok(None);
+    }
+    let too_long = || Broken::unreadable("answer")(&"too long for a receipt file");
+    Ok(Some(ReceiptFile {
+        installation: *installation,
+        kind: message.kind,
+        request: Blob::new(message.body.clone()).ok_or_else(too_long)?,
+        answer: Blob::new(frame.body.clone()).ok_or_else(too_long)?,
+        details_hash,
+        receipt,
+    }))
+}
+
+fn check_receipt(
+    proof: &ReceiptFile,
+    message: &SignedMessage,
+    gateway: &GatewayKey,
+) -> Result<CheckedReceipt, Broken> {
+    let evidence = Evidence {
+        request_id: &message.request_id,
+        answer: proof.answer.as_bytes(),
+        details_hash: &proof.details_hash,
+        receipt: proof.receipt.as_bytes(),
+    };
+    check(&evidence, &proof.installation, sha256, &|message, signature| gateway.verify(message, signature))
+        .map_err(|why| Broken::Unproven { what: "receipt", why })
+}

@@ -1,0 +1,32 @@
+//! The only reader of time and of the system's randomness.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that may read the clock and the random source"
+)]
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use protocol::field::TerminalTime;
+
+use crate::error::Error;
+
+/// Unix seconds of this machine's clock.
+pub(crate) fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// A terminal's clock, in UTC.
+pub(crate) fn terminal_time() -> Result<TerminalTime, Error> {
+    TerminalTime::new(unix_seconds(), 0)
+        .ok_or_else(|| Error::Usage("this machine's clock is unusable".into()))
+}
+
+/// For measuring how long something takes, and for deadlines.
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+/// The operating system's random source, for keys and signatures.
+pub(crate) fn secure_random() -> ring::rand::SystemRandom {
+    ring::rand::SystemRandom::new()
+}
