@@ -1,0 +1,5 @@
+//! The tests of the wire contract that need more than one module, or a library that this crate does not link.
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
+
+mod keys;
+mod terminal;

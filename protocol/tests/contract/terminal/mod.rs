@@ -1,0 +1,56 @@
+//! The terminal state machine against a small gateway in memory.
+
+mod behaviour;
+mod gateway;
+mod storm;
+
+use protocol::field::{
+    AmountMinor, CardReference, Currency, EnrolmentCode, Fingerprint, Generation, TerminalId, TerminalTime,
+};
+use protocol::request::Body;
+use protocol::terminal::{Keys, Now, Settings, State, Terminal};
+
+use super::keys::{SHA256, gateway as gateway_key, terminal_ed25519};
+
+pub(crate) fn terminal_id() -> TerminalId {
+    "V0002".parse().unwrap()
+}
+
+pub(crate) fn at(ms: u64) -> Now {
+    Now { ms, wall: TerminalTime::new(1_790_000_000 + ms / 1000, 480).unwrap() }
+}
+
+/// A terminal with the key of V0002.
+pub(crate) fn terminal(state: State) -> Terminal {
+    let key = terminal_ed25519();
+    let settings = Settings::new("storm 1".parse().unwrap(), key.algorithm, key.fingerprint());
+    let keys = Keys {
+        sha256: SHA256,
+        sign: Box::new(move |message| Some(key.sign(message))),
+        verify_gateway: Box::new(|message, signature| gateway_key().verify(message, signature)),
+    };
+    Terminal::new(settings, keys, state)
+}
+
+/// The state of an enrolled terminal that never did anything.
+pub(crate) fn enrolled() -> State {
+    let mut state = State::new(terminal_id());
+    state.installation = Some(super::keys::INSTALLATION);
+    state.generation = Some(Generation::FIRST);
+    state.currency = Currency::new(156);
+    state
+}
+
+pub(crate) fn card() -> CardReference {
+    CardReference::from_parts(1).unwrap()
+}
+
+pub(crate) fn purchase(amount: i64) -> Body {
+    Body::Purchase { card: card(), amount: AmountMinor::new(amount).unwrap(), tenders: None, lines: None }
+}
+
+pub(crate) fn ticket_text() -> (String, EnrolmentCode, Fingerprint) {
+    let gateway = gateway_key().fingerprint();
+    let code = "7K3QZ9XW2M4RT8VNB6HD";
+    (format!("svgp1:V0002:{code}:{gateway}"), code.parse().unwrap(), gateway)
+}
