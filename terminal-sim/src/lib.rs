@@ -5,18 +5,26 @@
     allow(clippy::arithmetic_side_effects, reason = "overflow in a test panics, which is what it should do")
 )]
 
+pub mod address;
+pub mod card;
 pub mod checked;
 pub mod client;
 mod clock;
 pub mod enrolment;
 pub mod error;
+pub mod faults;
 pub mod frames;
 mod hash;
 pub mod keys;
 pub mod message;
 pub mod rng;
 pub mod session;
+mod store;
+pub mod terminal;
 pub mod tls;
 
+pub use address::Address;
+pub use card::Card;
 pub use error::{Broken, Error};
 pub use hash::sha256;
+pub use terminal::Terminal;

@@ -7,12 +7,12 @@ use protocol::answer::Answer;
 use protocol::field::{Blob, Currency, Generation, ProtocolVersion, Stan, TerminalId, Text};
 use protocol::frame::{Frame, MessageType};
 use protocol::request::{Body, Header, LastReceipt, Request, RequestSidecar};
+use protocol::terminal::EnrolmentTicket;
 use tokio::time::timeout;
 
 use crate::checked::{Checked, check_answer};
 use crate::client::Connection;
 use crate::clock::terminal_time;
-use crate::enrolment::Enrolment;
 use crate::error::{Broken, Error};
 use crate::keys::TerminalKey;
 use crate::message::SignedMessage;
@@ -33,20 +33,20 @@ pub struct Identity {
     pub key: Arc<TerminalKey>,
 }
 
-/// Makes this connection's key the key of the terminal that `enrolment` names. The connection stays open, not signed on.
+/// Makes this connection's key the key of the terminal that `ticket` names. The connection stays open, not signed on.
 pub async fn enrol(
     connection: &mut Connection,
     key: &TerminalKey,
-    enrolment: &Enrolment,
+    ticket: &EnrolmentTicket,
     patience: Duration,
 ) -> Result<Answer, Error> {
     let nonce = connection.hello.nonce;
     let public_key = Blob::new(key.spki().to_vec());
     let request = Request {
-        header: Header::session(enrolment.terminal, None, nonce, key.key_id(), terminal_time()?),
+        header: Header::session(ticket.terminal, None, nonce, key.key_id(), terminal_time()?),
         body: Body::Enroll {
             software: software()?,
-            code: enrolment.code,
+            code: ticket.code,
             public_key: public_key.ok_or_else(|| Error::Usage("the public key is too long".into()))?,
             gateway: connection.gateway.fingerprint(),
             protocol_version: ProtocolVersion::MIN,
@@ -194,6 +194,6 @@ fn session_header(connection: &Connection, identity: &Identity) -> Result<Header
     Ok(Header::session(*terminal, Some(*generation), connection.hello.nonce, key.key_id(), terminal_time()?))
 }
 
-fn software() -> Result<Text<32>, Error> {
+pub(crate) fn software() -> Result<Text<32>, Error> {
     SOFTWARE.parse().map_err(|problem| Error::Usage(format!("software name: {problem}")))
 }

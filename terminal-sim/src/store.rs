@@ -1,0 +1,80 @@
+//! Files that survive a power cut: written beside, synced, renamed over.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use crate::error::Error;
+
+/// One terminal's directory.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    directory: PathBuf,
+}
+
+impl Store {
+    /// Makes the directory if it is not there.
+    pub(crate) fn create(directory: &Path) -> Result<Self, Error> {
+        fs::create_dir_all(directory).map_err(Error::file(directory))?;
+        Ok(Store { directory: directory.to_owned() })
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// The file's bytes; `None` when it does not exist.
+    pub(crate) fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        let path = self.path(name);
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::file(&path)(error)),
+        }
+    }
+
+    /// Puts `bytes` in place of the file: after a power cut there is the old file or the new one, whole.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        let path = self.path(name);
+        let beside = self.path(&format!("{name}.new"));
+        let put = || {
+            let mut file = File::create(&beside)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&beside, &path)?;
+            File::open(&self.directory)?.sync_all()
+        };
+        put().map_err(Error::file(&path))
+    }
+
+    /// [`Store::write`] on a thread that may block.
+    pub(crate) async fn write_async(&self, name: &'static str, bytes: Vec<u8>) -> Result<(), Error> {
+        let store = self.clone();
+        let written = tokio::task::spawn_blocking(move || store.write(name, &bytes)).await;
+        written.map_err(|error| Error::Usage(format!("the write was not finished: {error}")))?
+    }
+}
+
+/// Reads a JSON file that somebody else wrote.
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+    let bytes = fs::read(path).map_err(Error::file(path))?;
+    serde_json::from_slice(&bytes).map_err(|error| Error::Usage(format!("{}: {error}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_replaces_the_whole_file_and_leaves_nothing_beside_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::create(&directory.path().join("T0001")).unwrap();
+        assert_eq!(store.read("state").unwrap(), None);
+        store.write("state", b"a longer first version").unwrap();
+        store.write("state", b"second").unwrap();
+        assert_eq!(store.read("state").unwrap().as_deref(), Some(&b"second"[..]));
+        assert_eq!(fs::read_dir(directory.path().join("T0001")).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,219 @@
+//! What a cashier does, one call each.
+
+use std::time::Duration;
+
+use protocol::answer::Answer;
+use protocol::field::{
+    AmountMinor, Flags, Original, ReversalReason, TenderKind, TenderLine, TenderLines, Totals,
+};
+use protocol::request::{Body, RequestSidecar};
+use protocol::terminal::{Details, GiveUpError, Reply, SubmitError, TransactionId};
+use tokio::time::sleep;
+
+use super::{KEPT_OUTCOMES, Outcome, Terminal};
+use crate::card::Card;
+use crate::error::{Broken, Error};
+
+impl Terminal {
+    /// Connects and signs on, if it is not; the answer has the limits of this terminal.
+    pub async fn sign_on(&mut self) -> Result<Answer, Error> {
+        self.drive(Terminal::is_signed_on).await?;
+        self.inbox.signed_on.clone().ok_or(Error::Timeout)
+    }
+
+    /// Ends the session in order.
+    pub async fn sign_off(&mut self) -> Result<(), Error> {
+        if !self.is_signed_on() {
+            return Ok(());
+        }
+        let now = self.now()?;
+        self.machine.sign_off(now);
+        self.drive(|terminal| terminal.connection.is_none()).await?;
+        self.inbox.closed = None;
+        Ok(())
+    }
+
+    /// Puts an issued card into use.
+    pub async fn activate(&mut self, card: &Card) -> Result<Outcome, Error> {
+        let id = self.submit(Body::Activate { card: card.reference }, card.sidecar()).await?;
+        self.finish(id).await
+    }
+
+    /// Loads a card with cash.
+    pub async fn load(&mut self, card: &Card, amount_minor: i64) -> Result<Outcome, Error> {
+        let body = load_body(card, amount_minor)?;
+        let id = self.submit(body, card.sidecar()).await?;
+        self.finish(id).await
+    }
+
+    /// Takes the whole amount from a card, or nothing.
+    pub async fn purchase(&mut self, card: &Card, amount_minor: i64) -> Result<Outcome, Error> {
+        let id = self.submit(purchase_body(card, amount_minor)?, card.sidecar()).await?;
+        self.finish(id).await
+    }
+
+    /// Takes the amount from a card, or what the card has.
+    pub async fn purchase_part(&mut self, card: &Card, amount_minor: i64) -> Result<Outcome, Error> {
+        let details = Details { flags: Some(Flags::PARTIAL_ALLOWED), ..self.details.clone() };
+        let body = purchase_body(card, amount_minor)?;
+        let id = self.submit_with(body, details, card.sidecar()).await?;
+        self.finish(id).await
+    }
+
+    /// Closes the shift that [`Terminal::details`] name.
+    pub async fn reconcile(&mut self, totals: Totals) -> Result<Outcome, Error> {
+        let id = self.submit(Body::Reconciliation { totals }, RequestSidecar::default()).await?;
+        self.finish(id).await
+    }
+
+    /// Asks what a load would give.
+    pub async fn quote(&mut self, card: &Card, amount_minor: i64) -> Result<Reply, Error> {
+        let body = Body::LoadQuote { card: card.reference, amount: amount(amount_minor)? };
+        self.ask(body, card.sidecar()).await
+    }
+
+    /// Asks what a card holds.
+    pub async fn inquire(&mut self, card: &Card) -> Result<Reply, Error> {
+        self.ask(Body::BalanceInquiry { card: card.reference }, card.sidecar()).await
+    }
+
+    /// Asks whether the gateway is there.
+    pub async fn echo(&mut self) -> Result<Reply, Error> {
+        self.ask(Body::Echo, RequestSidecar::default()).await
+    }
+
+    /// Asks where a transaction stands that was not acknowledged yet.
+    pub async fn status(&mut self, id: TransactionId) -> Result<Reply, Error> {
+        let gone = || Error::Usage("the transaction was acknowledged".into());
+        let original = self.original(id).ok_or_else(gone)?;
+        self.status_of(original).await
+    }
+
+    /// Asks where any transaction stands.
+    pub async fn status_of(&mut self, original: Original) -> Result<Reply, Error> {
+        self.ask(Body::TransactionStatus { original }, RequestSidecar::default()).await
+    }
+
+    /// Gives a transaction up: one without a result, or an approved one that was not acknowledged. The outcome is the
+    /// Reversal's, under the transaction's own id.
+    pub async fn reverse(&mut self, id: TransactionId, reason: ReversalReason) -> Result<Outcome, Error> {
+        self.give_up(id, reason).await?;
+        self.finish(id).await
+    }
+
+    /// [`Terminal::reverse`] without waiting: the Reversal is on disk, and sent if there is a connection.
+    pub async fn give_up(&mut self, id: TransactionId, reason: ReversalReason) -> Result<(), Error> {
+        let now = self.now()?;
+        self.machine
+            .give_up(now, id, reason)
+            .map_err(|error: GiveUpError| Error::Usage(error.to_string()))?;
+        self.inbox.outcomes.remove(&id);
+        self.inbox.kept.retain(|kept| *kept != id);
+        self.carry_out().await
+    }
+
+    /// Starts a transaction without waiting: it is on disk, and sent if the terminal is signed on and the gateway takes
+    /// it. [`Terminal::finish`] waits for it.
+    pub async fn submit(&mut self, body: Body, sidecar: RequestSidecar) -> Result<TransactionId, Error> {
+        self.submit_with(body, self.details.clone(), sidecar).await
+    }
+
+    /// [`Terminal::submit`] with other details than [`Terminal::details`].
+    pub async fn submit_with(
+        &mut self,
+        body: Body,
+        details: Details,
+        sidecar: RequestSidecar,
+    ) -> Result<TransactionId, Error> {
+        while self.inbox.kept.len() >= KEPT_OUTCOMES
+            && let Some(oldest) = self.inbox.kept.front().copied()
+        {
+            self.acknowledge(oldest);
+        }
+        let now = self.now()?;
+        let id = self.machine.submit(now, body, details, sidecar).map_err(submit_error)?;
+        self.carry_out().await?;
+        Ok(id)
+    }
+
+    /// Starts a transaction and loses its answer: cuts the connection `linger` after it was sent.
+    pub async fn submit_and_cut(
+        &mut self,
+        body: Body,
+        sidecar: RequestSidecar,
+        linger: Duration,
+    ) -> Result<TransactionId, Error> {
+        self.sign_on().await?;
+        let id = self.submit(body, sidecar).await?;
+        sleep(linger).await;
+        self.cut();
+        Ok(id)
+    }
+
+    /// Waits for the final result of a transaction: sends it again as often as needed, on new connections too. The
+    /// outcome stays until it is acknowledged, or pushed out by [`KEPT_OUTCOMES`] later ones.
+    pub async fn finish(&mut self, id: TransactionId) -> Result<Outcome, Error> {
+        if self.original(id).is_none() {
+            return Err(Error::Usage("no such transaction".into()));
+        }
+        self.drive(|terminal| terminal.inbox.outcomes.contains_key(&id)).await?;
+        self.inbox.outcomes.get(&id).cloned().ok_or(Error::Timeout)
+    }
+
+    /// Asks a question, again after each lost connection.
+    pub async fn ask(&mut self, body: Body, sidecar: RequestSidecar) -> Result<Reply, Error> {
+        let tries = 5;
+        let mut last = Error::Timeout;
+        for _ in 0..tries {
+            self.drive(|terminal| terminal.is_signed_on() && terminal.machine.free_slots() > 0).await?;
+            let now = self.now()?;
+            let question = self.machine.ask(now, body.clone(), self.details.clone(), sidecar.clone());
+            let question = question.map_err(submit_error)?;
+            self.drive(|terminal| terminal.inbox.replies.contains_key(&question)).await?;
+            match self.inbox.replies.remove(&question) {
+                Some(Ok(reply)) => return Ok(reply),
+                Some(Err(protocol::terminal::NoReply::Unreadable(error))) => {
+                    return Err(Broken::unreadable("answer")(&error).into());
+                }
+                Some(Err(protocol::terminal::NoReply::Unproven(why))) => {
+                    return Err(Broken::Unproven { what: "status", why }.into());
+                }
+                Some(Err(protocol::terminal::NoReply::Silence)) | None => {
+                    last = Error::Lost(std::io::ErrorKind::ConnectionReset.into());
+                }
+            }
+        }
+        Err(last)
+    }
+}
+
+/// A Load paid in cash.
+pub(crate) fn load_body(card: &Card, amount_minor: i64) -> Result<Body, Error> {
+    let amount = amount(amount_minor)?;
+    Ok(Body::Load { card: card.reference, amount, tenders: cash(amount)? })
+}
+
+/// A Purchase without lines.
+pub(crate) fn purchase_body(card: &Card, amount_minor: i64) -> Result<Body, Error> {
+    Ok(Body::Purchase { card: card.reference, amount: amount(amount_minor)?, tenders: None, lines: None })
+}
+
+/// The whole amount in cash.
+pub fn cash(amount: AmountMinor) -> Result<TenderLines, Error> {
+    tender(&[(TenderKind::CASH, amount)])
+}
+
+/// An amount paid by several means.
+pub fn tender(parts: &[(TenderKind, AmountMinor)]) -> Result<TenderLines, Error> {
+    let lines =
+        parts.iter().map(|(kind, amount)| TenderLine { kind: *kind, amount: *amount, reference: None });
+    TenderLines::new(lines.collect()).ok_or_else(|| Error::Usage("1 to 8 tender lines".into()))
+}
+
+fn amount(minor: i64) -> Result<AmountMinor, Error> {
+    AmountMinor::new(minor).ok_or_else(|| Error::Usage(format!("{minor} is no amount")))
+}
+
+fn submit_error(error: SubmitError) -> Error {
+    Error::Usage(error.to_string())
+}
