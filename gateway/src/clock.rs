@@ -1,5 +1,8 @@
 //! The only reader of time and randomness.
-#![expect(clippy::disallowed_methods, reason = "this is the one place that may read the clock and the random source")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that may read the clock and the random source"
+)]
 
 use std::sync::Arc;
 

@@ -13,8 +13,8 @@ use crate::journal::sha256;
 
 /// DER before the 65 bytes of an uncompressed P-256 point in a SubjectPublicKeyInfo (RFC 5480).
 const P256_PREFIX: [u8; 26] = [
-    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
-    0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
+    0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
 /// DER before the 32 bytes of an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410).
 const ED25519_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
@@ -53,9 +53,11 @@ impl PublicKey {
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {
-            Self::Es256(point) => signature::UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point)
-                .verify(message, signature)
-                .is_ok(),
+            Self::Es256(point) => {
+                signature::UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point)
+                    .verify(message, signature)
+                    .is_ok()
+            }
             Self::Ed25519(key) => {
                 signature::UnparsedPublicKey::new(&signature::ED25519, key).verify(message, signature).is_ok()
             }
@@ -88,7 +90,10 @@ pub fn fingerprint(spki: &[u8]) -> [u8; 32] {
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)] as char, DIGITS[usize::from(b & 15)] as char]).collect()
+    bytes
+        .iter()
+        .flat_map(|b| [DIGITS[usize::from(b >> 4)] as char, DIGITS[usize::from(b & 15)] as char])
+        .collect()
 }
 
 /// Bytes of a hex text.
@@ -149,7 +154,8 @@ impl SigningKey {
     /// # Errors
     /// When it is missing or no key.
     pub fn load(path: &Path) -> Result<Self> {
-        let pkcs8 = zeroize::Zeroizing::new(fs::read(path).with_context(|| format!("reading {}", path.display()))?);
+        let pkcs8 =
+            zeroize::Zeroizing::new(fs::read(path).with_context(|| format!("reading {}", path.display()))?);
         Self::from_pkcs8(&pkcs8).with_context(|| format!("reading {}", path.display()))
     }
 
@@ -199,7 +205,8 @@ impl CardKey {
         if !path.exists() {
             write_secret(path, &clock::random::<32>())?;
         }
-        let bytes = zeroize::Zeroizing::new(fs::read(path).with_context(|| format!("reading {}", path.display()))?);
+        let bytes =
+            zeroize::Zeroizing::new(fs::read(path).with_context(|| format!("reading {}", path.display()))?);
         if bytes.len() != 32 {
             bail!("{} has {} bytes; a card key has 32", path.display(), bytes.len());
         }

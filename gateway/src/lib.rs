@@ -1,8 +1,16 @@
 //! The stored-value and loyalty gateway. ARCHITECTURE.md is the map.
 
+pub mod admin;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod domain;
+pub mod executor;
+pub mod export;
 pub mod journal;
 pub mod keys;
+pub mod metrics;
 pub mod programme_file;
+pub mod server;
 pub mod storage;
+pub mod translate;

@@ -1,1 +1,5 @@
-fn main(){}
+//! The `gateway` command.
+
+fn main() -> std::process::ExitCode {
+    gateway::cli::run()
+}

@@ -142,12 +142,16 @@ impl Checker<'_> {
         let (currency, exponent) = self.currency(&file.programme.currency);
         self.exponent = exponent;
         let zone = TimeZone::get(file.programme.zone.get_ref()).unwrap_or_else(|_| {
-            self.problem(&file.programme.zone, "unknown time zone; write an IANA name such as \"Asia/Shanghai\"");
+            self.problem(
+                &file.programme.zone,
+                "unknown time zone; write an IANA name such as \"Asia/Shanghai\"",
+            );
             TimeZone::UTC
         });
         let cutover_minutes = self.cutover(&file.programme.cutover);
         if file.product.is_empty() {
-            self.problems.push(Problem { line: None, message: "no product; add a [product.NAME] table".into() });
+            self.problems
+                .push(Problem { line: None, message: "no product; add a [product.NAME] table".into() });
         }
         let products: BTreeMap<_, _> =
             file.product.into_iter().map(|(key, raw)| (key, self.product(raw))).collect();
@@ -213,7 +217,10 @@ impl Checker<'_> {
         });
         exact.filter(|minor| *minor <= 999_999_999_999).unwrap_or_else(|| {
             let places = self.exponent;
-            self.problem(text, format!("not an amount; write one with at most {places} decimal places, such as \"100\""));
+            self.problem(
+                text,
+                format!("not an amount; write one with at most {places} decimal places, such as \"100\""),
+            );
             0
         })
     }
@@ -261,7 +268,11 @@ impl Checker<'_> {
         LoadBonus { rule: self.rule(raw.rule), products: self.products(raw.products, known), steps }
     }
 
-    fn purchase_points(&mut self, raw: RawPurchasePoints, known: &BTreeMap<String, Product>) -> PurchasePoints {
+    fn purchase_points(
+        &mut self,
+        raw: RawPurchasePoints,
+        known: &BTreeMap<String, Product>,
+    ) -> PurchasePoints {
         let per = self.amount(&raw.per);
         if per == 0 {
             self.problem(&raw.per, "per must be above zero");
@@ -303,7 +314,8 @@ mod tests {
         let problems = parse(&broken).expect_err("three problems");
         assert_eq!(problems.len(), 4, "{problems:?}"); // an unreadable `per` is also zero
         for problem in &problems {
-            let line = broken.lines().nth(problem.line.expect("a line").saturating_sub(1)).expect("in the file");
+            let line =
+                broken.lines().nth(problem.line.expect("a line").saturating_sub(1)).expect("in the file");
             assert!(["25:00", "1.001", "99.00"].iter().any(|bad| line.contains(bad)), "{problem} at {line}");
         }
     }

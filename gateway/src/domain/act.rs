@@ -161,12 +161,20 @@ pub fn decide_act(
                 },
             ])
         }
-        Act::TerminalSuspend { terminal } => {
-            set_status(state, terminal, &[TerminalStatus::Active], "an active terminal", TerminalStatus::Suspended)
-        }
-        Act::TerminalResume { terminal } => {
-            set_status(state, terminal, &[TerminalStatus::Suspended], "a suspended terminal", TerminalStatus::Active)
-        }
+        Act::TerminalSuspend { terminal } => set_status(
+            state,
+            terminal,
+            &[TerminalStatus::Active],
+            "an active terminal",
+            TerminalStatus::Suspended,
+        ),
+        Act::TerminalResume { terminal } => set_status(
+            state,
+            terminal,
+            &[TerminalStatus::Suspended],
+            "a suspended terminal",
+            TerminalStatus::Active,
+        ),
         Act::TerminalRevoke { terminal } => {
             let from = [
                 TerminalStatus::Awaiting,
@@ -174,8 +182,13 @@ pub fn decide_act(
                 TerminalStatus::Suspended,
                 TerminalStatus::Locked,
             ];
-            let mut effects =
-                set_status(state, terminal, &from, "a terminal that is not revoked", TerminalStatus::Revoked)?;
+            let mut effects = set_status(
+                state,
+                terminal,
+                &from,
+                "a terminal that is not revoked",
+                TerminalStatus::Revoked,
+            )?;
             effects.push(Effect::EnrolmentCode {
                 terminal: terminal.clone(),
                 code_hash: None,
@@ -212,7 +225,11 @@ pub fn decide_act(
             if state.operators.contains_key(operator) {
                 return Err(Refusal::OperatorExists(operator.clone()));
             }
-            Ok(vec![Effect::Operator { operator: operator.clone(), active: true, public_key: public_key.clone() }])
+            Ok(vec![Effect::Operator {
+                operator: operator.clone(),
+                active: true,
+                public_key: public_key.clone(),
+            }])
         }
         Act::OperatorRevoke { operator } => {
             let (_, public_key) = state

@@ -14,7 +14,7 @@ pub(super) fn decide(
     let checked = prove_card(facts, claim).and_then(|card| match card.status {
         CardStatus::Blocked => Err(Decline::CardBlocked),
         CardStatus::Active => Err(Decline::CardAlreadyActive),
-        CardStatus::Issued => product_of(facts, request, card).map(|_| card),
+        CardStatus::Issued => product_of(facts, request.currency, card).map(|_| card),
     });
     let card = match checked {
         Ok(card) => card,

@@ -257,7 +257,7 @@ fn count_into_shift(request: &Request, decision: &mut Decision) {
 /// The card, when its proof is right and its state and product let it trade.
 pub(super) fn accept_card<'a>(
     facts: Facts<'a>,
-    request: &Request,
+    currency: u16,
     claim: &CardClaim,
 ) -> Result<(&'a Card, &'a Product), Decline> {
     let card = prove_card(facts, claim)?;
@@ -266,7 +266,7 @@ pub(super) fn accept_card<'a>(
         CardStatus::Issued => return Err(Decline::CardNotActive),
         CardStatus::Active => {}
     }
-    Ok((card, product_of(facts, request, card)?))
+    Ok((card, product_of(facts, currency, card)?))
 }
 
 /// The card, when it exists and its proof is right; one answer for both failures.
@@ -277,12 +277,8 @@ pub(super) fn prove_card<'a>(facts: Facts<'a>, claim: &CardClaim) -> Result<&'a 
     card.filter(|_| same).ok_or(Decline::CardNotAccepted)
 }
 
-pub(super) fn product_of<'a>(
-    facts: Facts<'a>,
-    request: &Request,
-    card: &Card,
-) -> Result<&'a Product, Decline> {
-    if request.currency != facts.programme.currency {
+pub(super) fn product_of<'a>(facts: Facts<'a>, currency: u16, card: &Card) -> Result<&'a Product, Decline> {
+    if currency != facts.programme.currency {
         return Err(Decline::CurrencyNotAccepted);
     }
     facts.programme.products.get(&card.product).ok_or(Decline::ProductNotInProgramme)
@@ -290,6 +286,49 @@ pub(super) fn product_of<'a>(
 
 fn constant_time_eq(a: &[u8; 32], b: &[u8; 32]) -> bool {
     a.iter().zip(b).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
+}
+
+/// What a load would do (LOYALTY A3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quote<'a> {
+    pub card: &'a Card,
+    /// Change of each balance.
+    pub changes: Vec<(Kind, i64)>,
+    pub reasons: Vec<Reason>,
+    /// How much more reaches the next step, and the bonus there.
+    pub next_step: Option<(i64, i64)>,
+}
+
+/// What a load of `amount` would do now; decided by the same checks as the load itself.
+///
+/// # Errors
+/// The decline that the load would get.
+pub fn quote<'a>(
+    facts: Facts<'a>,
+    terminal: &Terminal,
+    claim: &CardClaim,
+    currency: u16,
+    amount: i64,
+    now: Now,
+) -> Result<Quote<'a>, Decline> {
+    let (card, product) = accept_card(facts, currency, claim)?;
+    let bonus = load::check_load(facts, terminal, card, product, amount, now)?;
+    let given = bonus.as_ref().map(|bonus| (Kind::BONUS, bonus.result));
+    Ok(Quote {
+        card,
+        changes: std::iter::once((Kind::PRINCIPAL, amount)).chain(given).collect(),
+        reasons: bonus.into_iter().collect(),
+        next_step: facts.programme.next_step(&card.product, amount),
+    })
+}
+
+/// The card, for whoever holds it: its state does not matter, its proof does.
+///
+/// # Errors
+/// The decline for a card that is unknown, or a programme without its product.
+pub fn view_card<'a>(facts: Facts<'a>, claim: &CardClaim, currency: u16) -> Result<&'a Card, Decline> {
+    let card = prove_card(facts, claim)?;
+    product_of(facts, currency, card).map(|_| card)
 }
 
 /// Books what has expired on a card, before anything else happens to it.

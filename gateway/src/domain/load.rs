@@ -17,8 +17,9 @@ pub(super) fn decide(
     tenders: &[(u8, i64)],
     now: Now,
 ) -> Result<Decision, Fault> {
-    let checked = accept_card(facts, request, claim)
-        .and_then(|(card, product)| check_load(facts, terminal, card, product, amount, now).map(|b| (card, b)));
+    let checked = accept_card(facts, request.currency, claim).and_then(|(card, product)| {
+        check_load(facts, terminal, card, product, amount, now).map(|b| (card, b))
+    });
     let (card, bonus) = match checked {
         Ok(checked) => checked,
         Err(decline) => return Ok(Decision::declined(decline)),
@@ -26,7 +27,8 @@ pub(super) fn decide(
 
     let minus = |value: i64| value.checked_neg().ok_or(Fault::Overflow);
     let (card, mut effects) = expire(card, now)?;
-    let principal = card.credit(Kind::PRINCIPAL, amount, facts.programme.principal_expiry(now), facts.index, 0);
+    let principal =
+        card.credit(Kind::PRINCIPAL, amount, facts.programme.principal_expiry(now), facts.index, 0);
     effects.push(Effect::Posting(principal));
     for (tender, part) in tenders {
         effects.push(named(clearing(&terminal.store, *tender), Kind::MONEY, minus(*part)?));

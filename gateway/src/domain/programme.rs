@@ -100,7 +100,8 @@ impl Programme {
     pub fn next_step(&self, product: &str, amount: i64) -> Option<(i64, i64)> {
         let now = self.load_bonus(product, amount).map_or(0, |reason| reason.result);
         let rules = self.load_bonuses.iter().filter(|rule| applies(&rule.products, product));
-        let better = rules.flat_map(|rule| &rule.steps).filter(|(from, bonus)| *from > amount && *bonus > now);
+        let better =
+            rules.flat_map(|rule| &rule.steps).filter(|(from, bonus)| *from > amount && *bonus > now);
         better
             .min_by_key(|(from, _)| *from)
             .and_then(|(from, bonus)| from.checked_sub(amount).map(|missing| (missing, *bonus)))

@@ -18,7 +18,7 @@ pub(super) fn decide(
     partial_allowed: bool,
     now: Now,
 ) -> Result<Decision, Fault> {
-    let checked = accept_card(facts, request, claim).and_then(|(card, _)| {
+    let checked = accept_card(facts, request.currency, claim).and_then(|(card, _)| {
         if amount > terminal.max_purchase {
             return Err(Decline::AboveTerminalLimit);
         }

@@ -14,7 +14,9 @@ pub(super) fn decide(facts: Facts<'_>, request: &Request, now: Now) -> Result<De
     let Command::Reversal { terminal, generation, stan, request_id } = &request.command else {
         return Err(Fault::Misfit("not a reversal"));
     };
-    if *terminal != request.terminal || *generation != request.generation {
+    // STANs rise, so an original is older than its reversal; a fresh STAN can have no tombstone.
+    let older = *stan < request.stan;
+    if *terminal != request.terminal || *generation != request.generation || !older {
         return Ok(Decision::declined(Decline::OriginalOfAnotherTerminal));
     }
     let tombstone = facts.state.tombstones.get(&(terminal.clone(), *generation, *stan));
@@ -44,12 +46,7 @@ pub(super) fn decide(facts: Facts<'_>, request: &Request, now: Now) -> Result<De
 
 /// Nothing is undone; the answer says what the original is.
 fn settled(original: &Original, state: TransactionState, amount: Option<i64>) -> Decision {
-    Decision {
-        card: original.card,
-        amount,
-        original_state: Some(state),
-        ..Decision::approved(Vec::new())
-    }
+    Decision { card: original.card, amount, original_state: Some(state), ..Decision::approved(Vec::new()) }
 }
 
 fn block(request: &Request, stan: u32, request_id: [u8; 32], blocked: bool) -> Decision {
@@ -165,9 +162,9 @@ fn was_expiry(original: &Original, posting: &Posting) -> bool {
     let mut legs = original.postings.iter().peekable();
     while let Some(leg) = legs.next() {
         let names_lot = matches!(&leg.account, Account::Card { lot: l, .. } if l == lot);
-        let then_breakage = legs.peek().is_some_and(
-            |next| matches!(&next.account, Account::Named(name) if name == "breakage"),
-        );
+        let then_breakage = legs
+            .peek()
+            .is_some_and(|next| matches!(&next.account, Account::Named(name) if name == "breakage"));
         if names_lot && then_breakage {
             return true;
         }

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::Fault;
 use super::card::{Card, CardReference};
 use super::effect::{Account, Effect, Posting, Subject, TransactionState};
 use super::ledger::NamedAccount;
 use super::programme::ProgrammeVersion;
 use super::terminal::{EnrolmentCode, Shift, Terminal};
-use super::Fault;
 
 /// (terminal, generation, STAN).
 pub type Identity = (String, u32, u32);
@@ -208,9 +208,13 @@ impl State {
         match (touched, cell) {
             (Touched::Card(card), Some(Cell::Card(held))) => drop(self.cards.insert(*card, held)),
             (Touched::Card(card), _) => drop(self.cards.remove(card)),
-            (Touched::Account(name), Some(Cell::Account(held))) => drop(self.accounts.insert(name.clone(), held)),
+            (Touched::Account(name), Some(Cell::Account(held))) => {
+                drop(self.accounts.insert(name.clone(), held))
+            }
             (Touched::Account(name), _) => drop(self.accounts.remove(name)),
-            (Touched::Terminal(tid), Some(Cell::Terminal(held))) => drop(self.terminals.insert(tid.clone(), held)),
+            (Touched::Terminal(tid), Some(Cell::Terminal(held))) => {
+                drop(self.terminals.insert(tid.clone(), held))
+            }
             (Touched::Terminal(tid), _) => drop(self.terminals.remove(tid)),
             (Touched::Shift(key), Some(Cell::Shift(held))) => drop(self.shifts.insert(key.clone(), held)),
             (Touched::Shift(key), _) => drop(self.shifts.remove(key)),
@@ -218,9 +222,13 @@ impl State {
                 self.transactions.insert(*index, held);
             }
             (Touched::Transaction(index), _) => drop(self.transactions.remove(index)),
-            (Touched::Tombstone(id), Some(Cell::Tombstone(held))) => drop(self.tombstones.insert(id.clone(), held)),
+            (Touched::Tombstone(id), Some(Cell::Tombstone(held))) => {
+                drop(self.tombstones.insert(id.clone(), held))
+            }
             (Touched::Tombstone(id), _) => drop(self.tombstones.remove(id)),
-            (Touched::Operator(name), Some(Cell::Operator(held))) => drop(self.operators.insert(name.clone(), held)),
+            (Touched::Operator(name), Some(Cell::Operator(held))) => {
+                drop(self.operators.insert(name.clone(), held))
+            }
             (Touched::Operator(name), _) => drop(self.operators.remove(name)),
             (Touched::Programme(version), cell) => {
                 self.programmes.retain(|p| p.version != *version);

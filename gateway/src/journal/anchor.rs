@@ -67,8 +67,7 @@ impl AnchorFile {
         if self.last == Some(anchor) {
             return Ok(());
         }
-        let line =
-            format!("{} {} {} {}\n", anchor.epoch, anchor.group, anchor.index, hex(&anchor.seal_hash));
+        let line = format!("{} {} {} {}\n", anchor.epoch, anchor.group, anchor.index, hex(&anchor.seal_hash));
         let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
         written.with_context(|| format!("anchor file {}", self.path.display()))?;
         self.last = Some(anchor);

@@ -48,7 +48,12 @@ pub(super) fn encode<W: Write>(e: &mut Encoder<W>, effect: &Effect) -> EncodeRes
             max_purchase,
         } => {
             e.array(11)?.u8(8)?.str(terminal)?.u32(*generation)?.u8(*status as u8)?.u8(*role as u8)?;
-            e.i8(*algorithm)?.bytes(public_key)?.str(merchant)?.str(store)?.i64(*max_load)?.i64(*max_purchase)?;
+            e.i8(*algorithm)?
+                .bytes(public_key)?
+                .str(merchant)?
+                .str(store)?
+                .i64(*max_load)?
+                .i64(*max_purchase)?;
         }
         Effect::EnrolmentCode { terminal, code_hash, expires, tries } => {
             e.array(5)?.u8(9)?.str(terminal)?;
@@ -155,9 +160,7 @@ pub(super) fn decode(d: &mut Decoder<'_>) -> DecodeResult<Effect> {
             count: d.i64()?,
             amount: d.i64()?,
         },
-        (7, 4) => {
-            Effect::ShiftClosed { terminal: d.str()?.into(), generation: d.u32()?, shift: d.u32()? }
-        }
+        (7, 4) => Effect::ShiftClosed { terminal: d.str()?.into(), generation: d.u32()?, shift: d.u32()? },
         (8, 11) => Effect::Terminal {
             terminal: d.str()?.into(),
             generation: d.u32()?,
@@ -176,9 +179,11 @@ pub(super) fn decode(d: &mut Decoder<'_>) -> DecodeResult<Effect> {
             expires: d.i64()?,
             tries: d.u8()?,
         },
-        (10, 4) => {
-            Effect::Operator { operator: d.str()?.into(), active: d.u8()? == 1, public_key: d.bytes()?.into() }
-        }
+        (10, 4) => Effect::Operator {
+            operator: d.str()?.into(),
+            active: d.u8()? == 1,
+            public_key: d.bytes()?.into(),
+        },
         (11, 4) => {
             Effect::Programme { version: d.u32()?, effective_from: d.i64()?, document: d.str()?.into() }
         }

@@ -4,8 +4,12 @@
 
 pub mod anchor;
 mod effects;
+pub mod export;
 pub mod record;
+pub mod seal;
 pub mod state_hash;
+pub mod verify;
+pub mod walk;
 
 pub(crate) use effects::{fixed, optional, optionally, role, terminal_status, transaction_state};
 

@@ -56,9 +56,7 @@ pub fn decode_card(bytes: &[u8]) -> Result<Card, RecordError> {
 pub fn encode_account(name: &str, account: &NamedAccount) -> Vec<u8> {
     written(|e| {
         e.array(3)?.str(name)?.u64(account.version)?.array(account.balances.len() as u64)?;
-        account.balances.iter().try_for_each(|(kind, balance)| {
-            e.array(2)?.u8(kind.0)?.i64(*balance)?.ok()
-        })
+        account.balances.iter().try_for_each(|(kind, balance)| e.array(2)?.u8(kind.0)?.i64(*balance)?.ok())
     })
 }
 

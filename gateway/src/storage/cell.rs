@@ -8,9 +8,7 @@ use crate::domain::programme::ProgrammeVersion;
 use crate::domain::state::{Cell, Touched};
 use crate::domain::terminal::{EnrolmentCode, Shift, Terminal};
 use crate::journal::record::{RecordError, written};
-use crate::journal::{
-    fixed, optional, optionally, role, state_hash, terminal_status, transaction_state,
-};
+use crate::journal::{fixed, optional, optionally, role, state_hash, terminal_status, transaction_state};
 
 /// First byte of a snapshot key.
 #[must_use]
@@ -40,7 +38,9 @@ pub fn key_of(touched: &Touched) -> Vec<u8> {
     };
     match touched {
         Touched::Card(card) => key.extend(card.0.to_be_bytes()),
-        Touched::Account(name) | Touched::Terminal(name) | Touched::Operator(name) => key.extend(name.as_bytes()),
+        Touched::Account(name) | Touched::Terminal(name) | Touched::Operator(name) => {
+            key.extend(name.as_bytes())
+        }
         Touched::Shift(shift) => identity(&mut key, shift),
         Touched::Transaction(index) => key.extend(index.to_be_bytes()),
         Touched::Tombstone(request) => identity(&mut key, request),

@@ -209,9 +209,9 @@ impl Storage {
         kind: u8,
         mut visit: impl FnMut(Vec<u8>, Vec<u8>) -> Result<()>,
     ) -> Result<()> {
-        let mut select = self
-            .connection
-            .prepare_cached("SELECT key, state, hash FROM snapshot WHERE key >= ? AND key < ? ORDER BY key")?;
+        let mut select = self.connection.prepare_cached(
+            "SELECT key, state, hash FROM snapshot WHERE key >= ? AND key < ? ORDER BY key",
+        )?;
         let after = kind.checked_add(1).unwrap_or(u8::MAX);
         let mut rows = select.query(params![[kind].as_slice(), [after].as_slice()])?;
         while let Some(row) = rows.next()? {
@@ -342,9 +342,19 @@ impl Storage {
         // The copy must be as durable as the original before anybody relies on it.
         copy.pragma_update(None, "journal_mode", "DELETE")?;
         drop(copy);
-        std::fs::File::open(target).and_then(|file| file.sync_all()).map_err(|error| {
-            StorageError::Snapshot(format!("syncing {}: {error}", target.display()))
-        })
+        std::fs::File::open(target)
+            .and_then(|file| file.sync_all())
+            .map_err(|error| StorageError::Snapshot(format!("syncing {}: {error}", target.display())))
+    }
+
+    /// From here on this connection sees the database as it is now. Keep it short where a gateway serves: the
+    /// write-ahead log cannot shrink meanwhile.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn hold_still(&self) -> Result<()> {
+        self.connection.execute_batch("BEGIN; SELECT count(*) FROM meta;")?;
+        Ok(())
     }
 
     /// Moves the write-ahead log into the database file and empties it.
@@ -359,7 +369,9 @@ impl Storage {
 
 fn set_meta(connection: &Connection, name: &str, value: &[u8]) -> Result<()> {
     connection
-        .prepare_cached("INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2")?
+        .prepare_cached(
+            "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2",
+        )?
         .execute(params![name, value])?;
     Ok(())
 }

@@ -46,7 +46,9 @@ fn set(connection: &Connection, pragma: &'static str, value: &str, expected: &st
 }
 
 pub(super) fn migrate(connection: &mut Connection) -> std::result::Result<(), refinery::Error> {
-    let migrations =
-        MIGRATIONS.iter().map(|(name, sql)| Migration::unapplied(name, sql)).collect::<std::result::Result<Vec<_>, _>>()?;
+    let migrations = MIGRATIONS
+        .iter()
+        .map(|(name, sql)| Migration::unapplied(name, sql))
+        .collect::<std::result::Result<Vec<_>, _>>()?;
     Runner::new(&migrations).run(connection).map(drop)
 }

@@ -1,0 +1,216 @@
+//! An operator's act as signed bytes (PROTOCOL.md section 12).
+
+use minicbor::{Decoder, Encoder};
+use protocol::cose::{Algorithm, Context, EMPTY_MAP, Sign1, sig_structure};
+use protocol::field::Installation;
+
+use crate::domain::act::Act;
+use crate::domain::card::CardReference;
+use crate::journal::record::{RecordError, written};
+use crate::journal::{fixed, role};
+use crate::keys::SigningKey;
+
+/// An act with the operator who signed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedAct {
+    pub operator: String,
+    /// Unix seconds, by the operator's clock.
+    pub time_s: i64,
+    /// From the gateway, so that no act can be played back.
+    pub nonce: [u8; 16],
+    pub act: Act,
+}
+
+type Write = Result<(), minicbor::encode::Error<core::convert::Infallible>>;
+
+impl SignedAct {
+    /// The COSE_Sign1 of this act.
+    #[must_use]
+    pub fn sign(&self, key: &SigningKey, installation: &Installation) -> Vec<u8> {
+        let payload = self.payload();
+        let protected = Algorithm::Es256.protected_header();
+        let signature = key.sign(&sig_structure(Context::Act, installation, &protected, &payload));
+        Sign1 {
+            protected: &protected,
+            unprotected: EMPTY_MAP,
+            payload: Some(&payload),
+            signature: &signature,
+        }
+        .encode()
+    }
+
+    fn payload(&self) -> Vec<u8> {
+        written(|e| {
+            e.map(6)?.u8(0)?.u8(1)?.u8(1)?.str(name(&self.act))?.u8(2)?.str(&self.operator)?;
+            e.u8(3)?.i64(self.time_s)?.u8(4)?.bytes(&self.nonce)?.u8(5)?;
+            arguments(e, &self.act)
+        })
+    }
+
+    /// Reads a payload; the signature is the caller's business.
+    ///
+    /// # Errors
+    /// [`RecordError`] when it is no act of this version.
+    pub fn decode(payload: &[u8]) -> Result<Self, RecordError> {
+        let d = &mut Decoder::new(payload);
+        let key = |d: &mut Decoder<'_>, expected: u8| -> Result<(), minicbor::decode::Error> {
+            if d.u8()? == expected { Ok(()) } else { Err(minicbor::decode::Error::message("unexpected key")) }
+        };
+        if d.map()? != Some(6) {
+            return Err(minicbor::decode::Error::message("not an act").into());
+        }
+        key(d, 0)?;
+        key(d, 1)?;
+        key(d, 1)?;
+        let name = d.str()?.to_owned();
+        key(d, 2)?;
+        let operator = d.str()?.to_owned();
+        key(d, 3)?;
+        let time_s = d.i64()?;
+        key(d, 4)?;
+        let nonce = fixed(d)?;
+        key(d, 5)?;
+        let act = act(d, &name)?;
+        if d.position() != payload.len() {
+            return Err(minicbor::decode::Error::message("bytes after the act").into());
+        }
+        Ok(Self { operator, time_s, nonce, act })
+    }
+}
+
+/// The act's name in its payload.
+#[must_use]
+pub fn name(act: &Act) -> &'static str {
+    match act {
+        Act::TerminalEnroll { .. } => "terminal-enroll",
+        Act::TerminalSuspend { .. } => "terminal-suspend",
+        Act::TerminalResume { .. } => "terminal-resume",
+        Act::TerminalRevoke { .. } => "terminal-revoke",
+        Act::CardIssue { .. } => "card-issue",
+        Act::CardBlock { .. } => "card-block",
+        Act::CardUnblock { .. } => "card-unblock",
+        Act::OperatorAdd { .. } => "operator-add",
+        Act::OperatorRevoke { .. } => "operator-revoke",
+        Act::ProgrammeActivate { .. } => "programme-activate",
+    }
+}
+
+fn arguments(e: &mut Encoder<Vec<u8>>, act: &Act) -> Write {
+    match act {
+        Act::TerminalEnroll { terminal, role, merchant, store, max_load, max_purchase, code_hash } => {
+            e.map(7)?
+                .u8(0)?
+                .str(terminal)?
+                .u8(1)?
+                .u8(*role as u8)?
+                .u8(2)?
+                .str(merchant)?
+                .u8(3)?
+                .str(store)?;
+            e.u8(4)?.i64(*max_load)?.u8(5)?.i64(*max_purchase)?.u8(6)?.bytes(code_hash)?.ok()
+        }
+        Act::TerminalSuspend { terminal }
+        | Act::TerminalResume { terminal }
+        | Act::TerminalRevoke { terminal } => e.map(1)?.u8(0)?.str(terminal)?.ok(),
+        Act::CardIssue { product, count } => e.map(2)?.u8(0)?.str(product)?.u8(1)?.u32(*count)?.ok(),
+        Act::CardBlock { card, reason } => e.map(2)?.u8(0)?.u64(card.0)?.u8(1)?.str(reason)?.ok(),
+        Act::CardUnblock { card } => e.map(1)?.u8(0)?.u64(card.0)?.ok(),
+        Act::OperatorAdd { operator, public_key } => {
+            e.map(2)?.u8(0)?.str(operator)?.u8(1)?.bytes(public_key)?.ok()
+        }
+        Act::OperatorRevoke { operator } => e.map(1)?.u8(0)?.str(operator)?.ok(),
+        Act::ProgrammeActivate { document } => e.map(1)?.u8(0)?.str(document)?.ok(),
+    }
+}
+
+fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> {
+    d.map()?;
+    let key = |d: &mut Decoder<'_>| d.u8().map(drop);
+    let text = |d: &mut Decoder<'_>| -> Result<String, minicbor::decode::Error> {
+        d.u8()?;
+        d.str().map(String::from)
+    };
+    let number = |d: &mut Decoder<'_>| -> Result<i64, minicbor::decode::Error> {
+        d.u8()?;
+        d.i64()
+    };
+    Ok(match name {
+        "terminal-enroll" => Act::TerminalEnroll {
+            terminal: text(d)?,
+            role: {
+                key(d)?;
+                role(d.u8()?)?
+            },
+            merchant: text(d)?,
+            store: text(d)?,
+            max_load: number(d)?,
+            max_purchase: number(d)?,
+            code_hash: {
+                key(d)?;
+                fixed(d)?
+            },
+        },
+        "terminal-suspend" => Act::TerminalSuspend { terminal: text(d)? },
+        "terminal-resume" => Act::TerminalResume { terminal: text(d)? },
+        "terminal-revoke" => Act::TerminalRevoke { terminal: text(d)? },
+        "card-issue" => Act::CardIssue {
+            product: text(d)?,
+            count: u32::try_from(number(d)?).map_err(|_| minicbor::decode::Error::message("count"))?,
+        },
+        "card-block" => Act::CardBlock { card: card(d)?, reason: text(d)? },
+        "card-unblock" => Act::CardUnblock { card: card(d)? },
+        "operator-add" => Act::OperatorAdd {
+            operator: text(d)?,
+            public_key: {
+                key(d)?;
+                d.bytes()?.into()
+            },
+        },
+        "operator-revoke" => Act::OperatorRevoke { operator: text(d)? },
+        "programme-activate" => Act::ProgrammeActivate { document: text(d)? },
+        _ => return Err(minicbor::decode::Error::message("unknown act")),
+    })
+}
+
+fn card(d: &mut Decoder<'_>) -> Result<CardReference, minicbor::decode::Error> {
+    d.u8()?;
+    d.u64().map(CardReference)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Role;
+
+    #[test]
+    fn every_act_reads_back() {
+        let card = CardReference(9_000_000_000_000_006);
+        let terminal = || "T1".to_owned();
+        let acts = [
+            Act::TerminalEnroll {
+                terminal: terminal(),
+                role: Role::Kiosk,
+                merchant: "M".into(),
+                store: "S".into(),
+                max_load: 1,
+                max_purchase: 2,
+                code_hash: [3; 32],
+            },
+            Act::TerminalSuspend { terminal: terminal() },
+            Act::TerminalResume { terminal: terminal() },
+            Act::TerminalRevoke { terminal: terminal() },
+            Act::CardIssue { product: "standard".into(), count: 7 },
+            Act::CardBlock { card, reason: "lost".into() },
+            Act::CardUnblock { card },
+            Act::OperatorAdd { operator: "ann".into(), public_key: vec![1, 2] },
+            Act::OperatorRevoke { operator: "ann".into() },
+            Act::ProgrammeActivate { document: "x".repeat(5000) },
+        ];
+        for act in acts {
+            let signed = SignedAct { operator: "owner".into(), time_s: 5, nonce: [9; 16], act };
+            let payload = signed.payload();
+            protocol::strict::check(&payload).expect("deterministic");
+            assert_eq!(SignedAct::decode(&payload).expect("reads back"), signed);
+        }
+    }
+}

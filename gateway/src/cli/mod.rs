@@ -1,0 +1,292 @@
+//! The command line.
+
+mod journal;
+mod operate;
+mod serve;
+mod show;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::keys::DataDir;
+
+/// Stored value and loyalty for card terminals.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "Examples:
+  gateway serve                                  start; everything it needs is made in ./data
+  gateway terminal enroll --id T0001             print the string that a terminal enrols with
+  gateway card issue --count 10                  print ten new cards, once
+  gateway journal verify                         check every entry, seal, signature and balance
+  gateway export --day 2026-11-21 --format csv --out day
+
+Exit codes: 0 done, 1 refused or something does not hold, 2 wrong usage, 3 in doubt (start again and look)."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Data directory.
+    #[arg(long, global = true, default_value = "data", value_name = "DIR")]
+    data: PathBuf,
+    /// Print JSON instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Operator who signs acts; needs DIR/keys/operator-NAME.p8.
+    #[arg(long, global = true, default_value = "owner", value_name = "NAME")]
+    operator: String,
+}
+
+impl Common {
+    fn directory(&self) -> DataDir {
+        DataDir(self.data.clone())
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the gateway.
+    #[command(after_help = "Examples:
+  gateway serve
+  gateway serve --data /var/lib/gateway --listen 0.0.0.0:7400
+  gateway serve --listen 127.0.0.1:0 --json      print the chosen port as JSON on the first line
+
+The first start makes the data directory, the gateway's key, the owner's key, the database and the default programme.
+SIGTERM or Ctrl-C: open requests are answered, then it ends.")]
+    Serve {
+        /// Where terminals connect [default: 127.0.0.1:7400, or what the configuration says].
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<SocketAddr>,
+        /// Configuration file [default: DIR/gateway.toml, if there is one].
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Terminals: enrol, show, suspend, resume, revoke.
+    #[command(subcommand)]
+    Terminal(Terminal),
+    /// Cards: issue, show, block, unblock.
+    #[command(subcommand)]
+    Card(Card),
+    /// Operators: add, list, revoke.
+    #[command(subcommand)]
+    Operator(Operator),
+    /// The programme: check a file, put it in force, list versions.
+    #[command(subcommand)]
+    Programme(Programme),
+    /// The journal: verify it, export it.
+    #[command(subcommand)]
+    Journal(Journal),
+    /// Receipts: verify one, offline.
+    #[command(subcommand)]
+    Receipt(Receipt),
+    /// Copy the data directory, also while the gateway serves, and verify the copy.
+    #[command(after_help = "Example:
+  gateway backup --out /media/usb/backup-2026-11-21
+
+The copy holds the private keys: keep it as safe as the original.")]
+    Backup {
+        /// A directory that does not exist yet.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Write a business day's transactions and postings.
+    #[command(after_help = "Example:
+  gateway export --day 2026-11-21 --format csv --out day-2026-11-21")]
+    Export {
+        /// Business date, YYYY-MM-DD.
+        #[arg(long, value_name = "DATE")]
+        day: String,
+        #[arg(long, value_enum, default_value = "csv")]
+        format: Format,
+        /// Directory for the files.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// transactions.csv, postings.csv, totals.csv
+    Csv,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RoleArgument {
+    Register,
+    Kiosk,
+}
+
+#[derive(Debug, Subcommand)]
+enum Terminal {
+    /// Print a one-time enrolment string; for a new terminal, or a new generation of an old one.
+    #[command(after_help = "Examples:
+  gateway terminal enroll --id T0001
+  gateway terminal enroll --id K0001 --role kiosk --store S002 --max-load 1000.00")]
+    Enroll {
+        /// Terminal id: 1 to 16 of A-Z and 0-9.
+        #[arg(long)]
+        id: String,
+        #[arg(long, value_enum, default_value = "register")]
+        role: RoleArgument,
+        /// [default: what the configuration says]
+        #[arg(long)]
+        merchant: Option<String>,
+        /// [default: what the configuration says]
+        #[arg(long)]
+        store: Option<String>,
+        /// Largest single load.
+        #[arg(long, default_value = "5000.00", value_name = "AMOUNT")]
+        max_load: String,
+        /// Largest single purchase.
+        #[arg(long, default_value = "50000.00", value_name = "AMOUNT")]
+        max_purchase: String,
+    },
+    /// List all terminals.
+    List,
+    /// Show one terminal.
+    Show {
+        #[arg(long)]
+        id: String,
+    },
+    /// Stop a terminal from its next frame on.
+    Suspend {
+        #[arg(long)]
+        id: String,
+    },
+    /// Let a suspended terminal trade again.
+    Resume {
+        #[arg(long)]
+        id: String,
+    },
+    /// End a terminal's enrolment.
+    Revoke {
+        #[arg(long)]
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Card {
+    /// Make cards; reference and secret are printed this once.
+    #[command(after_help = "Examples:
+  gateway card issue --count 100 --json > cards.json
+  gateway card issue --product standard --count 1")]
+    Issue {
+        /// Product of the programme in force.
+        #[arg(long, default_value = "standard")]
+        product: String,
+        #[arg(long, value_name = "N")]
+        count: u32,
+    },
+    /// Show a card's state, balances and lots.
+    Show {
+        #[arg(long, value_name = "REFERENCE")]
+        card: u64,
+    },
+    /// Stop a card; its value stays.
+    Block {
+        #[arg(long, value_name = "REFERENCE")]
+        card: u64,
+        #[arg(long)]
+        reason: String,
+    },
+    /// Let a blocked card be used again.
+    Unblock {
+        #[arg(long, value_name = "REFERENCE")]
+        card: u64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Operator {
+    /// Make an operator's key in DIR/keys and admit it.
+    Add {
+        #[arg(long)]
+        name: String,
+    },
+    /// List operators.
+    List,
+    /// End an operator's right to act.
+    Revoke {
+        #[arg(long)]
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Programme {
+    /// Check a file; errors name the line.
+    Check { file: PathBuf },
+    /// Put a checked file in force, as a new version.
+    Activate { file: PathBuf },
+    /// List the versions in the journal.
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+enum Journal {
+    /// Check ledger, chain, seals, signatures, balances against replay, and anchors.
+    #[command(after_help = "Examples:
+  gateway journal verify
+  gateway journal verify --anchors /media/usb/anchors.log --json")]
+    Verify {
+        /// Anchor file [default: the configured one].
+        #[arg(long, value_name = "FILE")]
+        anchors: Option<PathBuf>,
+    },
+    /// Write the whole journal into one self-contained file.
+    Export {
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Receipt {
+    /// Check a receipt file against the gateway's public key.
+    Verify {
+        file: PathBuf,
+        /// SubjectPublicKeyInfo of the gateway, in hex [default: the key in DIR].
+        #[arg(long, value_name = "HEX")]
+        key: Option<String>,
+    },
+}
+
+/// Runs the command line; the exit code says what happened.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let common = &cli.common;
+    let done = match cli.command {
+        Command::Serve { listen, config } => return serve::serve(common, listen, config.as_deref()),
+        Command::Terminal(command) => operate::terminal(common, command),
+        Command::Card(command) => operate::card(common, command),
+        Command::Operator(command) => operate::operator(common, command),
+        Command::Programme(command) => operate::programme(common, command),
+        Command::Journal(Journal::Verify { anchors }) => journal::verify_journal(common, anchors),
+        Command::Journal(Journal::Export { out }) => journal::export_journal(common, &out),
+        Command::Receipt(Receipt::Verify { file, key }) => journal::verify_receipt(common, &file, key),
+        Command::Backup { out } => journal::backup(common, &out),
+        Command::Export { day, format: Format::Csv, out } => journal::export_day(common, &day, &out),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            if common.json {
+                println!("{}", serde_json::json!({ "error": format!("{error:#}") }));
+            }
+            eprintln!("error: {error:#}");
+            ExitCode::from(1)
+        }
+    }
+}

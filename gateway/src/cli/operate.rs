@@ -1,0 +1,248 @@
+//! Acts and questions of operators.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use super::show::{bar, table, text};
+use super::{Card, Common, Operator, Programme, RoleArgument, Terminal};
+use crate::admin::client::Client;
+use crate::admin::socket::Ask;
+use crate::clock;
+use crate::config::Config;
+use crate::domain::Role;
+use crate::domain::act::{Act, MAX_CARDS_PER_ACT};
+use crate::domain::card::CardReference;
+use crate::journal::sha256;
+use crate::keys::{SigningKey, fingerprint, hex};
+use crate::programme_file;
+
+/// Crockford's base 32.
+const CODE_ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+pub(super) fn terminal(common: &Common, command: Terminal) -> Result<ExitCode> {
+    let act = match command {
+        Terminal::Enroll { id, role, merchant, store, max_load, max_purchase } => {
+            return enroll(common, id, role, (merchant, store), (&max_load, &max_purchase));
+        }
+        Terminal::List => {
+            let answer = ask(common, &Ask::Terminals)?;
+            return show(common, &answer, |answer| terminals(answer["terminals"].as_array()));
+        }
+        Terminal::Show { id } => {
+            let answer = ask(common, &Ask::Terminal { terminal: id })?;
+            return show(common, &answer, |answer| terminals(Some(&vec![answer["terminal"].clone()])));
+        }
+        Terminal::Suspend { id } => Act::TerminalSuspend { terminal: id },
+        Terminal::Resume { id } => Act::TerminalResume { terminal: id },
+        Terminal::Revoke { id } => Act::TerminalRevoke { terminal: id },
+    };
+    done(common, act)
+}
+
+fn terminals(rows: Option<&Vec<Value>>) {
+    let head = ["terminal", "status", "role", "generation", "merchant", "store", "last STAN"];
+    let fields = ["terminal", "status", "role", "generation", "merchant", "store", "last_stan"];
+    table(head, rows.into_iter().flatten().map(|row| fields.map(|field| text(row, field))));
+}
+
+fn enroll(
+    common: &Common,
+    id: String,
+    role: RoleArgument,
+    place: (Option<String>, Option<String>),
+    limits: (&str, &str),
+) -> Result<ExitCode> {
+    let data = common.directory();
+    let config = Config::load(None, &data.config())?;
+    let code: String =
+        clock::random::<20>().iter().map(|byte| char::from(CODE_ALPHABET[usize::from(byte & 31)])).collect();
+    let act = Act::TerminalEnroll {
+        terminal: id.clone(),
+        role: match role {
+            RoleArgument::Register => Role::Register,
+            RoleArgument::Kiosk => Role::Kiosk,
+        },
+        merchant: place.0.unwrap_or(config.merchant),
+        store: place.1.unwrap_or(config.store),
+        max_load: minor(limits.0)?,
+        max_purchase: minor(limits.1)?,
+        code_hash: sha256(&[code.as_bytes()]),
+    };
+    let done = Client::act(&data, &common.operator, act)?;
+    let key = SigningKey::load(&data.gateway_key())?;
+    let enrolment = format!("svgp1:{id}:{code}:{}", hex(&fingerprint(&key.spki())));
+    let answer =
+        json!({ "terminal": id, "enrolment": enrolment, "expires_in_hours": 24, "index": done["index"] });
+    show(common, &answer, |_| {
+        println!("{enrolment}\n\nGive this string to terminal {id} within 24 hours. It is shown this once.");
+    })
+}
+
+/// An amount in units, of a currency with two decimal places.
+fn minor(amount: &str) -> Result<i64> {
+    let decimal: Decimal = amount.parse().with_context(|| format!("{amount:?} is no amount"))?;
+    let scaled = decimal.checked_mul(Decimal::ONE_HUNDRED).filter(|scaled| scaled.trunc() == *scaled);
+    let minor = scaled.and_then(|scaled| i64::try_from(scaled).ok());
+    minor.with_context(|| format!("{amount:?} is no amount with two decimal places"))
+}
+
+pub(super) fn card(common: &Common, command: Card) -> Result<ExitCode> {
+    let act = match command {
+        Card::Issue { product, count } => return issue(common, &product, count),
+        Card::Show { card } => {
+            let answer = ask(common, &Ask::Card { card })?;
+            return show(common, &answer, show_card);
+        }
+        Card::Block { card, reason } => Act::CardBlock { card: CardReference(card), reason },
+        Card::Unblock { card } => Act::CardUnblock { card: CardReference(card) },
+    };
+    done(common, act)
+}
+
+fn show_card(card: &Value) {
+    let fields =
+        ["reference", "status", "product", "principal_minor", "bonus_minor", "points", "points_debt"];
+    table(["what", "value"], fields.map(|field| [field.replace('_', " "), text(card, field)]));
+    let lots = card["lots"].as_array();
+    let fields = ["lot", "kind", "amount", "expires", "source"];
+    table(
+        ["lot", "kind", "amount", "expires", "source entry"],
+        lots.into_iter().flatten().map(|lot| fields.map(|field| text(lot, field))),
+    );
+}
+
+fn issue(common: &Common, product: &str, count: u32) -> Result<ExitCode> {
+    let data = common.directory();
+    let progress = bar(u64::from(count), "issuing", common.json);
+    let mut cards = Vec::new();
+    let mut left = count;
+    loop {
+        let now = left.min(MAX_CARDS_PER_ACT);
+        let act = Act::CardIssue { product: product.into(), count: now };
+        let issued = Client::act(&data, &common.operator, act);
+        let issued = match issued {
+            Ok(issued) => issued,
+            Err(error) if cards.is_empty() => return Err(error),
+            // What was issued before must not be lost: its secrets are shown this once.
+            Err(error) => {
+                eprintln!("error: {error:#}; {} of {count} cards were issued", cards.len());
+                break;
+            }
+        };
+        cards.extend(issued["cards"].as_array().cloned().unwrap_or_default());
+        progress.inc(u64::from(now));
+        left = left.saturating_sub(now);
+        if left == 0 {
+            break;
+        }
+    }
+    progress.finish_and_clear();
+    let answer = json!({ "product": product, "cards": cards });
+    show(common, &answer, |answer| {
+        let rows = answer["cards"].as_array();
+        table(
+            ["reference", "secret"],
+            rows.into_iter().flatten().map(|card| [text(card, "reference"), text(card, "secret")]),
+        );
+        println!("Secrets are shown this once; the gateway keeps only what it needs to check them.");
+    })?;
+    Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+pub(super) fn operator(common: &Common, command: Operator) -> Result<ExitCode> {
+    match command {
+        Operator::List => {
+            let answer = ask(common, &Ask::Operators)?;
+            show(common, &answer, |answer| {
+                let rows = answer["operators"].as_array();
+                let fields = ["operator", "status", "fingerprint"];
+                table(fields, rows.into_iter().flatten().map(|row| fields.map(|field| text(row, field))));
+            })
+        }
+        Operator::Add { name } => {
+            let path = common.directory().operator_key(&name);
+            if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
+                bail!("an operator's name has 1 to 16 letters, digits, - or _");
+            }
+            let key = SigningKey::load_or_generate(&path)?;
+            let act = Act::OperatorAdd { operator: name.clone(), public_key: key.spki() };
+            let recorded = Client::act(&common.directory(), &common.operator, act)?;
+            let answer =
+                json!({ "operator": name, "key": path.display().to_string(), "index": recorded["index"] });
+            show(common, &answer, |_| {
+                println!(
+                    "Operator {name} may act (entry {}). The key is {}; move it to where {name} keeps it.",
+                    recorded["index"],
+                    path.display()
+                );
+            })
+        }
+        Operator::Revoke { name } => done(common, Act::OperatorRevoke { operator: name }),
+    }
+}
+
+pub(super) fn programme(common: &Common, command: Programme) -> Result<ExitCode> {
+    match command {
+        Programme::Check { file } => {
+            let (document, problems) = read_programme(&file)?;
+            if problems.is_empty() {
+                return show(common, &json!({ "ok": true, "bytes": document.len() }), |_| {
+                    println!(
+                        "{} is a whole programme. Put it in force with `gateway programme activate {}`.",
+                        file.display(),
+                        file.display()
+                    );
+                });
+            }
+            show(common, &json!({ "ok": false, "problems": problems }), |_| {
+                for problem in &problems {
+                    println!("{}: {problem}", file.display());
+                }
+            })?;
+            Ok(ExitCode::from(1))
+        }
+        Programme::Activate { file } => {
+            let (document, problems) = read_programme(&file)?;
+            if !problems.is_empty() {
+                bail!("{} is not a whole programme:\n{}", file.display(), problems.join("\n"));
+            }
+            done(common, Act::ProgrammeActivate { document })
+        }
+        Programme::List => {
+            let answer = ask(common, &Ask::Programmes)?;
+            show(common, &answer, |answer| {
+                let rows = answer["programmes"].as_array();
+                let fields = ["version", "name", "effective_from", "digest"];
+                table(fields, rows.into_iter().flatten().map(|row| fields.map(|field| text(row, field))));
+            })
+        }
+    }
+}
+
+fn read_programme(file: &Path) -> Result<(String, Vec<String>)> {
+    let document = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+    let problems = programme_file::parse(&document).err().unwrap_or_default();
+    Ok((document, problems.iter().map(ToString::to_string).collect()))
+}
+
+fn ask(common: &Common, ask: &Ask) -> Result<Value> {
+    Client::connect(&common.directory())?.ask(ask)
+}
+
+fn done(common: &Common, act: Act) -> Result<ExitCode> {
+    let done = Client::act(&common.directory(), &common.operator, act)?;
+    show(common, &done, |done| println!("Done: journal entry {}.", done["index"]))
+}
+
+fn show(common: &Common, answer: &Value, people: impl FnOnce(&Value)) -> Result<ExitCode> {
+    if common.json {
+        println!("{answer}");
+    } else {
+        people(answer);
+    }
+    Ok(ExitCode::SUCCESS)
+}

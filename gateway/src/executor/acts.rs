@@ -1,0 +1,264 @@
+//! Operators' acts and questions.
+
+use std::collections::HashSet;
+
+use protocol::cose::{Algorithm, Context, Sign1, sig_structure};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use super::group::Group;
+use super::writer::{InDoubt, InForce, Writer};
+use crate::admin::act::{SignedAct, name};
+use crate::clock;
+use crate::domain::act::{Act, MAX_CARDS_PER_ACT, Refusal, decide_act};
+use crate::domain::card::CardReference;
+use crate::domain::decide::Now;
+use crate::domain::ledger::Kind;
+use crate::domain::state::Touched;
+use crate::journal::record::Origin;
+use crate::journal::sha256;
+use crate::keys::PublicKey;
+use crate::programme_file;
+
+/// What came of an act, after its commit.
+#[derive(Debug, Clone, Serialize)]
+pub struct ActDone {
+    /// Index of its entry.
+    pub index: u64,
+    /// Cards that were issued: reference and secret, shown this once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cards: Vec<IssuedCard>,
+}
+
+/// A card as it goes to the printer.
+#[derive(Debug, Clone, Serialize)]
+pub struct IssuedCard {
+    pub reference: String,
+    pub secret: String,
+}
+
+/// What an operator may ask.
+#[derive(Debug, Clone)]
+pub enum Query {
+    Terminals,
+    Terminal(String),
+    Card(CardReference),
+    Operators,
+    Programmes,
+    Status,
+}
+
+/// A terminal, for people.
+#[derive(Debug, Clone, Serialize)]
+pub struct TerminalRow {
+    pub terminal: String,
+    pub status: &'static str,
+    pub role: &'static str,
+    pub generation: u32,
+    pub merchant: String,
+    pub store: String,
+    pub max_load_minor: i64,
+    pub max_purchase_minor: i64,
+    pub last_stan: u32,
+}
+
+impl Writer {
+    /// Checks, decides and records an act.
+    pub(super) fn act(
+        &mut self,
+        group: &mut Group,
+        signed: Vec<u8>,
+        nonce: [u8; 16],
+        reply: oneshot::Sender<Result<ActDone, String>>,
+    ) -> Result<(), InDoubt> {
+        let opened = match self.open_act(&signed, nonce) {
+            Ok(opened) => opened,
+            Err(reason) => {
+                warn!(reason, "an act was refused");
+                drop(reply.send(Err(reason)));
+                return Ok(());
+            }
+        };
+        let (act, request_id) = opened;
+        if let Act::CardBlock { card, .. } | Act::CardUnblock { card } = &act.act {
+            self.fetch_card(*card)?;
+        }
+        let drawn = match &act.act {
+            Act::CardIssue { count, .. } if *count <= MAX_CARDS_PER_ACT => self.draw_cards(*count)?,
+            _ => Vec::new(),
+        };
+        match self.record_act(group, &act, signed, request_id, &drawn) {
+            Ok(index) => {
+                info!(act = name(&act.act), operator = act.operator, index, "operator's act");
+                let cards = drawn
+                    .into_iter()
+                    .map(|(card, secret, _)| IssuedCard { reference: card.0.to_string(), secret });
+                group.acts.push((reply, ActDone { index, cards: cards.collect() }));
+            }
+            Err(reason) => drop(reply.send(Err(reason))),
+        }
+        Ok(())
+    }
+
+    fn open_act(&self, signed: &[u8], nonce: [u8; 16]) -> Result<(SignedAct, [u8; 32]), String> {
+        let sign1 = Sign1::parse(signed).map_err(|error| error.to_string())?;
+        let payload = sign1.payload.ok_or("the act has no payload")?;
+        let act = SignedAct::decode(payload).map_err(|error| error.to_string())?;
+        let operator = self.state.operators.get(&act.operator).filter(|(active, _)| *active);
+        let (_, key) = operator.ok_or_else(|| format!("there is no active operator {}", act.operator))?;
+        let key = PublicKey::from_spki(key).ok_or("the operator's key cannot be read")?;
+        let message = sig_structure(Context::Act, &self.sealer.installation, sign1.protected, payload);
+        if sign1.protected != Algorithm::Es256.protected_header() || !key.verify(&message, sign1.signature) {
+            return Err(format!("the signature is not that of operator {}", act.operator));
+        }
+        if act.nonce != nonce {
+            return Err("the act was signed for another connection; send it again".into());
+        }
+        Ok((act, sha256(&[&message])))
+    }
+
+    fn record_act(
+        &mut self,
+        group: &mut Group,
+        act: &SignedAct,
+        signed: Vec<u8>,
+        request_id: [u8; 32],
+        drawn: &[(CardReference, String, [u8; 32])],
+    ) -> Result<u64, String> {
+        let now = self.now();
+        let in_force = self.in_force(now);
+        if let Act::ProgrammeActivate { document } = &act.act {
+            check_programme(document, &in_force)?;
+        }
+        let proofs: Vec<_> = drawn.iter().map(|(card, _, proof)| (*card, *proof)).collect();
+        let effects = decide_act(&self.state, &in_force.programme, &act.act, &proofs, now)
+            .map_err(|refusal: Refusal| refusal.to_string())?;
+        let index = self.next_index(group);
+        let place = self.place.clone();
+        let origin = Origin::Operator { signed: vec![signed] };
+        self.append(group, origin, None, request_id, (&place.0, &place.1), now, effects, |_, _| None)
+            .map_err(|fault| format!("could not be recorded: {fault}"))?;
+        if let Act::ProgrammeActivate { .. } = &act.act {
+            self.programmes = super::open::compile(&self.state).map_err(|error| error.to_string())?;
+        }
+        Ok(index)
+    }
+
+    /// Cards that do not exist yet, each with a secret and its proof.
+    fn draw_cards(&mut self, count: u32) -> Result<Vec<(CardReference, String, [u8; 32])>, InDoubt> {
+        let mut drawn = Vec::new();
+        let mut taken = HashSet::new();
+        while u32::try_from(drawn.len()) != Ok(count) {
+            let middle = u64::from_be_bytes(clock::random()) % 100_000_000_000_000;
+            let Some(reference) = protocol::field::CardReference::from_parts(middle) else { continue };
+            let card = CardReference(reference.number());
+            self.fetch(&Touched::Card(card))?;
+            if self.state.cards.contains_key(&card) || !taken.insert(card) {
+                continue;
+            }
+            let secret = draw_secret();
+            let proof = self.card_key.proof(card.0, &secret);
+            drawn.push((card, secret, proof));
+        }
+        Ok(drawn)
+    }
+
+    /// Answers a question; after the commit of what came before it.
+    pub(super) fn query(
+        &mut self,
+        group: &mut Group,
+        query: Query,
+        reply: oneshot::Sender<Value>,
+    ) -> Result<(), InDoubt> {
+        let now = self.now();
+        let value = match query {
+            Query::Terminals => {
+                json!({ "terminals": self.state.terminals.values().map(terminal_row).collect::<Vec<_>>() })
+            }
+            Query::Terminal(terminal) => match self.state.terminals.get(&terminal) {
+                Some(held) => json!({ "terminal": terminal_row(held) }),
+                None => json!({ "error": Refusal::NoSuchTerminal(terminal).to_string() }),
+            },
+            Query::Card(card) => {
+                self.fetch_card(card)?;
+                match self.state.cards.get(&card) {
+                    Some(_) => self.card_value(card, now),
+                    None => json!({ "error": Refusal::NoSuchCard.to_string() }),
+                }
+            }
+            Query::Operators => {
+                json!({ "operators": self.state.operators.iter().map(|(name, (active, key))| json!({
+                "operator": name,
+                "status": if *active { "active" } else { "revoked" },
+                "fingerprint": crate::keys::hex(&crate::keys::fingerprint(key)),
+            })).collect::<Vec<_>>() })
+            }
+            Query::Programmes => json!({ "programmes": self.programmes.iter().map(|p| json!({
+                "version": p.version, "name": p.programme.name, "effective_from": p.effective_from,
+                "digest": crate::keys::hex(&p.digest),
+            })).collect::<Vec<_>>() }),
+            Query::Status => json!({
+                "installation": crate::keys::hex(&self.sealer.installation.0),
+                "epoch": self.head.epoch, "group": self.head.group, "index": self.head.index,
+                "stopped": self.stopped,
+            }),
+        };
+        group.queries.push((reply, value));
+        Ok(())
+    }
+
+    fn card_value(&self, card: CardReference, now: Now) -> Value {
+        let Some(held) = self.state.cards.get(&card) else { return Value::Null };
+        let lots = held.lots.iter().map(|lot| {
+            json!({ "lot": lot.id, "kind": lot.kind.0, "amount": lot.amount, "expires": lot.expires, "source": lot.source })
+        });
+        json!({
+            "reference": card.0.to_string(),
+            "status": held.status.name(),
+            "product": held.product,
+            "version": held.version,
+            "principal_minor": held.available(Kind::PRINCIPAL, now.s()),
+            "bonus_minor": held.available(Kind::BONUS, now.s()),
+            "points": held.available(Kind::POINTS, now.s()),
+            "points_debt": held.points_debt,
+            "lots": lots.collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// A programme that may follow the one in force.
+fn check_programme(document: &str, in_force: &InForce) -> Result<(), String> {
+    let programme = programme_file::parse(document)
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+    let (old, new) = (&in_force.programme, &programme);
+    if (old.currency, old.exponent) != (new.currency, new.exponent) {
+        return Err("a programme cannot change the currency of cards that hold value".into());
+    }
+    Ok(())
+}
+
+fn terminal_row(held: &crate::domain::Terminal) -> TerminalRow {
+    TerminalRow {
+        terminal: held.terminal.clone(),
+        status: held.status.name(),
+        role: match held.role {
+            crate::domain::Role::Register => "register",
+            crate::domain::Role::Kiosk => "kiosk",
+        },
+        generation: held.generation,
+        merchant: held.merchant.clone(),
+        store: held.store.clone(),
+        max_load_minor: held.max_load,
+        max_purchase_minor: held.max_purchase,
+        last_stan: held.last_stan,
+    }
+}
+
+/// 20 decimal digits: 66 bits, and they fit on a magnetic stripe beside the reference. The bias of one part in 10^18
+/// of the modulus is below anything that guessing could use.
+fn draw_secret() -> String {
+    let number = u128::from_be_bytes(clock::random()) % 100_000_000_000_000_000_000;
+    format!("{number:020}")
+}

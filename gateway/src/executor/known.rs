@@ -1,0 +1,208 @@
+//! Requests that were decided before: every byte that an answer rests on is verified against its seal first.
+
+use protocol::answer::Answer;
+use protocol::code::ResponseCode;
+use protocol::cose::Sign1;
+use protocol::frame::MessageType;
+use protocol::receipt::Seal;
+use protocol::request::{Body, Request as WireRequest};
+use tracing::error;
+
+use super::Reply;
+use super::group::{Group, Waiting, sidecar};
+use super::writer::{InDoubt, Writer, in_doubt};
+use crate::domain::card::CardReference;
+use crate::domain::decide::Original;
+use crate::domain::effect::{Effect, TransactionState};
+use crate::domain::state::Touched;
+use crate::journal::record::{Origin, Record, answer_hash};
+use crate::journal::seal::{Sealed, leaf_of, seal_verifies};
+use crate::journal::{sha256, walk};
+use crate::keys::PublicKey;
+use crate::storage::{Identity, Row, StorageError};
+use crate::translate;
+
+/// A stored entry whose leaf, tree and seal were found to be right.
+pub(super) struct Verified {
+    pub index: u64,
+    pub request_id: [u8; 32],
+    pub details_hash: [u8; 32],
+    pub receipt: Option<Vec<u8>>,
+    pub record: Record,
+}
+
+fn damaged(what: &str) -> InDoubt {
+    InDoubt {
+        doing: "reading the journal",
+        source: StorageError::Snapshot(format!("{what}; run `journal verify`")),
+    }
+}
+
+impl Writer {
+    /// What to answer to a request whose STAN was decided before; `None` when it was not.
+    pub(super) fn known(
+        &mut self,
+        group: &Group,
+        message: MessageType,
+        identity: &Identity,
+        request_id: [u8; 32],
+    ) -> Result<Option<Waiting>, InDoubt> {
+        if let Some(position) = group.by_identity.get(identity) {
+            let same = group.entries.get(*position).is_some_and(|entry| entry.request_id == request_id);
+            let other = || Waiting::Ready(self.stan_used(message, identity));
+            return Ok(Some(if same { Waiting::Repeated(*position) } else { other() }));
+        }
+        let Some(index) = self.storage.find(identity).map_err(in_doubt("looking up a request"))? else {
+            return Ok(None);
+        };
+        let entry = self.verified(index)?;
+        if entry.request_id != request_id {
+            return Ok(Some(Waiting::Ready(self.stan_used(message, identity))));
+        }
+        self.stored_reply(&entry).map(|reply| reply.map(Waiting::Ready))
+    }
+
+    fn stan_used(&self, message: MessageType, identity: &Identity) -> Reply {
+        self.metrics.stan_mismatch();
+        error!(
+            terminal = identity.terminal,
+            stan = identity.stan,
+            "alarm: this STAN was used for another request"
+        );
+        let detail = "this STAN was used for another request";
+        self.refuse(message, ResponseCode::STAN_USED, Some(identity.stan), detail)
+    }
+
+    /// The stored answer with its receipt and its present status.
+    pub(super) fn stored_reply(&mut self, entry: &Verified) -> Result<Option<Reply>, InDoubt> {
+        let Some(body) = entry.record.answer.clone() else { return Ok(None) };
+        let code = Answer::decode(&body).map_err(|_| damaged("an answer cannot be read"))?.code;
+        let state = self.present_state(entry.index, code)?;
+        let status = self.sealer.status(
+            entry.request_id,
+            translate::wire_state(state),
+            &self.head,
+            self.now_ms().div_euclid(1000),
+        );
+        let sidecar = sidecar(entry.receipt.clone(), entry.details_hash, Some(status));
+        Ok(Some(Reply { code, body, sidecar, repeat: true }))
+    }
+
+    /// Where a transaction stands now.
+    pub(super) fn present_state(
+        &mut self,
+        index: u64,
+        code: ResponseCode,
+    ) -> Result<TransactionState, InDoubt> {
+        let touched = Touched::Transaction(index);
+        self.fetch(&touched)?;
+        Ok(match self.state.transactions.get(&index) {
+            Some(state) => *state,
+            None if code == ResponseCode::ALREADY_REVERSED => TransactionState::Blocked,
+            None if code.is_approval() || code == ResponseCode::TOTALS_DIFFER => TransactionState::Live,
+            None => TransactionState::Declined,
+        })
+    }
+
+    /// Reads an entry and checks it up to the gateway's signature.
+    pub(super) fn verified(&self, index: u64) -> Result<Verified, InDoubt> {
+        let reading = || in_doubt("reading the journal");
+        let row =
+            self.storage.entry(index).map_err(reading())?.ok_or_else(|| damaged("an entry is missing"))?;
+        let (record, details) =
+            Record::decode(&row.record).map_err(|_| damaged("a record cannot be read"))?;
+        let details_hash = sha256(&[details]);
+        let request_id = walk::request_id(&record.origin, &self.sealer.installation)
+            .ok_or_else(|| damaged("an origin cannot be read"))?;
+        let leaf = leaf_of(request_id, answer_hash(record.answer.as_deref()), details_hash);
+        if leaf != row.leaf {
+            return Err(damaged("an entry does not match its leaf"));
+        }
+        let receipt = self.stored_receipt(&row)?;
+        Ok(Verified { index, request_id, details_hash, receipt, record })
+    }
+
+    fn stored_receipt(&self, row: &Row) -> Result<Option<Vec<u8>>, InDoubt> {
+        let reading = || in_doubt("reading the journal");
+        let stored =
+            self.storage.seal(row.group).map_err(reading())?.ok_or_else(|| damaged("a seal is missing"))?;
+        let previous = match row.group.checked_sub(1) {
+            None | Some(0) => [0; 32],
+            Some(group) => {
+                let before = self.storage.seal(group).map_err(reading())?;
+                sha256(&[&before.ok_or_else(|| damaged("a seal is missing"))?.seal])
+            }
+        };
+        let leaves = self.storage.leaves(&stored).map_err(reading())?;
+        let seal = Seal::parse(&stored.seal).map_err(|_| damaged("a seal cannot be read"))?;
+        let key = PublicKey::from_spki(&self.state.gateway_key).ok_or_else(|| damaged("no gateway key"))?;
+        if !seal_verifies(&seal, &self.sealer.installation, &key) {
+            return Err(damaged("a seal's signature does not verify"));
+        }
+        let sealed = Sealed::stored(&seal, &stored.seal, &previous, &leaves)
+            .ok_or_else(|| damaged("a group does not match its seal"))?;
+        let position = row.index.checked_sub(stored.first_index).and_then(|p| usize::try_from(p).ok());
+        Ok(position.and_then(|position| sealed.receipt(position)))
+    }
+
+    /// The transaction under an identity, as far as a reversal needs it.
+    pub(super) fn find_original(
+        &self,
+        group: &Group,
+        identity: &Identity,
+    ) -> Result<Option<Original>, InDoubt> {
+        if let Some(position) = group.by_identity.get(identity)
+            && let Some(entry) = group.entries.get(*position)
+        {
+            let (record, _) =
+                Record::decode(&entry.record).map_err(|_| damaged("a record cannot be read"))?;
+            let index = self.head.index.saturating_add(1).saturating_add(*position as u64);
+            return remembered(index, entry.request_id, &record).map(Some);
+        }
+        let found = self.storage.find(identity).map_err(in_doubt("looking up a request"))?;
+        found
+            .map(|index| {
+                let entry = self.verified(index)?;
+                remembered(index, entry.request_id, &entry.record)
+            })
+            .transpose()
+    }
+}
+
+fn remembered(index: u64, request_id: [u8; 32], record: &Record) -> Result<Original, InDoubt> {
+    let Origin::Terminal { message, signed } = &record.origin else {
+        return Err(damaged("a terminal's entry has no terminal"));
+    };
+    let answer = record.answer.as_deref().and_then(|body| Answer::decode(body).ok());
+    let answer = answer.ok_or_else(|| damaged("an answer cannot be read"))?;
+    let payload = Sign1::parse(signed).ok().and_then(|sign1| sign1.payload);
+    let request =
+        payload.and_then(|payload| WireRequest::decode_payload(MessageType(*message), payload).ok());
+    let request = request.ok_or_else(|| damaged("a request cannot be read"))?;
+    let card = match &request.body {
+        Body::Activate { card } | Body::Load { card, .. } | Body::Purchase { card, .. } => {
+            Some(CardReference(card.number()))
+        }
+        _ => None,
+    };
+    let effects = &record.details.effects;
+    let postings = effects.iter().filter_map(|effect| match effect {
+        Effect::Posting(posting) => Some(posting.clone()),
+        _ => None,
+    });
+    let debts = effects.iter().filter_map(|effect| match effect {
+        Effect::PointsDebt { change, .. } => Some(*change),
+        _ => None,
+    });
+    Ok(Original {
+        index,
+        request_id,
+        message: *message,
+        shift: request.header.shift.map(|shift| shift.get()),
+        card,
+        approved: answer.code.is_approval(),
+        approved_amount: answer.approved_amount.map_or(0, |amount| amount.get()),
+        postings: postings.collect(),
+        points_debt: debts.fold(0, i64::saturating_add),
+    })
+}

@@ -1,0 +1,174 @@
+//! The one writer: drains its queue, decides each job in memory, seals the group, commits once, then answers.
+//!
+//! Invariant: nothing else changes state or writes to the database.
+//! Invariant: an answer that says something was recorded leaves only after the commit that recorded it.
+//! Invariant: when a commit is undecided the writer ends and the process with it; it never says "declined".
+
+mod acts;
+mod budget;
+mod group;
+mod known;
+mod open;
+mod session;
+mod value;
+mod writer;
+
+use std::collections::HashMap;
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, RwLock};
+
+use protocol::code::ResponseCode;
+use protocol::field::Installation;
+use protocol::frame::MessageType;
+use protocol::request::LastReceipt;
+use tokio::sync::oneshot;
+
+pub use acts::{ActDone, IssuedCard, Query, TerminalRow};
+pub use open::{OpenError, Options, open};
+pub use writer::{InDoubt, SpaceLimits, Writer};
+
+use crate::domain::decide::CardClaim;
+use crate::domain::{Request, Role, TerminalStatus};
+use crate::keys::PublicKey;
+
+/// Jobs that wait for the writer. A full queue answers "busy"; at 20,000 a second this is 50 ms of work.
+pub const QUEUE: usize = 1024;
+
+/// Most jobs in one write group: more would not make a commit cheaper for each, and would make receipts longer.
+pub const GROUP_MAX: usize = 512;
+
+/// What goes back to a terminal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    pub code: ResponseCode,
+    pub body: Vec<u8>,
+    pub sidecar: Vec<u8>,
+    pub repeat: bool,
+}
+
+/// Work for the writer. Signatures are verified before.
+#[derive(Debug)]
+pub enum Job {
+    /// A value message.
+    Value { request: Request, signed: Vec<u8>, reply: oneshot::Sender<Reply> },
+    /// A message that changes nothing.
+    Inquiry { terminal: String, generation: u32, inquiry: Inquiry, reply: oneshot::Sender<Reply> },
+    /// Opens a session.
+    SignOn {
+        terminal: String,
+        generation: u32,
+        last_stan: u32,
+        last_receipt: Option<LastReceipt>,
+        reply: oneshot::Sender<Reply>,
+    },
+    /// Makes a key a terminal's key.
+    Enroll { enrolment: Enrolment, reply: oneshot::Sender<Reply> },
+    /// An operator's signed act.
+    Act { signed: Vec<u8>, nonce: [u8; 16], reply: oneshot::Sender<Result<ActDone, String>> },
+    /// A question of an operator.
+    Query { query: Query, reply: oneshot::Sender<serde_json::Value> },
+}
+
+/// Messages without a STAN that need the ledger.
+#[derive(Debug)]
+pub enum Inquiry {
+    /// Echo and SignOff: the writer lives, and says what day it is.
+    Day(MessageType),
+    LoadQuote {
+        claim: CardClaim,
+        currency: u16,
+        amount: i64,
+    },
+    Balance {
+        claim: CardClaim,
+        currency: u16,
+    },
+    Status {
+        terminal: String,
+        generation: u32,
+        stan: u32,
+        request_id: [u8; 32],
+    },
+}
+
+impl Inquiry {
+    fn message(&self) -> MessageType {
+        match self {
+            Self::Day(message) => *message,
+            Self::LoadQuote { .. } => MessageType::LOAD_QUOTE,
+            Self::Balance { .. } => MessageType::BALANCE_INQUIRY,
+            Self::Status { .. } => MessageType::TRANSACTION_STATUS,
+        }
+    }
+}
+
+/// An Enroll whose signature, key, channel and nonce were checked.
+#[derive(Debug)]
+pub struct Enrolment {
+    pub terminal: String,
+    /// SHA-256 of the code.
+    pub code_hash: [u8; 32],
+    pub algorithm: i8,
+    /// SubjectPublicKeyInfo, DER.
+    pub public_key: Vec<u8>,
+    pub request_id: [u8; 32],
+    pub signed: Vec<u8>,
+}
+
+/// What sessions need to know of a terminal on every frame; published after each commit that changes it.
+#[derive(Debug, Clone)]
+pub struct TerminalView {
+    pub generation: u32,
+    pub status: TerminalStatus,
+    pub role: Role,
+    pub algorithm: i8,
+    /// `None` while awaiting enrolment.
+    pub key: Option<PublicKey>,
+    /// SHA-256 of the key's SubjectPublicKeyInfo.
+    pub fingerprint: [u8; 32],
+}
+
+/// Terminals as of the last commit.
+#[derive(Debug, Default)]
+pub struct Registry(RwLock<HashMap<String, TerminalView>>);
+
+impl Registry {
+    /// One terminal.
+    #[must_use]
+    pub fn find(&self, terminal: &str) -> Option<TerminalView> {
+        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(terminal).cloned()
+    }
+
+    fn publish(&self, terminal: &str, view: TerminalView) {
+        let mut all = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        all.insert(terminal.into(), view);
+    }
+}
+
+/// How the rest of the gateway reaches the writer.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    sender: SyncSender<Job>,
+    pub registry: Arc<Registry>,
+    pub installation: Installation,
+}
+
+/// The queue is full, or the writer has ended. The job was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotTaken {
+    Full,
+    Ended,
+}
+
+impl Handle {
+    /// Queues a job; never waits.
+    ///
+    /// # Errors
+    /// [`NotTaken`] when it has no place.
+    pub fn submit(&self, job: Job) -> Result<(), NotTaken> {
+        self.sender.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => NotTaken::Full,
+            TrySendError::Disconnected(_) => NotTaken::Ended,
+        })
+    }
+}

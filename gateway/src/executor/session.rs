@@ -1,0 +1,477 @@
+//! Sign-on, enrolment and inquiries.
+
+use protocol::answer::{Answer, CurrencyUnit, InFlight, Limits, NextStep};
+use protocol::code::ResponseCode;
+use protocol::field::{
+    Blob, CardReference as WireCard, Code, Date, Generation, ProgrammeDigest, Role as WireRole, Stan,
+    TotalMinor, UnixSeconds,
+};
+use protocol::frame::MessageType;
+use protocol::receipt::{Receipt, entry_leaf};
+use protocol::request::LastReceipt;
+use tokio::sync::oneshot;
+use tracing::{error, info, warn};
+
+use super::group::{Group, Waiting, sidecar};
+use super::value::identity;
+use super::writer::{InDoubt, InForce, Writer, in_doubt};
+use super::{Enrolment, Inquiry, Reply};
+use crate::domain::act::with_status;
+use crate::domain::decide::{CardClaim, Facts, Now, Verdict, quote, view_card};
+use crate::domain::effect::{Effect, TransactionState};
+use crate::domain::state::Touched;
+use crate::domain::{Decline, Terminal, TerminalStatus};
+use crate::journal::record::Origin;
+use crate::journal::sha256;
+use crate::keys::PublicKey;
+use crate::translate;
+
+/// Wrong tries after which an enrolment code is dead.
+const CODE_TRIES: u8 = 5;
+/// A terminal keeps what is younger than this, so that it can resubmit after the gateway was restored from a backup.
+const BACKUP_HORIZON_S: i64 = 35 * 24 * 3600;
+
+/// What a terminal's last receipt says about this journal.
+enum Witness {
+    Agrees,
+    Unverifiable,
+    /// The journal lost what the receipt proves.
+    Lost(u64),
+}
+
+impl Writer {
+    /// Opens a session; a terminal that knows more than the journal stops everything, one that knows less is locked.
+    pub(super) fn sign_on(
+        &mut self,
+        group: &mut Group,
+        terminal: &str,
+        generation: u32,
+        last_stan: u32,
+        last_receipt: Option<LastReceipt>,
+        reply: oneshot::Sender<Reply>,
+    ) -> Result<(), InDoubt> {
+        let message = MessageType::SIGN_ON;
+        let held = match self.active_terminal(terminal, generation) {
+            Ok(held) => held,
+            Err((code, detail)) => {
+                let refusal = self.refuse(message, code, None, detail);
+                group.answer_now(reply, refusal);
+                return Ok(());
+            }
+        };
+        if let Some(last) = last_receipt {
+            match self.witness(&last)? {
+                Witness::Agrees => {}
+                Witness::Unverifiable => {
+                    let refusal = self.refuse(
+                        message,
+                        ResponseCode::SECURITY_VIOLATION,
+                        None,
+                        "last receipt does not verify",
+                    );
+                    group.answer_now(reply, refusal);
+                    return Ok(());
+                }
+                Witness::Lost(index) => {
+                    self.stop(format!(
+                        "{terminal} holds a receipt for entry {index}, which the journal lacks"
+                    ));
+                }
+            }
+        }
+        if held.last_stan > last_stan {
+            return self.lock(group, &held, last_stan, reply);
+        }
+        let now = self.now();
+        let answer = self.session_answer(&held, now);
+        group.answer_now(reply, ready(&answer));
+        info!(terminal, generation, last_stan, "signed on");
+        Ok(())
+    }
+
+    fn session_answer(&self, held: &Terminal, now: Now) -> Answer {
+        let in_force = self.in_force(now);
+        Answer {
+            business_date: Date::new(now.business_date),
+            programme_version: Some(in_force.version.into()),
+            in_flight: InFlight::new(i64::from(self.in_flight)),
+            heartbeat_seconds: Some(self.heartbeat_s),
+            programme_digest: Some(ProgrammeDigest(in_force.digest)),
+            host_last_stan: Some(held.last_stan),
+            backup_horizon: UnixSeconds::new(now.s().saturating_sub(BACKUP_HORIZON_S)),
+            ..with_enrolment(
+                Answer::new(MessageType::SIGN_ON, ResponseCode::APPROVED, translate::unix_seconds(now)),
+                held,
+                &in_force,
+            )
+        }
+    }
+
+    /// Checks a receipt of our own against the journal.
+    fn witness(&self, last: &LastReceipt) -> Result<Witness, InDoubt> {
+        let Ok(receipt) = Receipt::parse(last.receipt.as_bytes()) else { return Ok(Witness::Unverifiable) };
+        let leaf = entry_leaf(&last.request_id, &last.answer_hash, &last.details_hash);
+        let Some(key) = PublicKey::from_spki(&self.state.gateway_key) else {
+            return Ok(Witness::Unverifiable);
+        };
+        let verify = |message: &[u8], signature: &[u8]| key.verify(message, signature);
+        let Ok(checked) = receipt.verify(&leaf, &self.sealer.installation, sha256, &verify) else {
+            return Ok(Witness::Unverifiable);
+        };
+        if checked.seal.epoch != self.head.epoch {
+            return Ok(Witness::Agrees);
+        }
+        let row = self.storage.entry(checked.index).map_err(in_doubt("reading the journal"))?;
+        let ours = row.map(|row| row.leaf);
+        let theirs = protocol::merkle::leaf_hash(&leaf, sha256).0;
+        Ok(if ours == Some(theirs) { Witness::Agrees } else { Witness::Lost(checked.index) })
+    }
+
+    /// The journal knows a higher STAN than the terminal: there are two of it, or it was set back.
+    fn lock(
+        &mut self,
+        group: &mut Group,
+        held: &Terminal,
+        last_stan: u32,
+        reply: oneshot::Sender<Reply>,
+    ) -> Result<(), InDoubt> {
+        error!(
+            terminal = held.terminal,
+            host = held.last_stan,
+            terminal_says = last_stan,
+            "alarm: cloned or rolled back; locked until it is enrolled again"
+        );
+        let origin = Origin::System {
+            name: "terminal-lock".into(),
+            key: format!("{}/{}", held.terminal, held.generation),
+        };
+        let request_id = sha256(&[&origin.bytes()]);
+        let effects = vec![with_status(held, TerminalStatus::Locked)];
+        let now = self.now();
+        let place = (held.merchant.as_str(), held.store.as_str());
+        let entered = self.append(group, origin, None, request_id, place, now, effects, |_, _| None);
+        if let Err(fault) = entered {
+            error!(%fault, "the lock could not be recorded");
+        }
+        let refusal =
+            self.refuse(MessageType::SIGN_ON, ResponseCode::TERMINAL_LOCKED, None, "locked; enrol again");
+        group.answer_now(reply, refusal);
+        Ok(())
+    }
+
+    /// Makes a key a terminal's key, when the code is right; the same key and code get the same answer again.
+    pub(super) fn enroll(
+        &mut self,
+        group: &mut Group,
+        enrolment: Enrolment,
+        reply: oneshot::Sender<Reply>,
+    ) -> Result<(), InDoubt> {
+        let now = self.now();
+        let refused = "enrolment refused: wrong, used or expired code";
+        let refusal = self.refuse(MessageType::ENROLL, ResponseCode::SECURITY_VIOLATION, None, refused);
+        let held = self.state.terminals.get(&enrolment.terminal).cloned();
+        let Some((held, code)) = held.and_then(|held| held.code.clone().map(|code| (held, code))) else {
+            group.answer_now(reply, refusal);
+            return Ok(());
+        };
+        let right = code.hash.is_some_and(|hash| hash == enrolment.code_hash) && code.tries < CODE_TRIES;
+        if right
+            && held.status == TerminalStatus::Active
+            && held.public_key == enrolment.public_key
+            && code.expires == 0
+        {
+            return self.enrolled_before(group, &held, reply, refusal);
+        }
+        if !right || code.expires <= now.s() {
+            warn!(terminal = enrolment.terminal, "enrolment refused");
+            self.count_try(group, &held, &code, now);
+            group.answer_now(reply, refusal);
+            return Ok(());
+        }
+        let Some(generation) = held.generation.checked_add(1) else {
+            group.answer_now(reply, refusal);
+            return Ok(());
+        };
+        let effects = vec![
+            Effect::Terminal {
+                terminal: held.terminal.clone(),
+                generation,
+                status: TerminalStatus::Active,
+                role: held.role,
+                algorithm: enrolment.algorithm,
+                public_key: enrolment.public_key,
+                merchant: held.merchant.clone(),
+                store: held.store.clone(),
+                max_load: held.max_load,
+                max_purchase: held.max_purchase,
+            },
+            // Used up: dead for every other key.
+            Effect::EnrolmentCode {
+                terminal: held.terminal.clone(),
+                code_hash: code.hash,
+                expires: 0,
+                tries: 0,
+            },
+        ];
+        let in_force = self.in_force(now);
+        let answer = with_enrolment(
+            Answer {
+                generation: Generation::new(generation),
+                terminal: held.terminal.parse().ok(),
+                ..Answer::new(MessageType::ENROLL, ResponseCode::APPROVED, translate::unix_seconds(now))
+            },
+            &held,
+            &in_force,
+        );
+        let origin = Origin::Terminal { message: MessageType::ENROLL.0, signed: enrolment.signed };
+        let place = (held.merchant.as_str(), held.store.as_str());
+        let key = identity(&held.terminal, generation, 0);
+        let body = (answer.encode(), answer.code);
+        match self
+            .append(group, origin, Some(key), enrolment.request_id, place, now, effects, |_, _| Some(body))
+        {
+            Ok(position) => {
+                info!(terminal = held.terminal, generation, "enrolled");
+                group.waiting.push((reply, Waiting::Fresh(position)));
+            }
+            Err(fault) => {
+                error!(%fault, "an enrolment could not be recorded");
+                group.answer_now(reply, refusal);
+            }
+        }
+        Ok(())
+    }
+
+    fn enrolled_before(
+        &mut self,
+        group: &mut Group,
+        held: &Terminal,
+        reply: oneshot::Sender<Reply>,
+        refusal: Reply,
+    ) -> Result<(), InDoubt> {
+        let key = identity(&held.terminal, held.generation, 0);
+        if let Some(position) = group.by_identity.get(&key) {
+            group.waiting.push((reply, Waiting::Repeated(*position)));
+            return Ok(());
+        }
+        let found = self.storage.find(&key).map_err(in_doubt("looking up an enrolment"))?;
+        let answer = match found {
+            Some(index) => {
+                let entry = self.verified(index)?;
+                self.stored_reply(&entry)?
+            }
+            None => None,
+        };
+        group.answer_now(reply, answer.unwrap_or(refusal));
+        Ok(())
+    }
+
+    fn count_try(
+        &mut self,
+        group: &mut Group,
+        held: &Terminal,
+        code: &crate::domain::terminal::EnrolmentCode,
+        now: Now,
+    ) {
+        if code.tries >= CODE_TRIES || code.hash.is_none() || code.expires == 0 {
+            return;
+        }
+        let tries = code.tries.saturating_add(1);
+        let origin = Origin::System {
+            name: "enrolment-try".into(),
+            key: format!("{}/{}/{}", held.terminal, code.expires, tries),
+        };
+        let request_id = sha256(&[&origin.bytes()]);
+        let effects = vec![Effect::EnrolmentCode {
+            terminal: held.terminal.clone(),
+            code_hash: code.hash,
+            expires: code.expires,
+            tries,
+        }];
+        let place = (held.merchant.as_str(), held.store.as_str());
+        if let Err(fault) = self.append(group, origin, None, request_id, place, now, effects, |_, _| None) {
+            error!(%fault, "a wrong enrolment try could not be recorded");
+        }
+    }
+
+    /// Quotes, balances and states: nothing is recorded.
+    pub(super) fn inquiry(
+        &mut self,
+        group: &mut Group,
+        terminal: &str,
+        generation: u32,
+        inquiry: Inquiry,
+        reply: oneshot::Sender<Reply>,
+    ) -> Result<(), InDoubt> {
+        let message = inquiry.message();
+        let held = match self.active_terminal(terminal, generation) {
+            Ok(held) => held,
+            Err((code, detail)) => {
+                let refusal = self.refuse(message, code, None, detail);
+                group.answer_now(reply, refusal);
+                return Ok(());
+            }
+        };
+        if let Inquiry::Status { terminal: owner, generation, stan, request_id } = inquiry {
+            let same = owner == held.terminal && generation == held.generation;
+            let answered = self.transaction_status(group, &owner, generation, stan, request_id, same)?;
+            group.waiting.push((reply, answered));
+            return Ok(());
+        }
+        let now = self.now();
+        if let Inquiry::Day(message) = inquiry {
+            let answer = Answer {
+                business_date: Date::new(now.business_date),
+                ..Answer::new(message, ResponseCode::APPROVED, translate::unix_seconds(now))
+            };
+            group.answer_now(reply, ready(&answer));
+            return Ok(());
+        }
+        if !self.budget.allows(terminal, now.ms) {
+            let detail = "too many cards that do not exist; wait a minute";
+            let refusal = self.refuse(message, ResponseCode::TOO_MANY_UNKNOWN_CARDS, None, detail);
+            group.answer_now(reply, refusal);
+            return Ok(());
+        }
+        let answer = self.card_inquiry(&held, &inquiry, now)?;
+        group.answer_now(reply, ready(&answer));
+        Ok(())
+    }
+
+    fn card_inquiry(&mut self, held: &Terminal, inquiry: &Inquiry, now: Now) -> Result<Answer, InDoubt> {
+        let (claim, currency): (CardClaim, u16) = match inquiry {
+            Inquiry::LoadQuote { claim, currency, .. } | Inquiry::Balance { claim, currency } => {
+                (*claim, *currency)
+            }
+            Inquiry::Day(_) | Inquiry::Status { .. } => unreachable!("answered before"),
+        };
+        self.fetch_card(claim.card)?;
+        let in_force = self.in_force(now);
+        let index = self.head.index;
+        let facts = Facts { state: &self.state, programme: &in_force.programme, index, original: None };
+        let base = Answer {
+            business_date: Date::new(now.business_date),
+            programme_version: Some(in_force.version.into()),
+            card: WireCard::new(claim.card.0),
+            ..Answer::new(inquiry.message(), ResponseCode::APPROVED, translate::unix_seconds(now))
+        };
+        let declined = |decline: Decline| Answer {
+            code: translate::code(Verdict::Declined(decline)),
+            detail: protocol::field::Text::fitted(translate::detail(decline)),
+            ..base.clone()
+        };
+        let answer = match inquiry {
+            Inquiry::LoadQuote { amount, .. } => match quote(facts, held, &claim, currency, *amount, now) {
+                Err(decline) => declined(decline),
+                Ok(quoted) => {
+                    let total = |amount: i64| TotalMinor::new(amount).unwrap_or(TotalMinor::MIN);
+                    let step = quoted.next_step;
+                    Answer {
+                        approved_amount: TotalMinor::new(*amount),
+                        balances: Some(translate::balances(quoted.card, now)),
+                        changes: Some(
+                            quoted
+                                .changes
+                                .iter()
+                                .map(|(k, a)| (protocol::field::BalanceKind(u16::from(k.0)), *a))
+                                .collect(),
+                        ),
+                        explanation: translate::explanation(&quoted.reasons, true),
+                        next_step: step.map(|(missing, bonus)| NextStep {
+                            missing: total(missing),
+                            bonus: total(bonus),
+                        }),
+                        ..base.clone()
+                    }
+                }
+            },
+            _ => match view_card(facts, &claim, currency) {
+                Err(decline) => declined(decline),
+                Ok(card) => Answer { balances: Some(translate::balances(card, now)), ..base.clone() },
+            },
+        };
+        if answer.code == ResponseCode::CARD_NOT_ACCEPTED {
+            self.budget.miss(&held.terminal, now.ms);
+        }
+        Ok(answer)
+    }
+
+    fn transaction_status(
+        &mut self,
+        group: &Group,
+        terminal: &str,
+        generation: u32,
+        stan: u32,
+        request_id: [u8; 32],
+        same_terminal: bool,
+    ) -> Result<Waiting, InDoubt> {
+        let now = self.now();
+        let key = identity(terminal, generation, stan);
+        let base = Answer {
+            business_date: Date::new(now.business_date),
+            ..Answer::new(
+                MessageType::TRANSACTION_STATUS,
+                ResponseCode::APPROVED,
+                translate::unix_seconds(now),
+            )
+        };
+        let not_found = Answer { code: ResponseCode::ORIGINAL_NOT_FOUND, ..base.clone() };
+        if !same_terminal || Stan::new(stan).is_none() {
+            return Ok(Waiting::Ready(ready(&not_found)));
+        }
+        if group.by_identity.contains_key(&key) {
+            // Decided in this very group: it is not committed yet, so its fate is not known yet.
+            let detail = "being decided now; ask again";
+            return Ok(Waiting::Ready(self.refuse(base.kind, ResponseCode::BUSY, None, detail)));
+        }
+        let Some(index) = self.storage.find(&key).map_err(in_doubt("looking up a request"))? else {
+            let tombstone = (terminal.to_owned(), generation, stan);
+            self.fetch(&Touched::Tombstone(tombstone.clone()))?;
+            return Ok(Waiting::Ready(match self.state.tombstones.get(&tombstone) {
+                Some(id) if *id != request_id => ready(&not_found),
+                found => {
+                    let state =
+                        if found.is_some() { TransactionState::Blocked } else { TransactionState::Unknown };
+                    let status =
+                        self.sealer.status(request_id, translate::wire_state(state), &self.head, now.s());
+                    let answer = Answer { state: Some(translate::wire_state(state)), ..base };
+                    Reply { sidecar: status_only(status), ..ready(&answer) }
+                }
+            }));
+        };
+        let entry = self.verified(index)?;
+        if entry.request_id != request_id {
+            return Ok(Waiting::Ready(ready(&not_found)));
+        }
+        let stored = entry.record.answer.clone().unwrap_or_default();
+        let code = Answer::decode(&stored).map_or(ResponseCode::SYSTEM_MALFUNCTION, |answer| answer.code);
+        let state = self.present_state(index, code)?;
+        let status = self.sealer.status(request_id, translate::wire_state(state), &self.head, now.s());
+        let answer =
+            Answer { state: Some(translate::wire_state(state)), stored_answer: Blob::new(stored), ..base };
+        let sidecar = sidecar(entry.receipt, entry.details_hash, Some(status));
+        Ok(Waiting::Ready(Reply { sidecar, ..ready(&answer) }))
+    }
+}
+
+fn ready(answer: &Answer) -> Reply {
+    Reply { code: answer.code, body: answer.encode(), sidecar: Vec::new(), repeat: false }
+}
+
+fn status_only(status: Vec<u8>) -> Vec<u8> {
+    protocol::answer::AnswerSidecar { status: Blob::new(status), ..Default::default() }.encode()
+}
+
+/// Keys 25 to 29: what enrolment fixed.
+fn with_enrolment(answer: Answer, held: &Terminal, in_force: &InForce) -> Answer {
+    let limit = |minor: i64| TotalMinor::new(minor).unwrap_or(TotalMinor::MAX);
+    Answer {
+        limits: Some(Limits { load: limit(held.max_load), purchase: limit(held.max_purchase) }),
+        merchant: held.merchant.parse::<Code<16>>().ok(),
+        store: held.store.parse::<Code<16>>().ok(),
+        role: Some(WireRole(held.role as u8)),
+        currency: translate::wire_currency(in_force.programme.currency)
+            .map(|number| CurrencyUnit { number, exponent: in_force.programme.exponent }),
+        ..answer
+    }
+}

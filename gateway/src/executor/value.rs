@@ -1,0 +1,175 @@
+//! Value messages: known ones get their stored answer, new ones are decided and become entries.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use protocol::code::ResponseCode;
+use protocol::frame::MessageType;
+use tokio::sync::oneshot;
+use tracing::{error, warn};
+
+use super::Reply;
+use super::group::{Group, Waiting};
+use super::writer::{InDoubt, Space, Writer};
+use crate::domain::decide::{Command, Decision, Facts, Now, Original, Request, Verdict};
+use crate::domain::state::{State, Touched};
+use crate::domain::{Decline, Fault, Terminal, TerminalStatus, decide};
+use crate::journal::record::Origin;
+use crate::storage::Identity;
+use crate::translate::{self, Occasion};
+
+impl Writer {
+    /// Decides one value message, or finds out that it was decided before.
+    pub(super) fn value(
+        &mut self,
+        group: &mut Group,
+        request: Request,
+        signed: Vec<u8>,
+        reply: oneshot::Sender<Reply>,
+    ) -> Result<(), InDoubt> {
+        let message = MessageType(request.command.message());
+        let refuse = |writer: &Self, code, detail| writer.refuse(message, code, Some(request.stan), detail);
+        let terminal = match self.active_terminal(&request.terminal, request.generation) {
+            Ok(terminal) => terminal,
+            Err((code, detail)) => {
+                group.answer_now(reply, refuse(self, code, detail));
+                return Ok(());
+            }
+        };
+        let identity = identity(&request.terminal, request.generation, request.stan);
+        if request.stan <= terminal.last_stan
+            && let Some(waiting) = self.known(group, message, &identity, request.request_id)?
+        {
+            group.waiting.push((reply, waiting));
+            return Ok(());
+        }
+        if let Some(reason) = self.no_money(&request.command) {
+            group.answer_now(reply, refuse(self, ResponseCode::NOT_TAKING_MONEY, &reason));
+            return Ok(());
+        }
+        let now = self.now();
+        if request.command.claim().is_some() && !self.budget.allows(&request.terminal, now.ms) {
+            let detail = "too many cards that do not exist; wait a minute";
+            group.answer_now(reply, refuse(self, ResponseCode::TOO_MANY_UNKNOWN_CARDS, detail));
+            return Ok(());
+        }
+        self.prefetch(&request, &terminal)?;
+        let original = self.original(group, &request)?;
+        match self.enter(group, &terminal, &request, signed, original.as_ref(), now) {
+            Ok(position) => group.waiting.push((reply, Waiting::Fresh(position))),
+            Err(fault) => {
+                error!(terminal = request.terminal, stan = request.stan, %fault, "a request could not be decided");
+                group.answer_now(
+                    reply,
+                    refuse(self, ResponseCode::SYSTEM_MALFUNCTION, "could not be decided"),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// The terminal, when it may trade in this generation.
+    pub(super) fn active_terminal(
+        &self,
+        terminal: &str,
+        generation: u32,
+    ) -> Result<Terminal, (ResponseCode, &'static str)> {
+        match self.state.terminals.get(terminal) {
+            Some(held) if held.generation == generation => match held.status {
+                TerminalStatus::Active => Ok(held.clone()),
+                TerminalStatus::Locked => Err((ResponseCode::TERMINAL_LOCKED, "locked; enrol again")),
+                status => Err((ResponseCode::TERMINAL_NOT_ACTIVE, status.name())),
+            },
+            _ => Err((ResponseCode::TERMINAL_NOT_ACTIVE, "not this generation of an enrolled terminal")),
+        }
+    }
+
+    /// Why this command is not taken now, if it is not.
+    fn no_money(&self, command: &Command) -> Option<String> {
+        if let Some(reason) = &self.stopped {
+            return Some(reason.clone());
+        }
+        let stops_at = match command {
+            Command::Activate { .. } | Command::Load { .. } => Space::NoLoads,
+            Command::Purchase { .. } | Command::Reconciliation { .. } => Space::NoSales,
+            Command::Reversal { .. } => return None,
+        };
+        (self.space >= stops_at).then(|| "the disk is almost full; nothing was recorded".to_owned())
+    }
+
+    /// Brings into memory everything that the request names.
+    fn prefetch(&mut self, request: &Request, terminal: &Terminal) -> Result<(), InDoubt> {
+        if let Some(claim) = request.command.claim() {
+            self.fetch_card(claim.card)?;
+        }
+        if let Some(shift) = request.shift {
+            self.fetch(&Touched::Shift((request.terminal.clone(), request.generation, shift)))?;
+        }
+        if request.stan <= terminal.last_stan {
+            let own = (request.terminal.clone(), request.generation, request.stan);
+            self.fetch(&Touched::Tombstone(own))?;
+        }
+        if let Command::Reversal { terminal, generation, stan, .. } = &request.command {
+            self.fetch(&Touched::Tombstone((terminal.clone(), *generation, *stan)))?;
+        }
+        Ok(())
+    }
+
+    /// What the journal, or this group, has under the STAN that a reversal names; its card and shift in memory.
+    fn original(&mut self, group: &Group, request: &Request) -> Result<Option<Original>, InDoubt> {
+        let Command::Reversal { terminal, generation, stan, .. } = &request.command else { return Ok(None) };
+        let original = self.find_original(group, &identity(terminal, *generation, *stan))?;
+        if let Some(original) = &original {
+            self.fetch(&Touched::Transaction(original.index))?;
+            if let Some(card) = original.card {
+                self.fetch_card(card)?;
+            }
+            if let Some(shift) = original.shift {
+                self.fetch(&Touched::Shift((terminal.clone(), *generation, shift)))?;
+            }
+        }
+        Ok(original)
+    }
+
+    /// Decides and appends. A decision is a pure function, so a panic in it harms nobody else.
+    fn enter(
+        &mut self,
+        group: &mut Group,
+        terminal: &Terminal,
+        request: &Request,
+        signed: Vec<u8>,
+        original: Option<&Original>,
+        now: Now,
+    ) -> Result<usize, Fault> {
+        let in_force = self.in_force(now);
+        let index = self.next_index(group);
+        let facts = Facts { state: &self.state, programme: &in_force.programme, index, original };
+        let decided = catch_unwind(AssertUnwindSafe(|| decide(facts, terminal, request, now)));
+        let decision = decided.unwrap_or(Err(Fault::Misfit("a rule panicked")))?;
+        if decision.verdict == Verdict::Declined(Decline::CardNotAccepted) {
+            self.budget.miss(&request.terminal, now.ms);
+            warn!(terminal = request.terminal, stan = request.stan, "card not accepted");
+        }
+        let occasion = Occasion { now, index, programme_version: in_force.version };
+        let answer = |state: &State, _| Some(final_body(state, request, &decision, occasion));
+        let origin = Origin::Terminal { message: request.command.message(), signed };
+        let identity = identity(&request.terminal, request.generation, request.stan);
+        let place = (terminal.merchant.as_str(), terminal.store.as_str());
+        let effects = decision.effects.clone();
+        self.append(group, origin, Some(identity), request.request_id, place, now, effects, answer)
+    }
+}
+
+fn final_body(
+    state: &State,
+    request: &Request,
+    decision: &Decision,
+    occasion: Occasion,
+) -> (Vec<u8>, ResponseCode) {
+    let card = decision.card.and_then(|card| state.cards.get(&card));
+    let answer = translate::final_answer(request, decision, card, occasion);
+    (answer.encode(), answer.code)
+}
+
+pub(super) fn identity(terminal: &str, generation: u32, stan: u32) -> Identity {
+    Identity { terminal: terminal.into(), generation, stan }
+}

@@ -1,0 +1,474 @@
+//! The writer's loop: group, commit, answer, keep house.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use protocol::code::ResponseCode;
+use protocol::field::Stan;
+use protocol::frame::MessageType;
+use tracing::{error, info, warn};
+
+use super::budget::GuessBudget;
+use super::group::{Draft, Group, Waiting, details, sidecar};
+use super::{GROUP_MAX, Job, Registry, Reply, TerminalView};
+use crate::clock::{Clock, stopwatch};
+use crate::domain::card::CardReference;
+use crate::domain::decide::Now;
+use crate::domain::effect::{Effect, TransactionState};
+use crate::domain::state::Touched;
+use crate::domain::{Fault, Programme, State, Terminal};
+use crate::journal::anchor::{Anchor, AnchorFile};
+use crate::journal::record::Origin;
+use crate::journal::seal::{Head, Sealer};
+use crate::keys::{CardKey, PublicKey, fingerprint};
+use crate::metrics::Metrics;
+use crate::storage::{
+    Identity, Row, SealRow, SnapshotRow, Storage, StorageError, decode_cell, encode_cell, key_of,
+};
+use crate::translate;
+
+/// How often the writer looks up from an empty queue.
+const TICK: Duration = Duration::from_millis(200);
+/// At least one anchor in this time while there is something new.
+const ANCHOR_EVERY: Duration = Duration::from_secs(1);
+/// Dirty state is flushed after this time, or sooner when there is much of it.
+const FLUSH_EVERY: Duration = Duration::from_secs(10);
+/// Pieces of dirty state that are worth a flush of their own: bounds memory and the tail that a restart replays.
+const FLUSH_AT: usize = 8192;
+/// Cards kept in memory. A card takes about half a kilobyte; a mall's daily customers fit.
+const CARDS_KEPT: usize = 200_000;
+/// How often free space is looked at.
+const SPACE_EVERY: Duration = Duration::from_secs(1);
+
+/// The writer ended because it cannot know what the disk holds. The process must end, loudly, and start again.
+#[derive(Debug, thiserror::Error)]
+#[error("in doubt after {doing}: {source}")]
+pub struct InDoubt {
+    pub doing: &'static str,
+    #[source]
+    pub source: StorageError,
+}
+
+/// A compiled programme version.
+#[derive(Debug, Clone)]
+pub(super) struct InForce {
+    pub version: u32,
+    pub effective_from: i64,
+    pub digest: [u8; 8],
+    pub programme: Arc<Programme>,
+}
+
+/// Owns the state and the database.
+pub struct Writer {
+    pub(super) storage: Storage,
+    pub(super) state: State,
+    pub(super) programmes: Vec<InForce>,
+    pub(super) sealer: Sealer,
+    pub(super) card_key: Arc<CardKey>,
+    pub(super) head: Head,
+    pub(super) clock: Clock,
+    pub(super) dirty: HashSet<Touched>,
+    pub(super) last_used: HashMap<CardReference, u64>,
+    pub(super) anchors: AnchorFile,
+    pub(super) registry: Arc<Registry>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) budget: GuessBudget,
+    /// Why no money is taken, once that is so; only a person can end it.
+    pub(super) stopped: Option<String>,
+    pub(super) space: Space,
+    pub(super) directory: PathBuf,
+    pub(super) limits: SpaceLimits,
+    pub(super) in_flight: u16,
+    pub(super) heartbeat_s: u32,
+    pub(super) place: (String, String),
+    pub(super) watermark: u64,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Writer at {}", self.head.index)
+    }
+}
+
+/// What the free space on the data directory's medium still allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Space {
+    Enough,
+    /// Loads stop: the shop can still take what it owes.
+    NoLoads,
+    /// Sales stop too; reversals go on to the end.
+    NoSales,
+}
+
+/// Free bytes below which loads, then sales stop.
+#[derive(Debug, Clone, Copy)]
+pub struct SpaceLimits {
+    pub loads_bytes: u64,
+    pub sales_bytes: u64,
+}
+
+impl Default for SpaceLimits {
+    fn default() -> Self {
+        Self { loads_bytes: 256 << 20, sales_bytes: 64 << 20 }
+    }
+}
+
+type Step = Result<(), InDoubt>;
+
+pub(super) fn in_doubt(doing: &'static str) -> impl FnOnce(StorageError) -> InDoubt {
+    move |source| InDoubt { doing, source }
+}
+
+impl Writer {
+    /// Works until every sender is gone, then flushes, anchors and returns.
+    ///
+    /// # Errors
+    /// [`InDoubt`] when the database failed; terminals that wait get no answer then.
+    pub fn run(mut self, jobs: &Receiver<Job>) -> Step {
+        let (mut anchored, mut flushed, mut looked) = (stopwatch(), stopwatch(), stopwatch());
+        self.look_at_space();
+        loop {
+            match jobs.recv_timeout(TICK) {
+                Ok(first) => {
+                    let rest = jobs.try_iter().take(GROUP_MAX.saturating_sub(1));
+                    let group: Vec<Job> = std::iter::once(first).chain(rest).collect();
+                    self.run_group(group)?;
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if due(&mut anchored, ANCHOR_EVERY) {
+                self.anchor();
+            }
+            if self.dirty.len() >= FLUSH_AT || due(&mut flushed, FLUSH_EVERY) {
+                self.flush()?;
+            }
+            if due(&mut looked, SPACE_EVERY) {
+                self.look_at_space();
+            }
+        }
+        self.flush()?;
+        self.anchor();
+        self.storage.checkpoint().map_err(in_doubt("the last checkpoint"))?;
+        info!(index = self.head.index, "journal closed");
+        Ok(())
+    }
+
+    fn run_group(&mut self, jobs: Vec<Job>) -> Step {
+        let mut group = Group::default();
+        for job in jobs {
+            self.process(&mut group, job)?;
+        }
+        self.commit(group)
+    }
+
+    fn process(&mut self, group: &mut Group, job: Job) -> Step {
+        match job {
+            Job::Value { request, signed, reply } => self.value(group, request, signed, reply),
+            Job::Inquiry { terminal, generation, inquiry, reply } => {
+                self.inquiry(group, &terminal, generation, inquiry, reply)
+            }
+            Job::SignOn { terminal, generation, last_stan, last_receipt, reply } => {
+                self.sign_on(group, &terminal, generation, last_stan, last_receipt, reply)
+            }
+            Job::Enroll { enrolment, reply } => self.enroll(group, enrolment, reply),
+            Job::Act { signed, nonce, reply } => self.act(group, signed, nonce, reply),
+            Job::Query { query, reply } => self.query(group, query, reply),
+        }
+    }
+
+    /// Seals and commits the group; only then do its answers leave.
+    fn commit(&mut self, group: Group) -> Step {
+        if group.entries.is_empty() {
+            self.answer(group, None);
+            return Ok(());
+        }
+        let leaves: Vec<[u8; 32]> = group.entries.iter().map(|entry| entry.leaf).collect();
+        let sealed = self.sealer.seal(&self.head, &leaves, self.now_ms());
+        let first_index = self.head.index.saturating_add(1);
+        let rows: Vec<Row> = group
+            .entries
+            .iter()
+            .zip(first_index..)
+            .map(|(entry, index)| Row {
+                index,
+                group: sealed.head.group,
+                identity: entry.identity.clone(),
+                leaf: entry.leaf,
+                record: entry.record.clone(),
+            })
+            .collect();
+        let seal = SealRow {
+            group: sealed.head.group,
+            first_index,
+            last_index: sealed.head.index,
+            seal: sealed.bytes.clone(),
+        };
+        let started = stopwatch();
+        self.storage.commit_group(&rows, &seal).map_err(in_doubt("a commit"))?;
+        self.metrics.committed(rows.len(), started);
+        self.head = sealed.head;
+        for terminal in &group.terminals {
+            if let Some(held) = self.state.terminals.get(terminal) {
+                self.registry.publish(terminal, view(held));
+            }
+        }
+        self.answer(group, Some(&sealed));
+        Ok(())
+    }
+
+    fn answer(&mut self, mut group: Group, sealed: Option<&crate::journal::seal::Sealed>) {
+        let waiting = std::mem::take(&mut group.waiting);
+        for (to, what) in waiting {
+            let reply = match what {
+                Waiting::Ready(reply) => Some(reply),
+                Waiting::Fresh(position) => self.committed_reply(&group, sealed, position, false),
+                Waiting::Repeated(position) => self.committed_reply(&group, sealed, position, true),
+            };
+            if let Some(reply) = reply {
+                self.metrics.answered(reply.code);
+                // A terminal that has gone away asks again; its entry stands.
+                drop(to.send(reply));
+            }
+        }
+        for (to, done) in group.acts {
+            drop(to.send(Ok(done)));
+        }
+        for (to, value) in group.queries {
+            drop(to.send(value));
+        }
+    }
+
+    fn committed_reply(
+        &self,
+        group: &Group,
+        sealed: Option<&crate::journal::seal::Sealed>,
+        position: usize,
+        repeat: bool,
+    ) -> Option<Reply> {
+        let entry = group.entries.get(position)?;
+        let (body, code) = entry.answer.clone()?;
+        let status = repeat.then(|| {
+            let index = self
+                .head
+                .index
+                .saturating_sub(group.entries.len().saturating_sub(position) as u64)
+                .saturating_add(1);
+            let state = self.state.transactions.get(&index).copied().unwrap_or(
+                if code.is_approval() || code == ResponseCode::TOTALS_DIFFER {
+                    TransactionState::Live
+                } else {
+                    TransactionState::Declined
+                },
+            );
+            self.sealer.status(
+                entry.request_id,
+                translate::wire_state(state),
+                &self.head,
+                self.now_ms().div_euclid(1000),
+            )
+        });
+        let receipt = sealed?.receipt(position);
+        Some(Reply { code, body, sidecar: sidecar(receipt, entry.details_hash, status), repeat })
+    }
+
+    /// Appends an entry for the place, currency and programme in force.
+    pub(super) fn append(
+        &mut self,
+        group: &mut Group,
+        origin: Origin,
+        identity: Option<Identity>,
+        request_id: [u8; 32],
+        place: (&str, &str),
+        now: Now,
+        effects: Vec<Effect>,
+        answer: impl FnOnce(&State, u64) -> Option<(Vec<u8>, ResponseCode)>,
+    ) -> Result<usize, Fault> {
+        let index = self.next_index(group);
+        let in_force = self.in_force(now);
+        let currency = (in_force.programme.currency, in_force.programme.exponent);
+        let version = in_force.version;
+        let details = details((self.head.epoch, index), now, place, currency, version, effects);
+        let draft = Draft { origin, identity, request_id, details };
+        group.append(&mut self.state, &mut self.dirty, draft, |state| answer(state, index))
+    }
+
+    /// Index of the group's next entry.
+    pub(super) fn next_index(&self, group: &Group) -> u64 {
+        self.head.index.saturating_add(group.entries.len() as u64).saturating_add(1)
+    }
+
+    /// Gateway time: never behind the journal's last group.
+    pub(super) fn now_ms(&self) -> i64 {
+        self.clock.now_ms().max(self.head.time_ms)
+    }
+
+    /// The time, with the business date of the programme in force.
+    pub(super) fn now(&self) -> Now {
+        let ms = self.now_ms();
+        let newest = self.programmes.iter().rev().find(|p| p.effective_from <= ms.div_euclid(1000));
+        let programme = newest.or(self.programmes.first()).map(|p| &p.programme);
+        let business_date = programme.and_then(|p| p.business_date(ms).ok()).unwrap_or(19_700_101);
+        Now { ms, business_date }
+    }
+
+    /// The programme version that prices what happens now.
+    pub(super) fn in_force(&self, now: Now) -> InForce {
+        let newest = self.programmes.iter().rev().find(|p| p.effective_from <= now.s());
+        match newest.or(self.programmes.first()) {
+            Some(in_force) => in_force.clone(),
+            None => unreachable!("the first entry of every journal has a programme"),
+        }
+    }
+
+    /// A transient refusal.
+    pub(super) fn refuse(
+        &self,
+        message: MessageType,
+        code: ResponseCode,
+        stan: Option<u32>,
+        detail: &str,
+    ) -> Reply {
+        let stan = stan.and_then(Stan::new);
+        let answer = translate::transient(message, code, stan, detail, self.now_ms().div_euclid(1000));
+        Reply { code, body: answer.encode(), sidecar: Vec::new(), repeat: false }
+    }
+
+    /// Reads a piece of state that is not in memory.
+    pub(super) fn fetch(&mut self, touched: &Touched) -> Step {
+        if self.dirty.contains(touched) || self.state.cell(touched).is_some() {
+            return Ok(());
+        }
+        let key = key_of(touched);
+        if let Some(state) = self.storage.snapshot(&key).map_err(in_doubt("reading the snapshot"))? {
+            let (touched, cell) = decode_cell(&key, &state).map_err(in_doubt("reading the snapshot"))?;
+            self.state.put(&touched, Some(cell));
+        }
+        Ok(())
+    }
+
+    /// Reads a card that is not in memory, and notes that it is in use.
+    pub(super) fn fetch_card(&mut self, card: CardReference) -> Step {
+        self.fetch(&Touched::Card(card))?;
+        if self.state.cards.contains_key(&card) {
+            self.last_used.insert(card, self.head.group);
+        }
+        Ok(())
+    }
+
+    /// Writes dirty state to the snapshot and drops what has not been used for long.
+    fn flush(&mut self) -> Step {
+        if !self.dirty.is_empty() {
+            let sorted: BTreeMap<Vec<u8>, &Touched> = self.dirty.iter().map(|t| (key_of(t), t)).collect();
+            let rows: Vec<SnapshotRow> = sorted
+                .into_iter()
+                .filter_map(|(key, touched)| {
+                    let cell = self.state.cell(touched)?;
+                    Some(SnapshotRow { key, state: encode_cell(touched, &cell) })
+                })
+                .collect();
+            self.storage.flush_snapshot(&rows, self.head.index).map_err(in_doubt("writing the snapshot"))?;
+            self.watermark = self.head.index;
+            self.dirty.clear();
+        }
+        self.evict();
+        Ok(())
+    }
+
+    /// Everything is clean here, so anything may go; the half of the cards that was used longest ago does.
+    fn evict(&mut self) {
+        self.state.shifts.clear();
+        self.state.transactions.clear();
+        self.state.tombstones.clear();
+        if self.state.cards.len() > CARDS_KEPT {
+            let mut used: Vec<u64> = self.last_used.values().copied().collect();
+            let middle = used.len() / 2;
+            let (_, cut, _) = used.select_nth_unstable(middle);
+            let cut = *cut;
+            self.last_used.retain(|_, group| *group > cut);
+            let kept = &self.last_used;
+            self.state.cards.retain(|card, _| kept.contains_key(card));
+        }
+        self.metrics.cards_in_memory(self.state.cards.len());
+    }
+
+    fn anchor(&mut self) {
+        let head = self.head;
+        let anchor =
+            Anchor { epoch: head.epoch, group: head.group, index: head.index, seal_hash: head.seal_hash };
+        if let Err(reason) = self.anchors.append(anchor) {
+            self.metrics.anchor_failed();
+            error!(
+                reason = format!("{reason:#}"),
+                "no anchor could be written; the head is covered by receipts alone"
+            );
+        }
+    }
+
+    fn look_at_space(&mut self) {
+        let free = match rustix::fs::statvfs(&self.directory) {
+            Ok(stat) => stat.f_bavail.saturating_mul(stat.f_frsize),
+            Err(reason) => {
+                warn!(%reason, "free space cannot be read");
+                return;
+            }
+        };
+        self.metrics.free_bytes(free);
+        let space = match free {
+            free if free < self.limits.sales_bytes => Space::NoSales,
+            free if free < self.limits.loads_bytes => Space::NoLoads,
+            _ => Space::Enough,
+        };
+        if space != self.space {
+            self.space = space;
+            match space {
+                Space::Enough => info!(free, "there is space again; trading goes on"),
+                Space::NoLoads => {
+                    error!(free, "the disk is filling up: loads are refused (91); free some space")
+                }
+                Space::NoSales => {
+                    error!(free, "the disk is almost full: loads and sales are refused (91); free some space")
+                }
+            }
+        }
+    }
+
+    /// Takes no more money until somebody has looked.
+    pub(super) fn stop(&mut self, reason: String) {
+        error!(reason, "no money is taken any more; find out what was lost, restore it, and start again");
+        self.metrics.stopped();
+        self.stopped.get_or_insert(reason);
+    }
+}
+
+/// What sessions see of a terminal.
+pub(super) fn view(terminal: &Terminal) -> TerminalView {
+    TerminalView {
+        generation: terminal.generation,
+        status: terminal.status,
+        role: terminal.role,
+        algorithm: terminal.algorithm,
+        key: PublicKey::from_spki(&terminal.public_key),
+        fingerprint: fingerprint(&terminal.public_key),
+    }
+}
+
+impl Registry {
+    pub(super) fn fill<'a>(&self, terminals: impl Iterator<Item = &'a Terminal>) {
+        for terminal in terminals {
+            self.publish(&terminal.terminal, view(terminal));
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "measures an interval for housekeeping; decides nothing")]
+fn due(since: &mut Instant, every: Duration) -> bool {
+    let due = since.elapsed() >= every;
+    if due {
+        *since = stopwatch();
+    }
+    due
+}

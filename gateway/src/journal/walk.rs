@@ -1,0 +1,214 @@
+//! Reading the journal group by group, believing nothing: places, leaves, tree and seal must fit together.
+
+use protocol::cose::{Context, Sign1, sig_structure};
+use protocol::field::Installation;
+use protocol::frame::MessageType;
+use protocol::receipt::Seal;
+
+use super::record::{Origin, Record, answer_hash};
+use super::seal::{CHAIN, Head, Sealed, leaf_of};
+use super::sha256;
+use super::state_hash::{encode_account, encode_card, state_hash};
+use crate::domain::effect::{Effect, Subject};
+use crate::domain::ledger::check_balanced;
+use crate::domain::state::{Cell, State, Touched};
+use crate::storage::{Row, SealRow, Storage, StorageError};
+
+/// What is wrong, and at which entry (0: with the journal as a whole).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    pub index: u64,
+    pub what: &'static str,
+}
+
+impl std::fmt::Display for Damage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "entry {}: {}", self.index, self.what)
+    }
+}
+
+/// The walk cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum WalkError {
+    #[error("{0}")]
+    Damage(Damage),
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+fn damage<T>(index: u64, what: &'static str) -> Result<T, WalkError> {
+    Err(WalkError::Damage(Damage { index, what }))
+}
+
+/// An entry whose bytes match its leaf.
+#[derive(Debug)]
+pub struct Entry {
+    pub row: Row,
+    pub record: Record,
+    pub request_id: [u8; 32],
+}
+
+/// A group whose entries match its seal's root. The seal's signature is checked by the caller, who knows the key.
+#[derive(Debug)]
+pub struct Group {
+    pub entries: Vec<Entry>,
+    pub seal: Seal,
+    pub sealed: Sealed,
+}
+
+/// The head before `group`.
+///
+/// # Errors
+/// When the seal before it is missing or cannot be read.
+pub fn head_before(storage: &Storage, group: u64) -> Result<Head, WalkError> {
+    let Some(before) = group.checked_sub(1).filter(|before| *before > 0) else { return Ok(Head::GENESIS) };
+    let Some(row) = storage.seal(before)? else { return damage(0, "a seal is missing") };
+    let Ok(seal) = Seal::parse(&row.seal) else { return damage(row.last_index, "its seal cannot be read") };
+    Ok(Head {
+        epoch: seal.header.epoch,
+        group: before,
+        index: row.last_index,
+        seal_hash: sha256(&[&row.seal]),
+        time_ms: i64::try_from(seal.header.time_ms).unwrap_or(i64::MAX),
+    })
+}
+
+/// Reads the group after `before`; `None` at the end of the journal.
+///
+/// # Errors
+/// [`WalkError::Damage`] at the first thing that does not fit.
+pub fn next_group(
+    storage: &Storage,
+    installation: &Installation,
+    before: &Head,
+) -> Result<Option<Group>, WalkError> {
+    let group = before.group.saturating_add(1);
+    let first = before.index.saturating_add(1);
+    let Some(stored) = storage.seal(group)? else {
+        return if storage.last_index()? > before.index
+            || storage.last_seal()?.is_some_and(|last| last.group > group)
+        {
+            damage(first, "its seal is missing")
+        } else {
+            Ok(None)
+        };
+    };
+    let seal = parse_seal(&stored, before)?;
+    let mut entries = Vec::new();
+    for row in storage.entries(first, stored.last_index)? {
+        let expected = first.saturating_add(entries.len() as u64);
+        entries.push(read_entry(row, installation, &seal, expected)?);
+    }
+    let leaves: Vec<[u8; 32]> = entries.iter().map(|entry: &Entry| entry.row.leaf).collect();
+    let Some(sealed) = Sealed::stored(&seal, &stored.seal, &before.seal_hash, &leaves) else {
+        return damage(first, "its group does not match its seal");
+    };
+    if sealed.head.index != stored.last_index {
+        return damage(first, "its group's seal row names another end");
+    }
+    Ok(Some(Group { entries, seal, sealed }))
+}
+
+fn parse_seal(stored: &SealRow, before: &Head) -> Result<Seal, WalkError> {
+    let first = before.index.saturating_add(1);
+    let Ok(seal) = Seal::parse(&stored.seal) else { return damage(first, "its seal cannot be read") };
+    let header = seal.header;
+    let in_place = header.chain == CHAIN
+        && header.group == stored.group
+        && header.first_index == first
+        && stored.first_index == first
+        && header.epoch >= before.epoch;
+    if !in_place {
+        return damage(first, "its seal names another place");
+    }
+    if i64::try_from(header.time_ms).map_or(true, |ms| ms < before.time_ms) {
+        return damage(first, "its seal is older than the one before");
+    }
+    if stored.seal != seal.encode() {
+        return damage(first, "its seal is not in its one encoding");
+    }
+    Ok(seal)
+}
+
+fn read_entry(row: Row, installation: &Installation, seal: &Seal, expected: u64) -> Result<Entry, WalkError> {
+    let index = row.index;
+    if index != expected || row.group != seal.header.group {
+        return damage(expected, "missing, or in another group");
+    }
+    let Ok((record, details)) = Record::decode(&row.record) else { return damage(index, "cannot be read") };
+    if record.encode() != row.record {
+        return damage(index, "is not in its one encoding");
+    }
+    let Some(request_id) = request_id(&record.origin, installation) else {
+        return damage(index, "its origin cannot be read");
+    };
+    let leaf = leaf_of(request_id, answer_hash(record.answer.as_deref()), sha256(&[details]));
+    if leaf != row.leaf {
+        return damage(index, "does not match its leaf");
+    }
+    let details = &record.details;
+    if (details.chain, details.epoch, details.index) != (CHAIN, seal.header.epoch, index) {
+        return damage(index, "names another place");
+    }
+    Ok(Entry { row, record, request_id })
+}
+
+/// The request id of an entry (PROTOCOL.md section 12).
+#[must_use]
+pub fn request_id(origin: &Origin, installation: &Installation) -> Option<[u8; 32]> {
+    let (signed, context) = match origin {
+        Origin::Terminal { message, signed } => (signed, Context::Request(MessageType(*message))),
+        Origin::Operator { signed } => (signed.first()?, Context::Act),
+        Origin::System { .. } => return Some(sha256(&[&origin.bytes()])),
+    };
+    let sign1 = Sign1::parse(signed).ok()?;
+    Some(sha256(&[&sig_structure(context, installation, sign1.protected, sign1.payload?)]))
+}
+
+/// Applies an entry's effects and compares every state hash that it records. `fetch` brings what the state does not
+/// hold; a replay from the first entry has nothing to fetch.
+///
+/// # Errors
+/// [`WalkError::Damage`] when the entry does not balance, does not fit, or leads to another state.
+pub fn replay(
+    state: &mut State,
+    index: u64,
+    record: &Record,
+    mut fetch: impl FnMut(&Touched) -> Result<Option<Cell>, StorageError>,
+) -> Result<(), WalkError> {
+    let effects = &record.details.effects;
+    let postings = effects.iter().filter_map(|effect| match effect {
+        Effect::Posting(posting) => Some(posting),
+        _ => None,
+    });
+    if check_balanced(postings).is_err() {
+        return damage(index, "does not sum to zero");
+    }
+    for effect in effects {
+        let touched = State::touched_by(effect);
+        if state.cell(&touched).is_none()
+            && let Some(cell) = fetch(&touched)?
+        {
+            state.put(&touched, Some(cell));
+        }
+        if state.apply(effect).is_err() {
+            return damage(index, "an effect does not fit the state before it");
+        }
+        if let Effect::Version { subject, state_hash, .. } = effect
+            && subject_hash(state, subject) != *state_hash
+        {
+            return damage(index, "leads to another state than it records");
+        }
+    }
+    Ok(())
+}
+
+/// The state hash of a card or named account as it stands.
+#[must_use]
+pub fn subject_hash(state: &State, subject: &Subject) -> [u8; 16] {
+    let bytes = match subject {
+        Subject::Card(card) => state.cards.get(card).map(encode_card),
+        Subject::Named(name) => state.accounts.get(name).map(|account| encode_account(name, account)),
+    };
+    bytes.map_or([0; 16], |bytes| state_hash(&bytes))
+}

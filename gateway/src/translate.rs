@@ -1,0 +1,259 @@
+//! Between the wire's words and the domain's: the only place that knows both.
+
+use protocol::answer::{Answer, Explanation};
+use protocol::code::ResponseCode;
+use protocol::field::{
+    BalanceKind, CardReference as WireCard, Currency, Date, Flags, List, Stan, Text, Total, TotalMinor,
+    Totals, UnixSeconds,
+};
+use protocol::frame::MessageType;
+use protocol::request::{Body, Request as WireRequest, RequestSidecar};
+
+use crate::domain::card::{Card, CardReference};
+use crate::domain::decide::{CardClaim, Command, Decision, Decline, Now, Reason, Request, Verdict};
+use crate::domain::effect::{Account, Effect, TransactionState};
+use crate::domain::ledger::Kind;
+use crate::keys::CardKey;
+
+/// The command in a value message; `None` for a session message.
+#[must_use]
+pub fn command(
+    request: &WireRequest,
+    request_id: [u8; 32],
+    sidecar: &RequestSidecar,
+    card_key: &CardKey,
+) -> Option<Request> {
+    let header = &request.header;
+    let claim = |card: &WireCard| claim(*card, sidecar, card_key);
+    let command = match &request.body {
+        Body::Activate { card } => Command::Activate { claim: claim(card) },
+        Body::Load { card, amount, tenders } => Command::Load {
+            claim: claim(card),
+            amount: amount.get(),
+            tenders: tenders.iter().map(|line| (line.kind.0, line.amount.get())).collect(),
+        },
+        Body::Purchase { card, amount, .. } => Command::Purchase {
+            claim: claim(card),
+            amount: amount.get(),
+            partial_allowed: header.flags.is_some_and(|flags| flags.contains(Flags::PARTIAL_ALLOWED)),
+        },
+        Body::Reversal { original, .. } => Command::Reversal {
+            terminal: original.terminal.as_str().into(),
+            generation: original.generation.get(),
+            stan: original.stan.get(),
+            request_id: original.request_id.0,
+        },
+        Body::Reconciliation { totals } => Command::Reconciliation {
+            totals: totals
+                .as_slice()
+                .iter()
+                .map(|total| (total.kind.0, i64::from(total.count), total.amount.get()))
+                .collect(),
+        },
+        _ => return None,
+    };
+    Some(Request {
+        request_id,
+        terminal: header.terminal.as_str().into(),
+        generation: header.generation?.get(),
+        stan: header.stan?.get(),
+        shift: header.shift.map(|shift| shift.get()),
+        currency: header.currency.and_then(|currency| u16::try_from(currency.get()).ok())?,
+        command,
+    })
+}
+
+/// A card with the keyed hash of the secret that came beside it.
+#[must_use]
+pub fn claim(card: WireCard, sidecar: &RequestSidecar, card_key: &CardKey) -> CardClaim {
+    let proof = sidecar.secret.as_ref().map(|secret| card_key.proof(card.number(), secret.expose()));
+    CardClaim { card: CardReference(card.number()), proof }
+}
+
+/// The wire's code for a verdict; a table of PROTOCOL.md section 7.
+#[must_use]
+pub fn code(verdict: Verdict) -> ResponseCode {
+    match verdict {
+        Verdict::Approved => ResponseCode::APPROVED,
+        Verdict::ApprovedInPart => ResponseCode::APPROVED_IN_PART,
+        Verdict::TotalsDiffer => ResponseCode::TOTALS_DIFFER,
+        Verdict::Declined(decline) => match decline {
+            Decline::ReversedBefore => ResponseCode::ALREADY_REVERSED,
+            Decline::MessageNotAllowedForRole => ResponseCode::NOT_PERMITTED_TERMINAL,
+            Decline::ShiftClosed
+            | Decline::CardAlreadyActive
+            | Decline::OriginalNotReversible
+            | Decline::ActivatedCardInUse => ResponseCode::INVALID_TRANSACTION,
+            Decline::CardNotAccepted => ResponseCode::CARD_NOT_ACCEPTED,
+            Decline::CardBlocked => ResponseCode::CARD_BLOCKED,
+            Decline::CardNotActive => ResponseCode::CARD_NOT_ACTIVE,
+            Decline::CurrencyNotAccepted | Decline::ProductNotInProgramme => ResponseCode::NOT_PERMITTED_CARD,
+            Decline::BelowMinimum => ResponseCode::INVALID_AMOUNT,
+            Decline::AboveTerminalLimit | Decline::AboveProductLimit | Decline::AboveMaximumBalance => {
+                ResponseCode::AMOUNT_LIMIT
+            }
+            Decline::NotSufficientFunds | Decline::LoadAlreadySpent => ResponseCode::NOT_SUFFICIENT_FUNDS,
+            Decline::OriginalDiffers | Decline::OriginalOfAnotherTerminal => ResponseCode::ORIGINAL_NOT_FOUND,
+        },
+    }
+}
+
+/// What a cashier's second line says; never card data, at most 80 bytes.
+#[must_use]
+pub fn detail(decline: Decline) -> &'static str {
+    match decline {
+        Decline::ReversedBefore => "a reversal of this request came first",
+        Decline::MessageNotAllowedForRole => "a kiosk does not sell",
+        Decline::ShiftClosed => "this shift is closed",
+        Decline::CardNotAccepted => "card or secret not accepted",
+        Decline::CardBlocked => "card is blocked",
+        Decline::CardNotActive => "card is not active; activate it first",
+        Decline::CardAlreadyActive => "card is active already",
+        Decline::CurrencyNotAccepted => "this programme has another currency",
+        Decline::ProductNotInProgramme => "the programme in force has no such product",
+        Decline::BelowMinimum => "below the smallest load of this product",
+        Decline::AboveTerminalLimit => "above this terminal's limit",
+        Decline::AboveProductLimit => "above the largest load of this product",
+        Decline::AboveMaximumBalance => "the balance would exceed this product's maximum",
+        Decline::NotSufficientFunds => "not enough on the card",
+        Decline::LoadAlreadySpent => "the load is spent already, at least in part",
+        Decline::OriginalDiffers => "that STAN was another request",
+        Decline::OriginalOfAnotherTerminal => {
+            "only the same terminal may reverse, a later STAN an earlier one"
+        }
+        Decline::OriginalNotReversible => "a reversal or reconciliation cannot be reversed",
+        Decline::ActivatedCardInUse => "the card has been used since",
+    }
+}
+
+/// What every answer says about when and where it was decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Occasion {
+    pub now: Now,
+    /// Index of the entry.
+    pub index: u64,
+    pub programme_version: u32,
+}
+
+/// The answer to a value message; `card` is its state after the entry's effects.
+#[must_use]
+pub fn final_answer(
+    request: &Request,
+    decision: &Decision,
+    card: Option<&Card>,
+    occasion: Occasion,
+) -> Answer {
+    let message = MessageType(request.command.message());
+    let changes_shown =
+        decision.is_approved() && decision.amount != Some(0) && message != MessageType::RECONCILIATION;
+    let declined = match decision.verdict {
+        Verdict::Declined(decline) => Some(detail(decline)),
+        _ => None,
+    };
+    Answer {
+        stan: Stan::new(request.stan),
+        business_date: Date::new(occasion.now.business_date),
+        reference: Some(occasion.index),
+        programme_version: (message != MessageType::RECONCILIATION)
+            .then_some(occasion.programme_version.into()),
+        card: decision.card.and_then(|card| WireCard::new(card.0)),
+        detail: declined.and_then(Text::fitted),
+        approved_amount: decision.amount.and_then(TotalMinor::new),
+        balances: card.filter(|_| changes_shown).map(|card| balances(card, occasion.now)),
+        changes: decision.card.filter(|_| changes_shown).map(|card| changes(card, &decision.effects)),
+        explanation: explanation(
+            &decision.explanation,
+            decision.is_approved()
+                && message != MessageType::REVERSAL
+                && message != MessageType::RECONCILIATION,
+        ),
+        state: decision.original_state.map(wire_state),
+        totals: decision.totals.as_deref().and_then(wire_totals),
+        ..Answer::new(message, code(decision.verdict), unix_seconds(occasion.now))
+    }
+}
+
+/// Rules that fired, for key 13.
+#[must_use]
+pub fn explanation(reasons: &[Reason], shown: bool) -> Option<List<Explanation, 0, 16>> {
+    if !shown {
+        return None;
+    }
+    let lines = reasons.iter().take(16).filter_map(|reason| {
+        Some(Explanation {
+            rule: Text::fitted(&reason.rule)?,
+            kind: BalanceKind(u16::from(reason.kind.0)),
+            base: reason.base,
+            result: reason.result,
+        })
+    });
+    List::new(lines.collect())
+}
+
+/// Available balances of a card, by kind; principal and bonus always, points too.
+#[must_use]
+pub fn balances(card: &Card, now: Now) -> protocol::answer::Balances {
+    let kinds = [Kind::PRINCIPAL, Kind::BONUS, Kind::POINTS];
+    kinds.iter().map(|kind| (BalanceKind(u16::from(kind.0)), card.available(*kind, now.s()))).collect()
+}
+
+/// What an entry's postings changed on a card, by kind.
+#[must_use]
+pub fn changes(card: CardReference, effects: &[Effect]) -> protocol::answer::Balances {
+    let mut changes = protocol::answer::Balances::new();
+    for effect in effects {
+        if let Effect::Posting(posting) = effect
+            && matches!(&posting.account, Account::Card { card: c, .. } if *c == card)
+        {
+            let change = changes.entry(BalanceKind(u16::from(posting.kind.0))).or_insert(0_i64);
+            *change = change.saturating_add(posting.amount);
+        }
+    }
+    changes.retain(|_, change| *change != 0);
+    changes
+}
+
+/// A transaction state on the wire.
+#[must_use]
+pub fn wire_state(state: TransactionState) -> protocol::field::TransactionState {
+    protocol::field::TransactionState(state as u8)
+}
+
+fn wire_totals(totals: &[(u8, i64, i64)]) -> Option<Totals> {
+    let lines = totals.iter().map(|(message, count, amount)| {
+        Some(Total {
+            kind: MessageType(*message),
+            count: u32::try_from(*count).ok()?,
+            amount: TotalMinor::new(*amount)?,
+        })
+    });
+    Totals::new(lines.collect::<Option<_>>()?)
+}
+
+/// Key 4.
+#[must_use]
+pub fn unix_seconds(now: Now) -> UnixSeconds {
+    UnixSeconds::new(now.s()).unwrap_or(UnixSeconds::MIN)
+}
+
+/// A refusal that records nothing.
+#[must_use]
+pub fn transient(
+    message: MessageType,
+    code: ResponseCode,
+    stan: Option<Stan>,
+    detail: &str,
+    now_s: i64,
+) -> Answer {
+    Answer {
+        stan,
+        detail: Text::fitted(detail),
+        ..Answer::new(message, code, UnixSeconds::new(now_s).unwrap_or(UnixSeconds::MIN))
+    }
+}
+
+/// An ISO 4217 number.
+#[must_use]
+pub fn wire_currency(number: u16) -> Option<Currency> {
+    Currency::new(i64::from(number))
+}
