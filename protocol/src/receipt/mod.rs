@@ -92,7 +92,10 @@ impl Receipt {
         self.seal.first_index.checked_add(self.leaf_index.checked_sub(1)?)
     }
 
-    /// Steps 2 and 3 of section 8.2: the place in the journal, if this receipt seals an entry of these hashes.
+    /// Steps 2 and 3 of section 8.2: whether the gateway sealed an entry of these hashes in that group.
+    ///
+    /// The index is what the receipt claims, not what is signed: some other leaf index and tree size lead the same way
+    /// up (RFC 9162). Only step 4, in [`check`], binds it; without the answer, look the entry up by its request id.
     pub fn verify(
         &self,
         entry_leaf: &[u8],

@@ -2,4 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
 
 mod keys;
+mod merkle;
+mod receipts;
+mod samples;
+mod sizes;
 mod terminal;

@@ -1,0 +1,525 @@
+//! One typical and one largest value of every message.
+
+use std::collections::BTreeMap;
+
+use protocol::answer::{
+    Answer, AnswerSidecar, CurrencyUnit, Explanation, Explanations, InFlight, Limits, NextStep,
+};
+use protocol::code::ResponseCode;
+use protocol::field::{
+    AmountMinor, BalanceKind, Blob, CardReference, CardSecret, Code, Currency, CustomerKind, Date, EntryMode,
+    Fingerprint, Flags, Generation, GrossMinor, Hash, KeyId, Nonce, Original, Pin, ProgrammeDigest,
+    ProtocolVersion, PurchaseLine, PurchaseLines, QuantityThousandths, Question, QuestionAnswer,
+    QuestionAnswers, QuoteId, RequestId, ReversalReason, Role, Shift, Stan, TenderKind, TenderLine,
+    TenderLines, TerminalId, TerminalTime, Text, Total, TotalMinor, Totals, TransactionState, UnixSeconds,
+};
+use protocol::frame::MessageType;
+use protocol::hello::Hello;
+use protocol::receipt::{MAX_PATH, Receipt, SealHeader};
+use protocol::request::{Body, Header, LastReceipt, Request, RequestSidecar, Reserved};
+
+use super::keys::INSTALLATION;
+
+pub(crate) const TIME: i64 = 1_790_000_000;
+
+/// Who signs a sample.
+#[derive(Clone, Copy)]
+pub(crate) struct Signer {
+    pub(crate) terminal: TerminalId,
+    pub(crate) key: Fingerprint,
+}
+
+fn code<const MAX: usize>() -> Code<MAX> {
+    "C".repeat(MAX).parse().unwrap()
+}
+
+fn text<const MAX: usize>() -> Text<MAX> {
+    "t".repeat(MAX).parse().unwrap()
+}
+
+fn amount(minor: i64) -> AmountMinor {
+    AmountMinor::new(minor).unwrap()
+}
+
+pub(crate) fn seconds(value: i64) -> UnixSeconds {
+    UnixSeconds::new(value).unwrap()
+}
+
+pub(crate) fn card(number: u64) -> CardReference {
+    CardReference::from_parts(number).unwrap()
+}
+
+// ---- requests ----
+
+/// What a terminal sends on an ordinary day. `stan` is used in value messages, and one less in originals.
+pub(crate) fn typical_request(kind: MessageType, signer: &Signer, stan: u32) -> Request {
+    let time = TerminalTime::new(TIME.unsigned_abs(), 480).unwrap();
+    let key_id = signer.key.key_id();
+    let header = if kind.is_value() {
+        Header {
+            cashier: "K07".parse().ok(),
+            shift: Shift::new(311),
+            currency: Currency::new(156),
+            ..Header::value(signer.terminal, Generation::FIRST, Stan::new(stan).unwrap(), key_id, time)
+        }
+    } else {
+        let generation = (kind != MessageType::ENROLL).then_some(Generation::FIRST);
+        Header::session(signer.terminal, generation, Nonce(*b"session nonce 16"), key_id, time)
+    };
+    let mut request = Request { header, body: typical_body(kind, signer, stan) };
+    let header = &mut request.header;
+    if request.body.card().is_some() {
+        header.currency = Currency::new(156);
+        header.entry_mode = Some(EntryMode::BAR_CODE);
+    }
+    if kind == MessageType::PURCHASE || kind == MessageType::LOAD {
+        header.order_reference = "A-20261121-0417".parse().ok();
+        header.programme_shown = Some(ProgrammeDigest(*b"program1"));
+    }
+    if kind == MessageType::LOAD {
+        header.quote = Some(QuoteId(*b"quote-id"));
+    }
+    request
+}
+
+fn typical_body(kind: MessageType, signer: &Signer, stan: u32) -> Body {
+    let card = card(20_000_000_001_234);
+    match kind {
+        MessageType::ENROLL => Body::Enroll {
+            software: "till 2.4.1".parse().unwrap(),
+            code: "7K3QZ9XW2M4RT8VNB6HD".parse().unwrap(),
+            public_key: Blob::new(vec![0x30; 91]).unwrap(),
+            gateway: Fingerprint([0x5f; 32]),
+            protocol_version: ProtocolVersion::MIN,
+        },
+        MessageType::SIGN_ON => Body::SignOn {
+            software: "till 2.4.1".parse().unwrap(),
+            last_stan: stan,
+            last_receipt: Some(last_receipt(typical_receipt(5).encode())),
+            protocol_version: ProtocolVersion::MIN,
+        },
+        MessageType::SIGN_OFF => Body::SignOff,
+        MessageType::ECHO => Body::Echo,
+        MessageType::ACTIVATE => Body::Activate { card },
+        MessageType::LOAD_QUOTE => Body::LoadQuote { card, amount: amount(100_00) },
+        MessageType::LOAD => {
+            let cash = TenderLine { kind: TenderKind::CASH, amount: amount(100_00), reference: None };
+            Body::Load { card, amount: amount(100_00), tenders: TenderLines::new(vec![cash]).unwrap() }
+        }
+        MessageType::PURCHASE => Body::Purchase { card, amount: amount(37_50), tenders: None, lines: None },
+        MessageType::BALANCE_INQUIRY => Body::BalanceInquiry { card },
+        MessageType::REVERSAL => Body::Reversal {
+            original: original(signer.terminal, stan - 1),
+            reason: ReversalReason::NO_ANSWER,
+        },
+        MessageType::TRANSACTION_STATUS => {
+            Body::TransactionStatus { original: original(signer.terminal, stan - 1) }
+        }
+        MessageType::RECONCILIATION => {
+            let total = |kind, count, amount| Total { kind, count, amount: TotalMinor::new(amount).unwrap() };
+            let totals = vec![
+                total(MessageType::ACTIVATE, 3, 0),
+                total(MessageType::LOAD, 21, 3_150_00),
+                total(MessageType::PURCHASE, 187, 6_204_50),
+            ];
+            Body::Reconciliation { totals: Totals::new(totals).unwrap() }
+        }
+        other => panic!("{other:?} is no request"),
+    }
+}
+
+fn original(terminal: TerminalId, stan: u32) -> Original {
+    let generation = Generation::FIRST;
+    Original { terminal, generation, stan: Stan::new(stan).unwrap(), request_id: RequestId([0xd1; 32]) }
+}
+
+/// Every field that the message may have, each as large as it can be.
+pub(crate) fn largest_request(kind: MessageType) -> Request {
+    let terminal: TerminalId = "TERMINAL00000016".parse().unwrap();
+    let last = u32::MAX;
+    let time = TerminalTime::new((1 << 40) - 1, -1440).unwrap();
+    let (key_id, generation) = (KeyId([0xff; 4]), Generation::new(last).unwrap());
+    let signer = Signer { terminal, key: Fingerprint([0xff; 32]) };
+    let mut header = if kind.is_value() {
+        largest_value_header(Header::value(terminal, generation, Stan::new(last).unwrap(), key_id, time))
+    } else {
+        let generation = (kind != MessageType::ENROLL).then_some(generation);
+        Header::session(terminal, generation, Nonce([0xff; 16]), key_id, time)
+    };
+    let body = largest_body(kind, &signer);
+    if matches!(body, Body::LoadQuote { .. } | Body::BalanceInquiry { .. }) {
+        header.currency = Currency::new(999);
+        header.entry_mode = Some(EntryMode(255));
+    }
+    Request { header, body }
+}
+
+fn largest_value_header(header: Header) -> Header {
+    let question = Question { question: code(), answer: QuestionAnswer::Text(text()) };
+    let questions = QuestionAnswers::new(vec![question; 6]).unwrap();
+    Header {
+        currency: Currency::new(999),
+        cashier: Some(code()),
+        shift: Shift::new(u32::MAX),
+        order_reference: Some(text()),
+        entry_mode: Some(EntryMode(255)),
+        flags: Some(Flags(u32::MAX)),
+        programme_shown: Some(ProgrammeDigest([0xff; 8])),
+        quote: Some(QuoteId([0xff; 8])),
+        reserved: Some(Box::new(Reserved {
+            referral: Some(code()),
+            channel: Some(code()),
+            customer_kind: Some(CustomerKind(255)),
+            receipt_date: Date::new(9999_12_31),
+            survey: Some(questions.clone()),
+            activity: Some(questions),
+            case_reference: Some(code()),
+            personal_commitment: Some(Hash([0xff; 32])),
+        })),
+        ..header
+    }
+}
+
+fn largest_body(kind: MessageType, signer: &Signer) -> Body {
+    let card = card(99_999_999_999_999);
+    let all = AmountMinor::MAX;
+    let generation = Generation::new(u32::MAX).unwrap();
+    let request_id = RequestId([0xff; 32]);
+    let original =
+        Original { terminal: signer.terminal, generation, stan: Stan::new(u32::MAX).unwrap(), request_id };
+    match kind {
+        MessageType::ENROLL => Body::Enroll {
+            software: text(),
+            code: "ZZZZZZZZZZZZZZZZZZZZ".parse().unwrap(),
+            public_key: Blob::new(vec![0xff; 128]).unwrap(),
+            gateway: Fingerprint([0xff; 32]),
+            protocol_version: ProtocolVersion::MAX,
+        },
+        MessageType::SIGN_ON => Body::SignOn {
+            software: text(),
+            last_stan: u32::MAX,
+            last_receipt: Some(last_receipt(vec![0xff; 1024])),
+            protocol_version: ProtocolVersion::MAX,
+        },
+        MessageType::LOAD_QUOTE => Body::LoadQuote { card, amount: all },
+        MessageType::LOAD => Body::Load { card, amount: all, tenders: largest_tenders() },
+        MessageType::PURCHASE => Body::Purchase {
+            card,
+            amount: all,
+            tenders: Some(largest_tenders()),
+            lines: Some(largest_lines()),
+        },
+        MessageType::REVERSAL => Body::Reversal { original, reason: ReversalReason(255) },
+        MessageType::TRANSACTION_STATUS => Body::TransactionStatus { original },
+        MessageType::RECONCILIATION => Body::Reconciliation { totals: largest_totals() },
+        MessageType::ACTIVATE => Body::Activate { card },
+        MessageType::BALANCE_INQUIRY => Body::BalanceInquiry { card },
+        other => typical_body(other, signer, 2),
+    }
+}
+
+/// Eight lines that add up to the largest amount.
+fn largest_tenders() -> TenderLines {
+    let line = |minor| TenderLine { kind: TenderKind(255), amount: amount(minor), reference: Some(text()) };
+    let mut lines = vec![line(124_999_999_999); 8];
+    lines[7] = line(125_000_000_006);
+    TenderLines::new(lines).unwrap()
+}
+
+/// As many lines as there may be, that add up to the largest amount.
+fn largest_lines() -> PurchaseLines {
+    let line = |minor| PurchaseLine {
+        item: code(),
+        category: code(),
+        brand: Some(code()),
+        quantity: QuantityThousandths::MAX,
+        gross: GrossMinor::new(minor).unwrap(),
+        flags: u32::MAX,
+    };
+    let mut lines = vec![line(41_666_666_666); 24];
+    lines[23] = line(41_666_666_681);
+    PurchaseLines::new(lines).unwrap()
+}
+
+fn largest_totals() -> Totals {
+    let total = |kind| Total { kind: MessageType(kind), count: u32::MAX, amount: TotalMinor::MAX };
+    Totals::new((240..=255).map(total).collect()).unwrap()
+}
+
+pub(crate) fn last_receipt(receipt: Vec<u8>) -> LastReceipt {
+    LastReceipt {
+        request_id: RequestId([0xa1; 32]),
+        answer_hash: Hash([0xa2; 32]),
+        details_hash: Hash([0xa3; 32]),
+        receipt: Blob::new(receipt).unwrap(),
+    }
+}
+
+pub(crate) fn has_card(kind: MessageType) -> bool {
+    largest_request(kind).body.card().is_some()
+}
+
+pub(crate) fn typical_request_sidecar(kind: MessageType) -> RequestSidecar {
+    let secret = CardSecret::new("31415926535897932384").filter(|_| has_card(kind));
+    RequestSidecar { secret, ..Default::default() }
+}
+
+pub(crate) fn largest_request_sidecar(kind: MessageType) -> RequestSidecar {
+    if !has_card(kind) {
+        return RequestSidecar::default();
+    }
+    RequestSidecar {
+        secret: CardSecret::new(&"9".repeat(64)),
+        pin: Pin::new("123456789012"),
+        chip: Blob::new(vec![0xff; 64]),
+        personal: (248..=255).map(|number| (number, text())).collect(),
+    }
+}
+
+// ---- answers ----
+
+pub(crate) fn typical_answer(kind: MessageType) -> Answer {
+    let answer = Answer::new(kind, ResponseCode::APPROVED, seconds(TIME + 1));
+    let balances = |principal, bonus, points| {
+        [(1, principal), (2, bonus), (16, points)].map(|(kind, value)| (BalanceKind(kind), value)).into()
+    };
+    let date = Date::new(2026_11_21);
+    let rule =
+        |rule: &str, kind, base, result| Explanation { rule: rule.parse().unwrap(), kind, base, result };
+    match kind {
+        MessageType::ENROLL => Answer { generation: Some(Generation::FIRST), ..terminal_facts(answer) },
+        MessageType::SIGN_ON => Answer {
+            business_date: date,
+            programme_version: Some(12),
+            in_flight: InFlight::new(8),
+            heartbeat_seconds: Some(30),
+            programme_digest: Some(ProgrammeDigest(*b"program1")),
+            host_last_stan: Some(4711),
+            backup_horizon: Some(seconds(TIME - 86_400)),
+            generation: None,
+            terminal: None,
+            ..terminal_facts(answer)
+        },
+        MessageType::SIGN_OFF | MessageType::ECHO => Answer { business_date: date, ..answer },
+        MessageType::LOAD_QUOTE => Answer {
+            stan: None,
+            reference: None,
+            next_step: Some(NextStep {
+                missing: TotalMinor::new(100_00).unwrap(),
+                bonus: TotalMinor::new(30_00).unwrap(),
+            }),
+            ..priced(answer, 100_00, balances(120_00, 10_00, 85), balances(100_00, 10_00, 0))
+        },
+        MessageType::BALANCE_INQUIRY => Answer {
+            business_date: date,
+            programme_version: Some(12),
+            card: Some(card(20_000_000_001_234)),
+            balances: Some(balances(20_00, 0, 85)),
+            ..answer
+        },
+        MessageType::TRANSACTION_STATUS => Answer {
+            business_date: date,
+            state: Some(TransactionState::LIVE),
+            stored_answer: Blob::new(typical_answer(MessageType::PURCHASE).encode()),
+            ..answer
+        },
+        MessageType::ACTIVATE => priced(answer, 0, balances(0, 0, 0), BTreeMap::new()),
+        MessageType::LOAD => Answer {
+            explanation: Explanations::new(vec![rule("load-100", BalanceKind::BONUS, 100_00, 10_00)]),
+            ..priced(answer, 100_00, balances(120_00, 10_00, 85), balances(100_00, 10_00, 0))
+        },
+        MessageType::PURCHASE => Answer {
+            explanation: Explanations::new(vec![rule("base-points", BalanceKind::POINTS, 37_50, 37)]),
+            ..priced(answer, 37_50, balances(82_50, 10_00, 122), balances(-37_50, 0, 37))
+        },
+        MessageType::REVERSAL => Answer {
+            state: Some(TransactionState::REVERSED),
+            ..priced(answer, 37_50, balances(120_00, 10_00, 85), balances(37_50, 0, -37))
+        },
+        MessageType::RECONCILIATION => {
+            let signer = Signer { terminal: "T0001".parse().unwrap(), key: Fingerprint([0; 32]) };
+            let Body::Reconciliation { totals } = typical_body(kind, &signer, 2) else { unreachable!() };
+            Answer {
+                stan: Stan::new(4712),
+                business_date: date,
+                reference: Some(88_213),
+                totals: Some(totals),
+                ..answer
+            }
+        }
+        other => panic!("{other:?} has no answer"),
+    }
+}
+
+fn terminal_facts(answer: Answer) -> Answer {
+    Answer {
+        limits: Some(Limits {
+            load: TotalMinor::new(5_000_00).unwrap(),
+            purchase: TotalMinor::new(5_000_00).unwrap(),
+        }),
+        merchant: "M001".parse().ok(),
+        store: "S01".parse().ok(),
+        role: Some(Role::REGISTER),
+        currency: Some(CurrencyUnit { number: Currency::new(156).unwrap(), exponent: 2 }),
+        generation: Some(Generation::FIRST),
+        terminal: "T0001".parse().ok(),
+        ..answer
+    }
+}
+
+fn priced(
+    answer: Answer,
+    minor: i64,
+    balances: BTreeMap<BalanceKind, i64>,
+    changes: BTreeMap<BalanceKind, i64>,
+) -> Answer {
+    Answer {
+        stan: Stan::new(4712),
+        business_date: Date::new(2026_11_21),
+        reference: Some(88_213),
+        programme_version: Some(12),
+        card: Some(card(20_000_000_001_234)),
+        approved_amount: TotalMinor::new(minor),
+        balances: Some(balances),
+        changes: Some(changes).filter(|changes| !changes.is_empty()),
+        ..answer
+    }
+}
+
+/// Every key of section 6's second table for this message, each as large as it can be.
+pub(crate) fn largest_answer(kind: MessageType) -> Answer {
+    let large = i64::MIN;
+    let last = u64::try_from(i64::MAX).unwrap();
+    let all = Answer {
+        stan: Stan::new(u32::MAX),
+        business_date: Date::new(9999_12_31),
+        reference: Some(last),
+        programme_version: Some(last),
+        card: Some(card(99_999_999_999_999)),
+        detail: Some(text()),
+        approved_amount: Some(TotalMinor::MAX),
+        balances: Some((0xfff0..=0xffff).map(|kind| (BalanceKind(kind), large)).collect()),
+        changes: Some((0xfff0..=0xffff).map(|kind| (BalanceKind(kind), large)).collect()),
+        explanation: Explanations::new(vec![
+            Explanation {
+                rule: text(),
+                kind: BalanceKind(0xffff),
+                base: large,
+                result: large
+            };
+            16
+        ]),
+        ..Answer::new(kind, ResponseCode(99), UnixSeconds::MAX)
+    };
+    let bare = Answer {
+        business_date: all.business_date,
+        detail: all.detail,
+        ..Answer::new(kind, all.code, all.time)
+    };
+    let limits = Some(Limits { load: TotalMinor::MAX, purchase: TotalMinor::MAX });
+    let facts = Answer {
+        limits,
+        merchant: Some(code()),
+        store: Some(code()),
+        role: Some(Role(255)),
+        currency: Some(CurrencyUnit { number: Currency::MAX, exponent: 255 }),
+        ..bare.clone()
+    };
+    match kind {
+        MessageType::ENROLL => Answer {
+            generation: Generation::new(u32::MAX),
+            terminal: "TERMINAL00000016".parse().ok(),
+            ..facts
+        },
+        MessageType::SIGN_ON => Answer {
+            programme_version: Some(last),
+            in_flight: Some(InFlight::MAX),
+            heartbeat_seconds: Some(u32::MAX),
+            programme_digest: Some(ProgrammeDigest([0xff; 8])),
+            host_last_stan: Some(u32::MAX),
+            backup_horizon: Some(UnixSeconds::MAX),
+            ..facts
+        },
+        MessageType::SIGN_OFF | MessageType::ECHO => bare,
+        MessageType::LOAD_QUOTE => Answer {
+            stan: None,
+            reference: None,
+            next_step: Some(NextStep { missing: TotalMinor::MAX, bonus: TotalMinor::MAX }),
+            ..all
+        },
+        MessageType::BALANCE_INQUIRY => {
+            Answer { programme_version: Some(last), card: all.card, balances: all.balances, ..bare }
+        }
+        MessageType::TRANSACTION_STATUS => Answer {
+            state: Some(TransactionState(255)),
+            stored_answer: Blob::new(largest_answer(MessageType::REVERSAL).encode()),
+            ..bare
+        },
+        MessageType::REVERSAL => Answer { state: Some(TransactionState(255)), ..all },
+        MessageType::RECONCILIATION => {
+            Answer { stan: all.stan, reference: all.reference, totals: Some(largest_totals()), ..bare }
+        }
+        _ => all,
+    }
+}
+
+/// The receipt of an entry in a group whose tree has `height` levels above the leaves.
+pub(crate) fn typical_receipt(height: usize) -> Receipt {
+    Receipt {
+        seal: SealHeader {
+            chain: 1,
+            epoch: 1,
+            group: 61_204,
+            first_index: 88_201,
+            time_ms: 1_790_000_001_234,
+        },
+        tree_size: 1 << height,
+        leaf_index: 13.min((1 << height) - 1),
+        path: vec![Hash([0xab; 32]); height],
+        signature: [0xcd; 64],
+    }
+}
+
+pub(crate) fn largest_receipt() -> Receipt {
+    let last = u64::try_from(i64::MAX).unwrap();
+    Receipt {
+        seal: SealHeader { chain: last, epoch: last, group: last, first_index: last, time_ms: last },
+        tree_size: last,
+        leaf_index: last,
+        path: vec![Hash([0xff; 32]); MAX_PATH],
+        signature: [0xff; 64],
+    }
+}
+
+/// A first answer to a value message in a busy hour: 32 leaves in the group.
+pub(crate) fn typical_answer_sidecar(kind: MessageType) -> AnswerSidecar {
+    if !kind.is_value() {
+        return AnswerSidecar::default();
+    }
+    AnswerSidecar {
+        receipt: Blob::new(typical_receipt(5).encode()),
+        details_hash: Some(Hash([0xde; 32])),
+        status: None,
+    }
+}
+
+/// Receipt and status as large as the sidecar may carry them.
+pub(crate) fn largest_answer_sidecar(kind: MessageType) -> AnswerSidecar {
+    let status = Blob::new(vec![0xff; 256]);
+    if kind == MessageType::TRANSACTION_STATUS {
+        return AnswerSidecar { status, ..Default::default() };
+    }
+    if !kind.is_value() {
+        return AnswerSidecar::default();
+    }
+    AnswerSidecar { receipt: Blob::new(vec![0xff; 1024]), details_hash: Some(Hash([0xff; 32])), status }
+}
+
+pub(crate) fn hello() -> Hello {
+    Hello {
+        installation: INSTALLATION,
+        nonce: Nonce(*b"session nonce 16"),
+        time: seconds(TIME),
+        protocol_version: ProtocolVersion::MIN,
+    }
+}
