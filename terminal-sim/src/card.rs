@@ -79,7 +79,9 @@ mod tests {
         let wrong = cards[0].with_wrong_secret();
         assert_ne!(wrong.secret, cards[0].secret);
         assert_eq!(wrong.secret.expose().len(), 20);
-        std::fs::write(&path, file("9000000000000001")).unwrap();
+        let number: u64 = reference.parse().unwrap();
+        let wrong_digit = number - number % 10 + (number + 1) % 10;
+        std::fs::write(&path, file(&wrong_digit.to_string())).unwrap();
         assert!(read_file(&path).is_err());
     }
 }

@@ -1,0 +1,197 @@
+//! What a terminal meant to do, and what came of it: what the oracle is told, and what the diary keeps.
+
+use std::collections::BTreeMap;
+
+use protocol::answer::{Answer, Balances};
+use protocol::code::ResponseCode;
+use protocol::field::{BalanceKind, CardReference, Ranged, Role, Totals, TransactionState};
+use protocol::frame::MessageType;
+use serde::{Deserialize, Serialize};
+
+/// A transaction's identity (section 11).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TransactionKey {
+    /// TID.
+    pub terminal: String,
+    /// Enrolment generation.
+    pub generation: u32,
+    /// STAN.
+    pub stan: u32,
+}
+
+/// What a terminal is about to ask for; written down before it is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Which transaction.
+    pub key: TransactionKey,
+    /// The message type.
+    pub kind: u8,
+    /// The card's number; none for a Reconciliation.
+    pub card: Option<u64>,
+    /// Minor units.
+    pub amount: Option<i64>,
+    /// Partial approval is allowed.
+    pub partial: bool,
+    /// The card is known and its secret is its own.
+    pub genuine: bool,
+    /// The shift that the request names.
+    pub shift: Option<u32>,
+    /// The totals that a Reconciliation claims: message type to count and amount.
+    pub totals: Option<ShiftTotals>,
+    /// What the terminal may do.
+    pub rules: TerminalRules,
+}
+
+/// What a terminal may do; from its sign-on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TerminalRules {
+    /// It sells: a kiosk only loads.
+    pub sells: bool,
+    /// The largest load, minor units.
+    pub max_load: i64,
+    /// The largest purchase, minor units.
+    pub max_purchase: i64,
+}
+
+impl TerminalRules {
+    /// From the answer to SignOn; `None` when it names no role or no limits.
+    #[must_use]
+    pub fn of(sign_on: &Answer) -> Option<Self> {
+        let limits = sign_on.limits?;
+        Some(TerminalRules {
+            sells: sign_on.role? != Role::KIOSK,
+            max_load: limits.load.get(),
+            max_purchase: limits.purchase.get(),
+        })
+    }
+}
+
+/// Message type to count and amount.
+pub type ShiftTotals = BTreeMap<u8, (u32, i64)>;
+
+/// A final answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// Whose answer: the transaction's own key, or that of its Reversal.
+    pub key: TransactionKey,
+    /// The transaction that a Reversal names, else the same as `key`.
+    pub about: TransactionKey,
+    /// The message type that was answered.
+    pub kind: u8,
+    /// Key 2.
+    pub code: u8,
+    /// Key 6.
+    pub index: u64,
+    /// Key 10.
+    pub approved: Option<i64>,
+    /// Key 11.
+    pub balances: Option<Wallet>,
+    /// Key 12.
+    pub changes: Option<Wallet>,
+    /// Key 15.
+    pub state: Option<u8>,
+    /// Key 17.
+    pub totals: Option<ShiftTotals>,
+}
+
+/// Principal, bonus and points: of a card, or changes to them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wallet {
+    /// Minor units of money paid in.
+    pub principal: i64,
+    /// Minor units of bonus.
+    pub bonus: i64,
+    /// Points.
+    pub points: i64,
+}
+
+impl Fact {
+    /// The fact in an answer; `None` when the answer is not final.
+    #[must_use]
+    pub fn of(key: TransactionKey, about: TransactionKey, answer: &Answer) -> Option<Self> {
+        Some(Fact {
+            key,
+            about,
+            kind: answer.kind.0,
+            code: answer.code.0,
+            index: answer.reference?,
+            approved: answer.approved_amount.map(Ranged::get),
+            balances: answer.balances.as_ref().and_then(Wallet::of),
+            changes: answer.changes.as_ref().and_then(Wallet::of),
+            state: answer.state.map(|state| state.0),
+            totals: answer.totals.as_ref().map(totals_of),
+        })
+    }
+
+    /// Approved, wholly or in part.
+    #[must_use]
+    pub const fn is_approval(&self) -> bool {
+        ResponseCode(self.code).is_approval()
+    }
+
+    /// A Reversal that undid its original now.
+    #[must_use]
+    pub fn undoes(&self) -> bool {
+        self.kind == MessageType::REVERSAL.0
+            && self.is_approval()
+            && self.state == Some(TransactionState::REVERSED.0)
+            && self.approved != Some(0)
+    }
+}
+
+impl Wallet {
+    /// `None` when a kind is named that the default programme does not have.
+    #[must_use]
+    pub fn of(balances: &Balances) -> Option<Self> {
+        let known = [BalanceKind::PRINCIPAL, BalanceKind::BONUS, BalanceKind::POINTS];
+        let amount = |kind| balances.get(&kind).copied().unwrap_or(0);
+        let [principal, bonus, points] = known.map(amount);
+        balances.keys().all(|kind| known.contains(kind)).then_some(Wallet { principal, bonus, points })
+    }
+
+    /// Both together; `None` on overflow.
+    #[must_use]
+    pub fn plus(self, other: Wallet) -> Option<Self> {
+        Some(Wallet {
+            principal: self.principal.checked_add(other.principal)?,
+            bonus: self.bonus.checked_add(other.bonus)?,
+            points: self.points.checked_add(other.points)?,
+        })
+    }
+
+    /// The opposite change.
+    #[must_use]
+    pub fn negated(self) -> Option<Self> {
+        Some(Wallet {
+            principal: self.principal.checked_neg()?,
+            bonus: self.bonus.checked_neg()?,
+            points: self.points.checked_neg()?,
+        })
+    }
+
+    /// What can be paid with it.
+    #[must_use]
+    pub fn payable(self) -> Option<i64> {
+        self.principal.checked_add(self.bonus)
+    }
+
+    /// Nothing is below zero.
+    #[must_use]
+    pub const fn is_sound(self) -> bool {
+        self.principal >= 0 && self.bonus >= 0 && self.points >= 0
+    }
+}
+
+impl Intent {
+    /// The card's number as the protocol has it.
+    #[must_use]
+    pub fn card_reference(&self) -> Option<CardReference> {
+        self.card.and_then(CardReference::new)
+    }
+}
+
+/// Totals by message type.
+#[must_use]
+pub fn totals_of(totals: &Totals) -> ShiftTotals {
+    totals.as_slice().iter().map(|total| (total.kind.0, (total.count, total.amount.get()))).collect()
+}

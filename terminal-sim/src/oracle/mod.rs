@@ -1,0 +1,336 @@
+//! What every card and every shift must be. It is told what terminals mean to do and what they were answered, and it
+//! says where the two disagree with the rules.
+//!
+//! It knows the default programme alone, in integers of its own. An unknown outcome (a lost answer) keeps its card
+//! **open**: what else is decided about the card waits, and all of it is checked in the journal's order once nothing
+//! about the card is open. So any number of terminals may use one card at the same time.
+
+mod card;
+mod fact;
+pub mod rules;
+mod shift;
+#[cfg(test)]
+mod tests;
+
+pub use fact::{Fact, Intent, ShiftTotals, TerminalRules, TransactionKey, Wallet, totals_of};
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::answer::Answer;
+use protocol::code::ResponseCode;
+use protocol::field::CardReference;
+use protocol::frame::MessageType;
+use serde::Serialize;
+
+use card::{CardModel, Expected};
+use shift::ShiftBook;
+
+/// The oracle of one shop, or of all shops of one gateway.
+#[derive(Clone, Debug, Default)]
+pub struct Oracle {
+    cards: BTreeMap<u64, CardBook>,
+    issued: BTreeSet<u64>,
+    shifts: BTreeMap<(String, u32), ShiftBook>,
+    open: BTreeMap<TransactionKey, Intent>,
+    settled: BTreeMap<TransactionKey, Fact>,
+    indexes: BTreeMap<u64, TransactionKey>,
+    mismatches: Vec<Mismatch>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct CardBook {
+    model: CardModel,
+    open: BTreeSet<TransactionKey>,
+    /// Decisions that wait until nothing is open.
+    waiting: Vec<Waiting>,
+    /// Counts the requests begun: an inquiry counts only if none began meanwhile.
+    begun: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Waiting {
+    intent: Intent,
+    fact: Fact,
+    shift_closed: bool,
+}
+
+/// Where the gateway and the rules disagree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Mismatch {
+    /// Which transaction, card or shift.
+    pub about: String,
+    /// What the rules say.
+    pub expected: String,
+    /// What the gateway said.
+    pub got: String,
+}
+
+/// Taken before an inquiry is sent; see [`Oracle::watch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watch {
+    card: u64,
+    begun: u64,
+}
+
+impl Oracle {
+    /// A card that was issued and not used yet.
+    pub fn issue(&mut self, card: CardReference) {
+        self.issued.insert(card.number());
+        self.cards.entry(card.number()).or_default();
+    }
+
+    /// A request is about to be sent: its outcome is unknown until it is settled.
+    pub fn begin(&mut self, intent: Intent) {
+        if let Some(card) = intent.card {
+            let book = self.cards.entry(card).or_default();
+            book.begun = book.begun.saturating_add(1);
+            book.open.insert(intent.key.clone());
+        }
+        self.open.insert(intent.key.clone(), intent);
+    }
+
+    /// The request's outcome is known: `facts` are its final answer, its Reversal's, or both; none when it was never
+    /// decided. Settling a request again, after a restart, changes nothing.
+    pub fn settle(&mut self, key: &TransactionKey, mut facts: Vec<Fact>) {
+        let Some(intent) = self.open.remove(key) else { return };
+        facts.sort_by_key(|fact| fact.index);
+        for fact in facts {
+            if !self.take_index(&fact) {
+                continue;
+            }
+            let shifts = self.shifts.entry((key.terminal.clone(), key.generation)).or_default();
+            let shift_closed = shifts.is_closed(intent.shift) && fact.kind != MessageType::REVERSAL.0;
+            if fact.kind == MessageType::RECONCILIATION.0 {
+                let ours = shifts.totals(intent.shift.unwrap_or_default());
+                let wrong = check_reconciliation(&intent, &fact, &ours, shift_closed);
+                self.mismatches.extend(wrong);
+            }
+            shifts.apply(&intent, &fact);
+            if let Some(card) = intent.card {
+                let waiting = Waiting { intent: intent.clone(), fact, shift_closed };
+                self.cards.entry(card).or_default().waiting.push(waiting);
+            }
+        }
+        if let Some(book) = intent.card.and_then(|card| self.cards.get_mut(&card)) {
+            book.open.remove(key);
+            self.mismatches.extend(book.apply_waiting());
+        }
+    }
+
+    /// An approved transaction is given up after all: it is open again until its Reversal is settled.
+    pub fn reopen(&mut self, intent: Intent) {
+        self.begin(intent);
+    }
+
+    /// Whether the request's outcome is unknown.
+    #[must_use]
+    pub fn is_open(&self, key: &TransactionKey) -> bool {
+        self.open.contains_key(key)
+    }
+
+    /// Requests whose outcome is unknown.
+    pub fn open(&self) -> impl Iterator<Item = &Intent> {
+        self.open.values()
+    }
+
+    /// Remembers what the card is now, so that the answer to a question asked from here on can be checked. `None`
+    /// while something about the card is open.
+    #[must_use]
+    pub fn watch(&self, card: CardReference) -> Option<Watch> {
+        let book = self.cards.get(&card.number())?;
+        book.open.is_empty().then_some(Watch { card: card.number(), begun: book.begun })
+    }
+
+    /// Checks the answer to a balance inquiry; `None` when somebody used the card meanwhile.
+    pub fn inquired(&mut self, watch: Watch, answer: &Answer) -> Option<bool> {
+        let model = self.unchanged(watch)?;
+        let (code, wallet) = match (model.active, model.wallet) {
+            (true, wallet) => (ResponseCode::APPROVED, Some(wallet)),
+            (false, _) => (ResponseCode::CARD_NOT_ACTIVE, None),
+        };
+        let got = answer.balances.as_ref().and_then(Wallet::of).filter(|_| answer.code.is_approval());
+        // Whether a card that is not active may be asked about is not laid down; what it holds is.
+        let right = match (wallet, got) {
+            (Some(wallet), got) => answer.code == code && got == Some(wallet),
+            (None, Some(got)) => got == Wallet::default(),
+            (None, None) => answer.code == code,
+        };
+        if !right {
+            self.mismatches.push(Mismatch {
+                about: format!("inquiry about card {}", masked(watch.card)),
+                expected: format!("{code:?} {wallet:?}"),
+                got: format!("{:?} {got:?}", answer.code),
+            });
+        }
+        Some(right)
+    }
+
+    /// Checks the answer to a load quote; `None` when somebody used the card meanwhile.
+    pub fn quoted(
+        &mut self,
+        watch: Watch,
+        amount: i64,
+        rules: TerminalRules,
+        answer: &Answer,
+    ) -> Option<bool> {
+        let model = self.unchanged(watch)?;
+        let key = TransactionKey { terminal: String::new(), generation: 0, stan: 0 };
+        let intent = Intent {
+            key,
+            kind: MessageType::LOAD.0,
+            card: Some(watch.card),
+            amount: Some(amount),
+            partial: false,
+            genuine: true,
+            shift: None,
+            totals: None,
+            rules,
+        };
+        let expected = model.expected(&intent, false);
+        let changes = answer.changes.as_ref().and_then(Wallet::of);
+        let step = answer.next_step.map(|step| (step.missing.get(), step.bonus.get()));
+        let right = if expected.code == ResponseCode::APPROVED.0 {
+            answer.code == ResponseCode::APPROVED
+                && changes == Some(expected.changes)
+                && step == rules::next_step(amount)
+        } else {
+            answer.code.0 == expected.code
+        };
+        if !right {
+            self.mismatches.push(Mismatch {
+                about: format!("quote of {amount} for card {}", masked(watch.card)),
+                expected: format!("{expected:?}, next step {:?}", rules::next_step(amount)),
+                got: format!("{:?} {changes:?}, next step {step:?}", answer.code),
+            });
+        }
+        Some(right)
+    }
+
+    /// What a card must hold, and whether it is active. While something about it is open: what was known before.
+    #[must_use]
+    pub fn card(&self, card: CardReference) -> Option<(bool, Wallet)> {
+        self.cards.get(&card.number()).map(|book| (book.model.active, book.model.wallet))
+    }
+
+    /// The cards that were issued.
+    pub fn cards(&self) -> impl Iterator<Item = CardReference> + '_ {
+        self.issued.iter().filter_map(|number| CardReference::new(*number))
+    }
+
+    /// What a shift adds up to.
+    #[must_use]
+    pub fn shift_totals(&self, terminal: &str, generation: u32, shift: u32) -> ShiftTotals {
+        let book = self.shifts.get(&(terminal.to_owned(), generation));
+        book.map(|book| book.totals(shift)).unwrap_or_default()
+    }
+
+    /// Every disagreement so far.
+    #[must_use]
+    pub fn mismatches(&self) -> &[Mismatch] {
+        &self.mismatches
+    }
+
+    /// A disagreement that was found elsewhere.
+    pub fn report(&mut self, mismatch: Mismatch) {
+        self.mismatches.push(mismatch);
+    }
+
+    /// How many final answers were taken in.
+    #[must_use]
+    pub fn settled(&self) -> usize {
+        self.settled.len()
+    }
+
+    fn unchanged(&self, watch: Watch) -> Option<&CardModel> {
+        let book = self.cards.get(&watch.card)?;
+        (book.begun == watch.begun).then_some(&book.model)
+    }
+
+    /// An entry of the journal belongs to one request, and a request to one entry; `false` for a fact that is known.
+    fn take_index(&mut self, fact: &Fact) -> bool {
+        if let Some(known) = self.settled.get(&fact.key) {
+            if known != fact {
+                self.mismatches.push(mismatch(&fact.key, &known, &fact));
+            }
+            return false;
+        }
+        let holder = self.indexes.entry(fact.index).or_insert_with(|| fact.key.clone());
+        if *holder != fact.key {
+            let about = format!("journal index {}", fact.index);
+            let (expected, got) = (describe(holder), describe(&fact.key));
+            self.mismatches.push(Mismatch { about, expected, got });
+        }
+        self.settled.insert(fact.key.clone(), fact.clone());
+        true
+    }
+}
+
+impl CardBook {
+    /// Checks and applies what has waited, in the journal's order, unless something is still open.
+    fn apply_waiting(&mut self) -> Vec<Mismatch> {
+        if !self.open.is_empty() {
+            return Vec::new();
+        }
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.sort_by_key(|waiting| waiting.fact.index);
+        waiting.iter().filter_map(|waiting| self.check_and_apply(waiting)).collect()
+    }
+
+    fn check_and_apply(&mut self, waiting: &Waiting) -> Option<Mismatch> {
+        let Waiting { intent, fact, shift_closed } = waiting;
+        let candidates = if fact.kind == MessageType::REVERSAL.0 {
+            self.model.expected_reversal(&fact.about)
+        } else {
+            vec![self.model.expected(intent, *shift_closed)]
+        };
+        let before = self.model.wallet;
+        let right = candidates.iter().any(|expected| fits(expected, fact, before));
+        self.model.apply(fact);
+        let sound = self.model.wallet.is_sound();
+        (!right || !sound).then(|| Mismatch {
+            about: format!("{} about {} ({before:?} before)", describe(&fact.key), describe(&fact.about)),
+            expected: format!("{candidates:?}"),
+            got: format!("{fact:?}"),
+        })
+    }
+}
+
+/// Whether an answer is the expected one, with the balances that follow from it.
+fn fits(expected: &Expected, fact: &Fact, before: Wallet) -> bool {
+    let approval = ResponseCode(expected.code).is_approval();
+    let moved = expected.changes != Wallet::default();
+    expected.code == fact.code
+        && expected.approved.unwrap_or(0) == fact.approved.unwrap_or(0)
+        && expected.state == fact.state
+        && fact.changes.unwrap_or_default() == expected.changes
+        // An answer that changes nothing may leave the balances out.
+        && (!approval || (fact.balances.is_none() && !moved) || fact.balances == before.plus(expected.changes))
+}
+
+fn check_reconciliation(
+    intent: &Intent,
+    fact: &Fact,
+    ours: &ShiftTotals,
+    shift_closed: bool,
+) -> Option<Mismatch> {
+    let agree = intent.totals.as_ref() == Some(ours);
+    let (code, totals) = match (shift_closed, agree) {
+        (true, _) => (ResponseCode::INVALID_TRANSACTION, None),
+        (false, true) => (ResponseCode::APPROVED, Some(ours)),
+        (false, false) => (ResponseCode::TOTALS_DIFFER, Some(ours)),
+    };
+    let right = fact.code == code.0 && totals.is_none_or(|totals| fact.totals.as_ref() == Some(totals));
+    (!right).then(|| mismatch(&fact.key, &(code, totals), &fact))
+}
+
+fn mismatch(key: &TransactionKey, expected: &dyn std::fmt::Debug, got: &dyn std::fmt::Debug) -> Mismatch {
+    Mismatch { about: describe(key), expected: format!("{expected:?}"), got: format!("{got:?}") }
+}
+
+fn describe(key: &TransactionKey) -> String {
+    format!("{}/{}/{}", key.terminal, key.generation, key.stan)
+}
+
+fn masked(card: u64) -> String {
+    CardReference::new(card).map_or_else(|| "unknown".into(), |card| card.to_string())
+}
