@@ -94,8 +94,7 @@ impl Receipt {
 
     /// Steps 2 and 3 of section 8.2: whether the gateway sealed an entry of these hashes in that group.
     ///
-    /// The index is what the receipt claims, not what is signed: some other leaf index and tree size lead the same way
-    /// up (RFC 9162). Only step 4, in [`check`], binds it; without the answer, look the entry up by its request id.
+    /// The signed header says how large the tree is, and so binds the shape of the path, and with it the index.
     pub fn verify(
         &self,
         entry_leaf: &[u8],
@@ -104,6 +103,9 @@ impl Receipt {
         verify: Verify<'_>,
     ) -> Result<CheckedReceipt, ReceiptError> {
         let index = self.index().ok_or(ReceiptError::Path)?;
+        if self.seal.tree_size() != Some(self.tree_size) {
+            return Err(ReceiptError::Path);
+        }
         let leaf_hash = merkle::leaf_hash(entry_leaf, sha256);
         let root = merkle::root_from_path(self.leaf_index, self.tree_size, &leaf_hash, &self.path, sha256)
             .ok_or(ReceiptError::Path)?;

@@ -28,16 +28,23 @@ pub struct SealHeader {
     pub group: u64,
     /// The index of the group's first entry, from 1.
     pub first_index: u64,
+    /// Index of the group's last entry.
+    pub last_index: u64,
     /// Unix milliseconds.
     pub time_ms: u64,
 }
 
 impl SealHeader {
+    /// Leaves of the group's tree: the seal before, and one for each entry. `None` when the indices make no sense.
+    pub fn tree_size(&self) -> Option<u64> {
+        self.last_index.checked_sub(self.first_index)?.checked_add(2)
+    }
+
     /// The encoded protected header.
     pub fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::with_capacity(64);
-        writer.map(3).uint(1).int(ES256).uint(STRUCTURE).uint(RFC9162_SHA256).int(PLACE).array(5);
-        for number in [self.chain, self.epoch, self.group, self.first_index, self.time_ms] {
+        let mut writer = Writer::with_capacity(80);
+        writer.map(3).uint(1).int(ES256).uint(STRUCTURE).uint(RFC9162_SHA256).int(PLACE).array(6);
+        for number in [self.chain, self.epoch, self.group, self.first_index, self.last_index, self.time_ms] {
             writer.uint(number);
         }
         writer.finish()
@@ -64,12 +71,13 @@ impl SealHeader {
         expect_uint(decoder, STRUCTURE)?;
         expect_uint(decoder, RFC9162_SHA256)?;
         expect_int(decoder, PLACE)?;
-        expect_array(decoder, 5)?;
+        expect_array(decoder, 6)?;
         Ok(SealHeader {
             chain: Item::read(decoder)?,
             epoch: Item::read(decoder)?,
             group: Item::read(decoder)?,
             first_index: Item::read(decoder)?,
+            last_index: Item::read(decoder)?,
             time_ms: Item::read(decoder)?,
         })
     }

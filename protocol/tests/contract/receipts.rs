@@ -24,8 +24,14 @@ struct Proven {
     receipt: Receipt,
 }
 
-const HEADER: SealHeader =
-    SealHeader { chain: 1, epoch: 2, group: 9, first_index: 101, time_ms: 1_790_000_000_123 };
+const HEADER: SealHeader = SealHeader {
+    chain: 1,
+    epoch: 2,
+    group: 9,
+    first_index: 101,
+    last_index: 105,
+    time_ms: 1_790_000_000_123,
+};
 
 fn proven() -> Proven {
     let terminal = terminal_p256();
@@ -71,9 +77,11 @@ fn a_true_receipt_gives_its_place_in_the_journal() {
     assert_eq!(result(&proven()), Ok(CheckedReceipt { seal: HEADER, index: 103 }));
 }
 
+type Tamper = (&'static str, fn(&mut Proven));
+
 #[test]
 fn each_part_of_a_receipt_is_bound_by_the_signature() {
-    let tampers: [(&str, fn(&mut Proven)); 12] = [
+    let tampers: [Tamper; 14] = [
         ("request", |p| p.request_id.0[31] ^= 1),
         ("answer", |p| *p.answer.last_mut().unwrap() ^= 1),
         ("details", |p| p.details_hash.0[0] ^= 1),
@@ -81,6 +89,11 @@ fn each_part_of_a_receipt_is_bound_by_the_signature() {
         ("epoch", |p| p.receipt.seal.epoch += 1),
         ("group", |p| p.receipt.seal.group += 1),
         ("first index", |p| p.receipt.seal.first_index += 1),
+        ("last index", |p| p.receipt.seal.last_index += 1),
+        ("last index and size", |p| {
+            p.receipt.seal.last_index += 1;
+            p.receipt.tree_size += 1;
+        }),
         ("time", |p| p.receipt.seal.time_ms += 1),
         ("path", |p| p.receipt.path[1].0[0] ^= 1),
         ("leaf index", |p| p.receipt.leaf_index = 2),
@@ -112,24 +125,24 @@ fn the_place_must_be_inside_the_tree_and_not_the_previous_seal() {
     }
 }
 
-/// RFC 9162 does not bind the place of a leaf: leaf 4 of 5 and leaf 1 of 2 have the same way up. Step 4 does.
+/// RFC 9162 alone does not bind the place of a leaf: leaf 4 of 5 and leaf 1 of 2 have the same way up. The signed
+/// header does.
 #[test]
-fn a_receipt_that_was_moved_to_another_place_is_refused_by_the_reference_in_the_answer() {
+fn a_receipt_cannot_be_moved_to_another_place() {
     let mut proven = proven();
     let answer_hash = Hash(SHA256(&[&proven.answer]));
     let entry = entry_leaf(&proven.request_id, &answer_hash, &proven.details_hash);
     let mut leaves = vec![Hash([1; 32]); 5];
     leaves[4] = leaf_hash(&entry, SHA256);
     let tree = Tree::new(leaves, SHA256);
-    proven.receipt.signature = gateway().sign(&HEADER.to_be_signed(&INSTALLATION, &tree.root()));
+    proven.receipt.seal.last_index = 104;
+    proven.receipt.signature = gateway().sign(&proven.receipt.seal.to_be_signed(&INSTALLATION, &tree.root()));
     proven.receipt.path = tree.path(4).unwrap();
-    (proven.receipt.tree_size, proven.receipt.leaf_index) = (2, 1);
+    (proven.receipt.tree_size, proven.receipt.leaf_index) = (5, 4);
     let verify = |message: &[u8], signature: &[u8]| gateway().verify(message, signature);
-    assert!(
-        proven.receipt.verify(&entry, &INSTALLATION, SHA256, &verify).is_ok(),
-        "steps 2 and 3 do not see it"
-    );
-    assert_eq!(result(&proven), Err(ReceiptError::Reference));
+    assert_eq!(proven.receipt.verify(&entry, &INSTALLATION, SHA256, &verify).unwrap().index, 104);
+    (proven.receipt.tree_size, proven.receipt.leaf_index) = (2, 1);
+    assert_eq!(proven.receipt.verify(&entry, &INSTALLATION, SHA256, &verify), Err(ReceiptError::Path));
 }
 
 #[test]
@@ -141,8 +154,10 @@ fn an_answer_that_names_another_entry_is_refused() {
     let leaf = leaf_hash(&entry_leaf(&proven.request_id, &answer_hash, &proven.details_hash), SHA256);
     let tree = Tree::new(vec![Hash([1; 32]), Hash([2; 32]), Hash([3; 32]), leaf], SHA256);
     proven.receipt.tree_size = 4;
+    proven.receipt.seal.last_index = 103;
+    proven.receipt.seal.last_index = 103;
     proven.receipt.path = tree.path(3).unwrap();
-    proven.receipt.signature = gateway().sign(&HEADER.to_be_signed(&INSTALLATION, &tree.root()));
+    proven.receipt.signature = gateway().sign(&proven.receipt.seal.to_be_signed(&INSTALLATION, &tree.root()));
     assert_eq!(result(&proven), Err(ReceiptError::Reference));
 }
 
@@ -172,9 +187,9 @@ fn the_bytes_of_a_receipt_are_those_of_section_8_1() {
     receipt.path[0] = Hash([0xaa; 32]);
     receipt.signature = [0xbb; 64];
     let (node, signature) = ("aa".repeat(32), "bb".repeat(64));
-    let protected = "a3012619018b013a00010000850102091865".to_owned() + "1b000001a0c4506c7b";
+    let protected = "a3012619018b013a000100008601020918651869".to_owned() + "1b000001a0c4506c7b";
     let proof = format!("830603815820{node}");
-    let expected = format!("84581b{protected}a119018ca120815826{proof}f65840{signature}");
+    let expected = format!("84581d{protected}a119018ca120815826{proof}f65840{signature}");
     assert_eq!(protocol::field::Hex(&receipt.encode()).to_string(), expected);
 }
 
@@ -248,11 +263,9 @@ fn a_receipt_file_proves_itself() {
         flipped[place] ^= 1 << bit;
         let Ok(file) = ReceiptFile::decode(&flipped) else { continue };
         let Ok(checked) = file.check(SHA256, &verify) else { continue };
-        // Only the terminal's signature is not covered by the gateway's receipt.
-        assert!(
-            !terminal_p256().verify(&checked.request.to_be_signed, checked.request.signature),
-            "{place}.{bit}"
-        );
+        // The gateway's receipt covers everything but the terminal's signature.
+        let request = checked.request;
+        assert!(!terminal_p256().verify(&request.to_be_signed, request.signature), "{place}.{bit}");
     }
 }
 

@@ -471,6 +471,7 @@ pub(crate) fn typical_receipt(height: usize) -> Receipt {
             epoch: 1,
             group: 61_204,
             first_index: 88_201,
+            last_index: 88_199 + (1 << height),
             time_ms: 1_790_000_001_234,
         },
         tree_size: 1 << height,
@@ -483,7 +484,14 @@ pub(crate) fn typical_receipt(height: usize) -> Receipt {
 pub(crate) fn largest_receipt() -> Receipt {
     let last = u64::try_from(i64::MAX).unwrap();
     Receipt {
-        seal: SealHeader { chain: last, epoch: last, group: last, first_index: last, time_ms: last },
+        seal: SealHeader {
+            chain: last,
+            epoch: last,
+            group: last,
+            first_index: last,
+            last_index: last,
+            time_ms: last,
+        },
         tree_size: last,
         leaf_index: last,
         path: vec![Hash([0xff; 32]); MAX_PATH],

@@ -221,8 +221,14 @@ impl Gateway {
         let leaf = entry_leaf(&request_id, &Hash(SHA256(&[&answer])), &details_hash);
         let tree =
             Tree::new(vec![leaf_hash(&self.previous_seal.0, SHA256), leaf_hash(&leaf, SHA256)], SHA256);
-        let header =
-            SealHeader { chain: 1, epoch: 1, group: index, first_index: index, time_ms: 1_790_000_500_000 };
+        let header = SealHeader {
+            chain: 1,
+            epoch: 1,
+            group: index,
+            first_index: index,
+            last_index: index,
+            time_ms: 1_790_000_500_000,
+        };
         let signature = self.key.sign(&header.to_be_signed(&INSTALLATION, &tree.root()));
         let seal = Seal { header, root: tree.root(), signature };
         self.previous_seal = Seal::hash(&seal.encode(), SHA256);
