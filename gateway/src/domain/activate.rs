@@ -20,11 +20,12 @@ pub(super) fn decide(
         Ok(card) => card,
         Err(decline) => return Ok(Decision::declined(decline)),
     };
-    Ok(Decision::approved(vec![Effect::Card {
+    let effects = vec![Effect::Card {
         card: card.reference,
         status: CardStatus::Active,
         product: card.product.clone(),
         proof: card.proof,
         reason: None,
-    }]))
+    }];
+    Ok(Decision { amount: Some(0), ..Decision::approved(effects) })
 }

@@ -179,6 +179,13 @@ impl Decision {
         }
     }
 
+    /// Whether the answer shows balances and changes: something was done to a card.
+    #[must_use]
+    pub fn changes_a_card(&self) -> bool {
+        let undone = self.original_state.is_none_or(|state| state == TransactionState::Reversed);
+        self.is_approved() && self.totals.is_none() && undone && self.original_state.is_none_or(|_| self.amount != Some(0))
+    }
+
     /// True for full and partial approval.
     #[must_use]
     pub fn is_approved(&self) -> bool {
@@ -242,7 +249,7 @@ fn count_into_shift(request: &Request, decision: &mut Decision) {
         matches!(request.command, Command::Activate { .. } | Command::Load { .. } | Command::Purchase { .. });
     if let (true, Some(shift), true) = (counts, request.shift, decision.is_approved()) {
         let message = request.command.message();
-        let amount = if message == 0x10 { 0 } else { decision.amount.unwrap_or(0) };
+        let amount = decision.amount.unwrap_or(0);
         decision.effects.push(Effect::ShiftTotals {
             terminal: request.terminal.clone(),
             generation: request.generation,

@@ -14,9 +14,9 @@ pub(super) fn decide(facts: Facts<'_>, request: &Request, now: Now) -> Result<De
     let Command::Reversal { terminal, generation, stan, request_id } = &request.command else {
         return Err(Fault::Misfit("not a reversal"));
     };
-    // STANs rise, so an original is older than its reversal; a fresh STAN can have no tombstone.
-    let older = *stan < request.stan;
-    if *terminal != request.terminal || *generation != request.generation || !older {
+    // STANs rise within a generation, so an original is older than its reversal; a fresh STAN can have no tombstone.
+    let older = (*generation, *stan) < (request.generation, request.stan);
+    if *terminal != request.terminal || !older {
         return Ok(Decision::declined(Decline::OriginalOfAnotherTerminal));
     }
     let tombstone = facts.state.tombstones.get(&(terminal.clone(), *generation, *stan));
@@ -24,7 +24,7 @@ pub(super) fn decide(facts: Facts<'_>, request: &Request, now: Now) -> Result<De
         return Ok(Decision::declined(Decline::OriginalDiffers));
     }
     let Some(original) = facts.original else {
-        return Ok(block(request, *stan, *request_id, tombstone.is_some()));
+        return Ok(block(request, (*generation, *stan), *request_id, tombstone.is_some()));
     };
     if original.request_id != *request_id {
         return Ok(Decision::declined(Decline::OriginalDiffers));
@@ -41,7 +41,7 @@ pub(super) fn decide(facts: Facts<'_>, request: &Request, now: Now) -> Result<De
     if facts.state.transactions.get(&original.index) == Some(&TransactionState::Reversed) {
         return Ok(settled(original, TransactionState::Reversed, Some(0)));
     }
-    undo(facts, request, original, now)
+    undo(facts, (terminal, *generation), original, now)
 }
 
 /// Nothing is undone; the answer says what the original is.
@@ -49,10 +49,15 @@ fn settled(original: &Original, state: TransactionState, amount: Option<i64>) ->
     Decision { card: original.card, amount, original_state: Some(state), ..Decision::approved(Vec::new()) }
 }
 
-fn block(request: &Request, stan: u32, request_id: [u8; 32], blocked: bool) -> Decision {
+fn block(
+    request: &Request,
+    (generation, stan): (u32, u32),
+    request_id: [u8; 32],
+    blocked: bool,
+) -> Decision {
     let tombstone = Effect::Tombstone {
         terminal: request.terminal.clone(),
-        generation: request.generation,
+        generation,
         stan,
         request_id,
     };
@@ -62,7 +67,7 @@ fn block(request: &Request, stan: u32, request_id: [u8; 32], blocked: bool) -> D
     }
 }
 
-fn undo(facts: Facts<'_>, request: &Request, original: &Original, _now: Now) -> Result<Decision, Fault> {
+fn undo(facts: Facts<'_>, owner: (&str, u32), original: &Original, _now: Now) -> Result<Decision, Fault> {
     let card = original
         .card
         .and_then(|card| facts.state.cards.get(&card))
@@ -86,11 +91,11 @@ fn undo(facts: Facts<'_>, request: &Request, original: &Original, _now: Now) -> 
     };
     effects.push(Effect::Transaction { index: original.index, state: TransactionState::Reversed });
     if let Some(shift) = original.shift {
-        let key = (request.terminal.clone(), request.generation, shift);
+        let key = (owner.0.to_owned(), owner.1, shift);
         if facts.state.shifts.get(&key).is_some_and(|s| !s.closed) {
             effects.push(Effect::ShiftTotals {
-                terminal: request.terminal.clone(),
-                generation: request.generation,
+                terminal: owner.0.into(),
+                generation: owner.1,
                 shift,
                 message: original.message,
                 count: -1,

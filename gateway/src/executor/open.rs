@@ -16,10 +16,10 @@ use crate::domain::effect::Effect;
 use crate::domain::state::{Cell, State, Touched};
 use crate::journal::anchor::AnchorFile;
 use crate::journal::record::{Details, Origin, answer_hash, encode_parts};
-use crate::journal::seal::{CHAIN, Head, Sealer, leaf_of, seal_verifies};
+use crate::journal::seal::{CHAIN, Head, Sealer, leaf_of, seal_verifies, sealing_key};
 use crate::journal::sha256;
 use crate::journal::walk::{self, WalkError};
-use crate::keys::{CardKey, DataDir, PublicKey, SigningKey};
+use crate::keys::{CardKey, DataDir, SigningKey};
 use crate::metrics::Metrics;
 use crate::programme_file;
 use crate::storage::{Row, SealRow, Storage, StorageError, Synchronous, cell_key, decode_cell, key_of};
@@ -232,13 +232,13 @@ fn restore(storage: &Storage, installation: &Installation) -> Result<(State, Hea
     let mut head = walk::head_before(storage, from)?;
     let mut dirty = HashSet::new();
     while let Some(group) = walk::next_group(storage, installation, &head)? {
+        let key_before = state.gateway_key.clone();
         for entry in group.entries.iter().filter(|entry| entry.row.index > watermark) {
             walk::replay(&mut state, entry.row.index, &entry.record, |touched| fetch(storage, touched))?;
             dirty.extend(entry.record.details.effects.iter().map(State::touched_by));
         }
         let first = group.seal.header.first_index;
-        let key =
-            PublicKey::from_spki(&state.gateway_key).ok_or(damaged(first, "no gateway key before it"))?;
+        let key = sealing_key(&key_before, &state).ok_or(damaged(first, "no gateway key before it"))?;
         if !seal_verifies(&group.seal, installation, &key) {
             return Err(damaged(first, "its seal's signature does not verify"));
         }

@@ -216,6 +216,8 @@ impl Writer {
         let in_force = self.in_force(now);
         let answer = with_enrolment(
             Answer {
+                business_date: Date::new(now.business_date),
+                reference: Some(self.next_index(group)),
                 generation: Generation::new(generation),
                 terminal: held.terminal.parse().ok(),
                 ..Answer::new(MessageType::ENROLL, ResponseCode::APPROVED, translate::unix_seconds(now))
@@ -313,7 +315,7 @@ impl Writer {
             }
         };
         if let Inquiry::Status { terminal: owner, generation, stan, request_id } = inquiry {
-            let same = owner == held.terminal && generation == held.generation;
+            let same = owner == held.terminal && generation <= held.generation;
             let answered = self.transaction_status(group, &owner, generation, stan, request_id, same)?;
             group.waiting.push((reply, answered));
             return Ok(());

@@ -6,6 +6,7 @@ use protocol::merkle::{Tree, leaf_hash};
 use protocol::receipt::{Receipt, Seal, SealHeader, Status, entry_leaf};
 
 use super::sha256;
+use crate::domain::State;
 use crate::keys::{PublicKey, SigningKey};
 
 /// The only chain there is; merchants that share a gateway may get chains of their own.
@@ -63,6 +64,7 @@ impl Sealer {
             epoch: head.epoch,
             group: next(head.group),
             first_index: next(head.index),
+            last_index: head.index.checked_add(entry_leaves.len() as u64).expect("a journal of 2^64 entries cannot exist"),
             time_ms: u64::try_from(time_ms).unwrap_or(0),
         };
         let tree = group_tree(&head.seal_hash, entry_leaves);
@@ -166,4 +168,11 @@ pub fn leaf_of(request_id: [u8; 32], answer_hash: [u8; 32], details_hash: [u8; 3
 #[must_use]
 pub fn seal_verifies(seal: &Seal, installation: &Installation, key: &PublicKey) -> bool {
     key.verify(&seal.header.to_be_signed(installation, &seal.root), &seal.signature)
+}
+
+/// The key that a group must be sealed with: the one in force before it, so that an old key vouches for a new one; the
+/// first group names its own.
+#[must_use]
+pub fn sealing_key(key_before: &[u8], state_after: &State) -> Option<PublicKey> {
+    PublicKey::from_spki(if key_before.is_empty() { &state_after.gateway_key } else { key_before })
 }

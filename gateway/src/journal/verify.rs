@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::anchor::Anchor;
 use super::record::Origin;
-use super::seal::{Head, seal_verifies};
+use super::seal::{Head, seal_verifies, sealing_key};
 use super::sha256;
 use super::walk::{Damage, Entry, WalkError, next_group, replay};
 use crate::admin::act::SignedAct;
@@ -59,6 +59,7 @@ pub fn verify(
             }
             Err(WalkError::Storage(error)) => return Err(error),
         };
+        let key_before = check.state.gateway_key.clone();
         let mut sound = true;
         for entry in &group.entries {
             check.signature(entry, installation);
@@ -78,7 +79,7 @@ pub fn verify(
         if !sound {
             break;
         }
-        let signed = PublicKey::from_spki(&check.state.gateway_key)
+        let signed = sealing_key(&key_before, &check.state)
             .is_some_and(|key| seal_verifies(&group.seal, installation, &key));
         if !signed {
             let index = group.seal.header.first_index;

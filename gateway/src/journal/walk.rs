@@ -117,6 +117,7 @@ fn parse_seal(stored: &SealRow, before: &Head) -> Result<Seal, WalkError> {
         && header.group == stored.group
         && header.first_index == first
         && stored.first_index == first
+        && header.last_index == stored.last_index
         && header.epoch >= before.epoch;
     if !in_place {
         return damage(first, "its seal names another place");

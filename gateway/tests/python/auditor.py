@@ -67,6 +67,8 @@ class Audit:
             parts = self._record(record, place)
             self.leaves[self.index] = parts
             leaves.append(entry_leaf(*parts))
+        if place.last_index != self.index:
+            self.fault("seal names another last entry")
         if tree_root(leaves) != root:
             self.fault("seal's root is not the root of its entries")
         self.attempt("seal", verify, key, protected, signature, self.context.seal(protected, root))

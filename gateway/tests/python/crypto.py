@@ -162,6 +162,7 @@ class Place:
     epoch: int
     group: int
     first_index: int
+    last_index: int
     time_ms: int
 
 
@@ -169,7 +170,7 @@ def seal_header(protected: bytes) -> Place:
     header = decode(protected, cose_header=True)
     need(type(header) is dict and set(header) == {1, 395, -65537} and header[1] == -7 and header[395] == 1, "not a seal's header")
     words = header[-65537]
-    need(type(words) is list and len(words) == 5 and all(type(w) is int and w >= 0 for w in words), "seal header has wrong fields")
+    need(type(words) is list and len(words) == 6 and all(type(w) is int and w >= 0 for w in words), "seal header has wrong fields")
     return Place(*words)
 
 
@@ -185,6 +186,7 @@ def check_receipt(receipt, context, gateway_spki, request_id, answer_hash, detai
     size, leaf, path = proof
     need(type(size) is int and type(leaf) is int and 1 <= leaf < size, "leaf index out of range")
     need(type(path) is list and len(path) <= 16 and all(type(p) is bytes and len(p) == 32 for p in path), "path is no list of hashes")
+    need(size == place.last_index - place.first_index + 2, "tree size is not that of the signed header")
     root = root_from_path(entry_leaf(request_id, answer_hash, details_hash), leaf, size, path)
     verify(gateway_spki, protected, signature, context.seal(protected, root))
     return place, place.first_index + leaf - 1

@@ -48,7 +48,7 @@ class JournalBuilder:
         self.group += 1
         leaves = [leaf_hash(self.seal_hash)] + [entry_leaf(*parts) for _, parts in self.open]
         root, first = tree_root(leaves), self.index - len(self.open) + 1
-        words = [self.chain, self.epoch, self.group, first, int(time.time() * 1000)]
+        words = [self.chain, self.epoch, self.group, first, self.index, int(time.time() * 1000)]
         protected = encode({1: -7, 395: 1, -65537: words})
         signature = self.key.sign(self.context.seal(protected, root))
         seal = encode([protected, {}, root, signature])
