@@ -144,8 +144,7 @@ pub fn final_answer(
     occasion: Occasion,
 ) -> Answer {
     let message = MessageType(request.command.message());
-    let changes_shown =
-        decision.is_approved() && decision.amount != Some(0) && message != MessageType::RECONCILIATION;
+    let changes_shown = decision.changes_a_card();
     let declined = match decision.verdict {
         Verdict::Declined(decline) => Some(detail(decline)),
         _ => None,

@@ -183,7 +183,10 @@ impl Decision {
     #[must_use]
     pub fn changes_a_card(&self) -> bool {
         let undone = self.original_state.is_none_or(|state| state == TransactionState::Reversed);
-        self.is_approved() && self.totals.is_none() && undone && self.original_state.is_none_or(|_| self.amount != Some(0))
+        self.is_approved()
+            && self.totals.is_none()
+            && undone
+            && self.original_state.is_none_or(|_| self.amount != Some(0))
     }
 
     /// True for full and partial approval.

@@ -49,18 +49,8 @@ fn settled(original: &Original, state: TransactionState, amount: Option<i64>) ->
     Decision { card: original.card, amount, original_state: Some(state), ..Decision::approved(Vec::new()) }
 }
 
-fn block(
-    request: &Request,
-    (generation, stan): (u32, u32),
-    request_id: [u8; 32],
-    blocked: bool,
-) -> Decision {
-    let tombstone = Effect::Tombstone {
-        terminal: request.terminal.clone(),
-        generation,
-        stan,
-        request_id,
-    };
+fn block(request: &Request, (generation, stan): (u32, u32), request_id: [u8; 32], blocked: bool) -> Decision {
+    let tombstone = Effect::Tombstone { terminal: request.terminal.clone(), generation, stan, request_id };
     Decision {
         original_state: Some(TransactionState::Blocked),
         ..Decision::approved(if blocked { Vec::new() } else { vec![tombstone] })

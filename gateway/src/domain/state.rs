@@ -223,7 +223,7 @@ impl State {
             }
             (Touched::Transaction(index), _) => drop(self.transactions.remove(index)),
             (Touched::Tombstone(id), Some(Cell::Tombstone(held))) => {
-                drop(self.tombstones.insert(id.clone(), held))
+                self.tombstones.insert(id.clone(), held);
             }
             (Touched::Tombstone(id), _) => drop(self.tombstones.remove(id)),
             (Touched::Operator(name), Some(Cell::Operator(held))) => {

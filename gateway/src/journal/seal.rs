@@ -64,7 +64,10 @@ impl Sealer {
             epoch: head.epoch,
             group: next(head.group),
             first_index: next(head.index),
-            last_index: head.index.checked_add(entry_leaves.len() as u64).expect("a journal of 2^64 entries cannot exist"),
+            last_index: head
+                .index
+                .checked_add(entry_leaves.len() as u64)
+                .expect("a journal of 2^64 entries cannot exist"),
             time_ms: u64::try_from(time_ms).unwrap_or(0),
         };
         let tree = group_tree(&head.seal_hash, entry_leaves);

@@ -147,7 +147,7 @@ def test_bad_requests(changes):
 
 
 def test_bad_envelopes():
-    for arguments in ({"sidecar": b""}, {"sidecar": encode({1: "short"})}, {"sidecar": encode({4: 1, 1: "0" * 20})}, {"sidecar": b"\xa0"}, {"sidecar": encode({1: "0" * 20, 10: {}})},
+    for arguments in ({"sidecar": b"\0"}, {"sidecar": encode({1: "short"})}, {"sidecar": encode({4: 1, 1: "0" * 20})}, {"sidecar": encode({1: "0" * 20, 10: {}})},
                       {"protected": b"\xa0"}, {"protected": bytes.fromhex("a10138")}, {"unprotected": {4: b"k"}}):
         with pytest.raises(Malformed):
             judge(purchase(), **arguments)

@@ -90,7 +90,7 @@ def test_bad_fields_of_value_messages(terminal, card):
     for fields in bad:
         terminal.ready()
         assert terminal.ask(terminal.card_request(m.LOAD, card, 100, fields)).code == 30, fields
-    assert terminal.ask(terminal.make(m.PURCHASE, {12: card.reference, 20: 100})).code == 30  # no card secret
+    assert terminal.ask(terminal.make(m.PURCHASE, {12: card.reference, 20: 100})).code == 14  # no card secret is a wrong one
     assert terminal.balance(card).balances() == (0, 0, 0)
 
 
