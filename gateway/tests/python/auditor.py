@@ -75,6 +75,8 @@ class Audit:
         self.seal_hash = sha256(seal)
         self.seals[self.group] = (place.epoch, self.index, self.seal_hash)
         if self.books.gateway_key != key:
+            if self.group == 1:
+                self.fault("the first seal's key is not the one in the first group")
             self.keys.append(self.books.gateway_key)
 
     def _record(self, record, place):
@@ -83,12 +85,15 @@ class Audit:
         chain, epoch, index, _time, _date, _merchant, _store, _currency, _programme, effects = decode(details)
         if (chain, epoch, index) != (place.chain, place.epoch, self.index):
             self.fault(f"details say chain {chain}, epoch {epoch}, index {index}")
+        if (self.index == 1) != (origin[:2] == [3, "genesis"]):
+            self.fault("genesis is not the first entry, or not the only one")
         if origin[0] == 1:
             request_id = self._request(*origin[1:], answer, effects)
         elif origin[0] == 2:
-            request_id = self._act(origin[1:], effects)
+            request_id = self._act(origin[1:])
         else:
             need(origin[0] == 3 and len(origin) == 3 and all(type(o) is str for o in origin[1:]), "origin")
+            need(self.index > 1 or origin[2] == self.context.installation.hex(), "genesis of another installation")
             request_id = sha256(encode(origin))
         for text in self.books.apply(effects, self.index):
             self.fault(text)
@@ -118,16 +123,14 @@ class Audit:
         self.attempt(f"request of {tid}", verify, key, protected, signature, structure)
         return sha256(structure)
 
-    def _act(self, signed, effects):
-        """The first operator of all comes with the entry that names it; every other must be there before."""
+    def _act(self, signed):
         ids, signers = [], []
         need(1 <= len(signed) <= 2, "an act has one signature or two")
         for body in signed:
             protected, _, payload, signature = open_sign1(body)
             act = decode(payload)
             need(known_keys(act) == set(range(6)) and act[0] == 1 and protected == PROTECTED[ES256], "act")
-            known = self.books.operators or {e[1]: (e[2], e[3]) for e in effects if e[0] == 10}
-            status, key = known[act[2]]
+            status, key = self.books.operators[act[2]]
             if status != 1:
                 self.fault(f"operator {act[2]} is revoked")
             structure = self.context.act(protected, payload)

@@ -80,6 +80,14 @@ def kinds(v):
     return type(v) is dict and len(v) <= 16 and all(uint(1, 65535)(k) and sint(a) for k, a in v.items())
 
 
+def balances(v):
+    return kinds(v) and {1, 2, 16} <= set(v)
+
+
+def changes(v):
+    return kinds(v) and all(v.values())
+
+
 def rising(v):
     return many(0, 16, tup(uint(0, 255), uint(0, U32), uint(0, INT64)))(v) and all(a[0] < b[0] for a, b in zip(v, v[1:]))
 
@@ -138,13 +146,12 @@ def check_request(kind: int, body: bytes, sidecar: bytes = b"") -> dict:
         need(sum(t[1] for t in fields[21]) == fields[20], "tender lines do not add up")
     if 22 in fields:
         need(sum(p[4] for p in fields[22]) == fields[20], "purchase lines do not add up")
-    if kind in WITH_CARD:
+    if kind in WITH_CARD and sidecar:  # a missing card secret is a wrong one, no format error
         side = decode(sidecar)
         need(type(side) is dict, "sidecar is no map")
         personal = lambda v: type(v) is dict and 1 <= len(v) <= 8 and all(uint(0, 255)(k) and text(0, 64)(x) for k, x in v.items())
-        _check_fields(side, {1: text(8, 64), 2: matches("[0-9]{4,12}"), 3: raw(0, 64), 10: personal}, {1}, {1, 2, 3, 10})
-    else:
-        need(sidecar == b"", "sidecar not wanted")
+        _check_fields(side, {1: text(8, 64), 2: matches("[0-9]{4,12}"), 3: raw(0, 64), 10: personal}, set(), {1, 2, 3, 10})
+    need(kind in WITH_CARD or sidecar == b"", "sidecar not wanted")
     return fields
 
 
@@ -158,7 +165,7 @@ def _check_fields(fields, types, required, allowed):
 
 ANSWER_FIELDS = {
     0: uint(1, 1), 1: uint(0, 255), 2: uint(0, 99), 3: uint(1, U32), 4: uint(1, INT64), 5: date,
-    6: uint(1, INT64), 7: uint(0, INT64), 8: luhn, 9: text(0, 80), 10: uint(0, INT64), 11: kinds, 12: kinds,
+    6: uint(1, INT64), 7: uint(0, INT64), 8: luhn, 9: text(0, 80), 10: uint(0, INT64), 11: balances, 12: changes,
     13: many(0, 16, tup(text(0, 32), uint(0, INT64), sint, sint)), 14: tup(uint(0, INT64), uint(0, INT64)), 15: uint(0, 7),
     16: raw(1, 2048), 17: rising, 20: uint(1, 1024), 21: uint(0, INT64), 22: raw(8), 23: uint(0, U32), 24: uint(0, INT64),
     25: tup(uint(0, INT64), uint(0, INT64)), 26: code(16), 27: code(16), 28: uint(1, 2), 29: tup(uint(1, 999), uint(0, 9)),
@@ -182,7 +189,7 @@ def check_answer(kind: int, body: bytes) -> dict:
     elif fields[2] in (0, 10):
         required, allowed = APPROVED[kind]
     elif final and value:
-        required, allowed = {3, 5, 6}, {7, 8, 9, 10, *((11, 12, 15) if kind == REVERSAL else (17,) if kind == RECONCILIATION else ())}
+        required, allowed = {3, 5, 6}, {7, 8, 9, *((10, 11, 12, 15) if kind == REVERSAL else (17,) if kind == RECONCILIATION else ())}
     elif final:
         required, allowed = set(), APPROVED[kind][0] | {9}
     else:

@@ -39,7 +39,7 @@ class Answer:
     place: object = None  # the seal's place in the journal, when a receipt came
 
     def balances(self) -> tuple:
-        return tuple(self.fields[11].get(kind, 0) for kind in (1, 2, 16))
+        return tuple(self.fields[11][kind] for kind in (1, 2, 16))
 
     def changes(self) -> tuple:
         return tuple(self.fields[12].get(kind, 0) for kind in (1, 2, 16))
@@ -54,6 +54,7 @@ class Terminal:
         self.certificate = certificate(self.key)
         self.generation, self.currency, self.last_stan, self.correlation = None, None, 0, 0
         self.last_receipt, self.connection = None, None
+        self.enrolments = []
         self.sent, self.early, self.seen = {}, {}, {}  # requests by STAN; answers that overtook; card -> balances last told
 
     # ---- connections ----
@@ -136,6 +137,8 @@ class Terminal:
                 self._check_receipt(answer, request)
             if 3 in side:
                 answer.state = check_status(side[3], self.context, self.connection.gateway_spki, request.id)[2]
+        if request.kind == m.ENROLL and answer.code == 0:
+            self._check_enrolment(answer)
         if 11 in fields and answer.code in (0, 10) and not answer.repeat and request.kind != m.LOAD_QUOTE:
             self.seen[fields[8]] = answer.balances()
         return answer
@@ -147,6 +150,16 @@ class Terminal:
             raise BadSignature("receipt is for another journal entry")
         self.last_receipt = proof
 
+    def _check_enrolment(self, answer):
+        """An Enroll that comes again has a new nonce, so the receipt may be that of any of the Enrolls that we sent."""
+        need(1 in answer.side, "enrolment without a receipt")
+        for sent in self.enrolments:
+            try:
+                return self._check_receipt(answer, sent)
+            except BadSignature:
+                pass
+        raise BadSignature("receipt is for none of our enrolments")
+
     def receipt_file(self, request: Request, answer: Answer) -> bytes:
         """Section 8.4."""
         return encode({0: 1, 1: self.context.installation, 2: request.kind, 3: request.body, 4: answer.body, 5: answer.side[2], 6: answer.side[1]})
@@ -154,7 +167,9 @@ class Terminal:
     # ---- the messages ----
 
     def enrol(self) -> Answer:
-        answer = self.ask(self.make(m.ENROLL, {26: "python-terminal 1", 29: self.code, 30: self.key.spki, 31: self.fingerprint, 32: 1}))
+        fields = {26: "python-terminal 1", 29: self.code, 30: self.key.spki, 31: self.fingerprint, 32: 1}
+        self.enrolments.append(self.make(m.ENROLL, fields))
+        answer = self.ask(self.enrolments[-1])
         if answer.code == 0:
             need(answer.fields[31] == self.tid, "enrolled as another terminal")
             self.generation, self.currency = answer.fields[30], answer.fields[29][0]

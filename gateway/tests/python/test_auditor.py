@@ -21,7 +21,7 @@ class Site:
 
     def __init__(self, algorithm=ES256):
         self.journal, self.key, self.operator, self.stan, self.receipts = JournalBuilder(), Key(algorithm), Key(ES256), 0, {}
-        self.journal.system("genesis", "", [[12, self.journal.key.spki], [10, "OP1", 1, self.operator.spki], [11, 1, 0, "{}"]])
+        self.journal.system("genesis", self.journal.installation.hex(), [[12, self.journal.key.spki], [10, "OP1", 1, self.operator.spki], [11, 1, 0, "{}"]])
         self.act("card issue", [[3, CARD, 1, "standard", PROOF, None]])
         self.act("terminal enroll", [[8, "T1", 1, 1, 1, -7, b"", "M1", "S1", 10**6, 10**6], [9, "T1", bytes(32), 9, 0]])
         self.enrol()
@@ -101,6 +101,7 @@ BAD_ENTRIES = {
     "operator OP1 is revoked": lambda s: (s.act("x", [[10, "OP1", 2, s.operator.spki]]), s.act("y", [])),
     "receivable": lambda s: s.act("x", [[1, RECEIVABLE, 16, -1], [1, "points-expense", 16, 1]]),
     "below zero": lambda s: s.act("x", [[2, CARD, -1], [1, RECEIVABLE, 16, 1], [1, "points-expense", 16, -1]]),
+    "genesis": lambda s: s.journal.system("genesis", s.journal.installation.hex(), []),
     "seal says": lambda s: setattr(s.journal, "group", 7) or s.act("x", []),
 }
 
@@ -134,7 +135,7 @@ def test_command(site, tmp_path):
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0 and run.stdout.endswith("OK\n"), run.stdout + run.stderr
     cut = JournalBuilder()  # another journal does not have that entry
-    cut.system("genesis", "", [])
+    cut.system("genesis", cut.installation.hex(), [])
     cut.seal()
     export.write_bytes(cut.export())
     run = subprocess.run(command, capture_output=True, text=True)

@@ -98,13 +98,9 @@ def test_receipts_of_a_group():
     for number, (receipt, _) in enumerate(journal.seal()):
         place, index = check_receipt(receipt, journal.context, journal.key.spki, *parts[number])
         assert (place.group, index) == (1, number + 1)
-        for at in range(len(receipt)):  # no byte of a receipt may change, but for the tree's size: RFC 9162 leaves that unsigned
-            changed = receipt[:at] + bytes([receipt[at] ^ 1]) + receipt[at + 1:]
-            try:
-                same = check_receipt(changed, journal.context, journal.key.spki, *parts[number]) == (place, index)
-            except (Malformed, BadSignature):
-                continue
-            assert same and receipt[at] == 7
+        for at in range(len(receipt)):  # no byte of a receipt may change
+            with pytest.raises((Malformed, BadSignature)):
+                check_receipt(receipt[:at] + bytes([receipt[at] ^ 1]) + receipt[at + 1:], journal.context, journal.key.spki, *parts[number])
 
 
 def test_luhn():

@@ -90,7 +90,9 @@ def test_bad_fields_of_value_messages(terminal, card):
     for fields in bad:
         terminal.ready()
         assert terminal.ask(terminal.card_request(m.LOAD, card, 100, fields)).code == 30, fields
-    assert terminal.ask(terminal.make(m.PURCHASE, {12: card.reference, 20: 100})).code == 14  # no card secret is a wrong one
+    assert terminal.ask(terminal.make(m.PURCHASE, {12: card.reference, 20: 100}, b"\xa1\x04\x00")).code == 30
+    for no_secret in (b"", b"\xa0"):  # a missing card secret is a wrong one
+        assert terminal.ask(terminal.make(m.PURCHASE, {12: card.reference, 20: 100}, no_secret)).code == 14
     assert terminal.balance(card).balances() == (0, 0, 0)
 
 
@@ -120,7 +122,7 @@ def test_bad_signatures(gateway, terminal, card, algorithm):
     assert terminal.ask(good).code == 0  # a forged request does not use up the STAN
     balance = terminal.card_request(m.BALANCE_INQUIRY, card)
     terminal.ready()  # another connection, another nonce
-    assert terminal.ask(balance).code in (63, 97)
+    assert terminal.ask(balance).code == 63
     purchase = terminal.make(m.PURCHASE, {12: card.reference, 20: 100}, good.sidecar)
     terminal.connection.request(m.LOAD, purchase.body, good.sidecar)  # signed for another message type
     assert decode(terminal.connection.read().body)[2] in (30, 63)
@@ -130,7 +132,7 @@ def test_bad_signatures(gateway, terminal, card, algorithm):
 def test_another_terminals_name(gateway, terminal, card, algorithm):
     other = gateway.ready_terminal(algorithm)
     request = other.card_request(m.LOAD, card, 10000, {2: terminal.tid})
-    assert other.ask(request).code in (63, 89)
+    assert other.ask(request).code == 89
     assert terminal.balance(card).balances() == (0, 0, 0)
 
 
@@ -162,7 +164,7 @@ def test_receipt_moved_to_another_index(gateway, terminal, card, algorithm):
     moved = next((i, s) for s in range(40, 1, -1) for i in range(s - 1, 0, -1) if i != leaf and fold(i, s) == fold(leaf, size))
     receipt[1][396][-1][0] = encode([moved[1], moved[0], path])
     terminal.last_receipt[3] = encode(receipt)
-    assert terminal.connect().sign_on().code in (0, 63)
+    assert terminal.connect().sign_on().code == 63
     other = gateway.ready_terminal(algorithm)
     assert other.load(card, 100).code == 0
 

@@ -27,7 +27,7 @@ def test_enrol_and_sign_on(gateway, algorithm):
     first = terminal.enrol()
     assert first.code == 0 and terminal.generation == 1 and first.fields[28] == 1
     assert terminal.connect().enrol().body == first.body  # same key, same code: the same answer
-    signed_on = terminal.connect().sign_on()
+    signed_on = terminal.sign_on()
     assert signed_on.code == 0 and signed_on.fields[23] == 0 and signed_on.fields[25] == first.fields[25]
     terminal.connection.heartbeat()
     assert terminal.echo().code == 0
@@ -39,21 +39,21 @@ def test_enrol_and_sign_on(gateway, algorithm):
 def test_enrol_wrong_code(gateway, algorithm):
     terminal = gateway.new_terminal(algorithm, "kiosk")
     right, terminal.code = terminal.code, "0" * 20
-    assert terminal.connect().enrol().code != 0
+    assert terminal.connect().enrol().code == 63
     terminal.code = right
     answer = terminal.connect().enrol()
     assert answer.code == 0 and answer.fields[28] == 2
     stranger = Terminal(":".join(["svgp1", terminal.tid, right, terminal.fingerprint.hex()]), gateway.address, algorithm)
-    assert stranger.connect().enrol().code != 0  # the code is used up; only the key that used it may come again
+    assert stranger.connect().enrol().code == 63  # the code is used up; only the key that used it may come again
 
 
 def test_code_expires_after_five_wrong_tries(gateway, algorithm):
     terminal = gateway.new_terminal(algorithm)
     right, terminal.code = terminal.code, "0" * 20
     for _ in range(5):
-        assert terminal.connect().enrol().code != 0
+        assert terminal.connect().enrol().code == 63
     terminal.code = right
-    assert terminal.connect().enrol().code != 0
+    assert terminal.connect().enrol().code == 63
 
 
 def test_before_enrolment_and_sign_on(gateway, algorithm):
@@ -80,7 +80,7 @@ def test_activate(gateway, terminal):
                                                  (50000, 5000, [50000, 12000]), (99999, 5000, [1, 12000]), (100000, 12000, None)])
 def test_load(terminal, card, amount, bonus, step):
     quote = terminal.load_quote(card, amount)
-    assert quote.code == 0 and quote.changes() == (amount, bonus, 0) and quote.fields.get(14) == step
+    assert quote.code == 0 and quote.balances() == (0, 0, 0) and quote.changes() == (amount, bonus, 0) and quote.fields.get(14) == step
     assert terminal.balance(card).balances() == (0, 0, 0)  # a quote changes nothing
     answer = terminal.load(card, amount)
     assert answer.code == 0 and answer.fields[10] == amount
@@ -191,6 +191,7 @@ def test_reversal_of_declined_and_foreign(gateway, terminal, card, algorithm):
     tid, generation, stan, request_id = declined.original
     assert terminal.reversal([tid, generation, stan, bytes(32)]).code == 25
     assert terminal.status([tid, generation, stan, bytes(32)]).code == 25
+    assert terminal.reversal([tid, generation, terminal.last_stan + 9, bytes(32)]).code == 25  # not older than the reversal
     other = gateway.ready_terminal(algorithm)
     assert other.reversal(declined).code == 25 and other.status(declined).code == 25
 
@@ -206,7 +207,8 @@ def test_transaction_status(terminal, card):
     answer = terminal.load(card, 10000)
     told = terminal.status(terminal.sent[answer.fields[3]])
     assert told.state == m.LIVE and told.fields[16] == answer.body
-    assert 16 not in terminal.status([terminal.tid, terminal.generation, 4_000_000_000, bytes(32)]).fields
+    never = terminal.status(terminal.card_request(m.PURCHASE, card, 100))
+    assert never.state == 0 and 16 not in never.fields
 
 
 def test_reconciliation(gateway, terminal):
@@ -272,6 +274,28 @@ def test_suspended_and_revoked(gateway, terminal, card):
     assert terminal.connect().sign_on().code == 89
 
 
+def test_kiosk_and_foreign_currency(gateway, terminal, card, algorithm):
+    kiosk = gateway.ready_terminal(algorithm, "kiosk")
+    assert kiosk.load(card, 10000).code == 0 and kiosk.purchase(card, 100).code == 58
+    terminal.currency = 978 if terminal.currency != 978 else 840
+    assert terminal.purchase(card, 100).code == 57 and terminal.load(card, 100).code == 57
+
+
+def test_guessing(gateway, terminal, card, algorithm):
+    """Twenty cards that are not accepted, then nothing about cards for a while; nobody else is troubled."""
+    terminal.load(card, 10000)
+    unknown = Card(other_reference(card), card.secret)
+    codes = [terminal.balance(unknown).code for _ in range(26)]
+    assert codes[:20] == [14] * 20 and 65 in codes[20:]
+    while terminal.balance(unknown).code != 65:
+        pass
+    assert terminal.balance(card).code == 65 and terminal.purchase(card, 100).code == 65
+    other = gateway.ready_terminal(algorithm)
+    assert other.purchase(card, 100).code == 0
+    time.sleep(7)
+    assert terminal.balance(card).balances() == (9900, 500, 1)
+
+
 def test_blocked_card(gateway, terminal, card):
     terminal.load(card, 10000)
     gateway.admin("card", "block", "--card", str(card.reference), "--reason", "lost")
@@ -286,7 +310,8 @@ def test_rolled_back_terminal_is_locked(gateway, terminal, card, algorithm):
     assert terminal.connect().sign_on().code == 88
     fresh = Terminal(gateway.enrolment(terminal.tid), gateway.address, algorithm).connect()
     assert fresh.enrol().code == 0 and fresh.generation == 2
-    assert fresh.ready().purchase(card, 100).fields[3] == 1
+    assert fresh.ready().purchase(card, 50).fields[3] == 1
+    assert fresh.reversal(terminal.sent[terminal.last_stan + 1]).code == 51  # an older generation's may be reversed, but it is spent
     assert terminal.connect().sign_on().code == 89
 
 

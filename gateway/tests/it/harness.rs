@@ -1,0 +1,176 @@
+//! A gateway process of a test's own, on loopback, in a directory that goes with it.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use serde_json::Value;
+
+/// The binary under test.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_gateway");
+
+/// A data directory that may outlive several gateway processes.
+pub struct Site {
+    directory: tempfile::TempDir,
+}
+
+/// A running gateway; killed when dropped.
+pub struct Gateway {
+    child: Child,
+    data: PathBuf,
+    /// `127.0.0.1:PORT` for terminals.
+    pub listen: String,
+    /// `127.0.0.1:PORT` for `/metrics` and `/healthz`.
+    pub metrics: String,
+    /// SHA-256 of the gateway's key, in hex.
+    pub fingerprint: String,
+}
+
+/// What a command of the command line came to.
+pub struct Done {
+    pub status: ExitStatus,
+    /// What `--json` printed.
+    pub json: Value,
+    pub stderr: String,
+}
+
+impl Site {
+    pub fn new() -> Self {
+        Self { directory: tempfile::tempdir().expect("a temporary directory") }
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// A place beside the data, for terminals' state, exports and the like.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Starts the gateway and waits until it listens.
+    pub fn start(&self) -> Gateway {
+        self.start_with(&[], &[]).expect("the gateway starts")
+    }
+
+    /// Starts the gateway with more arguments and environment; `Err` is what it wrote before it ended.
+    pub fn start_with(&self, arguments: &[&str], environment: &[(String, String)]) -> Result<Gateway, Done> {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.beside("gateway.log"))
+            .expect("a log file");
+        let mut child = Command::new(BINARY)
+            .args(["serve", "--listen", "127.0.0.1:0", "--json", "--data"])
+            .arg(self.data())
+            .args(arguments)
+            .envs(environment.iter().cloned())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .expect("the gateway's binary");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("its first line");
+        match serde_json::from_str::<Value>(&line) {
+            Ok(said) => {
+                let text = |field: &str| said[field].as_str().expect("a text").to_owned();
+                let (listen, metrics, fingerprint) = (text("listen"), text("metrics"), text("fingerprint"));
+                Ok(Gateway { child, data: self.data(), listen, metrics, fingerprint })
+            }
+            Err(_) => {
+                let status = child.wait().expect("its end");
+                Err(Done { status, json: Value::Null, stderr: self.log() })
+            }
+        }
+    }
+
+    /// What every gateway here has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.beside("gateway.log")).unwrap_or_default()
+    }
+
+    /// Runs a command of the gateway's command line.
+    pub fn run(&self, arguments: &[&str]) -> Done {
+        run(&self.data(), arguments)
+    }
+
+    /// Runs a command that must succeed.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let done = self.run(arguments);
+        assert!(done.status.success(), "{arguments:?}: {} {}", done.json, done.stderr);
+        done.json
+    }
+
+    /// Enrolment string of a new terminal.
+    pub fn enrolment(&self, terminal: &str, role: &str) -> String {
+        let answer = self.json(&["terminal", "enroll", "--id", terminal, "--role", role]);
+        answer["enrolment"].as_str().expect("an enrolment").to_owned()
+    }
+
+    /// New cards: (reference, secret).
+    pub fn cards(&self, count: u32) -> Vec<(String, String)> {
+        let answer = self.json(&["card", "issue", "--count", &count.to_string()]);
+        let cards = answer["cards"].as_array().expect("cards");
+        let text = |card: &Value, field: &str| card[field].as_str().expect("a text").to_owned();
+        cards.iter().map(|card| (text(card, "reference"), text(card, "secret"))).collect()
+    }
+
+    /// `journal verify`, which must find nothing wrong.
+    pub fn verify(&self) -> Value {
+        self.json(&["journal", "verify"])["report"].clone()
+    }
+}
+
+/// Runs a command on any data directory.
+pub fn run(data: &Path, arguments: &[&str]) -> Done {
+    let output = Command::new(BINARY)
+        .args(arguments)
+        .arg("--json")
+        .arg("--data")
+        .arg(data)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the gateway's binary");
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    Done {
+        status: output.status,
+        json: serde_json::from_str(stdout.trim()).unwrap_or(Value::String(stdout)),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+impl Gateway {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// SIGKILL, and waits for the end.
+    pub fn kill(mut self) {
+        self.child.kill().expect("SIGKILL");
+        self.child.wait().expect("its end");
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub fn stop(mut self) -> ExitStatus {
+        let pid = self.pid().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill");
+        assert!(sent.success(), "SIGTERM");
+        self.child.wait().expect("its end")
+    }
+
+    /// How it ended, when it ended by itself.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("its state")
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}

@@ -1,0 +1,3 @@
+//! The gateway from outside: the real binary, real sockets, real signals.
+
+mod harness;
