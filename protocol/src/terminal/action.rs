@@ -155,7 +155,7 @@ pub enum Alarm {
         /// What is wrong with the receipt or the status.
         error: ReceiptError,
     },
-    /// An answer that cannot be understood: a decline that cannot be explained. The request is reversed.
+    /// An answer that cannot be understood. It counts as no answer.
     Unreadable {
         /// Which request.
         id: TransactionId,

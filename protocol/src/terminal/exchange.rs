@@ -8,7 +8,7 @@ use super::state::{Finished, Sidecar, StoredAnswer, TransactionId};
 use super::{Action, Terminal};
 use crate::answer::{Answer, AnswerSidecar};
 use crate::code::ResponseCode;
-use crate::field::{Nonce, Original, ReversalReason, Stan, TransactionState};
+use crate::field::{Nonce, Original, RequestId, ReversalReason, Stan, TransactionState};
 use crate::frame::{Frame, MessageType};
 use crate::receipt::Status;
 
@@ -29,7 +29,9 @@ pub(super) struct Flight {
 /// What was sent.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum What {
-    Enroll,
+    Enroll {
+        request_id: RequestId,
+    },
     SignOn,
     SignOff,
     Question {
@@ -144,7 +146,7 @@ impl Terminal {
                         attempts.in_air = false;
                     }
                 }
-                What::Enroll | What::SignOn | What::SignOff | What::Question { .. } => {
+                What::Enroll { .. } | What::SignOn | What::SignOff | What::Question { .. } => {
                     return self.close(CloseReason::Silence);
                 }
             }
@@ -160,12 +162,16 @@ impl Terminal {
         match flight.what {
             What::Value { id, stan } => self.on_value_answer(now, frame, id, stan),
             What::Question { number, original } => self.on_reply(frame, number, original.as_ref()),
-            What::Enroll | What::SignOn | What::SignOff => match (Answer::decode(&frame.body), flight.what) {
-                (Ok(answer), What::Enroll) => self.on_enroll_answer(now, answer),
-                (Ok(answer), What::SignOn) => self.on_sign_on_answer(now, answer),
-                (Ok(_), _) => self.close(CloseReason::SignedOff),
-                (Err(_), _) => self.close(CloseReason::BrokenGateway),
-            },
+            What::Enroll { .. } | What::SignOn | What::SignOff => {
+                match (Answer::decode(&frame.body), flight.what) {
+                    (Ok(answer), What::Enroll { request_id }) => {
+                        self.on_enroll_answer(now, frame, answer, request_id);
+                    }
+                    (Ok(answer), What::SignOn) => self.on_sign_on_answer(now, answer),
+                    (Ok(_), _) => self.close(CloseReason::SignedOff),
+                    (Err(_), _) => self.close(CloseReason::BrokenGateway),
+                }
+            }
         }
         self.send_waiting(now);
     }
@@ -186,18 +192,19 @@ impl Terminal {
         let asked = Asked { kind, stan, request_id: &request_id, installation };
         match read(frame, &asked, &self.keys) {
             Reading::Final(answer) => {
-                self.state.witness(request_id, answer.answer_hash, &answer.stored);
+                self.state.witness(request_id, &answer.stored, self.keys.sha256);
                 let verdict = if reversal { reversal_verdict(&answer.answer) } else { verdict(&answer) };
                 self.finish(id, verdict, answer.answer.code, Some(answer.stored));
             }
             Reading::Transient(answer) => self.on_transient(now, id, reversal, &answer),
+            // Neither is an answer (section 6): the same bytes go out again, until the till gives up.
             Reading::Unproven(error) => {
                 self.report(Event::Alarm(Alarm::Unproven { id, error }));
                 self.pause(now, id, self.settings.retry_ms);
             }
             Reading::Unreadable(error) => {
                 self.report(Event::Alarm(Alarm::Unreadable { id, error }));
-                self.undo_or_pause(now, id, reversal);
+                self.pause(now, id, self.settings.retry_ms);
             }
         }
     }

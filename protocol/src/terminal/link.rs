@@ -4,12 +4,13 @@ use alloc::vec::Vec;
 
 use super::action::{Action, CloseReason, Event, NoReply, Refused};
 use super::exchange::{Flight, What};
+use super::reading::check_receipt;
 use super::settings::Now;
 use super::ticket::EnrolmentTicket;
 use super::{Terminal, Verdict};
-use crate::answer::Answer;
+use crate::answer::{Answer, AnswerSidecar};
 use crate::code::ResponseCode;
-use crate::field::{Blob, Generation, Installation, Nonce, ProgrammeDigest, ProtocolVersion};
+use crate::field::{Blob, Generation, Installation, Nonce, ProgrammeDigest, ProtocolVersion, RequestId};
 use crate::frame::{self, Frame, HEARTBEAT, Incoming, MessageType};
 use crate::hello::Hello;
 use crate::request::{Body, Header, Request};
@@ -116,7 +117,7 @@ impl Terminal {
     pub fn sign_off(&mut self, now: Now) {
         if let Link::Open(session) = &self.link {
             let nonce = session.nonce;
-            self.send_session(now, nonce, Body::SignOff, What::SignOff);
+            self.send_session(now, nonce, Body::SignOff, |_| What::SignOff);
         }
     }
 
@@ -161,7 +162,7 @@ impl Terminal {
             gateway: enrolment.ticket.gateway,
             protocol_version: ProtocolVersion::MIN,
         };
-        self.send_session(now, hello.nonce, body, What::Enroll);
+        self.send_session(now, hello.nonce, body, |request_id| What::Enroll { request_id });
     }
 
     fn send_sign_on(&mut self, now: Now, hello: &Hello) {
@@ -171,15 +172,18 @@ impl Terminal {
             last_receipt: self.state.last_receipt.clone(),
             protocol_version: ProtocolVersion::MIN,
         };
-        self.send_session(now, hello.nonce, body, What::SignOn);
+        self.send_session(now, hello.nonce, body, |_| What::SignOn);
     }
 
     /// Signs and sends a session message; a message that cannot be signed ends the connection.
-    pub(super) fn send_session(&mut self, now: Now, nonce: Nonce, body: Body, what: What) {
+    pub(super) fn send_session(&mut self, now: Now, nonce: Nonce, body: Body, what: fn(RequestId) -> What) {
         let generation = self.state.generation.filter(|_| body.kind() != MessageType::ENROLL);
         let header = Header::session(self.state.terminal, generation, nonce, self.settings.key_id, now.wall);
         match self.sign(&Request { header, body }) {
-            Ok((kind, signed)) => self.send_frame(now, kind, signed.body, Vec::new(), false, what),
+            Ok((kind, signed)) => {
+                let what = what(signed.request_id);
+                self.send_frame(now, kind, signed.body, Vec::new(), false, what);
+            }
             Err(_) => self.close(CloseReason::KeyStore),
         }
     }
@@ -209,13 +213,28 @@ impl Terminal {
         self.actions.push_back(Action::Send(bytes));
     }
 
-    pub(super) fn on_enroll_answer(&mut self, now: Now, answer: Answer) {
+    pub(super) fn on_enroll_answer(
+        &mut self,
+        now: Now,
+        frame: &Frame,
+        answer: Answer,
+        request_id: RequestId,
+    ) {
         let Link::Admission { hello } = self.link else { return };
-        // Refused or not, the code is used up, or one of its few tries is.
-        self.enrolment = None;
         let Some(generation) = answer.generation.filter(|_| answer.code == ResponseCode::APPROVED) else {
+            // The code is used up, or one of its few tries is.
+            self.enrolment = None;
             return self.not_admitted(&answer);
         };
+        if !frame.repeat {
+            // A repeated answer's receipt is that of an earlier Enroll, over the nonce of an earlier connection.
+            let sidecar = AnswerSidecar::decode(&frame.sidecar).unwrap_or_default();
+            match check_receipt(&frame.body, sidecar, &request_id, &hello.installation, &self.keys) {
+                Ok(stored) => self.state.witness(request_id, &stored, self.keys.sha256),
+                Err(_) => return self.close(CloseReason::BrokenGateway),
+            }
+        }
+        self.enrolment = None;
         self.start_generation(generation, hello.installation);
         self.state.currency = answer.currency.map(|unit| unit.number);
         self.unsaved = true;

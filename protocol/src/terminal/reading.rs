@@ -5,7 +5,7 @@ use super::state::StoredAnswer;
 use crate::answer::{Answer, AnswerSidecar};
 use crate::code::Class;
 use crate::error::{FormatError, Part, Problem};
-use crate::field::{Blob, Hash, Installation, RequestId, Stan, TransactionState};
+use crate::field::{Blob, Installation, RequestId, Stan, TransactionState};
 use crate::frame::{Frame, MessageType};
 use crate::receipt::{Evidence, ReceiptError, Status, check};
 
@@ -33,7 +33,6 @@ pub(super) enum Reading {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct FinalAnswer {
     pub(super) answer: Answer,
-    pub(super) answer_hash: Hash,
     pub(super) stored: StoredAnswer,
     /// The present state of a request that was decided before; `None` in a first answer.
     pub(super) state: Option<TransactionState>,
@@ -54,11 +53,8 @@ pub(super) fn read(frame: &Frame, asked: &Asked<'_>, keys: &Keys) -> Reading {
         Class::Unknown if sidecar.receipt.is_none() => return Reading::Transient(answer),
         Class::Unknown | Class::Final => {}
     }
-    match prove(frame, asked, &answer, sidecar, keys) {
-        Ok((stored, state)) => {
-            let answer_hash = Hash((keys.sha256)(&[&frame.body]));
-            Reading::Final(FinalAnswer { answer, answer_hash, stored, state })
-        }
+    match prove(frame, &answer, sidecar, asked, keys) {
+        Ok((stored, state)) => Reading::Final(FinalAnswer { answer, stored, state }),
         Err(error) => Reading::Unproven(error),
     }
 }
@@ -76,33 +72,43 @@ fn read_body(frame: &Frame, asked: &Asked<'_>) -> Result<Answer, FormatError> {
     Ok(answer)
 }
 
-/// Section 8.2, and 8.3 for a repeated answer: one that approves must have a status.
+/// Section 8.3 for a repeated answer (one that approves must have a status), and section 8.2 for every one.
 fn prove(
     frame: &Frame,
-    asked: &Asked<'_>,
     answer: &Answer,
     sidecar: AnswerSidecar,
+    asked: &Asked<'_>,
     keys: &Keys,
 ) -> Result<(StoredAnswer, Option<TransactionState>), ReceiptError> {
-    let missing = |key| FormatError::at(Part::AnswerSidecar, key, Problem::Missing);
-    let receipt = sidecar.receipt.ok_or(missing(1))?;
-    let details_hash = sidecar.details_hash.ok_or(missing(2))?;
-    let evidence = Evidence {
-        request_id: asked.request_id,
-        answer: &frame.body,
-        details_hash: &details_hash,
-        receipt: receipt.as_bytes(),
-    };
-    check(&evidence, asked.installation, keys.sha256, &*keys.verify_gateway)?;
-
     let state = match &sidecar.status {
-        Some(status) => Some(
-            Status::check(status.as_bytes(), asked.request_id, asked.installation, &*keys.verify_gateway)?
-                .state,
-        ),
+        Some(status) => {
+            let verify = &*keys.verify_gateway;
+            Some(Status::check(status.as_bytes(), asked.request_id, asked.installation, verify)?.state)
+        }
         None if frame.repeat && answer.code.is_approval() => return Err(missing(3).into()),
         None => None,
     };
-    let body = Blob::new(frame.body.clone()).ok_or(FormatError::whole(Part::Answer, Problem::WrongLength))?;
-    Ok((StoredAnswer { body, details_hash, receipt }, state))
+    let stored = check_receipt(&frame.body, sidecar, asked.request_id, asked.installation, keys)?;
+    Ok((stored, state))
+}
+
+/// Section 8.2 for an answer's body and the receipt in its sidecar.
+pub(super) fn check_receipt(
+    body: &[u8],
+    sidecar: AnswerSidecar,
+    request_id: &RequestId,
+    installation: &Installation,
+    keys: &Keys,
+) -> Result<StoredAnswer, ReceiptError> {
+    let receipt = sidecar.receipt.ok_or(missing(1))?;
+    let details_hash = sidecar.details_hash.ok_or(missing(2))?;
+    let evidence =
+        Evidence { request_id, answer: body, details_hash: &details_hash, receipt: receipt.as_bytes() };
+    check(&evidence, installation, keys.sha256, &*keys.verify_gateway)?;
+    let body = Blob::new(body.to_vec()).ok_or(FormatError::whole(Part::Answer, Problem::WrongLength))?;
+    Ok(StoredAnswer { body, details_hash, receipt })
+}
+
+const fn missing(key: u64) -> FormatError {
+    FormatError::at(Part::AnswerSidecar, key, Problem::Missing)
 }

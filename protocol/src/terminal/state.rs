@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use minicbor::Decoder;
 
 use super::action::{Outcome, Verdict};
+use crate::Sha256;
 use crate::answer::Answer;
 use crate::cbor::{
     Item, Map, Writer, expect_array, expect_uint, read_array_head, read_bytes, read_map, take_null,
@@ -223,7 +224,7 @@ impl State {
     }
 
     /// Keeps a verified receipt if it is newer than the one that is kept.
-    pub(super) fn witness(&mut self, request_id: RequestId, answer_hash: Hash, stored: &StoredAnswer) {
+    pub(super) fn witness(&mut self, request_id: RequestId, stored: &StoredAnswer, sha256: Sha256) {
         let place = |receipt: &Blob<MAX_RECEIPT>| {
             Receipt::parse(receipt.as_bytes())
                 .ok()
@@ -233,7 +234,7 @@ impl State {
         if place(&stored.receipt) > kept {
             self.last_receipt = Some(LastReceipt {
                 request_id,
-                answer_hash,
+                answer_hash: Hash(sha256(&[stored.body.as_bytes()])),
                 details_hash: stored.details_hash,
                 receipt: stored.receipt.clone(),
             });

@@ -7,7 +7,10 @@
 
 mod keys;
 mod merkle;
+mod oracles;
 mod receipts;
+mod roundtrip;
 mod samples;
 mod sizes;
+mod strategies;
 mod terminal;

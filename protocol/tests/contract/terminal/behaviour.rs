@@ -308,24 +308,31 @@ fn the_answer_to_another_sale_does_not_pass_for_this_one() {
     let (one, two) = (till.answer(), till.answer());
     till.receive(Frame { correlation: second, ..one });
     till.receive(Frame { correlation: first, ..two });
-    assert!(till.outcome().is_none(), "both name another STAN: they are undone, not believed");
+    assert!(till.outcome().is_none(), "both name another STAN");
+    till.pass(1_000);
     till.serve();
-    assert!(till.gateway.applied.values().all(|counts| *counts == (1, 1)));
+    assert_eq!(till.terminal.state().unfinished().count(), 0, "asked again");
+    assert!(till.gateway.applied.values().all(|counts| *counts == (1, 0)));
 }
 
 #[test]
-fn an_answer_with_an_unknown_key_is_a_decline_that_is_undone() {
+fn an_answer_with_an_unknown_key_is_no_answer() {
     let mut till = Till::signed_on();
-    till.sell(1250);
+    let id = till.sell(1250);
     let mut answer = till.answer();
     let entries = answer.body[0] & 0x1f;
     answer.body[0] = 0xa0 | (entries + 1);
     let mut extra = Writer::new();
     extra.uint(99).uint(1);
     answer.body.extend(extra.finish());
-    till.receive(answer);
+    till.receive(answer.clone());
     assert!(matches!(till.alarm(), Some(Alarm::Unreadable { .. })));
-    assert_eq!(till.sent[0].kind, MessageType::REVERSAL);
+    till.pass(1_000);
+    let again = till.sent.remove(0);
+    assert_eq!((again.kind, again.repeat), (MessageType::PURCHASE, true));
+    till.receive(Frame { correlation: again.correlation, ..answer });
+    assert!(till.outcome().is_none());
+    till.give_up(id).unwrap();
     till.serve();
     assert_eq!(till.verdict(), Some((Verdict::Reversed, 0)));
 }
@@ -557,20 +564,45 @@ fn a_terminal_enrols_with_its_ticket_and_signs_on() {
 }
 
 #[test]
-fn a_new_generation_leaves_old_sales_unresolved_and_counts_from_one() {
-    let mut till = Till::signed_on();
-    let id = till.sell(1250);
-    let mut till = till.restart();
+fn an_enrolment_without_a_receipt_that_verifies_is_tried_again() {
+    let mut till = Till::with(State::new(super::terminal_id()));
     till.terminal.enroll(ticket_text().0.parse().unwrap(), Blob::new(terminal_ed25519().spki()).unwrap());
     till.terminal.connected(at(0));
     let hello = till.gateway.connect();
     till.receive(hello);
-    let enroll = till.sent.remove(0);
-    let mut answer = till.gateway.handle(&enroll);
-    let mut body = Answer::decode(&answer.body).unwrap();
-    body.generation = Generation::new(2);
-    answer.body = body.encode();
-    till.receive(answer);
+    let answer = till.answer();
+    till.receive(Frame { sidecar: Vec::new(), ..answer });
+    assert_eq!((till.closed, till.terminal.state().generation), (Some(CloseReason::BrokenGateway), None));
+    till.connect();
+    assert!(till.terminal.is_signed_on());
+    assert!(till.terminal.state().last_receipt.is_some(), "a witness from the first");
+}
+
+#[test]
+fn the_repeated_answer_to_an_enrolment_counts_though_its_receipt_names_the_first_one() {
+    let mut till = Till::with(State::new(super::terminal_id()));
+    till.terminal.enroll(ticket_text().0.parse().unwrap(), Blob::new(terminal_ed25519().spki()).unwrap());
+    till.terminal.connected(at(0));
+    let hello = till.gateway.connect();
+    till.receive(hello);
+    let first = till.answer();
+    till.terminal.connected(at(0));
+    let hello = till.gateway.connect();
+    till.receive(hello);
+    let again = till.sent.remove(0);
+    till.receive(Frame { repeat: true, correlation: again.correlation, ..first });
+    till.serve();
+    assert!(till.terminal.is_signed_on());
+}
+
+#[test]
+fn a_new_generation_leaves_old_sales_unresolved_and_counts_from_one() {
+    let mut till = Till::signed_on();
+    let id = till.sell(1250);
+    let mut till = till.restart();
+    till.gateway.generation = Generation::new(2).unwrap();
+    till.terminal.enroll(ticket_text().0.parse().unwrap(), Blob::new(terminal_ed25519().spki()).unwrap());
+    till.connect();
     assert_eq!(till.outcome().map(|outcome| (outcome.id, outcome.verdict)), Some((id, Verdict::Unresolved)));
     let next = till.sell(1);
     assert_eq!((next.generation.get(), next.stan.get()), (2, 1));

@@ -22,6 +22,8 @@ pub(crate) struct Gateway {
     terminal_key: TestKey,
     pub(crate) in_flight: i64,
     pub(crate) heartbeat_seconds: u32,
+    /// What Enroll gives.
+    pub(crate) generation: Generation,
     /// What the next value message gets instead of a decision.
     pub(crate) next_refusal: Option<ResponseCode>,
     connection: u8,
@@ -54,6 +56,7 @@ impl Gateway {
             terminal_key: terminal_ed25519(),
             in_flight: 4,
             heartbeat_seconds: 30,
+            generation: Generation::FIRST,
             next_refusal: None,
             connection: 0,
             signed_on: false,
@@ -93,7 +96,7 @@ impl Gateway {
         let request = Request::decode_payload(sent.kind, opened.payload).unwrap();
         let request_id = RequestId::of(&opened.to_be_signed, SHA256);
         if sent.kind.is_session() {
-            return self.session_message(sent, &request);
+            return self.session_message(sent, &request, request_id);
         }
         let stan = request.header.stan.unwrap();
         if !self.signed_on {
@@ -112,7 +115,7 @@ impl Gateway {
         self.decide(sent, &request, request_id, stan)
     }
 
-    fn session_message(&mut self, sent: &Frame, request: &Request) -> Frame {
+    fn session_message(&mut self, sent: &Frame, request: &Request, request_id: RequestId) -> Frame {
         if request.header.nonce != Some(self.nonce()) {
             return transient(sent, ResponseCode::SECURITY_VIOLATION);
         }
@@ -121,8 +124,11 @@ impl Gateway {
         let mut sidecar = AnswerSidecar::default();
         match &request.body {
             Body::Enroll { .. } => {
-                answer.generation = Some(Generation::FIRST);
+                answer.generation = Some(self.generation);
                 answer.currency = Some(unit);
+                answer.reference = Some(self.next_index);
+                let entry = self.seal(sent.kind, request_id, answer.encode(), TransactionState::LIVE);
+                return self.answer_frame(sent, &entry, false);
             }
             Body::SignOn { last_stan, last_receipt, .. } => {
                 let host_last = self.journal.last_key_value().map_or(0, |(stan, _)| stan.get());

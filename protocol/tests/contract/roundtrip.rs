@@ -1,0 +1,226 @@
+//! What is encoded comes back, in one encoding only; and nothing that arrives makes a decoder panic.
+
+use proptest::prelude::*;
+use protocol::answer::{Answer, AnswerSidecar};
+use protocol::cose::{Sign1, open_request};
+use protocol::error::FormatError;
+use protocol::frame::{self, Frame, Incoming, MAX_CONTENT, MAX_LENGTH, MessageType};
+use protocol::hello::Hello;
+use protocol::receipt::{Receipt, ReceiptFile, Seal, SealHeader, Status};
+use protocol::request::{Request, RequestSidecar};
+use protocol::strict;
+use protocol::terminal::State;
+
+use super::keys::INSTALLATION;
+use super::{samples, strategies};
+
+proptest! {
+    #[test]
+    fn requests_come_back(request in strategies::request()) {
+        let payload = request.encode_payload();
+        prop_assert_eq!(strict::check(&payload), Ok(()));
+        prop_assert_eq!(Request::decode_payload(request.kind(), &payload), Ok(request));
+    }
+
+    #[test]
+    fn a_request_is_refused_in_a_frame_of_another_type(request in strategies::request(), kind in any::<u8>()) {
+        let payload = request.encode_payload();
+        prop_assume!(kind != request.kind().0);
+        prop_assert!(Request::decode_payload(MessageType(kind), &payload).is_err());
+    }
+
+    #[test]
+    fn request_sidecars_come_back(sidecar in strategies::request_sidecar()) {
+        prop_assert_eq!(RequestSidecar::decode(MessageType::PURCHASE, &sidecar.encode()), Ok(sidecar));
+    }
+
+    #[test]
+    fn answers_come_back(answer in strategies::answer()) {
+        prop_assert_eq!(strict::check(&answer.encode()), Ok(()));
+        prop_assert_eq!(Answer::decode(&answer.encode()), Ok(answer));
+    }
+
+    #[test]
+    fn answer_sidecars_come_back(sidecar in strategies::answer_sidecar()) {
+        prop_assert_eq!(AnswerSidecar::decode(&sidecar.encode()), Ok(sidecar));
+    }
+
+    #[test]
+    fn receipts_come_back(receipt in strategies::receipt()) {
+        prop_assert_eq!(Receipt::parse(&receipt.encode()), Ok(receipt));
+    }
+
+    #[test]
+    fn frames_come_back_from_any_split(
+        repeat in any::<bool>(), kind in any::<u8>(), correlation in any::<u32>(),
+        body in prop::collection::vec(any::<u8>(), 0..200), sidecar in prop::collection::vec(any::<u8>(), 0..200),
+        more in prop::collection::vec(any::<u8>(), 0..8),
+    ) {
+        let sent = Frame { repeat, kind: MessageType(kind), correlation, body, sidecar };
+        let mut bytes = Vec::new();
+        sent.encode(&mut bytes).unwrap();
+        for end in 0..bytes.len() {
+            prop_assert_eq!(frame::decode(&bytes[..end]), Ok(None));
+        }
+        let length = bytes.len();
+        bytes.extend(more);
+        prop_assert_eq!(frame::decode(&bytes), Ok(Some((Incoming::Frame(sent), length))));
+    }
+
+    #[test]
+    fn no_bytes_make_a_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        feed_everything(&bytes);
+    }
+
+    /// Bytes that look like CBOR get deeper into the decoders.
+    #[test]
+    fn no_maps_make_a_decoder_panic(entries in prop::collection::vec((0..50_u8, any_item()), 0..23)) {
+        let sorted: std::collections::BTreeMap<u8, Vec<u8>> = entries.into_iter().collect();
+        let mut bytes = vec![0xa0 | u8::try_from(sorted.len()).unwrap()];
+        for (key, item) in sorted {
+            if key >= 24 {
+                bytes.push(0x18);
+            }
+            bytes.push(key);
+            bytes.extend(item);
+        }
+        feed_everything(&bytes);
+    }
+
+    #[test]
+    fn a_broken_message_is_refused_or_is_another_message_in_its_one_encoding(
+        request in strategies::request(), answer in strategies::answer(), receipt in strategies::receipt(),
+        place in any::<prop::sample::Index>(), bit in 0..8_u8, cut in any::<prop::sample::Index>(),
+    ) {
+        for bytes in [request.encode_payload(), answer.encode(), receipt.encode()] {
+            let mut flipped = bytes.clone();
+            flipped[place.index(bytes.len())] ^= 1 << bit;
+            feed_everything(&flipped);
+            let cut = &bytes[..cut.index(bytes.len())];
+            prop_assert!(strict::check_cose(cut).is_err());
+            feed_everything(cut);
+        }
+    }
+}
+
+fn any_item() -> impl Strategy<Value = Vec<u8>> {
+    let leaf = prop_oneof![
+        any::<u64>().prop_map(|value| minicbor_bytes(|e| drop(e.u64(value >> (value % 64))))),
+        any::<i64>().prop_map(|value| minicbor_bytes(|e| drop(e.i64(value)))),
+        prop::collection::vec(any::<u8>(), 0..40).prop_map(|value| minicbor_bytes(|e| drop(e.bytes(&value)))),
+        "[ -~]{0,40}".prop_map(|value| minicbor_bytes(|e| drop(e.str(&value)))),
+        Just(vec![0xf6]),
+    ];
+    leaf.prop_recursive(3, 32, 8, |inner| {
+        prop::collection::vec(inner, 0..8).prop_map(|items| {
+            let mut bytes = vec![0x80 | u8::try_from(items.len()).unwrap()];
+            bytes.extend(items.concat());
+            bytes
+        })
+    })
+}
+
+fn minicbor_bytes(write: impl Fn(&mut minicbor::Encoder<&mut Vec<u8>>)) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write(&mut minicbor::Encoder::new(&mut bytes));
+    bytes
+}
+
+/// Gives the bytes to every decoder. Whatever a decoder accepts must come back as the same bytes, unless it has keys
+/// from 100, which decoders leave out.
+fn feed_everything(bytes: &[u8]) {
+    let _ = frame::decode(bytes);
+    let _ = open_request(bytes, &INSTALLATION, MessageType::PURCHASE);
+    for kind in MessageType::requests() {
+        same(Request::decode_payload(kind, bytes), bytes, |request| request.encode_payload());
+        same(RequestSidecar::decode(kind, bytes), bytes, RequestSidecar::encode);
+    }
+    same(Answer::decode(bytes), bytes, Answer::encode);
+    same(AnswerSidecar::decode(bytes), bytes, AnswerSidecar::encode);
+    same(Hello::decode(bytes), bytes, Hello::encode);
+    same(Sign1::parse(bytes), bytes, Sign1::encode);
+    same(Receipt::parse(bytes), bytes, Receipt::encode);
+    same(Seal::parse(bytes), bytes, Seal::encode);
+    same(SealHeader::decode(bytes), bytes, SealHeader::encode);
+    same(Status::decode_payload(bytes), bytes, Status::encode_payload);
+    same(ReceiptFile::decode(bytes), bytes, ReceiptFile::encode);
+    same(State::decode(bytes), bytes, State::encode);
+}
+
+fn same<T: std::fmt::Debug>(decoded: Result<T, FormatError>, bytes: &[u8], encode: impl Fn(&T) -> Vec<u8>) {
+    match decoded {
+        Ok(value) if encode(&value).len() < bytes.len() => {} // Keys from 100, or a sidecar that says nothing.
+        Ok(value) => assert_eq!(encode(&value), bytes, "{value:?}"),
+        Err(error) => assert!(error.to_string().len() <= 80, "{error}"),
+    }
+}
+
+#[test]
+fn hello_comes_back() {
+    assert_eq!(Hello::decode(&samples::hello().encode()), Ok(samples::hello()));
+}
+
+#[test]
+fn samples_come_back_and_every_cut_of_them_is_refused() {
+    for kind in MessageType::requests() {
+        let (request, answer) = (samples::largest_request(kind), samples::largest_answer(kind));
+        let payload = request.encode_payload();
+        assert_eq!(Request::decode_payload(kind, &payload), Ok(request));
+        assert_eq!(Answer::decode(&answer.encode()), Ok(answer));
+        for end in 0..payload.len() {
+            assert!(Request::decode_payload(kind, &payload[..end]).is_err());
+        }
+    }
+}
+
+#[test]
+fn keys_from_100_are_accepted_and_unknown_ones_below_are_not() {
+    let answer = samples::typical_answer(MessageType::ECHO).encode();
+    let with = |key: u8| {
+        let mut bytes = answer.clone();
+        bytes[0] += 1;
+        bytes.extend([0x18, key, 0x82, 0x01, 0x61, 0x78]);
+        bytes
+    };
+    assert!(Answer::decode(&with(100)).is_ok() && Answer::decode(&with(99)).is_err());
+}
+
+#[test]
+fn framing_errors_are_those_of_section_2() {
+    use frame::FrameProblem::{BodyLength, Flags, TooLong, TooShort, Version};
+    let header = |length: u16, first: u8, body: u16| {
+        let mut bytes = length.to_be_bytes().to_vec();
+        bytes.extend([first, 0x13, 1, 2, 3, 4]);
+        bytes.extend(body.to_be_bytes());
+        bytes.resize(usize::from(length).max(8) + 2, 0);
+        bytes
+    };
+    for (bytes, problem, correlation) in [
+        (header(1, 0x10, 0), TooShort, None),
+        (header(5, 0x10, 0), TooShort, None),
+        (header(6, 0x10, 0), TooShort, Some(0x0102_0304)),
+        (header(7, 0x10, 0), TooShort, Some(0x0102_0304)),
+        (header(4097, 0x10, 0), TooLong, Some(0x0102_0304)),
+        (header(65535, 0x10, 0), TooLong, Some(0x0102_0304)),
+        (header(8, 0x00, 0), Version, Some(0x0102_0304)),
+        (header(8, 0x20, 0), Version, Some(0x0102_0304)),
+        (header(8, 0x12, 0), Flags, Some(0x0102_0304)),
+        (header(8, 0x14, 0), Flags, Some(0x0102_0304)),
+        (header(8, 0x18, 0), Flags, Some(0x0102_0304)),
+        (header(8, 0x10, 1), BodyLength, Some(0x0102_0304)),
+        (header(4096, 0x10, 4089), BodyLength, Some(0x0102_0304)),
+        (header(4096, 0x10, 65535), BodyLength, Some(0x0102_0304)),
+    ] {
+        let error = frame::decode(&bytes).unwrap_err();
+        assert_eq!((error.problem, error.correlation), (problem, correlation), "{:02x?}", &bytes[..10]);
+    }
+    assert_eq!(frame::decode(&[0, 0, 9]), Ok(Some((Incoming::Heartbeat, 2))));
+    assert!(matches!(frame::decode(&header(8, 0x10, 0)), Ok(Some((Incoming::Frame(_), 10)))));
+    let full = u16::try_from(MAX_CONTENT).unwrap();
+    assert!(
+        matches!(frame::decode(&header(4096, 0x11, full)), Ok(Some((Incoming::Frame(_), length))) if length == MAX_LENGTH + 2)
+    );
+    // Errors in the first bytes are seen before the frame is there.
+    assert!(frame::decode(&[0x10, 0x01]).is_err() && frame::decode(b"GE").is_err());
+    assert!(frame::decode(&[0x00, 0x08, 0x20]).is_err());
+}
