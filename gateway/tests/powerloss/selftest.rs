@@ -116,6 +116,7 @@ fn victim() -> Result<(), Box<dyn std::error::Error>> {
         "off" => commit_rows("WAL", "OFF", 12),
         "off for ever" => commit_rows("WAL", "OFF", u32::MAX),
         "files" => change_files(),
+        "threads for ever" => append_from_threads(),
         _ => Ok(()),
     }
 }
@@ -160,6 +161,47 @@ fn change_files() -> Result<(), Box<dyn std::error::Error>> {
     fs::write("cut", "emptied and written anew")?;
     fs::copy("cut", "copied over")?;
     report(1)?;
+    Ok(())
+}
+
+const THREADS: u32 = 4;
+const LINE: usize = 700;
+
+/// Each thread appends to its own file, and reports the line when it is synced.
+fn append_from_threads() -> Result<(), Box<dyn std::error::Error>> {
+    for thread in 0..THREADS {
+        File::create(thread.to_string())?.sync_all()?;
+    }
+    File::open(".")?.sync_all()?;
+    std::thread::scope(|scope| {
+        let append = |thread: u32| -> io::Result<()> {
+            let mut file = File::options().append(true).open(thread.to_string())?;
+            for line in 0.. {
+                file.write_all(&[b'x'; LINE])?;
+                file.sync_data()?;
+                report(line * THREADS + thread)?;
+            }
+            Ok(())
+        };
+        for thread in 0..THREADS {
+            scope.spawn(move || append(thread));
+        }
+    });
+    Ok(())
+}
+
+#[test]
+fn a_sync_in_one_thread_makes_nothing_of_another_durable() -> io::Result<()> {
+    let bench = Bench::new("threads for ever")?;
+    let promised = bench.kill_after(400)?;
+    cut_power(&bench.log(), &bench.data(), Cut::DropAll)?;
+    for thread in 0..THREADS {
+        let promised = promised.iter().filter(|number| *number % THREADS == thread).count();
+        let kept = fs::read(bench.data().join(thread.to_string()))?.len();
+        assert_eq!(kept % LINE, 0, "half a line was synced");
+        // Power may go between a sync and its report.
+        assert!((promised..=promised + 1).contains(&(kept / LINE)), "{} lines of {promised}", kept / LINE);
+    }
     Ok(())
 }
 
