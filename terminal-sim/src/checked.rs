@@ -75,8 +75,8 @@ pub fn check_answer(
         Some(proof) => Some(check_receipt(proof, message, gateway)?),
         None => None,
     };
-    let decided = message.kind.is_value() && answer.code.class() == Class::Final;
-    if decided && place.is_none() {
+    let decided = is_decided(message.kind, &answer);
+    if decided && place.is_none() && !(message.kind == MessageType::ENROLL && frame.repeat) {
         return Err(Broken::NoReceipt(answer.code));
     }
     if place.is_some() && answer.code.class() == Class::Transient {
@@ -92,10 +92,18 @@ pub fn check_answer(
         }
         None => None,
     };
-    if frame.repeat && decided && status.is_none() {
+    if frame.repeat && message.kind.is_value() && decided && status.is_none() {
         return Err(Broken::NoStatus);
     }
     Ok(Checked { answer, body: frame.body.clone(), repeat: frame.repeat, place, proof, status })
+}
+
+/// Session messages record nothing, but for an enrolment that was let in.
+fn is_decided(kind: MessageType, answer: &Answer) -> bool {
+    match kind {
+        MessageType::ENROLL => answer.code.is_approval(),
+        kind => kind.is_value() && answer.code.class() == Class::Final,
+    }
 }
 
 /// Two answers to the same request must have the same body.
@@ -132,7 +140,8 @@ fn proof(
     let (Some(receipt), Some(details_hash)) = (sidecar.receipt.clone(), sidecar.details_hash) else {
         return Ok(None);
     };
-    if !message.kind.is_value() {
+    // A repeated Enroll has the receipt of the one that was decided, which may be of another key's time.
+    if !message.kind.is_value() && (message.kind != MessageType::ENROLL || frame.repeat) {
         return Ok(None);
     }
     let too_long = || Broken::unreadable("answer")(&"too long for a receipt file");

@@ -32,9 +32,12 @@ pub struct Oracle {
     issued: BTreeSet<u64>,
     shifts: BTreeMap<(String, u32), ShiftBook>,
     open: BTreeMap<TransactionKey, Intent>,
+    /// Of settled requests, which may be opened again by a Reversal.
+    intents: BTreeMap<TransactionKey, Intent>,
     settled: BTreeMap<TransactionKey, Fact>,
     indexes: BTreeMap<u64, TransactionKey>,
     mismatches: Vec<Mismatch>,
+    replaying: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -79,7 +82,7 @@ impl Oracle {
         self.cards.entry(card.number()).or_default();
     }
 
-    /// A request is about to be sent: its outcome is unknown until it is settled.
+    /// A request is about to be sent, or an approved one to be given up: its outcome is unknown until it is settled.
     pub fn begin(&mut self, intent: Intent) {
         if let Some(card) = intent.card {
             let book = self.cards.entry(card).or_default();
@@ -93,6 +96,7 @@ impl Oracle {
     /// decided. Settling a request again, after a restart, changes nothing.
     pub fn settle(&mut self, key: &TransactionKey, mut facts: Vec<Fact>) {
         let Some(intent) = self.open.remove(key) else { return };
+        self.intents.insert(key.clone(), intent.clone());
         facts.sort_by_key(|fact| fact.index);
         for fact in facts {
             if !self.take_index(&fact) {
@@ -113,13 +117,42 @@ impl Oracle {
         }
         if let Some(book) = intent.card.and_then(|card| self.cards.get_mut(&card)) {
             book.open.remove(key);
-            self.mismatches.extend(book.apply_waiting());
+            if !self.replaying {
+                self.mismatches.extend(book.apply_waiting());
+            }
         }
     }
 
-    /// An approved transaction is given up after all: it is open again until its Reversal is settled.
-    pub fn reopen(&mut self, intent: Intent) {
-        self.begin(intent);
+    /// From here on the books of several terminals are read in again, one terminal after the other: nothing about cards
+    /// is checked until [`Oracle::replayed`], because only then the journal's order is known.
+    pub fn replay(&mut self) {
+        self.replaying = true;
+    }
+
+    /// All books are read in.
+    pub fn replayed(&mut self) {
+        self.replaying = false;
+        let wrong: Vec<Mismatch> = self.cards.values_mut().flat_map(CardBook::apply_waiting).collect();
+        self.mismatches.extend(wrong);
+    }
+
+    /// What a request was for, whether it is open or settled.
+    #[must_use]
+    pub fn intent(&self, key: &TransactionKey) -> Option<&Intent> {
+        self.open.get(key).or_else(|| self.intents.get(key))
+    }
+
+    /// Whether this answer was taken in already.
+    #[must_use]
+    pub fn knows(&self, key: &TransactionKey) -> bool {
+        self.settled.contains_key(key)
+    }
+
+    /// Whether a terminal has closed this shift.
+    #[must_use]
+    pub fn is_shift_closed(&self, terminal: &str, generation: u32, shift: u32) -> bool {
+        let book = self.shifts.get(&(terminal.to_owned(), generation));
+        book.is_some_and(|book| book.is_closed(Some(shift)))
     }
 
     /// Whether the request's outcome is unknown.
@@ -189,8 +222,10 @@ impl Oracle {
         let expected = model.expected(&intent, false);
         let changes = answer.changes.as_ref().and_then(Wallet::of);
         let step = answer.next_step.map(|step| (step.missing.get(), step.bonus.get()));
+        let balances = answer.balances.as_ref().and_then(Wallet::of);
         let right = if expected.code == ResponseCode::APPROVED.0 {
             answer.code == ResponseCode::APPROVED
+                && balances == Some(model.wallet)
                 && changes == Some(expected.changes)
                 && step == rules::next_step(amount)
         } else {
@@ -298,13 +333,14 @@ impl CardBook {
 /// Whether an answer is the expected one, with the balances that follow from it.
 fn fits(expected: &Expected, fact: &Fact, before: Wallet) -> bool {
     let approval = ResponseCode(expected.code).is_approval();
+    let is_reversal = fact.kind == MessageType::REVERSAL.0;
     let moved = expected.changes != Wallet::default();
     expected.code == fact.code
         && expected.approved.unwrap_or(0) == fact.approved.unwrap_or(0)
         && expected.state == fact.state
         && fact.changes.unwrap_or_default() == expected.changes
-        // An answer that changes nothing may leave the balances out.
-        && (!approval || (fact.balances.is_none() && !moved) || fact.balances == before.plus(expected.changes))
+        // A Reversal that changes nothing may leave the balances out.
+        && (!approval || (is_reversal && !moved && fact.balances.is_none()) || fact.balances == before.plus(expected.changes))
 }
 
 fn check_reconciliation(

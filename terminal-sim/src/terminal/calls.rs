@@ -125,15 +125,32 @@ impl Terminal {
         details: Details,
         sidecar: RequestSidecar,
     ) -> Result<TransactionId, Error> {
+        let id = self.prepare(body, details, sidecar)?;
+        self.carry_out().await?;
+        Ok(id)
+    }
+
+    /// Makes and signs a transaction. Nothing is on disk or sent before the next call that waits for something:
+    /// [`Terminal::dispatch`], [`Terminal::finish`], [`Terminal::sign_on`]. Until then a caller can write down what the
+    /// transaction is for.
+    pub fn prepare(
+        &mut self,
+        body: Body,
+        details: Details,
+        sidecar: RequestSidecar,
+    ) -> Result<TransactionId, Error> {
         while self.inbox.kept.len() >= KEPT_OUTCOMES
             && let Some(oldest) = self.inbox.kept.front().copied()
         {
             self.acknowledge(oldest);
         }
         let now = self.now()?;
-        let id = self.machine.submit(now, body, details, sidecar).map_err(submit_error)?;
-        self.carry_out().await?;
-        Ok(id)
+        self.machine.submit(now, body, details, sidecar).map_err(submit_error)
+    }
+
+    /// Puts what was prepared on disk, and sends it if the terminal is signed on and the gateway takes it.
+    pub async fn dispatch(&mut self) -> Result<(), Error> {
+        self.carry_out().await
     }
 
     /// Starts a transaction and loses its answer: cuts the connection `linger` after it was sent.

@@ -3,15 +3,17 @@
 //! Every call runs to its end or its [`Terminal::patience`]; dropping its future half way is a power cut, after which
 //! the terminal must be opened again from its directory, as a real one would be.
 
-mod calls;
+pub(crate) mod calls;
 mod drive;
 mod outcome;
 mod raw;
+mod reservation;
 mod setup;
 
 pub use calls::{cash, tender};
 pub use outcome::Outcome;
 pub use protocol::terminal::{Details, Reply, TransactionId, Unfinished, Verdict};
+pub use reservation::Reservation;
 pub use setup::parse_algorithm;
 
 use std::collections::{BTreeMap, VecDeque};

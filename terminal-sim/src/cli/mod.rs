@@ -1,0 +1,119 @@
+//! The command line. Exit code 0: all is right; 1: a promise was broken; 2: wrong usage, or the environment failed.
+
+mod enroll;
+mod load;
+mod shop;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+
+use terminal_sim::{Address, Error};
+
+const BROKEN: u8 = 1;
+const FAILED: u8 = 2;
+
+#[derive(Parser)]
+#[command(
+    name = "terminal-sim",
+    version,
+    about = "Registers and top-up kiosks that trade with a gateway, and check it"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Print one JSON document instead of text
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Enrol one terminal
+    Enroll(enroll::Arguments),
+    /// Trade with many terminals at once, and compare everything with an oracle
+    Shop(shop::Arguments),
+    /// Measure throughput and latency
+    Load(load::Arguments),
+}
+
+/// Where the gateway is.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct Gateway {
+    /// The gateway's address
+    #[arg(long = "gateway", value_name = "HOST:PORT")]
+    address: Option<String>,
+    /// A JSON file with a `listen` key, such as the first line that `gateway serve --json` prints; read again before
+    /// each connection
+    #[arg(long = "gateway-file", value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+impl Gateway {
+    fn address(self) -> Result<Address, Error> {
+        match (self.address, self.file) {
+            (Some(address), _) => Ok(Address::Fixed(address)),
+            (None, Some(file)) => Ok(Address::File(file)),
+            (None, None) => Err(Error::Usage("--gateway or --gateway-file is needed".into())),
+        }
+    }
+}
+
+/// How a command ended.
+enum Ending {
+    Right,
+    Broken,
+    Unfinished,
+}
+
+/// Runs the command line.
+pub(crate) fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let shown = error.print();
+            let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return if asked_for && shown.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) };
+        }
+    };
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("terminal-sim: no runtime: {error}");
+            return ExitCode::from(FAILED);
+        }
+    };
+    let json = cli.json;
+    let result = runtime.block_on(async {
+        match cli.command {
+            Command::Enroll(arguments) => enroll::run(arguments, json).await,
+            Command::Shop(arguments) => shop::run(arguments, json).await,
+            Command::Load(arguments) => load::run(arguments, json).await,
+        }
+    });
+    match result {
+        Ok(Ending::Right) => ExitCode::SUCCESS,
+        Ok(Ending::Broken) => ExitCode::from(BROKEN),
+        Ok(Ending::Unfinished) => ExitCode::from(FAILED),
+        Err(error) => {
+            let broken = error.is_broken_promise();
+            eprintln!("terminal-sim: {:#}", anyhow::Error::new(error));
+            ExitCode::from(if broken { BROKEN } else { FAILED })
+        }
+    }
+}
+
+/// Prints a result as text or as JSON.
+fn show<T: Serialize + std::fmt::Display>(result: &T, json: bool) -> Result<(), Error> {
+    if json {
+        let text = serde_json::to_string_pretty(result).map_err(|error| Error::Usage(error.to_string()))?;
+        println!("{text}");
+    } else {
+        print!("{result}");
+    }
+    Ok(())
+}

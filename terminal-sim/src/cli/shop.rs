@@ -1,0 +1,64 @@
+//! `terminal-sim shop`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use terminal_sim::shop::{self, Options};
+use terminal_sim::{Error, card, enrolment};
+
+use super::{Ending, Gateway, show};
+
+#[derive(Args)]
+#[command(after_help = "Example:
+  gateway card issue --count 50 --json > cards.json
+  terminal-sim shop --gateway 127.0.0.1:7400 --state shop --cards cards.json \\
+      --enrolments enrolments.json --seed 7 --transactions 2000 --faults
+
+The cards must have been issued to this shop alone. Started again with the same --state, it goes on where it was: what was
+left open is resolved first, and the account covers all runs. Exit code 1: the gateway broke a promise.")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    gateway: Gateway,
+    /// A directory for the terminals' keys, states and diaries
+    #[arg(long, value_name = "DIR")]
+    state: PathBuf,
+    /// What `gateway card issue --json` printed: {"cards":[{"reference":"9...","secret":"..."}]}
+    #[arg(long, value_name = "FILE")]
+    cards: PathBuf,
+    /// {"enrolments":["svgp1:...", ...]}; terminals that are in --state already are not enrolled again
+    #[arg(long, value_name = "FILE")]
+    enrolments: PathBuf,
+    /// What is drawn follows from it
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many acts to begin
+    #[arg(long, default_value_t = 1000)]
+    transactions: u64,
+    /// Break connections on purpose
+    #[arg(long)]
+    faults: bool,
+    /// How many seconds a terminal tries to reach the gateway before it gives up
+    #[arg(long, default_value_t = 60)]
+    patience: u64,
+}
+
+pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Ending, Error> {
+    let options = Options {
+        address: arguments.gateway.address()?,
+        state: arguments.state,
+        cards: card::read_file(&arguments.cards)?,
+        enrolments: enrolment::read_file(&arguments.enrolments)?,
+        seed: arguments.seed,
+        transactions: arguments.transactions,
+        faults: arguments.faults,
+        patience: Duration::from_secs(arguments.patience),
+    };
+    let report = shop::run(options).await?;
+    show(&report, json)?;
+    Ok(match (report.is_right(), report.is_complete()) {
+        (false, _) => Ending::Broken,
+        (true, false) => Ending::Unfinished,
+        (true, true) => Ending::Right,
+    })
+}

@@ -1,0 +1,225 @@
+//! A shop: many terminals that trade at once with a seed, through whatever happens to the network and the gateway, and a
+//! final account that must agree to the cent.
+
+mod plan;
+mod report;
+mod trader;
+
+pub use plan::Scenario;
+pub use report::Report;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use protocol::cose::Algorithm;
+use protocol::terminal::EnrolmentTicket;
+use tokio::task::JoinSet;
+
+use crate::address::Address;
+use crate::card::Card;
+use crate::clock;
+use crate::error::Error;
+use crate::faults::FaultPlan;
+use crate::oracle::Oracle;
+use crate::rng::Rng;
+use crate::terminal::Terminal;
+use crate::till::{SharedOracle, Till};
+use report::Tally;
+use trader::Trader;
+
+/// One card in so many is nobody's own: any terminal may use it at any time.
+const HOT_CARDS: usize = 10;
+/// Of a thousand value messages, how many meet a fault of the network when faults are on.
+const FAULTS_PER_MILLE: u64 = 60;
+/// Time after which a mistyped card is forgiven by the guessing defence, with room to spare.
+const MISTAKE_PAUSE: Duration = Duration::from_secs(4);
+/// The same for all terminals together.
+const SHARED_MISTAKE_PAUSE: Duration = Duration::from_millis(500);
+
+/// What kind of shop.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the gateway is.
+    pub address: Address,
+    /// Where each terminal has its directory. A shop that finds its directories goes on from there.
+    pub state: PathBuf,
+    /// Cards that were issued to this shop alone.
+    pub cards: Vec<Card>,
+    /// Terminals; those without a directory are enrolled.
+    pub enrolments: Vec<EnrolmentTicket>,
+    /// What is drawn follows from it.
+    pub seed: u64,
+    /// How many acts to begin.
+    pub transactions: u64,
+    /// Break connections on purpose.
+    pub faults: bool,
+    /// How long a terminal tries to reach the gateway before it gives up.
+    pub patience: Duration,
+}
+
+/// What the traders share.
+pub(crate) struct Shared {
+    oracle: SharedOracle,
+    own: Mutex<Vec<Card>>,
+    hot: Vec<Card>,
+    left: AtomicU64,
+    stopped: AtomicBool,
+    tally: Mutex<Tally>,
+    mistake_pause: Duration,
+}
+
+/// Trades until all is done, resolves what is open, and compares every card. An error means that there is no account to
+/// give: the environment failed. Broken promises are in the report.
+pub async fn run(options: Options) -> Result<Report, Error> {
+    let started = clock::now();
+    let oracle = SharedOracle::default();
+    let tills = open_tills(&options, &oracle).await?;
+    let shared = Arc::new(Shared::new(&options, oracle.clone()));
+    let mut tasks = JoinSet::new();
+    for (number, till) in tills.into_iter().enumerate() {
+        let rng = Rng::stream(options.seed, till.terminal.id().as_str());
+        let trader = Trader::new(till, rng, shared.clone(), number);
+        tasks.spawn(trader.run());
+    }
+    let stop = shared.clone();
+    let on_signal = tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            stop.stopped.store(true, Ordering::Relaxed);
+        }
+    });
+    let mut tills = Vec::new();
+    while let Some(finished) = tasks.join_next().await {
+        tills.push(finished.map_err(|error| Error::Usage(format!("a trader failed: {error}")))?);
+    }
+    on_signal.abort();
+    check_cards(&options.cards, tills, &shared).await?;
+    let tally = shared.tally().clone();
+    let oracle = oracle.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(Report::new(&options, &oracle, tally, clock::now() - started))
+}
+
+/// Opens the terminals that are there and enrols the others.
+async fn open_tills(options: &Options, oracle: &SharedOracle) -> Result<Vec<Till>, Error> {
+    let book = || -> MutexGuard<'_, Oracle> { oracle.lock().unwrap_or_else(PoisonError::into_inner) };
+    options.cards.iter().for_each(|card| book().issue(card.reference));
+    book().replay();
+    let directory = |ticket: &EnrolmentTicket| options.state.join(ticket.terminal.as_str());
+    let (known, new): (Vec<_>, Vec<_>) =
+        options.enrolments.iter().partition(|ticket| Terminal::exists(&directory(ticket)));
+    let mut tills = Vec::new();
+    for ticket in known {
+        tills.push(Till::open(&directory(ticket), options.address.clone(), oracle.clone())?);
+    }
+    book().replayed();
+    for (number, ticket) in new.into_iter().enumerate() {
+        let algorithm = if number % 2 == 0 { Algorithm::Es256 } else { Algorithm::EdDsa };
+        let (directory, address) = (directory(ticket), options.address.clone());
+        tills.push(Till::enrol(&directory, address, ticket, algorithm, oracle.clone()).await?);
+    }
+    if tills.is_empty() {
+        return Err(Error::Usage("a shop needs at least one terminal".into()));
+    }
+    for till in &mut tills {
+        till.terminal.patience = options.patience;
+        if options.faults {
+            let rng = Rng::stream(options.seed, &format!("faults {}", till.terminal.id()));
+            till.terminal.faults = FaultPlan::seeded(rng, FAULTS_PER_MILLE);
+        }
+    }
+    Ok(tills)
+}
+
+/// Asks for the balances of all cards, each terminal for its part of them.
+async fn check_cards(cards: &[Card], tills: Vec<Till>, shared: &Arc<Shared>) -> Result<(), Error> {
+    let share = cards.len().div_ceil(tills.len().max(1)).max(1);
+    let mut parts = cards.chunks(share).map(<[Card]>::to_vec);
+    let mut tasks = JoinSet::new();
+    for mut till in tills {
+        let (part, shared) = (parts.next().unwrap_or_default(), shared.clone());
+        tasks.spawn(async move {
+            for card in part {
+                let agreed = till.inquire(&card).await;
+                match agreed {
+                    Ok(agreed) => shared.tally().checked(agreed),
+                    Err(Error::Broken(broken)) => shared.tally().broken(&broken),
+                    Err(error) => return Err(error),
+                }
+            }
+            till.terminal.sign_off().await
+        });
+    }
+    while let Some(finished) = tasks.join_next().await {
+        let result = finished.map_err(|error| Error::Usage(format!("a terminal failed: {error}")))?;
+        if let Err(error) = result {
+            shared.tally().failed(&error);
+        }
+    }
+    Ok(())
+}
+
+impl Shared {
+    fn new(options: &Options, oracle: SharedOracle) -> Self {
+        let hot = options.cards.len().checked_div(HOT_CARDS).unwrap_or(0);
+        let (hot, own) = options.cards.split_at_checked(hot).unwrap_or_default();
+        let terminals = u32::try_from(options.enrolments.len()).unwrap_or(u32::MAX);
+        Shared {
+            oracle,
+            own: Mutex::new(own.to_vec()),
+            hot: hot.to_vec(),
+            left: AtomicU64::new(options.transactions),
+            stopped: AtomicBool::new(false),
+            tally: Mutex::default(),
+            mistake_pause: MISTAKE_PAUSE.max(SHARED_MISTAKE_PAUSE.saturating_mul(terminals)),
+        }
+    }
+
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn oracle(&self) -> MutexGuard<'_, Oracle> {
+        self.oracle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether one more act is to be begun.
+    fn take_turn(&self) -> bool {
+        let one_less = |left: u64| left.checked_sub(1);
+        !self.stopped.load(Ordering::Relaxed)
+            && self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
+    }
+
+    /// A card for one terminal alone, until it is given back; `None` when all are in use.
+    fn take_card(&self, rng: &mut Rng) -> Option<Card> {
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = rng.index(own.len());
+        (index < own.len()).then(|| own.swap_remove(index))
+    }
+
+    fn give_back(&self, card: Card) {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner).push(card);
+    }
+}
+
+/// Lets one mistake pass at a time.
+#[derive(Debug)]
+pub(crate) struct MistakePause {
+    next: Instant,
+    pause: Duration,
+}
+
+impl MistakePause {
+    fn new(pause: Duration) -> Self {
+        MistakePause { next: clock::now(), pause }
+    }
+
+    fn is_over(&mut self) -> bool {
+        let now = clock::now();
+        let over = now >= self.next;
+        if over {
+            self.next = now + self.pause;
+        }
+        over
+    }
+}

@@ -1,0 +1,340 @@
+//! A till: a terminal whose every intent is written down before it is sent, and whose every outcome the oracle checks.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use protocol::answer::Answer;
+use protocol::cose::Algorithm;
+use protocol::field::{Flags, Original, Ranged, ReversalReason, Shift, TotalMinor, Totals, TransactionState};
+use protocol::frame::MessageType;
+use protocol::request::{Body, RequestSidecar};
+use protocol::terminal::EnrolmentTicket;
+
+use crate::address::Address;
+use crate::card::Card;
+use crate::diary::{Diary, Entry, open_intents};
+use crate::error::Error;
+use crate::oracle::{Fact, Intent, Mismatch, Oracle, ShiftTotals, TerminalRules, TransactionKey};
+use crate::terminal::{Details, Outcome, Reply, Terminal, TransactionId, Verdict, calls};
+
+const DIARY_FILE: &str = "diary.jsonl";
+
+/// Shared by the tills of a shop.
+pub type SharedOracle = Arc<Mutex<Oracle>>;
+
+/// What a till can do to a card or a shift.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Put an issued card into use.
+    Activate,
+    /// Load cash, minor units.
+    Load(i64),
+    /// Take the whole amount.
+    Purchase(i64),
+    /// Take the amount, or what there is.
+    PurchasePart(i64),
+}
+
+/// A terminal with a diary and an oracle.
+#[derive(Debug)]
+pub struct Till {
+    /// The terminal. Value messages that are sent past the till are unknown to the oracle.
+    pub terminal: Terminal,
+    oracle: SharedOracle,
+    diary: Diary,
+    rules: Option<TerminalRules>,
+    shift: u32,
+}
+
+impl Till {
+    /// Enrols a new terminal in `directory`.
+    pub async fn enrol(
+        directory: &Path,
+        address: Address,
+        ticket: &EnrolmentTicket,
+        algorithm: Algorithm,
+        oracle: SharedOracle,
+    ) -> Result<Till, Error> {
+        let terminal = Terminal::enrol(directory, address, ticket, algorithm).await?;
+        Till::with_diary(terminal, directory, oracle)
+    }
+
+    /// Opens a till that was there before. Its books are read into the oracle; call it between [`Oracle::replay`] and
+    /// [`Oracle::replayed`], and [`Till::resolve`] when the gateway is there.
+    pub fn open(directory: &Path, address: Address, oracle: SharedOracle) -> Result<Till, Error> {
+        Till::with_diary(Terminal::open(directory, address)?, directory, oracle)
+    }
+
+    fn with_diary(terminal: Terminal, directory: &Path, oracle: SharedOracle) -> Result<Till, Error> {
+        let (diary, entries) = Diary::open(&directory.join(DIARY_FILE))?;
+        let mut till = Till { terminal, oracle, diary, rules: None, shift: 1 };
+        till.read_in(&entries)?;
+        Ok(till)
+    }
+
+    /// The oracle. Hold it briefly.
+    pub fn oracle(&self) -> MutexGuard<'_, Oracle> {
+        self.oracle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does one thing and waits for its outcome, which the oracle has checked.
+    pub async fn trade(&mut self, card: &Card, act: Act) -> Result<Outcome, Error> {
+        let id = self.begin(card, act, true).await?;
+        let outcome = self.finish(id).await?;
+        Ok(outcome)
+    }
+
+    /// Starts something: it is in the diary and on the terminal's disk, and sent if the terminal is signed on.
+    /// `genuine` says whether the gateway has issued this card with this secret.
+    pub async fn begin(&mut self, card: &Card, act: Act, genuine: bool) -> Result<TransactionId, Error> {
+        let (reference, mut details) = (card.reference, self.details());
+        let (body, amount) = match act {
+            Act::Activate => (Body::Activate { card: reference }, None),
+            Act::Load(amount) => (calls::load_body(card, amount)?, Some(amount)),
+            Act::Purchase(amount) | Act::PurchasePart(amount) => {
+                (calls::purchase_body(card, amount)?, Some(amount))
+            }
+        };
+        let partial = matches!(act, Act::PurchasePart(_));
+        details.flags = partial.then_some(Flags::PARTIAL_ALLOWED);
+        let intent = |key, kind: MessageType, rules, shift| Intent {
+            key,
+            kind: kind.0,
+            card: Some(reference.number()),
+            amount,
+            partial,
+            genuine,
+            shift: Some(shift),
+            totals: None,
+            rules,
+        };
+        self.start(body, details, card.sidecar(), intent).await
+    }
+
+    /// Waits for the outcome of what was started, whatever happened to it, and has it checked.
+    pub async fn finish(&mut self, id: TransactionId) -> Result<Outcome, Error> {
+        let outcome = self.terminal.finish(id).await?;
+        self.settle(&outcome).await?;
+        Ok(outcome)
+    }
+
+    /// Gives up what was started, or what was approved and not forgotten yet.
+    pub async fn reverse(&mut self, id: TransactionId, reason: ReversalReason) -> Result<Outcome, Error> {
+        let key = self.key(id);
+        let intent = self.oracle().intent(&key).cloned();
+        let intent = intent.ok_or_else(|| Error::Usage("the oracle knows nothing of it".into()))?;
+        if !self.oracle().is_open(&key) {
+            self.diary.append(&Entry::Begin(intent.clone()))?;
+            self.oracle().begin(intent);
+        }
+        self.terminal.give_up(id, reason).await?;
+        self.finish(id).await
+    }
+
+    /// Asks what a card holds; `None` when the oracle cannot tell because the card was used meanwhile.
+    pub async fn inquire(&mut self, card: &Card) -> Result<Option<bool>, Error> {
+        let watch = self.oracle().watch(card.reference);
+        let reply = self.terminal.inquire(card).await?;
+        Ok(watch.and_then(|watch| self.oracle().inquired(watch, &reply.answer)))
+    }
+
+    /// Asks what a load would give; `None` as in [`Till::inquire`].
+    pub async fn quote(&mut self, card: &Card, amount_minor: i64) -> Result<Option<bool>, Error> {
+        let rules = self.rules().await?;
+        let watch = self.oracle().watch(card.reference);
+        let reply = self.terminal.quote(card, amount_minor).await?;
+        Ok(watch.and_then(|watch| self.oracle().quoted(watch, amount_minor, rules, &reply.answer)))
+    }
+
+    /// Asks where a transaction stands.
+    pub async fn status(&mut self, id: TransactionId) -> Result<Reply, Error> {
+        self.terminal.status(id).await
+    }
+
+    /// Closes the shift with the oracle's totals, or with totals of one's own, and begins the next one.
+    pub async fn close_shift(&mut self, claimed: Option<ShiftTotals>) -> Result<Outcome, Error> {
+        let shift = self.open_shift();
+        let generation = self.terminal.state().generation.map_or(0, |generation| generation.get());
+        let name = self.terminal.id();
+        let totals = claimed.unwrap_or_else(|| self.oracle().shift_totals(name.as_str(), generation, shift));
+        let wrong = || Error::Usage("these totals do not fit in a Reconciliation".into());
+        let body = Body::Reconciliation { totals: wire_totals(&totals).ok_or_else(wrong)? };
+        let intent = |key, kind: MessageType, rules, shift| Intent {
+            key,
+            kind: kind.0,
+            card: None,
+            amount: None,
+            partial: false,
+            genuine: true,
+            shift: Some(shift),
+            totals: Some(totals),
+            rules,
+        };
+        let details = self.details();
+        let id = self.start(body, details, RequestSidecar::default(), intent).await?;
+        self.finish(id).await
+    }
+
+    /// Takes up everything that was left open when the till was closed or killed, and waits for its outcome.
+    pub async fn resolve(&mut self) -> Result<usize, Error> {
+        let restored: Vec<Outcome> = self.terminal.outcomes().cloned().collect();
+        for outcome in &restored {
+            self.settle(outcome).await?;
+            self.terminal.acknowledge(outcome.id);
+        }
+        let unfinished = self.terminal.unfinished();
+        for unfinished in &unfinished {
+            self.finish(unfinished.id).await?;
+            self.terminal.acknowledge(unfinished.id);
+        }
+        Ok(restored.len().saturating_add(unfinished.len()))
+    }
+
+    /// What the terminal may do, if it has signed on since it was opened.
+    #[must_use]
+    pub const fn known_rules(&self) -> Option<TerminalRules> {
+        self.rules
+    }
+
+    /// What the terminal may do, from its last sign-on.
+    pub async fn rules(&mut self) -> Result<TerminalRules, Error> {
+        if let Some(rules) = self.rules {
+            return Ok(rules);
+        }
+        let sign_on = self.terminal.sign_on().await?;
+        let rules = TerminalRules::of(&sign_on);
+        let rules = rules.ok_or_else(|| Error::Usage("the sign-on names no role or no limits".into()))?;
+        self.rules = Some(rules);
+        Ok(rules)
+    }
+
+    async fn start(
+        &mut self,
+        body: Body,
+        details: Details,
+        sidecar: RequestSidecar,
+        intent: impl FnOnce(TransactionKey, MessageType, TerminalRules, u32) -> Intent,
+    ) -> Result<TransactionId, Error> {
+        let rules = self.rules().await?;
+        let kind = body.kind();
+        let id = self.terminal.prepare(body, details, sidecar)?;
+        let intent = intent(self.key(id), kind, rules, self.shift);
+        self.diary.append(&Entry::Begin(intent.clone()))?;
+        self.oracle().begin(intent);
+        self.terminal.dispatch().await?;
+        Ok(id)
+    }
+
+    /// Tells the oracle what an outcome says, after it is in the diary.
+    async fn settle(&mut self, outcome: &Outcome) -> Result<(), Error> {
+        let key = self.key(outcome.id);
+        if !self.oracle().is_open(&key) {
+            return Ok(());
+        }
+        let facts = self.facts(outcome, &key).await?;
+        self.diary.append(&Entry::Settled { key: key.clone(), facts: facts.clone() })?;
+        self.oracle().settle(&key, facts);
+        Ok(())
+    }
+
+    /// The final answers behind an outcome. After a Reversal, what became of the original before is asked for too.
+    async fn facts(&mut self, outcome: &Outcome, key: &TransactionKey) -> Result<Vec<Fact>, Error> {
+        let (Some(answer), Some(proof)) = (&outcome.answer, &outcome.proof) else {
+            let got = format!("{:?} with {:?} and no receipt", outcome.verdict, outcome.code);
+            self.complain(key, "a decision", &got);
+            return Ok(Vec::new());
+        };
+        if proof.kind != MessageType::REVERSAL {
+            return Ok(Fact::of(key.clone(), key.clone(), answer).into_iter().collect());
+        }
+        let stan = answer.stan.map_or(0, protocol::field::Stan::get);
+        let own = TransactionKey { stan, ..key.clone() };
+        let mut facts: Vec<Fact> = Fact::of(own, key.clone(), answer).into_iter().collect();
+        if !self.oracle().knows(key)
+            && let Some(original) = self.terminal.original(outcome.id)
+        {
+            facts.extend(self.look_up(original, key, answer.state).await?);
+        }
+        if outcome.verdict == Verdict::Unresolved {
+            self.complain(key, "a result", "none: the terminal was enrolled anew");
+        }
+        Ok(facts)
+    }
+
+    /// The stored answer of an original that was given up without one.
+    async fn look_up(
+        &mut self,
+        original: Original,
+        key: &TransactionKey,
+        state: Option<TransactionState>,
+    ) -> Result<Option<Fact>, Error> {
+        let reply = self.terminal.status_of(original).await?;
+        if reply.state != state {
+            self.complain(key, &format!("state {state:?} as in its Reversal"), &format!("{:?}", reply.state));
+        }
+        let stored = reply.answer.stored_answer.as_ref();
+        let stored = stored.and_then(|stored| Answer::decode(stored.as_bytes()).ok());
+        Ok(stored.and_then(|answer| Fact::of(key.clone(), key.clone(), &answer)))
+    }
+
+    fn complain(&self, key: &TransactionKey, expected: &str, got: &str) {
+        let about = format!("{}/{}/{}", key.terminal, key.generation, key.stan);
+        self.oracle().report(Mismatch { about, expected: expected.into(), got: got.into() });
+    }
+
+    fn details(&mut self) -> Details {
+        let shift = self.open_shift();
+        Details { shift: Shift::new(shift), ..self.terminal.details.clone() }
+    }
+
+    /// The first shift from the last one on that is not closed.
+    fn open_shift(&mut self) -> u32 {
+        let name = self.terminal.id();
+        let generation = self.terminal.state().generation.map_or(0, |generation| generation.get());
+        while self.oracle().is_shift_closed(name.as_str(), generation, self.shift) {
+            self.shift = self.shift.saturating_add(1);
+        }
+        self.shift
+    }
+
+    fn key(&self, id: TransactionId) -> TransactionKey {
+        TransactionKey {
+            terminal: self.terminal.id().as_str().to_owned(),
+            generation: id.generation.get(),
+            stan: id.stan.get(),
+        }
+    }
+
+    /// Tells the oracle what the diary says; what is open there and unknown to the terminal was never sent.
+    fn read_in(&mut self, entries: &[Entry]) -> Result<(), Error> {
+        for entry in entries {
+            match entry {
+                Entry::Begin(intent) => self.oracle().begin(intent.clone()),
+                Entry::Settled { key, facts } => self.oracle().settle(key, facts.clone()),
+            }
+        }
+        let known: Vec<TransactionKey> = self
+            .terminal
+            .unfinished()
+            .iter()
+            .map(|unfinished| unfinished.id)
+            .chain(self.terminal.outcomes().map(|outcome| outcome.id))
+            .map(|id| self.key(id))
+            .collect();
+        for intent in open_intents(entries) {
+            if !known.contains(&intent.key) {
+                self.diary.append(&Entry::Settled { key: intent.key.clone(), facts: Vec::new() })?;
+                self.oracle().settle(&intent.key, Vec::new());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn wire_totals(totals: &ShiftTotals) -> Option<Totals> {
+    let total = |(kind, (count, amount)): (&u8, &(u32, i64))| {
+        let amount: TotalMinor = Ranged::new(*amount)?;
+        Some(protocol::field::Total { kind: MessageType(*kind), count: *count, amount })
+    };
+    Totals::new(totals.iter().map(total).collect::<Option<Vec<_>>>()?)
+}
