@@ -3,6 +3,7 @@
 import os
 import socket
 import ssl
+from dataclasses import replace
 
 import pytest
 from tlslite.api import HandshakeSettings, TLSAbruptCloseError, TLSConnection, TLSRemoteAlert, X509CertChain, parsePEMKey
@@ -80,6 +81,33 @@ def test_bad_bodies(terminal):
         assert terminal.echo().code == 0, f"{name}: the connection must stay open"
 
 
+def test_a_repeat_with_a_bad_sidecar(terminal, card):
+    request = terminal.card_request(m.LOAD, card, 100)
+    first = terminal.ask(request)
+    assert terminal.repeat(replace(request, sidecar=b"\xa1\x01")).code == 30
+    assert terminal.repeat(replace(request, sidecar=b"")).body == first.body
+
+
+def test_dribbled_and_joined_frames(terminal):
+    request = terminal.make(m.ECHO, {})
+    data = m.frame(m.ECHO, request.body, b"", 5)
+    for at in range(len(data)):
+        terminal.connection.send(data[at:at + 1])
+    assert terminal.connection.read().correlation == 5
+    terminal.connection.send(b"\0\0" + m.frame(m.ECHO, request.body, b"", 6) + b"\0\0" + m.frame(m.ECHO, request.body, b"", 7))
+    came = [terminal.connection.read() for _ in range(4)]
+    assert sorted(c.correlation for c in came if c) == [6, 7] and came.count(None) == 2
+
+
+def test_more_in_flight_than_allowed(terminal):
+    limit = terminal.sign_on().fields[20]
+    request = terminal.make(m.ECHO, {})
+    terminal.connection.send(b"".join(m.frame(m.ECHO, request.body, b"", number) for number in range(3 * limit)))
+    came = [terminal.connection.read() for _ in range(3 * limit)]
+    assert sorted(c.correlation for c in came) == list(range(3 * limit))
+    assert {m.check_answer(m.ECHO, c.body)[2] for c in came} <= {0, 9}
+
+
 def test_keys_from_100_are_kept(terminal, card):
     answer = terminal.load(card, 100, {100: "later", 1 << 40: [1, {2: None}]})
     assert answer.code == 0
@@ -116,7 +144,7 @@ def test_bad_signatures(gateway, terminal, card, algorithm):
     for at in (0, 31, 63):
         changed = bytearray(signature)
         changed[at] ^= 1
-        forged.append(type(good)(good.kind, good.stan, encode([protected, unprotected, payload, bytes(changed)]), good.sidecar, good.id))
+        forged.append(replace(good, body=encode([protected, unprotected, payload, bytes(changed)])))
     for request in forged:
         assert terminal.ready().ask(request).code == 63
     assert terminal.ask(good).code == 0  # a forged request does not use up the STAN
@@ -133,6 +161,7 @@ def test_another_terminals_name(gateway, terminal, card, algorithm):
     other = gateway.ready_terminal(algorithm)
     request = other.card_request(m.LOAD, card, 10000, {2: terminal.tid})
     assert other.ask(request).code == 89
+    assert other.ask(other.card_request(m.LOAD, card, 10000, {3: 2})).code == 89  # a generation that is not in force
     assert terminal.balance(card).balances() == (0, 0, 0)
 
 
