@@ -1,5 +1,5 @@
 //! The `gateway` command.
 
 fn main() -> std::process::ExitCode {
-    gateway::cli::run()
+    gateway::cli::run(std::env::args_os())
 }

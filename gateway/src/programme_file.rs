@@ -323,6 +323,6 @@ mod tests {
     #[test]
     fn unknown_keys_are_refused_with_their_line() {
         let problems = parse(&DEFAULT.replace("min_load", "mim_load")).expect_err("a misspelt key");
-        assert_eq!(problems[0].line, Some(17), "{problems:?}");
+        assert_eq!(problems[0].line, Some(16), "{problems:?}");
     }
 }

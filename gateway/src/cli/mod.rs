@@ -71,6 +71,8 @@ SIGTERM or Ctrl-C: open requests are answered, then it ends.")]
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// How the serving gateway is: journal head, business date, whether it takes money.
+    Status,
     /// Terminals: enrol, show, suspend, resume, revoke.
     #[command(subcommand)]
     Terminal(Terminal),
@@ -262,13 +264,21 @@ enum Receipt {
     },
 }
 
-/// Runs the command line; the exit code says what happened.
+/// Runs a command line, the program's name first; the exit code says what happened.
 #[must_use]
-pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors and go to standard output.
+            drop(error.print());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
     let common = &cli.common;
     let done = match cli.command {
         Command::Serve { listen, config } => return serve::serve(common, listen, config.as_deref()),
+        Command::Status => operate::status(common),
         Command::Terminal(command) => operate::terminal(common, command),
         Command::Card(command) => operate::card(common, command),
         Command::Operator(command) => operate::operator(common, command),

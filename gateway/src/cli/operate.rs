@@ -23,6 +23,14 @@ use crate::programme_file;
 /// Crockford's base 32.
 const CODE_ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
+pub(super) fn status(common: &Common) -> Result<ExitCode> {
+    let answer = ask(common, &Ask::Status)?;
+    show(common, &answer, |answer| {
+        let fields = ["business_date", "index", "group", "epoch", "installation", "stopped"];
+        table(["what", "value"], fields.map(|field| [field.replace('_', " "), text(answer, field)]));
+    })
+}
+
 pub(super) fn terminal(common: &Common, command: Terminal) -> Result<ExitCode> {
     let act = match command {
         Terminal::Enroll { id, role, merchant, store, max_load, max_purchase } => {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use super::group::Group;
+use super::group::{Cause, Group};
 use super::writer::{InDoubt, InForce, Writer};
 use crate::admin::act::{SignedAct, name};
 use crate::clock;
@@ -137,9 +137,16 @@ impl Writer {
             .map_err(|refusal: Refusal| refusal.to_string())?;
         let index = self.next_index(group);
         let place = self.place.clone();
-        let origin = Origin::Operator { signed: vec![signed] };
-        self.append(group, origin, None, request_id, (&place.0, &place.1), now, effects, |_, _| None)
-            .map_err(|fault| format!("could not be recorded: {fault}"))?;
+        let cause = Cause {
+            origin: Origin::Operator { signed: vec![signed] },
+            identity: None,
+            request_id,
+            merchant: &place.0,
+            store: &place.1,
+            now,
+            effects,
+        };
+        self.append(group, cause, |_| None).map_err(|fault| format!("could not be recorded: {fault}"))?;
         if let Act::ProgrammeActivate { .. } = &act.act {
             self.programmes = super::open::compile(&self.state).map_err(|error| error.to_string())?;
         }
@@ -203,6 +210,12 @@ impl Writer {
                 "installation": crate::keys::hex(&self.sealer.installation.0),
                 "epoch": self.head.epoch, "group": self.head.group, "index": self.head.index,
                 "stopped": self.stopped,
+                "business_date": format!(
+                    "{:04}-{:02}-{:02}",
+                    now.business_date / 10_000,
+                    now.business_date / 100 % 100,
+                    now.business_date % 100
+                ),
             }),
         };
         group.queries.push((reply, value));

@@ -12,7 +12,7 @@ use crate::domain::decide::Now;
 use crate::domain::effect::{Effect, Subject};
 use crate::domain::ledger::check_balanced;
 use crate::domain::state::{Cell, Touched};
-use crate::domain::{Fault, State};
+use crate::domain::{Fault, State, Terminal};
 use crate::journal::record::{Details, Origin, answer_hash, encode_parts};
 use crate::journal::seal::leaf_of;
 use crate::journal::sha256;
@@ -59,6 +59,27 @@ pub(super) struct Draft {
     pub identity: Option<Identity>,
     pub request_id: [u8; 32],
     pub details: Details,
+}
+
+/// Who caused an entry, where and when, and what it does.
+pub(super) struct Cause<'a> {
+    pub origin: Origin,
+    /// Only a terminal's request has one.
+    pub identity: Option<Identity>,
+    pub request_id: [u8; 32],
+    pub merchant: &'a str,
+    pub store: &'a str,
+    pub now: Now,
+    pub effects: Vec<Effect>,
+}
+
+impl<'a> Cause<'a> {
+    /// A due item of the system's own at a terminal: its name and key make it happen once.
+    pub(super) fn system(name: &str, key: String, at: &'a Terminal, now: Now, effects: Vec<Effect>) -> Self {
+        let origin = Origin::System { name: name.into(), key };
+        let request_id = sha256(&[&origin.bytes()]);
+        Self { origin, identity: None, request_id, merchant: &at.merchant, store: &at.store, now, effects }
+    }
 }
 
 impl Group {
@@ -174,27 +195,4 @@ pub(super) fn sidecar(receipt: Option<Vec<u8>>, details_hash: [u8; 32], status: 
         status: status.and_then(Blob::new),
     }
     .encode()
-}
-
-/// The fixed part of every entry's details.
-pub(super) fn details(
-    head: (u64, u64),
-    now: Now,
-    place: (&str, &str),
-    currency: (u16, u8),
-    programme_version: u32,
-    effects: Vec<Effect>,
-) -> Details {
-    Details {
-        chain: crate::journal::seal::CHAIN,
-        epoch: head.0,
-        index: head.1,
-        time_ms: now.ms,
-        business_date: now.business_date,
-        merchant: place.0.into(),
-        store: place.1.into(),
-        currency,
-        programme_version,
-        effects,
-    }
 }

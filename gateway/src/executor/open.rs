@@ -127,6 +127,7 @@ pub fn open(
         heartbeat_s: options.heartbeat_s,
         place: (options.merchant, options.store),
         watermark,
+        latest_ms: head.time_ms,
     };
     Ok((writer, handle, receiver))
 }

@@ -12,7 +12,7 @@ use protocol::request::LastReceipt;
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
-use super::group::{Group, Waiting, sidecar};
+use super::group::{Cause, Group, Waiting, sidecar};
 use super::value::identity;
 use super::writer::{InDoubt, InForce, Writer, in_doubt};
 use super::{Enrolment, Inquiry, Reply};
@@ -141,15 +141,10 @@ impl Writer {
             terminal_says = last_stan,
             "alarm: cloned or rolled back; locked until it is enrolled again"
         );
-        let origin = Origin::System {
-            name: "terminal-lock".into(),
-            key: format!("{}/{}", held.terminal, held.generation),
-        };
-        let request_id = sha256(&[&origin.bytes()]);
         let effects = vec![with_status(held, TerminalStatus::Locked)];
-        let now = self.now();
-        let place = (held.merchant.as_str(), held.store.as_str());
-        let entered = self.append(group, origin, None, request_id, place, now, effects, |_, _| None);
+        let key = format!("{}/{}", held.terminal, held.generation);
+        let cause = Cause::system("terminal-lock", key, held, self.now(), effects);
+        let entered = self.append(group, cause, |_| None);
         if let Err(fault) = entered {
             error!(%fault, "the lock could not be recorded");
         }
@@ -225,13 +220,17 @@ impl Writer {
             &held,
             &in_force,
         );
-        let origin = Origin::Terminal { message: MessageType::ENROLL.0, signed: enrolment.signed };
-        let place = (held.merchant.as_str(), held.store.as_str());
-        let key = identity(&held.terminal, generation, 0);
         let body = (answer.encode(), answer.code);
-        match self
-            .append(group, origin, Some(key), enrolment.request_id, place, now, effects, |_, _| Some(body))
-        {
+        let cause = Cause {
+            origin: Origin::Terminal { message: MessageType::ENROLL.0, signed: enrolment.signed },
+            identity: Some(identity(&held.terminal, generation, 0)),
+            request_id: enrolment.request_id,
+            merchant: &held.merchant,
+            store: &held.store,
+            now,
+            effects,
+        };
+        match self.append(group, cause, |_| Some(body)) {
             Ok(position) => {
                 info!(terminal = held.terminal, generation, "enrolled");
                 group.waiting.push((reply, Waiting::Fresh(position)));
@@ -279,19 +278,15 @@ impl Writer {
             return;
         }
         let tries = code.tries.saturating_add(1);
-        let origin = Origin::System {
-            name: "enrolment-try".into(),
-            key: format!("{}/{}/{}", held.terminal, code.expires, tries),
-        };
-        let request_id = sha256(&[&origin.bytes()]);
         let effects = vec![Effect::EnrolmentCode {
             terminal: held.terminal.clone(),
             code_hash: code.hash,
             expires: code.expires,
             tries,
         }];
-        let place = (held.merchant.as_str(), held.store.as_str());
-        if let Err(fault) = self.append(group, origin, None, request_id, place, now, effects, |_, _| None) {
+        let key = format!("{}/{}/{}", held.terminal, code.expires, tries);
+        let cause = Cause::system("enrolment-try", key, held, now, effects);
+        if let Err(fault) = self.append(group, cause, |_| None) {
             error!(%fault, "a wrong enrolment try could not be recorded");
         }
     }

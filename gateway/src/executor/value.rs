@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tracing::{error, warn};
 
 use super::Reply;
-use super::group::{Group, Waiting};
+use super::group::{Cause, Group, Waiting};
 use super::writer::{InDoubt, Space, Writer};
 use crate::domain::decide::{Command, Decision, Facts, Now, Original, Request, Verdict};
 use crate::domain::state::{State, Touched};
@@ -150,12 +150,16 @@ impl Writer {
             warn!(terminal = request.terminal, stan = request.stan, "card not accepted");
         }
         let occasion = Occasion { now, index, programme_version: in_force.version };
-        let answer = |state: &State, _| Some(final_body(state, request, &decision, occasion));
-        let origin = Origin::Terminal { message: request.command.message(), signed };
-        let identity = identity(&request.terminal, request.generation, request.stan);
-        let place = (terminal.merchant.as_str(), terminal.store.as_str());
-        let effects = decision.effects.clone();
-        self.append(group, origin, Some(identity), request.request_id, place, now, effects, answer)
+        let cause = Cause {
+            origin: Origin::Terminal { message: request.command.message(), signed },
+            identity: Some(identity(&request.terminal, request.generation, request.stan)),
+            request_id: request.request_id,
+            merchant: &terminal.merchant,
+            store: &terminal.store,
+            now,
+            effects: decision.effects.clone(),
+        };
+        self.append(group, cause, |state| Some(final_body(state, request, &decision, occasion)))
     }
 }
 

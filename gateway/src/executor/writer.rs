@@ -12,22 +12,20 @@ use protocol::frame::MessageType;
 use tracing::{error, info, warn};
 
 use super::budget::GuessBudget;
-use super::group::{Draft, Group, Waiting, details, sidecar};
+use super::group::{Cause, Draft, Group, Waiting, sidecar};
 use super::{GROUP_MAX, Job, Registry, Reply, TerminalView};
 use crate::clock::{Clock, stopwatch};
 use crate::domain::card::CardReference;
 use crate::domain::decide::Now;
-use crate::domain::effect::{Effect, TransactionState};
+use crate::domain::effect::TransactionState;
 use crate::domain::state::Touched;
 use crate::domain::{Fault, Programme, State, Terminal};
 use crate::journal::anchor::{Anchor, AnchorFile};
-use crate::journal::record::Origin;
-use crate::journal::seal::{Head, Sealer};
+use crate::journal::record::Details;
+use crate::journal::seal::{CHAIN, Head, Sealer};
 use crate::keys::{CardKey, PublicKey, fingerprint};
 use crate::metrics::Metrics;
-use crate::storage::{
-    Identity, Row, SealRow, SnapshotRow, Storage, StorageError, decode_cell, encode_cell, key_of,
-};
+use crate::storage::{Row, SealRow, SnapshotRow, Storage, StorageError, decode_cell, encode_cell, key_of};
 use crate::translate;
 
 /// How often the writer looks up from an empty queue.
@@ -85,6 +83,8 @@ pub struct Writer {
     pub(super) heartbeat_s: u32,
     pub(super) place: (String, String),
     pub(super) watermark: u64,
+    /// Time of the last entry.
+    pub(super) latest_ms: i64,
 }
 
 impl std::fmt::Debug for Writer {
@@ -275,25 +275,31 @@ impl Writer {
         Some(Reply { code, body, sidecar: sidecar(receipt, entry.details_hash, status), repeat })
     }
 
-    /// Appends an entry for the place, currency and programme in force.
+    /// Appends an entry under the programme in force. `answer` sees the state after the entry's effects.
     pub(super) fn append(
         &mut self,
         group: &mut Group,
-        origin: Origin,
-        identity: Option<Identity>,
-        request_id: [u8; 32],
-        place: (&str, &str),
-        now: Now,
-        effects: Vec<Effect>,
-        answer: impl FnOnce(&State, u64) -> Option<(Vec<u8>, ResponseCode)>,
+        cause: Cause<'_>,
+        answer: impl FnOnce(&State) -> Option<(Vec<u8>, ResponseCode)>,
     ) -> Result<usize, Fault> {
-        let index = self.next_index(group);
-        let in_force = self.in_force(now);
-        let currency = (in_force.programme.currency, in_force.programme.exponent);
-        let version = in_force.version;
-        let details = details((self.head.epoch, index), now, place, currency, version, effects);
-        let draft = Draft { origin, identity, request_id, details };
-        group.append(&mut self.state, &mut self.dirty, draft, |state| answer(state, index))
+        let in_force = self.in_force(cause.now);
+        let details = Details {
+            chain: CHAIN,
+            epoch: self.head.epoch,
+            index: self.next_index(group),
+            time_ms: cause.now.ms,
+            business_date: cause.now.business_date,
+            merchant: cause.merchant.into(),
+            store: cause.store.into(),
+            currency: (in_force.programme.currency, in_force.programme.exponent),
+            programme_version: in_force.version,
+            effects: cause.effects,
+        };
+        let draft =
+            Draft { origin: cause.origin, identity: cause.identity, request_id: cause.request_id, details };
+        let position = group.append(&mut self.state, &mut self.dirty, draft, answer)?;
+        self.latest_ms = self.latest_ms.max(cause.now.ms);
+        Ok(position)
     }
 
     /// Index of the group's next entry.
@@ -301,9 +307,9 @@ impl Writer {
         self.head.index.saturating_add(group.entries.len() as u64).saturating_add(1)
     }
 
-    /// Gateway time: never behind the journal's last group.
+    /// Gateway time: never behind the journal's last entry.
     pub(super) fn now_ms(&self) -> i64 {
-        self.clock.now_ms().max(self.head.time_ms)
+        self.clock.now_ms().max(self.head.time_ms).max(self.latest_ms)
     }
 
     /// The time, with the business date of the programme in force.

@@ -50,6 +50,10 @@ impl AnchorFile {
         let mut file =
             OpenOptions::new().create(true).read(true).append(true).open(path).with_context(context)?;
         let last = last_anchor(&mut file).with_context(context)?;
+        // The name must survive a power loss as the lines do.
+        if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+            File::open(directory).and_then(|directory| directory.sync_all()).with_context(context)?;
+        }
         Ok(Self { path: path.into(), file, last })
     }
 

@@ -212,7 +212,7 @@ impl Storage {
         let mut select = self.connection.prepare_cached(
             "SELECT key, state, hash FROM snapshot WHERE key >= ? AND key < ? ORDER BY key",
         )?;
-        let after = kind.checked_add(1).unwrap_or(u8::MAX);
+        let after = kind.saturating_add(1);
         let mut rows = select.query(params![[kind].as_slice(), [after].as_slice()])?;
         while let Some(row) = rows.next()? {
             let (key, state, hash): (Vec<u8>, Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);

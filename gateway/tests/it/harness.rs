@@ -10,11 +10,13 @@ use serde_json::Value;
 pub const BINARY: &str = env!("CARGO_BIN_EXE_gateway");
 
 /// A data directory that may outlive several gateway processes.
+#[derive(Debug)]
 pub struct Site {
     directory: tempfile::TempDir,
 }
 
 /// A running gateway; killed when dropped.
+#[derive(Debug)]
 pub struct Gateway {
     child: Child,
     data: PathBuf,
@@ -27,6 +29,7 @@ pub struct Gateway {
 }
 
 /// What a command of the command line came to.
+#[derive(Debug)]
 pub struct Done {
     pub status: ExitStatus,
     /// What `--json` printed.
