@@ -99,10 +99,17 @@ fn run(common: &Common, listen: Option<SocketAddr>, config: Option<&Path>) -> Re
         let _ = ended.send(());
         end
     })?;
+    let (scrub_on, scrub_off) = std::sync::mpsc::channel();
+    let scrubbed = (data.0.clone(), shared.handle.clone());
+    let scrubber = std::thread::Builder::new()
+        .name("scrub".into())
+        .spawn(move || executor::scrub(&scrubbed.0, &scrubbed.1, &scrub_off))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(trade(common, &config, listen, tls, Arc::clone(&shared), writer_ended));
-    drop(shared);
+    drop((shared, scrub_on));
     runtime.shutdown_timeout(Duration::from_secs(1));
+    // The scrubber holds a way to the writer, which ends when nobody has one any more.
+    drop(scrubber.join());
     let end = thread.join().map_err(|_| anyhow::anyhow!("panic in the writer"));
     drop(lock);
     match (served, end) {

@@ -9,6 +9,7 @@ mod budget;
 mod group;
 mod known;
 mod open;
+mod scrub;
 mod session;
 mod value;
 mod writer;
@@ -25,6 +26,7 @@ use tokio::sync::oneshot;
 
 pub use acts::{ActDone, IssuedCard, Query, TerminalRow};
 pub use open::{OpenError, Options, open};
+pub use scrub::scrub;
 pub use writer::{InDoubt, SpaceLimits, Writer};
 
 use crate::domain::decide::CardClaim;
@@ -65,6 +67,8 @@ pub enum Job {
     Enroll { enrolment: Enrolment, reply: oneshot::Sender<Reply> },
     /// An operator's signed act.
     Act { signed: Vec<u8>, nonce: [u8; 16], reply: oneshot::Sender<Result<ActDone, String>> },
+    /// Damage was found: take no more money.
+    Stop { reason: String },
     /// A question of an operator.
     Query { query: Query, reply: oneshot::Sender<serde_json::Value> },
 }

@@ -177,6 +177,10 @@ impl Writer {
             Job::Enroll { enrolment, reply } => self.enroll(group, enrolment, reply),
             Job::Act { signed, nonce, reply } => self.act(group, signed, nonce, reply),
             Job::Query { query, reply } => self.query(group, query, reply),
+            Job::Stop { reason } => {
+                self.stop(reason);
+                Ok(())
+            }
         }
     }
 
@@ -391,9 +395,8 @@ impl Writer {
         self.state.tombstones.clear();
         if self.state.cards.len() > CARDS_KEPT {
             let mut used: Vec<u64> = self.last_used.values().copied().collect();
-            let middle = used.len() / 2;
-            let (_, cut, _) = used.select_nth_unstable(middle);
-            let cut = *cut;
+            used.sort_unstable();
+            let cut = used.get(used.len() / 2).copied().unwrap_or(0);
             self.last_used.retain(|_, group| *group > cut);
             let kept = &self.last_used;
             self.state.cards.retain(|card, _| kept.contains_key(card));

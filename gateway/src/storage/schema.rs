@@ -24,6 +24,8 @@ pub(super) fn prepare(connection: &Connection, synchronous: Synchronous) -> Resu
     }
     set(connection, "foreign_keys", "ON", "1")?;
     set(connection, "trusted_schema", "OFF", "0")?;
+    // After a long reader the write-ahead log shrinks back to this at the next checkpoint.
+    set(connection, "journal_size_limit", "67108864", "67108864")?;
     // 64 MiB of page cache, in KiB: the hot pages of a mall's cards and of the identity index.
     set(connection, "cache_size", "-65536", "-65536")?;
     connection.set_prepared_statement_cache_capacity(64);
