@@ -167,8 +167,9 @@ impl CardModel {
                 state,
                 takings_before,
             });
+            let undone = fact.undoes() && decided.state == TransactionState::LIVE;
             decided.state = state;
-            if fact.undoes() && decided.kind == MessageType::ACTIVATE.0 {
+            if undone && decided.kind == MessageType::ACTIVATE.0 {
                 self.active = false;
             }
             return;

@@ -129,13 +129,12 @@ impl Fact {
         ResponseCode(self.code).is_approval()
     }
 
-    /// A Reversal that undid its original now.
+    /// A Reversal after which its original is undone, by itself or by an earlier one.
     #[must_use]
     pub fn undoes(&self) -> bool {
         self.kind == MessageType::REVERSAL.0
             && self.is_approval()
             && self.state == Some(TransactionState::REVERSED.0)
-            && self.approved != Some(0)
     }
 }
 

@@ -325,3 +325,31 @@ fn a_shift_counts_what_is_live_and_closes_once() {
     );
     assert_eq!(oracle.mismatches(), []);
 }
+
+#[test]
+fn an_activation_is_reversed_only_while_the_card_holds_nothing() {
+    let none = Wallet::default();
+    let mut oracle = Oracle::default();
+    oracle.issue(card());
+    trade(&mut oracle, intent(1, MessageType::ACTIVATE, 0), fact(1, MessageType::ACTIVATE, 0, 0, none, none));
+    let undone = reversal(2, 1, Some(0), TransactionState::REVERSED, none, none);
+    trade(&mut oracle, intent(1, MessageType::ACTIVATE, 0), undone.clone());
+    assert_eq!((oracle.mismatches(), oracle.card(card())), (&[][..], Some((false, none))));
+    assert_eq!(oracle.shift_totals("T1", 1, 1), ShiftTotals::new());
+    let again = fact(3, MessageType::ACTIVATE, 0, 0, none, none);
+    trade(&mut oracle, intent(3, MessageType::ACTIVATE, 0), again);
+    // The first activation's Reversal, once more: it does not touch the second one.
+    trade(&mut oracle, intent(1, MessageType::ACTIVATE, 0), Fact { key: key("T1", 4), index: 104, ..undone });
+    assert_eq!((oracle.mismatches(), oracle.card(card())), (&[][..], Some((true, none))));
+
+    let mut oracle = loaded();
+    let in_use = Fact {
+        code: 12,
+        approved: None,
+        changes: None,
+        balances: None,
+        ..reversal(9, 1, None, TransactionState::LIVE, none, none)
+    };
+    trade(&mut oracle, intent(1, MessageType::ACTIVATE, 0), in_use);
+    assert_eq!(oracle.mismatches(), []);
+}
