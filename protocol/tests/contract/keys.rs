@@ -14,6 +14,7 @@ use ring::signature::{
 pub(crate) const INSTALLATION: Installation = Installation(*b"svgp test vector");
 
 /// One party's key pair.
+#[derive(Clone)]
 pub(crate) struct TestKey {
     pub(crate) algorithm: Algorithm,
     /// P-256: the scalar; Ed25519: the seed.
@@ -90,6 +91,20 @@ impl TestKey {
             Algorithm::EdDsa => "302a300506032b6570032100",
         };
         [hex(prefix), self.public.clone()].concat()
+    }
+
+    /// The private key as PKCS #8 DER: what TLS libraries load.
+    pub(crate) fn pkcs8(&self) -> Vec<u8> {
+        match self.algorithm {
+            Algorithm::Es256 => [
+                hex("308187020100301306072a8648ce3d020106082a8648ce3d030107046d306b0201010420"),
+                self.private.clone(),
+                hex("a144034200"),
+                self.public.clone(),
+            ]
+            .concat(),
+            Algorithm::EdDsa => [hex("302e020100300506032b657004220420"), self.private.clone()].concat(),
+        }
     }
 
     pub(crate) fn fingerprint(&self) -> Fingerprint {

@@ -5,6 +5,7 @@
     reason = "amounts are grouped at the minor units, dates at month and day"
 )]
 
+mod files;
 mod keys;
 mod merkle;
 mod oracles;
@@ -14,3 +15,4 @@ mod samples;
 mod sizes;
 mod strategies;
 mod terminal;
+mod vectors;

@@ -1,0 +1,319 @@
+//! Answers to the requests of terminal V0001, sealed in one write group.
+
+use std::collections::BTreeMap;
+
+use protocol::answer::{Answer, AnswerSidecar};
+use protocol::code::ResponseCode;
+use protocol::cose::{self, Algorithm, Context};
+use protocol::field::{Blob, Hash, RequestId, Text, TransactionState};
+use protocol::frame::MessageType;
+use protocol::merkle::{Tree, leaf_hash};
+use protocol::receipt::{Receipt, ReceiptFile, Seal, SealHeader, Status, entry_leaf};
+
+use crate::files::{AnswerVector, Proof, StatusVector, answer_key_name, fields};
+use crate::keys::{INSTALLATION, SHA256, gateway};
+use crate::requests::Made;
+use crate::samples::{self, TIME, seconds};
+use crate::{frame_bytes, hex};
+
+const FIRST_INDEX: u64 = 5001;
+const DECLINED: &str = "Purchase-ignorable-keys";
+
+/// An answer that was sealed.
+struct Sealed<'a> {
+    made: &'a Made,
+    answer: Answer,
+    body: Vec<u8>,
+    details_hash: Hash,
+}
+
+pub(crate) fn all(requests: &[Made]) -> Vec<AnswerVector> {
+    let mine = |made: &&Made| made.vector.terminal == "V0001" && !made.vector.name.ends_with("other-s");
+    let requests: Vec<&Made> = requests.iter().filter(mine).collect();
+    let sealed: Vec<Sealed<'_>> =
+        requests.iter().filter(|made| is_sealed(made)).enumerate().map(seal_one).collect();
+    let group = Group::seal(&sealed);
+
+    let mut vectors = vec![hello(), reject()];
+    for made in &requests {
+        match sealed.iter().position(|sealed| sealed.made.vector.name == made.vector.name) {
+            Some(place) => vectors.push(group.first_answer(&sealed[place], place)),
+            None => vectors.push(session_answer(made)),
+        }
+    }
+    let purchase = sealed.iter().position(|sealed| sealed.made.vector.name == "Purchase-es256").unwrap();
+    for (state, verdict) in [(TransactionState::LIVE, "approved"), (TransactionState::REVERSED, "undone")] {
+        vectors.push(group.repeated(&sealed[purchase], purchase, state, verdict));
+    }
+    vectors.push(group.status_answer(&requests, &sealed[purchase]));
+    vectors.push(busy(sealed[purchase].made));
+    vectors
+}
+
+fn is_sealed(made: &Made) -> bool {
+    made.request.kind().is_value() || made.request.kind() == MessageType::ENROLL
+}
+
+fn seal_one<'a>((place, made): (usize, &&'a Made)) -> Sealed<'a> {
+    let kind = made.request.kind();
+    let mut answer = Answer {
+        stan: made.request.header.stan,
+        reference: Some(FIRST_INDEX + u64::try_from(place).unwrap()),
+        business_date: protocol::field::Date::new(2026_11_21),
+        ..samples::typical_answer(kind)
+    };
+    if made.vector.name == DECLINED {
+        answer = Answer {
+            code: ResponseCode::NOT_SUFFICIENT_FUNDS,
+            approved_amount: None,
+            balances: None,
+            changes: None,
+            explanation: None,
+            detail: Text::fitted("not sufficient funds"),
+            ..answer
+        };
+    }
+    if kind == MessageType::ENROLL {
+        answer.terminal = Some(made.request.header.terminal);
+    }
+    let details_hash = Hash(SHA256(&[b"details of ", made.vector.name.as_bytes()]));
+    Sealed { made, body: answer.encode(), answer, details_hash }
+}
+
+/// One write group: its tree and seal.
+struct Group {
+    tree: Tree,
+    seal: Seal,
+    last_index: u64,
+}
+
+impl Group {
+    fn seal(sealed: &[Sealed<'_>]) -> Self {
+        let previous_seal = SHA256(&[b"the seal before"]);
+        let entries = sealed.iter().map(|entry| leaf_hash(&entry.leaf(), SHA256));
+        let leaves: Vec<Hash> = std::iter::once(leaf_hash(&previous_seal, SHA256)).chain(entries).collect();
+        let last_index = FIRST_INDEX + u64::try_from(sealed.len()).unwrap() - 1;
+        let tree = Tree::new(leaves, SHA256);
+        let time_ms = u64::try_from(TIME).unwrap() * 1000 + 999;
+        let header =
+            SealHeader { chain: 1, epoch: 1, group: 812, first_index: FIRST_INDEX, last_index, time_ms };
+        let signature = gateway().sign(&header.to_be_signed(&INSTALLATION, &tree.root()));
+        let seal = Seal { header, root: tree.root(), signature };
+        Group { tree, seal, last_index }
+    }
+
+    fn receipt(&self, place: usize) -> Receipt {
+        Receipt {
+            seal: self.seal.header,
+            tree_size: self.seal.header.tree_size().unwrap(),
+            leaf_index: u64::try_from(place).unwrap() + 1,
+            path: self.tree.path(place + 1).unwrap(),
+            signature: self.seal.signature,
+        }
+    }
+
+    fn first_answer(&self, sealed: &Sealed<'_>, place: usize) -> AnswerVector {
+        let verdict = if sealed.answer.code.is_approval() { "approved" } else { "declined" };
+        let note = format!("first answer to {}", sealed.made.vector.name);
+        self.answer(sealed, place, &sealed.made.vector.name, &note, None, verdict)
+    }
+
+    fn repeated(
+        &self,
+        sealed: &Sealed<'_>,
+        place: usize,
+        state: TransactionState,
+        verdict: &str,
+    ) -> AnswerVector {
+        let name = format!("{}-repeated-{}", sealed.made.vector.name, state.name());
+        let note = format!("the stored answer again, byte for byte; the transaction is {} now", state.name());
+        self.answer(sealed, place, &name, &note, Some(state), verdict)
+    }
+
+    fn answer(
+        &self,
+        sealed: &Sealed<'_>,
+        place: usize,
+        name: &str,
+        note: &str,
+        state: Option<TransactionState>,
+        verdict: &str,
+    ) -> AnswerVector {
+        let receipt = self.receipt(place);
+        let status = state.map(|state| self.status(sealed.made.request_id, state));
+        let sidecar = AnswerSidecar {
+            receipt: Blob::new(receipt.encode()),
+            details_hash: Some(sealed.details_hash),
+            status: status.clone().map(|status| Blob::new(status).unwrap()),
+        };
+        let kind = sealed.made.request.kind();
+        let file = ReceiptFile {
+            installation: INSTALLATION,
+            kind,
+            request: Blob::new(sealed.made.body.clone()).unwrap(),
+            answer: Blob::new(sealed.body.clone()).unwrap(),
+            details_hash: sealed.details_hash,
+            receipt: Blob::new(receipt.encode()).unwrap(),
+        };
+        let proof = Proof {
+            request_id: sealed.made.request_id.to_string(),
+            answer_hash: hex(&SHA256(&[&sealed.body])),
+            details_hash: sealed.details_hash.to_string(),
+            entry_leaf: hex(&sealed.leaf()),
+            leaf_hash: leaf_hash(&sealed.leaf(), SHA256).to_string(),
+            path: receipt.path.iter().map(ToString::to_string).collect(),
+            root: self.seal.root.to_string(),
+            seal: hex(&self.seal.encode()),
+            receipt: hex(&receipt.encode()),
+            receipt_file: hex(&file.encode()),
+            index: receipt.index().unwrap(),
+        };
+        let status = status.zip(state).map(|(status, state)| StatusVector {
+            status: hex(&status),
+            request_id: sealed.made.request_id.to_string(),
+            state: state.0,
+        });
+        let vector =
+            bare(name, note, Some(sealed.made), &sealed.answer, &sidecar.encode(), state.is_some(), verdict);
+        AnswerVector { proof: Some(proof), status, ..vector }
+    }
+
+    fn status(&self, request_id: RequestId, state: TransactionState) -> Vec<u8> {
+        let status =
+            Status { request_id, state, time: seconds(TIME + 60), epoch: 1, last_index: self.last_index };
+        let sign = |message: &[u8]| Ok::<_, ()>(gateway().sign(message));
+        cose::sign(Context::Status, Algorithm::Es256, &INSTALLATION, &status.encode_payload(), sign)
+            .unwrap()
+            .body
+    }
+
+    /// The answer to the TransactionStatus, which asks about the Purchase.
+    fn status_answer(&self, requests: &[&Made], purchase: &Sealed<'_>) -> AnswerVector {
+        let asked = requests.iter().find(|made| made.vector.name == "TransactionStatus-es256").unwrap();
+        let answer = Answer {
+            stored_answer: Blob::new(purchase.body.clone()),
+            ..samples::typical_answer(MessageType::TRANSACTION_STATUS)
+        };
+        let status = self.status(purchase.made.request_id, TransactionState::LIVE);
+        let sidecar = AnswerSidecar { status: Blob::new(status.clone()), ..Default::default() };
+        let note = "the state of the Purchase, signed, and its stored answer";
+        let name = "TransactionStatus-es256-live";
+        let vector = bare(name, note, Some(asked), &answer, &sidecar.encode(), false, "nothing");
+        let status = StatusVector {
+            status: hex(&status),
+            request_id: purchase.made.request_id.to_string(),
+            state: TransactionState::LIVE.0,
+        };
+        AnswerVector { status: Some(status), ..vector }
+    }
+}
+
+impl Sealed<'_> {
+    fn leaf(&self) -> Vec<u8> {
+        entry_leaf(&self.made.request_id, &Hash(SHA256(&[&self.body])), &self.details_hash)
+    }
+}
+
+fn bare(
+    name: &str,
+    note: &str,
+    made: Option<&Made>,
+    answer: &Answer,
+    sidecar: &[u8],
+    repeat: bool,
+    verdict: &str,
+) -> AnswerVector {
+    let body = answer.encode();
+    let kind = if made.is_some() { answer.kind.answer() } else { answer.kind };
+    let correlation = made.map_or(0, |made| made.correlation);
+    AnswerVector {
+        name: name.into(),
+        note: note.into(),
+        request: made.map(|made| made.vector.name.clone()),
+        code: Some(answer.code.0),
+        fields: fields(&body, answer_key_name),
+        sidecar: hex(sidecar),
+        frame: hex(&frame_bytes(kind, correlation, repeat, &body, sidecar)),
+        body: hex(&body),
+        proof: None,
+        status: None,
+        verdict: verdict.into(),
+    }
+}
+
+fn session_answer(made: &Made) -> AnswerVector {
+    let kind = made.request.kind();
+    let answer = if kind == MessageType::TRANSACTION_STATUS {
+        let unknown = Answer {
+            state: Some(TransactionState::UNKNOWN),
+            stored_answer: None,
+            ..samples::typical_answer(kind)
+        };
+        return bare(
+            &made.vector.name,
+            "the transaction never arrived",
+            Some(made),
+            &unknown,
+            &[],
+            false,
+            "nothing",
+        );
+    } else {
+        samples::typical_answer(kind)
+    };
+    let note = format!("answer to {}", made.vector.name);
+    bare(&made.vector.name, &note, Some(made), &answer, &[], false, "nothing")
+}
+
+fn busy(made: &Made) -> AnswerVector {
+    let answer = Answer {
+        stan: made.request.header.stan,
+        detail: Text::fitted("queue full, wait a second"),
+        ..Answer::new(made.request.kind(), ResponseCode::BUSY, seconds(TIME))
+    };
+    bare(
+        "Purchase-es256-busy",
+        "nothing was recorded: send the same bytes again",
+        Some(made),
+        &answer,
+        &[],
+        false,
+        "transient",
+    )
+}
+
+fn reject() -> AnswerVector {
+    let answer = Answer {
+        detail: Text::fitted("frame: length over 4096"),
+        ..Answer::new(MessageType::REJECT, ResponseCode::FORMAT_ERROR, seconds(TIME))
+    };
+    bare(
+        "Reject",
+        "a frame whose type cannot be known; the gateway closes",
+        None,
+        &answer,
+        &[],
+        false,
+        "nothing",
+    )
+}
+
+fn hello() -> AnswerVector {
+    let body = samples::hello().encode();
+    AnswerVector {
+        name: "Hello".into(),
+        note: "the gateway's first frame; its nonce is in the session messages of requests.json".into(),
+        request: None,
+        code: None,
+        fields: fields(&body, |key| {
+            let names = BTreeMap::from([(2, "installation id"), (3, "session nonce"), (4, "gateway time")]);
+            names.get(&key).copied()
+        }),
+        frame: hex(&frame_bytes(MessageType::HELLO, 0, false, &body, &[])),
+        body: hex(&body),
+        sidecar: String::new(),
+        proof: None,
+        status: None,
+        verdict: "nothing".into(),
+    }
+}
