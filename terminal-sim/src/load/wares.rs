@@ -56,13 +56,13 @@ impl Wares {
             return Err(Error::Usage("each terminal needs at least one card".into()));
         }
         for stock in &mut self.cards {
-            let mut reply = terminal.inquire(&stock.card).await?;
-            if !reply.answer.code.is_approval() {
+            let reply = terminal.inquire(&stock.card).await?;
+            let wallet = reply.answer.balances.as_ref().and_then(Wallet::of).unwrap_or_default();
+            if wallet == Wallet::default() {
+                // Code 12 when it is in use already, and merely empty.
                 let activated = terminal.activate(&stock.card).await?;
                 terminal.acknowledge(activated.id);
-                reply = terminal.inquire(&stock.card).await?;
             }
-            let wallet = reply.answer.balances.as_ref().and_then(Wallet::of).unwrap_or_default();
             stock.payable = wallet.payable().unwrap_or(0);
             if stock.payable < LOW {
                 let loaded = terminal.load(&stock.card, REFILL).await?;

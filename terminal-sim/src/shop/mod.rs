@@ -77,6 +77,7 @@ pub async fn run(options: Options) -> Result<Report, Error> {
     let oracle = SharedOracle::default();
     let tills = open_tills(&options, &oracle).await?;
     let shared = Arc::new(Shared::new(&options, oracle.clone()));
+    shared.tally().settled_before = shared.oracle().settled();
     let mut tasks = JoinSet::new();
     for (number, till) in tills.into_iter().enumerate() {
         let rng = Rng::stream(options.seed, till.terminal.id().as_str());

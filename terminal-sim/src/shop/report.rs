@@ -20,6 +20,7 @@ pub(super) struct Tally {
     cards_unknown: u64,
     broken: Vec<String>,
     failures: Vec<String>,
+    pub(super) settled_before: usize,
 }
 
 impl Tally {
@@ -89,8 +90,10 @@ pub struct Report {
     pub cards: usize,
     /// Scenario to result to how often.
     pub outcomes: BTreeMap<String, BTreeMap<String, u64>>,
-    /// Final answers that the oracle has seen, in earlier runs too. Each had a receipt that verifies.
+    /// Final answers that the oracle took in. Each had a receipt that verifies.
     pub final_answers: usize,
+    /// Those that earlier runs with the same directory had left.
+    pub final_answers_before: usize,
     /// Scenarios that outlasted their patience and were finished later.
     pub outages: u64,
     /// Cards whose balances were asked for at the end and are those of the oracle.
@@ -116,7 +119,8 @@ impl Report {
             terminals: options.enrolments.len(),
             cards: options.cards.len(),
             outcomes: tally.outcomes,
-            final_answers: oracle.settled(),
+            final_answers: oracle.settled().saturating_sub(tally.settled_before),
+            final_answers_before: tally.settled_before,
             outages: tally.outages,
             cards_agreed: tally.cards_agreed,
             cards_unknown: tally.cards_unknown,
@@ -153,10 +157,11 @@ impl fmt::Display for Report {
         writeln!(f, "seed {}, {} terminals, {} cards", self.seed, self.terminals, self.cards)?;
         writeln!(
             f,
-            "{} final answers in {} ms ({} a second), each with a receipt that verifies",
+            "{} final answers in {} ms ({} a second), each with a receipt that verifies; {} from before",
             self.final_answers,
             self.milliseconds,
-            per_second.unwrap_or(0)
+            per_second.unwrap_or(0),
+            self.final_answers_before
         )?;
         writeln!(
             f,

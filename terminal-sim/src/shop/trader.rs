@@ -248,6 +248,8 @@ impl Trader {
 
     async fn give_up_unsent(&mut self, card: &Card, wallet: Wallet) -> Result<(), Error> {
         let act = self.any_act(wallet);
+        // The limits must be known before, or beginning would sign on to learn them.
+        self.till.rules().await?;
         self.till.terminal.cut();
         let id = self.till.begin(card, act, true).await?;
         let outcome = self.till.reverse(id, ReversalReason::CANCELLED).await?;
