@@ -175,7 +175,7 @@ SALE = ({3, 5, 6, 7, 8, 10, 11, 12}, {13})
 APPROVED = {  # (required, also allowed), beyond 0, 1, 2 and 4, when the code is 00 or 10
     ENROLL: ({5, 6, 25, 26, 27, 28, 29, 30, 31}, set()), SIGN_ON: ({5, 7, *range(20, 30)}, set()), SIGN_OFF: ({5}, set()), ECHO: ({5}, set()),
     LOAD_QUOTE: ({5, 7, 8, 10, 11, 12}, {13, 14}), BALANCE_INQUIRY: ({5, 7, 8, 11}, set()), TRANSACTION_STATUS: ({5, 15}, {16}),
-    ACTIVATE: SALE, LOAD: SALE, PURCHASE: SALE, REVERSAL: ({3, 5, 6, 15}, {7, 8, 10, 11, 12}), RECONCILIATION: ({3, 5, 6}, {17}),
+    ACTIVATE: (SALE[0] - {12}, {12, 13}), LOAD: SALE, PURCHASE: SALE, REVERSAL: ({3, 5, 6, 15}, {7, 8, 10, 11, 12}), RECONCILIATION: ({3, 5, 6}, {17}),
 }
 
 
