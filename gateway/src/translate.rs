@@ -10,9 +10,11 @@ use protocol::frame::MessageType;
 use protocol::request::{Body, Request as WireRequest, RequestSidecar};
 
 use crate::domain::card::{Card, CardReference};
-use crate::domain::decide::{CardClaim, Command, Decision, Decline, Now, Reason, Request, Verdict};
+use crate::domain::decision::Reason;
 use crate::domain::effect::{Account, Effect, TransactionState};
 use crate::domain::ledger::Kind;
+use crate::domain::request::CardClaim;
+use crate::domain::{Command, Decision, Decline, Now, Request, Verdict};
 use crate::keys::CardKey;
 
 /// The command in a value message; `None` for a session message.

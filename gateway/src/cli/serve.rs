@@ -1,5 +1,6 @@
 //! `gateway serve`.
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tracing::{error, info};
+use tracing_subscriber::EnvFilter;
 
 use super::Common;
 use crate::admin::socket;
@@ -33,12 +35,7 @@ enum End {
 }
 
 pub(super) fn serve(common: &Common, listen: Option<SocketAddr>, config: Option<&Path>) -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
-        )
-        .init();
+    log_to_stderr(common.json);
     match run(common, listen, config) {
         Ok(End::Asked) => ExitCode::SUCCESS,
         Ok(End::InDoubt(reason)) => {
@@ -51,6 +48,18 @@ pub(super) fn serve(common: &Common, listen: Option<SocketAddr>, config: Option<
             eprintln!("error: {error:#}");
             ExitCode::from(1)
         }
+    }
+}
+
+/// Structured logs on standard error: for people, or one JSON object a line. `RUST_LOG` says how much.
+fn log_to_stderr(json: bool) {
+    let wanted =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,refinery_core=warn"));
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(wanted);
+    if json {
+        log.json().flatten_event(true).init();
+    } else {
+        log.with_ansi(std::io::stderr().is_terminal()).init();
     }
 }
 

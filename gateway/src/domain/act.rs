@@ -2,9 +2,9 @@
 
 use super::State;
 use super::card::{CardReference, CardStatus};
-use super::decide::Now;
 use super::effect::Effect;
 use super::programme::Programme;
+use super::request::Now;
 use super::terminal::{Role, Terminal, TerminalStatus};
 
 /// An operator's act.

@@ -2,8 +2,10 @@
 
 use super::Fault;
 use super::card::CardStatus;
-use super::decide::{CardClaim, Decision, Decline, Facts, Now, Request, product_of, prove_card};
+use super::decision::{Decision, Decline};
 use super::effect::Effect;
+use super::facts::{Facts, product_of, prove_card};
+use super::request::{CardClaim, Now, Request};
 
 pub(super) fn decide(
     facts: Facts<'_>,

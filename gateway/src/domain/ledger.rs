@@ -1,6 +1,6 @@
 //! Double entry: balance kinds, named accounts, and the rule that every entry sums to zero.
 
-use super::{Account, Fault, Posting};
+use super::{Account, Effect, Fault, Posting};
 
 /// What a posting counts: money on a named account, or one of a card's balances (PROTOCOL.md section 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,4 +101,10 @@ pub fn points_receivable() -> Account {
 #[must_use]
 pub fn breakage() -> Account {
     Account::Named("breakage".into())
+}
+
+/// A leg on a named account; cards' money kinds become plain money there.
+pub(super) fn named(account: Account, kind: Kind, amount: i64) -> Effect {
+    let kind = if kind.is_money() { Kind::MONEY } else { kind };
+    Effect::Posting(Posting { account, kind, amount })
 }

@@ -2,10 +2,13 @@
 
 use super::Fault;
 use super::card::Card;
-use super::decide::{CardClaim, Decision, Decline, Facts, Now, Reason, Request, accept_card, expire, named};
+use super::decision::{Decision, Decline, Reason};
 use super::effect::Effect;
-use super::ledger::{Kind, bonus_expense, clearing};
+use super::expiry::expire;
+use super::facts::{Facts, accept_card};
+use super::ledger::{Kind, bonus_expense, clearing, named};
 use super::programme::Product;
+use super::request::{CardClaim, Now, Request};
 use super::terminal::Terminal;
 
 pub(super) fn decide(
@@ -68,4 +71,38 @@ pub(super) fn check_load(
         return Err(Decline::AboveMaximumBalance);
     }
     Ok(bonus)
+}
+
+/// What a load would do (LOYALTY A3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quote<'a> {
+    pub card: &'a Card,
+    /// Change of each balance.
+    pub changes: Vec<(Kind, i64)>,
+    pub reasons: Vec<Reason>,
+    /// How much more reaches the next step, and the bonus there.
+    pub next_step: Option<(i64, i64)>,
+}
+
+/// What a load of `amount` would do now; decided by the same checks as the load itself.
+///
+/// # Errors
+/// The decline that the load would get.
+pub fn quote<'a>(
+    facts: Facts<'a>,
+    terminal: &Terminal,
+    claim: &CardClaim,
+    currency: u16,
+    amount: i64,
+    now: Now,
+) -> Result<Quote<'a>, Decline> {
+    let (card, product) = accept_card(facts, currency, claim)?;
+    let bonus = check_load(facts, terminal, card, product, amount, now)?;
+    let given = bonus.as_ref().map(|bonus| (Kind::BONUS, bonus.result));
+    Ok(Quote {
+        card,
+        changes: std::iter::once((Kind::PRINCIPAL, amount)).chain(given).collect(),
+        reasons: bonus.into_iter().collect(),
+        next_step: facts.programme.next_step(&card.product, amount),
+    })
 }

@@ -9,22 +9,31 @@
 pub mod act;
 mod activate;
 pub mod card;
-pub mod decide;
+mod decide;
+pub mod decision;
 pub mod effect;
+mod expiry;
+pub mod facts;
 pub mod ledger;
 mod load;
+mod points;
 pub mod programme;
 mod purchase;
 mod reconciliation;
+pub mod request;
 mod reversal;
 pub mod state;
 pub mod terminal;
 
 pub use card::{Card, CardReference, CardStatus, Lot};
-pub use decide::{Command, Decision, Decline, Facts, Now, Request, Verdict, decide};
+pub use decide::decide;
+pub use decision::{Decision, Decline, Verdict};
 pub use effect::{Account, Effect, Posting};
+pub use facts::Facts;
 pub use ledger::{Kind, NamedAccount};
+pub use load::{Quote, quote};
 pub use programme::Programme;
+pub use request::{Command, Now, Request};
 pub use state::State;
 pub use terminal::{Role, Shift, Terminal, TerminalStatus};
 

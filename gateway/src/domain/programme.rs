@@ -8,8 +8,9 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::decide::{Now, Reason};
+use super::decision::Reason;
 use super::ledger::Kind;
+use super::request::Now;
 
 /// A programme as journalled: its document, whole.
 #[derive(Debug, Clone, PartialEq, Eq)]

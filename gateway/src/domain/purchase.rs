@@ -2,11 +2,13 @@
 
 use super::Fault;
 use super::card::Card;
-use super::decide::{
-    CardClaim, Decision, Decline, Facts, Now, Request, Verdict, accept_card, award_points, expire, named,
-};
+use super::decision::{Decision, Decline, Verdict};
 use super::effect::{Effect, Posting};
-use super::ledger::{Kind, redemption};
+use super::expiry::expire;
+use super::facts::{Facts, accept_card};
+use super::ledger::{Kind, named, redemption};
+use super::points::award_points;
+use super::request::{CardClaim, Now, Request};
 use super::terminal::Terminal;
 
 pub(super) fn decide(

@@ -1,8 +1,10 @@
 //! Reconciliation: both sides' totals of a shift, compared; the shift is closed either way.
 
 use super::Fault;
-use super::decide::{Decision, Facts, Request, Verdict};
+use super::decision::{Decision, Verdict};
 use super::effect::Effect;
+use super::facts::Facts;
+use super::request::Request;
 
 pub(super) fn decide(
     facts: Facts<'_>,

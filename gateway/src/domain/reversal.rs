@@ -2,9 +2,11 @@
 
 use super::Fault;
 use super::card::{Card, CardStatus};
-use super::decide::{Command, Decision, Decline, Facts, Now, Original, Request, named};
+use super::decision::{Decision, Decline};
 use super::effect::{Account, Effect, Posting, TransactionState};
-use super::ledger::{Kind, points_receivable};
+use super::facts::Facts;
+use super::ledger::{Kind, named, points_receivable};
+use super::request::{Command, Now, Original, Request};
 
 const ACTIVATE: u8 = 0x10;
 const REVERSAL: u8 = 0x15;

@@ -8,7 +8,7 @@ use protocol::field::{Blob, Hash};
 use tokio::sync::oneshot;
 
 use super::{ActDone, Reply};
-use crate::domain::decide::Now;
+use crate::domain::Now;
 use crate::domain::effect::{Effect, Subject};
 use crate::domain::ledger::check_balanced;
 use crate::domain::state::{Cell, Touched};

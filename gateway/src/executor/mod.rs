@@ -29,7 +29,7 @@ pub use open::{OpenError, Options, open};
 pub use scrub::scrub;
 pub use writer::{InDoubt, SpaceLimits, Writer};
 
-use crate::domain::decide::CardClaim;
+use crate::domain::request::CardClaim;
 use crate::domain::{Request, Role, TerminalStatus};
 use crate::keys::PublicKey;
 

@@ -11,7 +11,7 @@ use super::budget::GuessBudget;
 use super::writer::{InForce, Space, SpaceLimits, Writer};
 use super::{Handle, Job, QUEUE, Registry};
 use crate::clock::{self, Clock};
-use crate::domain::decide::Now;
+use crate::domain::Now;
 use crate::domain::effect::Effect;
 use crate::domain::state::{Cell, State, Touched};
 use crate::journal::anchor::AnchorFile;

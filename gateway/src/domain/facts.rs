@@ -1,0 +1,62 @@
+//! What a decision may look at, and the card checks that every decision makes in the same order.
+
+use super::card::{Card, CardStatus};
+use super::decision::Decline;
+use super::programme::{Product, Programme};
+use super::request::{CardClaim, Original};
+use super::state::State;
+
+/// All that a decision may look at besides the request and the time.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// Holds everything that the request names, if it exists.
+    pub state: &'a State,
+    pub programme: &'a Programme,
+    /// Index of the entry that will be written.
+    pub index: u64,
+    /// What the journal has under the STAN that a reversal names.
+    pub original: Option<&'a Original>,
+}
+
+/// The card, when its proof is right and its state and product let it trade.
+pub(super) fn accept_card<'a>(
+    facts: Facts<'a>,
+    currency: u16,
+    claim: &CardClaim,
+) -> Result<(&'a Card, &'a Product), Decline> {
+    let card = prove_card(facts, claim)?;
+    match card.status {
+        CardStatus::Blocked => return Err(Decline::CardBlocked),
+        CardStatus::Issued => return Err(Decline::CardNotActive),
+        CardStatus::Active => {}
+    }
+    Ok((card, product_of(facts, currency, card)?))
+}
+
+/// The card, when it exists and its proof is right; one answer for both failures.
+pub(super) fn prove_card<'a>(facts: Facts<'a>, claim: &CardClaim) -> Result<&'a Card, Decline> {
+    let card = facts.state.cards.get(&claim.card);
+    let expected = card.map_or([0; 32], |c| c.proof);
+    let same = claim.proof.is_some_and(|proof| constant_time_eq(&proof, &expected));
+    card.filter(|_| same).ok_or(Decline::CardNotAccepted)
+}
+
+pub(super) fn product_of<'a>(facts: Facts<'a>, currency: u16, card: &Card) -> Result<&'a Product, Decline> {
+    if currency != facts.programme.currency {
+        return Err(Decline::CurrencyNotAccepted);
+    }
+    facts.programme.products.get(&card.product).ok_or(Decline::ProductNotInProgramme)
+}
+
+fn constant_time_eq(a: &[u8; 32], b: &[u8; 32]) -> bool {
+    a.iter().zip(b).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
+}
+
+/// The card, for whoever holds it: its state does not matter, its proof does.
+///
+/// # Errors
+/// The decline for a card that is unknown, or a programme without its product.
+pub fn view_card<'a>(facts: Facts<'a>, claim: &CardClaim, currency: u16) -> Result<&'a Card, Decline> {
+    let card = prove_card(facts, claim)?;
+    product_of(facts, currency, card).map(|_| card)
+}
