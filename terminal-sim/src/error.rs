@@ -109,10 +109,22 @@ impl Error {
         )
     }
 
-    /// Whether the gateway is to blame.
+    /// What the gateway is to blame for, if it is. A refusal that blames a terminal whose books are sound counts: it was
+    /// never cloned or rolled back, signs with its own key, and never used a STAN twice.
     #[must_use]
-    pub const fn is_broken_promise(&self) -> bool {
-        matches!(self, Error::Broken(_))
+    pub fn broken_promise(&self) -> Option<Broken> {
+        match self {
+            Error::Broken(broken) => Some(broken.clone()),
+            Error::Refused {
+                code:
+                    ResponseCode::FORMAT_ERROR
+                    | ResponseCode::SECURITY_VIOLATION
+                    | ResponseCode::TERMINAL_LOCKED
+                    | ResponseCode::STAN_USED,
+                ..
+            } => Some(Broken::Contradiction(format!("this terminal's sound books: {self}"))),
+            _ => None,
+        }
     }
 }
 

@@ -21,6 +21,11 @@ impl Store {
         Ok(Store { directory: directory.to_owned() })
     }
 
+    /// The directory as it is, there or not.
+    pub(crate) fn existing(directory: &Path) -> Self {
+        Store { directory: directory.to_owned() }
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }

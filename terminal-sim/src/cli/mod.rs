@@ -100,8 +100,12 @@ pub(crate) fn run() -> ExitCode {
         Ok(Ending::Broken) => ExitCode::from(BROKEN),
         Ok(Ending::Unfinished) => ExitCode::from(FAILED),
         Err(error) => {
-            let broken = error.is_broken_promise();
-            eprintln!("terminal-sim: {:#}", anyhow::Error::new(error));
+            let broken = matches!(error, Error::Broken(_));
+            let text = format!("{:#}", anyhow::Error::new(error));
+            eprintln!("terminal-sim: {text}");
+            if json {
+                println!("{}", serde_json::json!({ "error": text, "broken_promise": broken }));
+            }
             ExitCode::from(if broken { BROKEN } else { FAILED })
         }
     }

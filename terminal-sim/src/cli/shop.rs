@@ -38,6 +38,9 @@ pub(super) struct Arguments {
     /// Break connections on purpose
     #[arg(long)]
     faults: bool,
+    /// Write the receipt file of every final answer into this directory
+    #[arg(long, value_name = "DIR")]
+    receipts: Option<PathBuf>,
     /// How many seconds a terminal tries to reach the gateway before it gives up
     #[arg(long, default_value_t = 60)]
     patience: u64,
@@ -52,6 +55,7 @@ pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Ending, Erro
         seed: arguments.seed,
         transactions: arguments.transactions,
         faults: arguments.faults,
+        receipts: arguments.receipts,
         patience: Duration::from_secs(arguments.patience),
     };
     let report = shop::run(options).await?;

@@ -5,6 +5,7 @@
 //! **open**: what else is decided about the card waits, and all of it is checked in the journal's order once nothing
 //! about the card is open. So any number of terminals may use one card at the same time.
 
+mod book;
 mod card;
 mod fact;
 pub mod rules;
@@ -22,7 +23,8 @@ use protocol::field::CardReference;
 use protocol::frame::MessageType;
 use serde::Serialize;
 
-use card::{CardModel, Expected};
+use book::{CardBook, Waiting, check_reconciliation};
+use card::CardModel;
 use shift::ShiftBook;
 
 /// The oracle of one shop, or of all shops of one gateway.
@@ -38,23 +40,6 @@ pub struct Oracle {
     indexes: BTreeMap<u64, TransactionKey>,
     mismatches: Vec<Mismatch>,
     replaying: bool,
-}
-
-#[derive(Clone, Debug, Default)]
-struct CardBook {
-    model: CardModel,
-    open: BTreeSet<TransactionKey>,
-    /// Decisions that wait until nothing is open.
-    waiting: Vec<Waiting>,
-    /// Counts the requests begun: an inquiry counts only if none began meanwhile.
-    begun: u64,
-}
-
-#[derive(Clone, Debug)]
-struct Waiting {
-    intent: Intent,
-    fact: Fact,
-    shift_closed: bool,
 }
 
 /// Where the gateway and the rules disagree.
@@ -298,65 +283,6 @@ impl Oracle {
         self.settled.insert(fact.key.clone(), fact.clone());
         true
     }
-}
-
-impl CardBook {
-    /// Checks and applies what has waited, in the journal's order, unless something is still open.
-    fn apply_waiting(&mut self) -> Vec<Mismatch> {
-        if !self.open.is_empty() {
-            return Vec::new();
-        }
-        let mut waiting = std::mem::take(&mut self.waiting);
-        waiting.sort_by_key(|waiting| waiting.fact.index);
-        waiting.iter().filter_map(|waiting| self.check_and_apply(waiting)).collect()
-    }
-
-    fn check_and_apply(&mut self, waiting: &Waiting) -> Option<Mismatch> {
-        let Waiting { intent, fact, shift_closed } = waiting;
-        let candidates = if fact.kind == MessageType::REVERSAL.0 {
-            self.model.expected_reversal(&fact.about)
-        } else {
-            vec![self.model.expected(intent, *shift_closed)]
-        };
-        let before = self.model.wallet;
-        let right = candidates.iter().any(|expected| fits(expected, fact, before));
-        self.model.apply(fact);
-        let sound = self.model.wallet.is_sound();
-        (!right || !sound).then(|| Mismatch {
-            about: format!("{} about {} ({before:?} before)", describe(&fact.key), describe(&fact.about)),
-            expected: format!("{candidates:?}"),
-            got: format!("{fact:?}"),
-        })
-    }
-}
-
-/// Whether an answer is the expected one, with the balances that follow from it.
-fn fits(expected: &Expected, fact: &Fact, before: Wallet) -> bool {
-    let approval = ResponseCode(expected.code).is_approval();
-    let is_reversal = fact.kind == MessageType::REVERSAL.0;
-    let moved = expected.changes != Wallet::default();
-    expected.code == fact.code
-        && expected.approved.unwrap_or(0) == fact.approved.unwrap_or(0)
-        && expected.state == fact.state
-        && fact.changes.unwrap_or_default() == expected.changes
-        // A Reversal that changes nothing may leave the balances out.
-        && (!approval || (is_reversal && !moved && fact.balances.is_none()) || fact.balances == before.plus(expected.changes))
-}
-
-fn check_reconciliation(
-    intent: &Intent,
-    fact: &Fact,
-    ours: &ShiftTotals,
-    shift_closed: bool,
-) -> Option<Mismatch> {
-    let agree = intent.totals.as_ref() == Some(ours);
-    let (code, totals) = match (shift_closed, agree) {
-        (true, _) => (ResponseCode::INVALID_TRANSACTION, None),
-        (false, true) => (ResponseCode::APPROVED, Some(ours)),
-        (false, false) => (ResponseCode::TOTALS_DIFFER, Some(ours)),
-    };
-    let right = fact.code == code.0 && totals.is_none_or(|totals| fact.totals.as_ref() == Some(totals));
-    (!right).then(|| mismatch(&fact.key, &(code, totals), &fact))
 }
 
 fn mismatch(key: &TransactionKey, expected: &dyn std::fmt::Debug, got: &dyn std::fmt::Debug) -> Mismatch {

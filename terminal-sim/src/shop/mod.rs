@@ -1,6 +1,7 @@
 //! A shop: many terminals that trade at once with a seed, through whatever happens to the network and the gateway, and a
 //! final account that must agree to the cent.
 
+mod mishaps;
 mod plan;
 mod report;
 mod trader;
@@ -55,6 +56,8 @@ pub struct Options {
     pub transactions: u64,
     /// Break connections on purpose.
     pub faults: bool,
+    /// A directory for the receipt file of every final answer.
+    pub receipts: Option<PathBuf>,
     /// How long a terminal tries to reach the gateway before it gives up.
     pub patience: Duration,
 }
@@ -103,6 +106,9 @@ pub async fn run(options: Options) -> Result<Report, Error> {
 
 /// Opens the terminals that are there and enrols the others.
 async fn open_tills(options: &Options, oracle: &SharedOracle) -> Result<Vec<Till>, Error> {
+    if let Some(receipts) = &options.receipts {
+        std::fs::create_dir_all(receipts).map_err(Error::file(receipts))?;
+    }
     let book = || -> MutexGuard<'_, Oracle> { oracle.lock().unwrap_or_else(PoisonError::into_inner) };
     options.cards.iter().for_each(|card| book().issue(card.reference));
     book().replay();
@@ -124,6 +130,7 @@ async fn open_tills(options: &Options, oracle: &SharedOracle) -> Result<Vec<Till
     }
     for till in &mut tills {
         till.terminal.patience = options.patience;
+        till.receipts.clone_from(&options.receipts);
         if options.faults {
             let rng = Rng::stream(options.seed, &format!("faults {}", till.terminal.id()));
             till.terminal.faults = FaultPlan::seeded(rng, FAULTS_PER_MILLE);
@@ -144,8 +151,10 @@ async fn check_cards(cards: &[Card], tills: Vec<Till>, shared: &Arc<Shared>) -> 
                 let agreed = till.inquire(&card).await;
                 match agreed {
                     Ok(agreed) => shared.tally().checked(agreed),
-                    Err(Error::Broken(broken)) => shared.tally().broken(&broken),
-                    Err(error) => return Err(error),
+                    Err(error) => match error.broken_promise() {
+                        Some(broken) => shared.tally().broken(&broken),
+                        None => return Err(error),
+                    },
                 }
             }
             till.terminal.sign_off().await

@@ -3,28 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::field::{CardReference, ReversalReason, TransactionState};
+use protocol::field::{CardReference, ReversalReason};
 use protocol::frame::MessageType;
-use protocol::request::{Body, RequestSidecar};
 use tokio::time::sleep;
 
 use super::plan::{Scenario, draw_act, draw_bad_load, draw_load, draw_overspend, draw_purchase};
 use super::{MistakePause, Shared};
 use crate::card::Card;
-use crate::checked::Checked;
-use crate::error::{Broken, Error};
+use crate::error::Error;
 use crate::oracle::{ShiftTotals, Wallet};
 use crate::rng::Rng;
-use crate::session::Session;
-use crate::terminal::{Outcome, Verdict};
+use crate::terminal::Outcome;
 use crate::till::{Act, Till};
 
 /// A terminal that broke this many promises is stopped: the rest would say the same.
 const MOST_BROKEN: u32 = 20;
 
 pub(super) struct Trader {
-    till: Till,
-    rng: Rng,
+    pub(super) till: Till,
+    pub(super) rng: Rng,
     shared: Arc<Shared>,
     mistakes: MistakePause,
     broken: u32,
@@ -76,7 +73,7 @@ impl Trader {
         loop {
             match self.till.resolve().await {
                 Ok(_) => return true,
-                Err(error) if error.is_broken_promise() && self.broken < MOST_BROKEN => {
+                Err(error) if error.broken_promise().is_some() && self.broken < MOST_BROKEN => {
                     self.survive(&error);
                 }
                 Err(error) => {
@@ -89,21 +86,17 @@ impl Trader {
 
     /// Takes note of an error; `true` when there is sense in going on.
     fn survive(&mut self, error: &Error) -> bool {
-        match error {
-            Error::Broken(broken) => {
-                self.broken = self.broken.saturating_add(1);
-                self.shared.tally().broken(broken);
-                self.broken < MOST_BROKEN
-            }
-            error if error.is_outage() => {
-                self.shared.tally().outage();
-                true
-            }
-            error => {
-                self.shared.tally().failed(error);
-                false
-            }
+        if let Some(broken) = error.broken_promise() {
+            self.broken = self.broken.saturating_add(1);
+            self.shared.tally().broken(&broken);
+            return self.broken < MOST_BROKEN;
         }
+        if error.is_outage() {
+            self.shared.tally().outage();
+            return true;
+        }
+        self.shared.tally().failed(error);
+        false
     }
 
     async fn play(&mut self, scenario: Scenario, card: &Card) -> Result<(), Error> {
@@ -166,7 +159,7 @@ impl Trader {
         if sells || self.rng.chance(1, 10) { act } else { Act::Load(draw_load(&mut self.rng)) }
     }
 
-    fn any_act(&mut self, wallet: Wallet) -> Act {
+    pub(super) fn any_act(&mut self, wallet: Wallet) -> Act {
         let act = draw_act(&mut self.rng, wallet);
         self.sale(act)
     }
@@ -186,116 +179,6 @@ impl Trader {
         } else {
             self.done("activate", &outcome);
         }
-        Ok(())
-    }
-
-    async fn lose_answer(&mut self, card: &Card, wallet: Wallet) -> Result<(), Error> {
-        let act = self.any_act(wallet);
-        self.till.terminal.sign_on().await?;
-        let id = self.till.begin(card, act, true).await?;
-        self.linger_and_cut().await;
-        let outcome = self.till.finish(id).await?;
-        self.done("lost answer, repeated", &outcome);
-        Ok(())
-    }
-
-    /// Asks for the status on a connection beside the terminal's own, which would repeat at once.
-    async fn lose_answer_and_ask(&mut self, card: &Card, wallet: Wallet) -> Result<(), Error> {
-        let act = self.any_act(wallet);
-        self.till.terminal.sign_on().await?;
-        let id = self.till.begin(card, act, true).await?;
-        self.linger_and_cut().await;
-        let before = self.ask_beside(id).await?;
-        let outcome = self.till.finish(id).await?;
-        let state = before.status.map(|status| status.state);
-        let stored = before.answer.stored_answer.as_ref().map(|stored| stored.as_bytes().to_vec());
-        let proven = outcome.proof.as_ref().map(|proof| proof.answer.as_bytes().to_vec());
-        let right = match state {
-            Some(TransactionState::UNKNOWN) => stored.is_none(),
-            Some(TransactionState::LIVE) => outcome.verdict == Verdict::Approved && stored == proven,
-            Some(TransactionState::DECLINED) => outcome.verdict == Verdict::Declined && stored == proven,
-            _ => false,
-        };
-        if !right {
-            let what = format!("its TransactionStatus, which said {state:?} of what became {outcome:?}");
-            return Err(Broken::Contradiction(what).into());
-        }
-        self.done("lost answer, status", &outcome);
-        Ok(())
-    }
-
-    async fn ask_beside(&mut self, id: crate::terminal::TransactionId) -> Result<Checked, Error> {
-        let gone = || Error::Usage("the transaction is gone".into());
-        let terminal = &self.till.terminal;
-        let (identity, original) =
-            (terminal.identity().ok_or_else(gone)?, terminal.original(id).ok_or_else(gone)?);
-        let (last_stan, patience) = (terminal.state().last_stan, terminal.patience);
-        let connection = terminal.connect_beside().await?;
-        let mut session = Session::sign_on(connection, identity, last_stan, None, patience).await?;
-        let question = session.question(Body::TransactionStatus { original }, &RequestSidecar::default())?;
-        session.exchange(&question, false).await
-    }
-
-    async fn abandon(&mut self, card: &Card, wallet: Wallet) -> Result<(), Error> {
-        let act = self.any_act(wallet);
-        self.till.terminal.sign_on().await?;
-        let id = self.till.begin(card, act, true).await?;
-        self.linger_and_cut().await;
-        let outcome = self.till.reverse(id, ReversalReason::NO_ANSWER).await?;
-        self.done("abandoned, reversed", &outcome);
-        Ok(())
-    }
-
-    async fn give_up_unsent(&mut self, card: &Card, wallet: Wallet) -> Result<(), Error> {
-        let act = self.any_act(wallet);
-        // The limits must be known before, or beginning would sign on to learn them.
-        self.till.rules().await?;
-        self.till.terminal.cut();
-        let id = self.till.begin(card, act, true).await?;
-        let outcome = self.till.reverse(id, ReversalReason::CANCELLED).await?;
-        self.done("never sent, reversed", &outcome);
-        Ok(())
-    }
-
-    /// Reverses what was approved; then the original's stored answer must come back with the state "reversed".
-    async fn reverse(&mut self, card: &Card, wallet: Wallet) -> Result<(), Error> {
-        let act = self.any_act(wallet);
-        let outcome = self.till.trade(card, act).await?;
-        if !outcome.is_approved() {
-            self.done("approved, reversed", &outcome);
-            return Ok(());
-        }
-        let undone = self.till.reverse(outcome.id, ReversalReason::TERMINAL_FAULT).await?;
-        if self.rng.chance(1, 3) {
-            let repeated = self.till.terminal.repeat(&outcome).await?;
-            let state = repeated.status.map(|status| status.state);
-            let expected = match undone.verdict {
-                Verdict::Reversed => TransactionState::REVERSED,
-                _ => TransactionState::LIVE,
-            };
-            if repeated.is_final() && state != Some(expected) {
-                let what = format!("its Reversal: a repeat of the original says {state:?}, not {expected:?}");
-                return Err(Broken::Contradiction(what).into());
-            }
-        }
-        self.done("approved, reversed", &undone);
-        Ok(())
-    }
-
-    async fn repeat(&mut self, card: &Card, wallet: Wallet) -> Result<(), Error> {
-        let act = self.any_act(wallet);
-        let outcome = self.till.trade(card, act).await?;
-        let repeated = self.till.terminal.repeat(&outcome).await?;
-        let state = repeated.status.map(|status| status.state);
-        let expected = match outcome.verdict {
-            Verdict::Approved => TransactionState::LIVE,
-            _ => TransactionState::DECLINED,
-        };
-        if repeated.is_final() && state != Some(expected) {
-            let what = format!("its first answer: the repeat says {state:?}, not {expected:?}");
-            return Err(Broken::Contradiction(what).into());
-        }
-        self.done("decided, repeated", &outcome);
         Ok(())
     }
 
@@ -322,13 +205,7 @@ impl Trader {
         Ok(())
     }
 
-    /// Whether the gateway has decided by the time the connection is gone is left to chance.
-    async fn linger_and_cut(&mut self) {
-        sleep(Duration::from_millis(self.rng.below(6))).await;
-        self.till.terminal.cut();
-    }
-
-    fn done(&mut self, name: &'static str, outcome: &Outcome) {
+    pub(super) fn done(&mut self, name: &'static str, outcome: &Outcome) {
         self.till.terminal.acknowledge(outcome.id);
         self.shared.tally().outcome(name, outcome);
     }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use protocol::code::ResponseCode;
+use protocol::field::Stan;
 use protocol::frame::{Frame, Incoming, MessageType};
 use protocol::terminal::{Action, Alarm, CloseReason, Event, Now, Refused};
 use tokio::time::{sleep, timeout_at};
@@ -183,11 +184,25 @@ impl Terminal {
     fn note(&mut self, event: Event) -> Result<(), Error> {
         let inbox: &mut Inbox = &mut self.inbox;
         match event {
-            Event::Enrolled { .. } => {}
-            Event::SignedOn(answer) => inbox.signed_on = Some(answer),
+            Event::Enrolled { .. } => self.highest_decided = 0,
+            Event::SignedOn(answer) => {
+                let last = answer.host_last_stan;
+                inbox.signed_on = Some(answer);
+                if last.is_some_and(|last| last < self.highest_decided) {
+                    let decided = self.highest_decided;
+                    let what = format!(
+                        "its receipts: it decided STAN {decided} and says that {last:?} was the last"
+                    );
+                    return Err(Broken::Contradiction(what).into());
+                }
+            }
             Event::Refused(refused) => inbox.refused = Some(refused),
             Event::Finished(outcome) => {
                 let outcome = Outcome::check(outcome, self.gateway_key.get())?;
+                if outcome.place.is_some() && self.machine.state().generation == Some(outcome.id.generation) {
+                    let stan = outcome.answer.as_ref().and_then(|answer| answer.stan).map_or(0, Stan::get);
+                    self.highest_decided = self.highest_decided.max(stan);
+                }
                 inbox.waiting.remove(&outcome.id);
                 inbox.kept.retain(|kept| *kept != outcome.id);
                 inbox.kept.push_back(outcome.id);

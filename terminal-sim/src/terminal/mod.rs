@@ -54,6 +54,8 @@ pub struct Terminal {
     address: Address,
     connection: Option<Connection>,
     inbox: Inbox,
+    /// The highest STAN of this generation that a final answer was seen for.
+    highest_decided: u32,
     next_own: u32,
     started: Instant,
 }
@@ -133,6 +135,12 @@ impl Terminal {
         self.machine.acknowledge(id);
         self.inbox.outcomes.remove(&id);
         self.inbox.kept.retain(|kept| *kept != id);
+    }
+
+    /// A final answer for this STAN of this generation was seen before the terminal was opened: the gateway must know it
+    /// at sign-on.
+    pub fn remember_decided(&mut self, stan: u32) {
+        self.highest_decided = self.highest_decided.max(stan);
     }
 
     /// Whether it is signed on now, as far as it knows.

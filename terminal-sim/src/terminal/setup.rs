@@ -81,7 +81,7 @@ impl Terminal {
 
     /// Opens a terminal that was enrolled before. It is not connected yet.
     pub fn open(directory: &Path, address: Address) -> Result<Terminal, Error> {
-        let store = Store::create(directory)?;
+        let store = Store::existing(directory);
         let damaged = |what: &str| Error::Usage(format!("{}: {what}", directory.display()));
         let missing = || damaged("no enrolled terminal is here");
         let identity = store.read(IDENTITY_FILE)?.ok_or_else(missing)?;
@@ -100,7 +100,7 @@ impl Terminal {
     /// Whether [`Terminal::open`] would find an enrolled terminal there.
     #[must_use]
     pub fn exists(directory: &Path) -> bool {
-        let state = Store::create(directory).and_then(|store| read_state(&store));
+        let state = read_state(&Store::existing(directory));
         state.is_ok_and(|state| state.is_some_and(|state| state.generation.is_some()))
     }
 
@@ -141,6 +141,7 @@ impl Terminal {
             address,
             connection: None,
             inbox: Inbox::default(),
+            highest_decided: 0,
             next_own: FIRST_OWN_CORRELATION,
             started: clock::now(),
         };

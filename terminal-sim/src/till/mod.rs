@@ -1,21 +1,22 @@
 //! A till: a terminal whose every intent is written down before it is sent, and whose every outcome the oracle checks.
 
-use std::path::Path;
+mod books;
+
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use protocol::answer::Answer;
 use protocol::cose::Algorithm;
-use protocol::field::{Flags, Original, Ranged, ReversalReason, Shift, TotalMinor, Totals, TransactionState};
+use protocol::field::{Flags, Ranged, ReversalReason, Shift, TotalMinor, Totals};
 use protocol::frame::MessageType;
 use protocol::request::{Body, RequestSidecar};
 use protocol::terminal::EnrolmentTicket;
 
 use crate::address::Address;
 use crate::card::Card;
-use crate::diary::{Diary, Entry, open_intents};
+use crate::diary::{Diary, Entry};
 use crate::error::Error;
-use crate::oracle::{Fact, Intent, Mismatch, Oracle, ShiftTotals, TerminalRules, TransactionKey};
-use crate::terminal::{Details, Outcome, Reply, Terminal, TransactionId, Verdict, calls};
+use crate::oracle::{Intent, Oracle, ShiftTotals, TerminalRules, TransactionKey};
+use crate::terminal::{Details, Outcome, Reply, Terminal, TransactionId, calls};
 
 const DIARY_FILE: &str = "diary.jsonl";
 
@@ -40,6 +41,8 @@ pub enum Act {
 pub struct Till {
     /// The terminal. Value messages that are sent past the till are unknown to the oracle.
     pub terminal: Terminal,
+    /// Where each final answer's receipt file (section 8.4) is put, if anywhere.
+    pub receipts: Option<PathBuf>,
     oracle: SharedOracle,
     diary: Diary,
     rules: Option<TerminalRules>,
@@ -67,7 +70,7 @@ impl Till {
 
     fn with_diary(terminal: Terminal, directory: &Path, oracle: SharedOracle) -> Result<Till, Error> {
         let (diary, entries) = Diary::open(&directory.join(DIARY_FILE))?;
-        let mut till = Till { terminal, oracle, diary, rules: None, shift: 1 };
+        let mut till = Till { terminal, receipts: None, oracle, diary, rules: None, shift: 1 };
         till.read_in(&entries)?;
         Ok(till)
     }
@@ -225,63 +228,6 @@ impl Till {
         Ok(id)
     }
 
-    /// Tells the oracle what an outcome says, after it is in the diary.
-    async fn settle(&mut self, outcome: &Outcome) -> Result<(), Error> {
-        let key = self.key(outcome.id);
-        if !self.oracle().is_open(&key) {
-            return Ok(());
-        }
-        let facts = self.facts(outcome, &key).await?;
-        self.diary.append(&Entry::Settled { key: key.clone(), facts: facts.clone() })?;
-        self.oracle().settle(&key, facts);
-        Ok(())
-    }
-
-    /// The final answers behind an outcome. After a Reversal, what became of the original before is asked for too.
-    async fn facts(&mut self, outcome: &Outcome, key: &TransactionKey) -> Result<Vec<Fact>, Error> {
-        let (Some(answer), Some(proof)) = (&outcome.answer, &outcome.proof) else {
-            let got = format!("{:?} with {:?} and no receipt", outcome.verdict, outcome.code);
-            self.complain(key, "a decision", &got);
-            return Ok(Vec::new());
-        };
-        if proof.kind != MessageType::REVERSAL {
-            return Ok(Fact::of(key.clone(), key.clone(), answer).into_iter().collect());
-        }
-        let stan = answer.stan.map_or(0, protocol::field::Stan::get);
-        let own = TransactionKey { stan, ..key.clone() };
-        let mut facts: Vec<Fact> = Fact::of(own, key.clone(), answer).into_iter().collect();
-        if !self.oracle().knows(key)
-            && let Some(original) = self.terminal.original(outcome.id)
-        {
-            facts.extend(self.look_up(original, key, answer.state).await?);
-        }
-        if outcome.verdict == Verdict::Unresolved {
-            self.complain(key, "a result", "none: the terminal was enrolled anew");
-        }
-        Ok(facts)
-    }
-
-    /// The stored answer of an original that was given up without one.
-    async fn look_up(
-        &mut self,
-        original: Original,
-        key: &TransactionKey,
-        state: Option<TransactionState>,
-    ) -> Result<Option<Fact>, Error> {
-        let reply = self.terminal.status_of(original).await?;
-        if reply.state != state {
-            self.complain(key, &format!("state {state:?} as in its Reversal"), &format!("{:?}", reply.state));
-        }
-        let stored = reply.answer.stored_answer.as_ref();
-        let stored = stored.and_then(|stored| Answer::decode(stored.as_bytes()).ok());
-        Ok(stored.and_then(|answer| Fact::of(key.clone(), key.clone(), &answer)))
-    }
-
-    fn complain(&self, key: &TransactionKey, expected: &str, got: &str) {
-        let about = format!("{}/{}/{}", key.terminal, key.generation, key.stan);
-        self.oracle().report(Mismatch { about, expected: expected.into(), got: got.into() });
-    }
-
     fn details(&mut self) -> Details {
         let shift = self.open_shift();
         Details { shift: Shift::new(shift), ..self.terminal.details.clone() }
@@ -297,37 +243,12 @@ impl Till {
         self.shift
     }
 
-    fn key(&self, id: TransactionId) -> TransactionKey {
+    pub(super) fn key(&self, id: TransactionId) -> TransactionKey {
         TransactionKey {
             terminal: self.terminal.id().as_str().to_owned(),
             generation: id.generation.get(),
             stan: id.stan.get(),
         }
-    }
-
-    /// Tells the oracle what the diary says; what is open there and unknown to the terminal was never sent.
-    fn read_in(&mut self, entries: &[Entry]) -> Result<(), Error> {
-        for entry in entries {
-            match entry {
-                Entry::Begin(intent) => self.oracle().begin(intent.clone()),
-                Entry::Settled { key, facts } => self.oracle().settle(key, facts.clone()),
-            }
-        }
-        let known: Vec<TransactionKey> = self
-            .terminal
-            .unfinished()
-            .iter()
-            .map(|unfinished| unfinished.id)
-            .chain(self.terminal.outcomes().map(|outcome| outcome.id))
-            .map(|id| self.key(id))
-            .collect();
-        for intent in open_intents(entries) {
-            if !known.contains(&intent.key) {
-                self.diary.append(&Entry::Settled { key: intent.key.clone(), facts: Vec::new() })?;
-                self.oracle().settle(&intent.key, Vec::new());
-            }
-        }
-        Ok(())
     }
 }
 
