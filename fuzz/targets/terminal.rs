@@ -1,0 +1,98 @@
+//! The terminal's state machine under a gateway that says anything: no panic, nothing sent before it is stored, and
+//! what was stored can be read again.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use protocol::cose::Algorithm;
+use protocol::field::{
+    AmountMinor, CardReference, Fingerprint, Generation, Installation, ReversalReason, TerminalTime,
+};
+use protocol::frame::{Frame, Incoming, MessageType, decode};
+use protocol::request::{Body, RequestSidecar};
+use protocol::terminal::{Action, Details, Keys, Now, Settings, State, Terminal};
+use protocol_fuzz::hash;
+
+fuzz_target!(|data: &[u8]| {
+    let mut stored = enrolled();
+    let mut terminal = start(&stored);
+    let mut sent: Vec<Frame> = Vec::new();
+    let mut now = Now { ms: 0, wall: TerminalTime::new(1_790_000_000, 0).unwrap() };
+    let mut rest = data;
+    while let [step, tail @ ..] = rest {
+        rest = tail;
+        match step % 8 {
+            0 => terminal.connected(now),
+            1 => drop(terminal.submit(now, purchase(*step), Details::default(), RequestSidecar::default())),
+            2 => {
+                let last = terminal.state().unfinished().last();
+                if let Some(last) = last {
+                    let _ = terminal.give_up(now, last.id, ReversalReason::NO_ANSWER);
+                }
+            }
+            3 => {
+                now.ms += u64::from(*step) * 100;
+                terminal.timed_out(now);
+            }
+            4 => terminal = start(&stored),
+            5 => terminal.disconnected(),
+            // A frame of the data: its length in one byte, then body and sidecar.
+            kind => {
+                let [length, split, tail @ ..] = rest else { return };
+                let content = &tail[..usize::from(*length).min(tail.len())];
+                rest = &tail[content.len()..];
+                let (body, sidecar) = content.split_at(usize::from(*split).min(content.len()));
+                let asked = sent.pop();
+                let frame = Frame {
+                    repeat: step & 0x80 != 0,
+                    kind: asked
+                        .as_ref()
+                        .filter(|_| kind == 6)
+                        .map_or(MessageType::HELLO, |asked| asked.kind.answer()),
+                    correlation: asked.map_or(0, |asked| asked.correlation),
+                    body: body.to_vec(),
+                    sidecar: sidecar.to_vec(),
+                };
+                terminal.received(now, Incoming::Frame(frame));
+            }
+        }
+        while let Some(action) = terminal.poll_action() {
+            match action {
+                Action::Persist(bytes) => stored = bytes,
+                Action::Send(bytes) => {
+                    let Ok(Some((incoming, _))) = decode(&bytes) else { panic!("no frame is sent") };
+                    let Incoming::Frame(frame) = incoming else { continue };
+                    let known = stored.windows(frame.body.len()).any(|window| window == frame.body);
+                    assert!(known || !frame.kind.is_value(), "sent before it was stored");
+                    sent.push(frame);
+                }
+                Action::Close(_) | Action::Report(_) => {}
+            }
+        }
+    }
+    let state = State::decode(&stored).expect("what was stored can be read");
+    assert_eq!(state.encode(), stored);
+});
+
+fn enrolled() -> Vec<u8> {
+    let mut state = State::new("T0001".parse().unwrap());
+    state.installation = Some(Installation([7; 16]));
+    state.generation = Some(Generation::FIRST);
+    state.currency = protocol::field::Currency::new(156);
+    state.encode()
+}
+
+fn start(stored: &[u8]) -> Terminal {
+    let settings = Settings::new("fuzz 1".parse().unwrap(), Algorithm::EdDsa, Fingerprint([1; 32]));
+    let sign = |message: &[u8]| {
+        let mut signature = [0; 64];
+        signature[..32].copy_from_slice(&hash(&[message]));
+        Some(signature)
+    };
+    let keys = Keys { sha256: hash, sign: Box::new(sign), verify_gateway: Box::new(|_, _| true) };
+    Terminal::new(settings, keys, State::decode(stored).unwrap())
+}
+
+fn purchase(step: u8) -> Body {
+    let amount = AmountMinor::new(1 + i64::from(step)).unwrap();
+    Body::Purchase { card: CardReference::from_parts(1).unwrap(), amount, tenders: None, lines: None }
+}
