@@ -96,12 +96,7 @@ impl Writer {
     ) -> Result<TransactionState, InDoubt> {
         let touched = Touched::Transaction(index);
         self.fetch(&touched)?;
-        Ok(match self.state.transactions.get(&index) {
-            Some(state) => *state,
-            None if code == ResponseCode::ALREADY_REVERSED => TransactionState::Blocked,
-            None if code.is_approval() || code == ResponseCode::TOTALS_DIFFER => TransactionState::Live,
-            None => TransactionState::Declined,
-        })
+        Ok(self.state.transactions.get(&index).copied().unwrap_or(state_when_decided(code)))
     }
 
     /// Reads an entry and checks it up to the gateway's signature.
@@ -166,6 +161,16 @@ impl Writer {
                 remembered(index, entry.request_id, &entry.record)
             })
             .transpose()
+    }
+}
+
+/// Where a transaction stands of which nothing was said since its answer.
+pub(super) fn state_when_decided(code: ResponseCode) -> TransactionState {
+    match code {
+        ResponseCode::ALREADY_REVERSED => TransactionState::Blocked,
+        ResponseCode::TOTALS_DIFFER => TransactionState::Live,
+        code if code.is_approval() => TransactionState::Live,
+        _ => TransactionState::Declined,
     }
 }
 

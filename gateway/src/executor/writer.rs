@@ -13,11 +13,11 @@ use tracing::{error, info, warn};
 
 use super::budget::GuessBudget;
 use super::group::{Cause, Draft, Group, Waiting, sidecar};
+use super::known::state_when_decided;
 use super::{GROUP_MAX, Job, Registry, Reply, TerminalView};
 use crate::clock::{Clock, stopwatch};
 use crate::domain::Now;
 use crate::domain::card::CardReference;
-use crate::domain::effect::TransactionState;
 use crate::domain::state::Touched;
 use crate::domain::{Fault, Programme, State, Terminal};
 use crate::journal::anchor::{Anchor, AnchorFile};
@@ -261,13 +261,7 @@ impl Writer {
                 .index
                 .saturating_sub(group.entries.len().saturating_sub(position) as u64)
                 .saturating_add(1);
-            let state = self.state.transactions.get(&index).copied().unwrap_or(
-                if code.is_approval() || code == ResponseCode::TOTALS_DIFFER {
-                    TransactionState::Live
-                } else {
-                    TransactionState::Declined
-                },
-            );
+            let state = self.state.transactions.get(&index).copied().unwrap_or(state_when_decided(code));
             self.sealer.status(
                 entry.request_id,
                 translate::wire_state(state),
