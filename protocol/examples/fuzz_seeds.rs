@@ -13,6 +13,7 @@ use serde_json::Value;
 fn main() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let seeds = Seeds(root.join("../fuzz/seeds"));
+    std::fs::remove_dir_all(&seeds.0).unwrap();
     let read = |file: &str| -> Vec<Value> {
         serde_json::from_str(&std::fs::read_to_string(root.join("vectors").join(file)).unwrap()).unwrap()
     };

@@ -17,6 +17,7 @@ use crate::samples::{self, TIME, seconds};
 use crate::{frame_bytes, hex};
 
 const FIRST_INDEX: u64 = 5001;
+const PURCHASE: &str = "Purchase-es256";
 const DECLINED: &str = "Purchase-ignorable-keys";
 
 /// An answer that was sealed.
@@ -38,20 +39,24 @@ pub(crate) fn all(requests: &[Made]) -> Vec<AnswerVector> {
     for made in &requests {
         match sealed.iter().position(|sealed| sealed.made.vector.name == made.vector.name) {
             Some(place) => vectors.push(group.first_answer(&sealed[place], place)),
+            None if made.request.kind() == MessageType::TRANSACTION_STATUS => {
+                vectors.push(group.status_of_unknown(made));
+                let purchase = sealed.iter().position(|sealed| sealed.made.vector.name == PURCHASE).unwrap();
+                vectors.push(group.status_of_live(made, &sealed[purchase], purchase));
+            }
             None => vectors.push(session_answer(made)),
         }
     }
-    let purchase = sealed.iter().position(|sealed| sealed.made.vector.name == "Purchase-es256").unwrap();
+    let purchase = sealed.iter().position(|sealed| sealed.made.vector.name == PURCHASE).unwrap();
     for (state, verdict) in [(TransactionState::LIVE, "approved"), (TransactionState::REVERSED, "undone")] {
         vectors.push(group.repeated(&sealed[purchase], purchase, state, verdict));
     }
-    vectors.push(group.status_answer(&requests, &sealed[purchase]));
     vectors.push(busy(sealed[purchase].made));
     vectors
 }
 
 fn is_sealed(made: &Made) -> bool {
-    made.request.kind().is_value() || made.request.kind() == MessageType::ENROLL
+    samples::is_sealed(made.request.kind())
 }
 
 fn seal_one<'a>((place, made): (usize, &&'a Made)) -> Sealed<'a> {
@@ -187,23 +192,47 @@ impl Group {
             .body
     }
 
-    /// The answer to the TransactionStatus, which asks about the Purchase.
-    fn status_answer(&self, requests: &[&Made], purchase: &Sealed<'_>) -> AnswerVector {
-        let asked = requests.iter().find(|made| made.vector.name == "TransactionStatus-es256").unwrap();
+    /// An answer to the TransactionStatus before the Purchase that it asks about had arrived.
+    fn status_of_unknown(&self, asked: &Made) -> AnswerVector {
+        let state = TransactionState::UNKNOWN;
+        let answer = Answer {
+            state: Some(state),
+            stored_answer: None,
+            ..samples::typical_answer(MessageType::TRANSACTION_STATUS)
+        };
+        self.status_answer(asked, answer, state, AnswerSidecar::default(), "the transaction never arrived")
+    }
+
+    /// An answer to it afterwards: the stored answer, and the proof of that answer.
+    fn status_of_live(&self, asked: &Made, purchase: &Sealed<'_>, place: usize) -> AnswerVector {
         let answer = Answer {
             stored_answer: Blob::new(purchase.body.clone()),
             ..samples::typical_answer(MessageType::TRANSACTION_STATUS)
         };
-        let status = self.status(purchase.made.request_id, TransactionState::LIVE);
-        let sidecar = AnswerSidecar { status: Blob::new(status.clone()), ..Default::default() };
-        let note = "the state of the Purchase, signed, and its stored answer";
-        let name = "TransactionStatus-es256-live";
-        let vector = bare(name, note, Some(asked), &answer, &sidecar.encode(), false, "nothing");
-        let status = StatusVector {
-            status: hex(&status),
-            request_id: purchase.made.request_id.to_string(),
-            state: TransactionState::LIVE.0,
+        let sidecar = AnswerSidecar {
+            receipt: Blob::new(self.receipt(place).encode()),
+            details_hash: Some(purchase.details_hash),
+            status: None,
         };
+        let note = "the Purchase is live; its stored answer, with that answer's receipt and details hash";
+        self.status_answer(asked, answer, TransactionState::LIVE, sidecar, note)
+    }
+
+    fn status_answer(
+        &self,
+        asked: &Made,
+        answer: Answer,
+        state: TransactionState,
+        sidecar: AnswerSidecar,
+        note: &str,
+    ) -> AnswerVector {
+        let request_id = asked.request.body.original().unwrap().request_id;
+        let status = self.status(request_id, state);
+        let sidecar = AnswerSidecar { status: Blob::new(status.clone()), ..sidecar };
+        let name = format!("{}-{}", asked.vector.name, state.name());
+        let vector = bare(&name, note, Some(asked), &answer, &sidecar.encode(), false, "nothing");
+        let status =
+            StatusVector { status: hex(&status), request_id: request_id.to_string(), state: state.0 };
         AnswerVector { status: Some(status), ..vector }
     }
 }
@@ -242,25 +271,7 @@ fn bare(
 }
 
 fn session_answer(made: &Made) -> AnswerVector {
-    let kind = made.request.kind();
-    let answer = if kind == MessageType::TRANSACTION_STATUS {
-        let unknown = Answer {
-            state: Some(TransactionState::UNKNOWN),
-            stored_answer: None,
-            ..samples::typical_answer(kind)
-        };
-        return bare(
-            &made.vector.name,
-            "the transaction never arrived",
-            Some(made),
-            &unknown,
-            &[],
-            false,
-            "nothing",
-        );
-    } else {
-        samples::typical_answer(kind)
-    };
+    let answer = samples::typical_answer(made.request.kind());
     let note = format!("answer to {}", made.vector.name);
     bare(&made.vector.name, &note, Some(made), &answer, &[], false, "nothing")
 }

@@ -6,6 +6,7 @@ use protocol::answer::{
     Answer, AnswerSidecar, CurrencyUnit, Explanation, Explanations, InFlight, Limits, NextStep,
 };
 use protocol::code::ResponseCode;
+use protocol::cose::{self, Algorithm, Context};
 use protocol::field::{
     AmountMinor, BalanceKind, Blob, CardReference, CardSecret, Code, Currency, CustomerKind, Date, EntryMode,
     Fingerprint, Flags, Generation, GrossMinor, Hash, KeyId, Nonce, Original, Pin, ProgrammeDigest,
@@ -15,7 +16,7 @@ use protocol::field::{
 };
 use protocol::frame::MessageType;
 use protocol::hello::Hello;
-use protocol::receipt::{MAX_PATH, Receipt, SealHeader};
+use protocol::receipt::{MAX_PATH, Receipt, SealHeader, Status};
 use protocol::request::{Body, Header, LastReceipt, Request, RequestSidecar, Reserved};
 
 use super::keys::INSTALLATION;
@@ -287,7 +288,12 @@ pub(crate) fn typical_answer(kind: MessageType) -> Answer {
     let rule =
         |rule: &str, kind, base, result| Explanation { rule: rule.parse().unwrap(), kind, base, result };
     match kind {
-        MessageType::ENROLL => Answer { generation: Some(Generation::FIRST), ..terminal_facts(answer) },
+        MessageType::ENROLL => Answer {
+            business_date: date,
+            reference: Some(88_213),
+            generation: Some(Generation::FIRST),
+            ..terminal_facts(answer)
+        },
         MessageType::SIGN_ON => Answer {
             business_date: date,
             programme_version: Some(12),
@@ -381,7 +387,7 @@ fn priced(
         card: Some(card(20_000_000_001_234)),
         approved_amount: TotalMinor::new(minor),
         balances: Some(balances),
-        changes: Some(changes).filter(|changes| !changes.is_empty()),
+        changes: Some(changes),
         ..answer
     }
 }
@@ -427,6 +433,7 @@ pub(crate) fn largest_answer(kind: MessageType) -> Answer {
     };
     match kind {
         MessageType::ENROLL => Answer {
+            reference: Some(last),
             generation: Generation::new(u32::MAX),
             terminal: "TERMINAL00000016".parse().ok(),
             ..facts
@@ -501,26 +508,44 @@ pub(crate) fn largest_receipt() -> Receipt {
 
 /// A first answer to a value message in a busy hour: 32 leaves in the group.
 pub(crate) fn typical_answer_sidecar(kind: MessageType) -> AnswerSidecar {
-    if !kind.is_value() {
+    if !is_sealed(kind) && kind != MessageType::TRANSACTION_STATUS {
         return AnswerSidecar::default();
     }
     AnswerSidecar {
         receipt: Blob::new(typical_receipt(5).encode()),
         details_hash: Some(Hash([0xde; 32])),
-        status: None,
+        status: (kind == MessageType::TRANSACTION_STATUS).then(typical_status),
     }
 }
 
 /// Receipt and status as large as the sidecar may carry them.
 pub(crate) fn largest_answer_sidecar(kind: MessageType) -> AnswerSidecar {
-    let status = Blob::new(vec![0xff; 256]);
-    if kind == MessageType::TRANSACTION_STATUS {
-        return AnswerSidecar { status, ..Default::default() };
-    }
-    if !kind.is_value() {
+    if !is_sealed(kind) && kind != MessageType::TRANSACTION_STATUS {
         return AnswerSidecar::default();
     }
-    AnswerSidecar { receipt: Blob::new(vec![0xff; 1024]), details_hash: Some(Hash([0xff; 32])), status }
+    AnswerSidecar {
+        receipt: Blob::new(vec![0xff; 1024]),
+        details_hash: Some(Hash([0xff; 32])),
+        status: Blob::new(vec![0xff; 256]),
+    }
+}
+
+/// Whether an approval of this message is a journal entry.
+pub(crate) fn is_sealed(kind: MessageType) -> bool {
+    kind.is_value() || kind == MessageType::ENROLL
+}
+
+fn typical_status() -> Blob<256> {
+    let status = Status {
+        request_id: RequestId([0xd1; 32]),
+        state: TransactionState::LIVE,
+        time: seconds(TIME + 60),
+        epoch: 1,
+        last_index: 88_300,
+    };
+    let sign = |_: &[u8]| Ok::<_, ()>([0xcd; 64]);
+    let signed = cose::sign(Context::Status, Algorithm::Es256, &INSTALLATION, &status.encode_payload(), sign);
+    Blob::new(signed.unwrap().body).unwrap()
 }
 
 pub(crate) fn hello() -> Hello {

@@ -224,6 +224,18 @@ fn check_proof(vector: &AnswerVector, answer: &Answer, request: Option<&RequestV
         let signed = Status::check(&hex(&status.status), &request_id, &INSTALLATION, &verify).unwrap();
         assert_eq!(signed.state, TransactionState(status.state));
     }
+    if let Some(stored) = &answer.stored_answer {
+        // Of a TransactionStatus: the proof in the sidecar is that of the stored answer.
+        let request_id = RequestId(hex(&vector.status.as_ref().unwrap().request_id).try_into().unwrap());
+        let (receipt, details_hash) = (sidecar.receipt.clone().unwrap(), sidecar.details_hash.unwrap());
+        let evidence = Evidence {
+            request_id: &request_id,
+            answer: stored.as_bytes(),
+            details_hash: &details_hash,
+            receipt: receipt.as_bytes(),
+        };
+        check(&evidence, &INSTALLATION, SHA256, &verify).unwrap();
+    }
     let Some(proof) = &vector.proof else { return };
     let receipt = Receipt::parse(&hex(&proof.receipt)).unwrap();
     assert_eq!(sidecar.receipt.map(|receipt| to_hex(receipt.as_bytes())), Some(proof.receipt.clone()));
