@@ -20,7 +20,8 @@ use crate::storage::Storage;
 const CHUNK: u64 = 512;
 
 /// One line of `transactions.csv`: a terminal's value message, approved or declined. Amounts are in the currency's
-/// units with all decimal places, signs as in postings: positive raises what the card holds.
+/// units with all decimal places, signs as in postings: positive raises what the card holds. An order reference that a
+/// spreadsheet would take for a formula has an apostrophe before it.
 #[derive(Debug, Serialize, Default)]
 struct TransactionLine {
     index: u64,
@@ -304,9 +305,14 @@ fn transaction_line(record: &Record) -> Result<Option<TransactionLine>> {
         programme_version: details.programme_version,
         cashier: text(header.cashier.map(|cashier| cashier.as_str().into())),
         shift: text(header.shift.map(|shift| shift.get().to_string())),
-        order_reference: text(header.order_reference.as_ref().map(|order| order.as_str().into())),
+        order_reference: text(header.order_reference.as_ref().map(|order| no_formula(order.as_str()))),
         tenders,
     }))
+}
+
+/// A text that a spreadsheet will not run: what would begin a formula gets an apostrophe before it.
+fn no_formula(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.into() }
 }
 
 /// Adds the files up again, from what a reader of them sees.
@@ -341,4 +347,23 @@ fn write_totals(out: &Path, day: &Day) -> Result<()> {
     }
     file.flush()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_shown_with_all_their_places_and_points_as_they_are() {
+        assert_eq!(shown(-1205, Kind::PRINCIPAL, 2), "-12.05");
+        assert_eq!(shown(5, Kind::MONEY, 2), "0.05");
+        assert_eq!(shown(1205, Kind::MONEY, 0), "1205");
+        assert_eq!(shown(-7, Kind::POINTS, 2), "-7");
+    }
+
+    #[test]
+    fn an_order_reference_cannot_run_in_a_spreadsheet() {
+        assert_eq!(no_formula("=cmd()"), "'=cmd()");
+        assert_eq!(no_formula("A-1"), "A-1");
+    }
 }
