@@ -40,7 +40,9 @@ impl Store {
         }
     }
 
-    /// Puts `bytes` in place of the file: after a power cut there is the old file or the new one, whole.
+    /// Puts `bytes` in place of the file: after a power cut there is the old file or the new one, whole. It blocks, also
+    /// inside a future: so that no write is still under way, on another thread, when the future has been dropped and the
+    /// terminal opened anew.
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         let path = self.path(name);
         let beside = self.path(&format!("{name}.new"));
@@ -52,13 +54,6 @@ impl Store {
             File::open(&self.directory)?.sync_all()
         };
         put().map_err(Error::file(&path))
-    }
-
-    /// [`Store::write`] on a thread that may block.
-    pub(crate) async fn write_async(&self, name: &'static str, bytes: Vec<u8>) -> Result<(), Error> {
-        let store = self.clone();
-        let written = tokio::task::spawn_blocking(move || store.write(name, &bytes)).await;
-        written.map_err(|error| Error::Usage(format!("the write was not finished: {error}")))?
     }
 }
 

@@ -106,7 +106,7 @@ async fn measure(options: &Options, prepared: Vec<(Wares, Reservation)>) -> Resu
             lane.run(reservation.first_stan()).await;
             let tally = lane.into_tally();
             // What was used must be on disk before the terminal trades on.
-            (reservation.release(tally.last_stan).await, tally)
+            (reservation.release(tally.last_stan), tally)
         });
     }
     let bar = progress(options);

@@ -115,7 +115,7 @@ impl Terminal {
     pub(super) async fn carry_out(&mut self) -> Result<(), Error> {
         while let Some(action) = self.machine.poll_action() {
             match action {
-                Action::Persist(bytes) => self.store.write_async(STATE_FILE, bytes).await?,
+                Action::Persist(bytes) => self.store.write(STATE_FILE, &bytes)?,
                 Action::Send(bytes) => match self.transmit(&bytes).await {
                     Ok(true) => {}
                     Ok(false) | Err(Error::Lost(_)) => self.cut(),

@@ -33,7 +33,7 @@ impl Terminal {
         let first = state.last_stan.checked_add(1).and_then(Stan::new).ok_or_else(none)?;
         let mut reserved = state.clone();
         reserved.last_stan = state.last_stan.checked_add(count).ok_or_else(none)?;
-        self.store.write_async(STATE_FILE, reserved.encode()).await?;
+        self.store.write(STATE_FILE, &reserved.encode())?;
         Ok(Reservation { identity, dialler: self.dialler, store: self.store, state, first })
     }
 }
@@ -46,9 +46,9 @@ impl Reservation {
     }
 
     /// Gives back what was not used: STANs after `last_used`. The terminal can be opened again then.
-    pub async fn release(mut self, last_used: u32) -> Result<(), Error> {
+    pub fn release(mut self, last_used: u32) -> Result<(), Error> {
         self.state.last_stan = self.state.last_stan.max(last_used);
-        self.store.write_async(STATE_FILE, self.state.encode()).await
+        self.store.write(STATE_FILE, &self.state.encode())
     }
 
     /// Signs on with what the terminal has used so far.

@@ -1,0 +1,96 @@
+//! A short day at one till. An honest gateway passes; every lie is noticed.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use protocol::cose::Algorithm;
+use protocol::field::ReversalReason;
+use terminal_sim::faults::Fault;
+use terminal_sim::oracle::Oracle;
+use terminal_sim::{Act, Broken, Card, Error, Till};
+
+use crate::gateway::Gateway;
+use crate::ledger::Lie;
+
+/// Every kind of transaction once, with lost answers and repeats.
+async fn day(till: &mut Till, card: &Card) -> Result<(), Error> {
+    till.trade(card, Act::Activate).await?;
+    till.quote(card, 299_99).await?;
+    till.trade(card, Act::Load(300_00)).await?;
+    till.trade(card, Act::Purchase(10_50)).await?;
+    till.trade(card, Act::Purchase(900_00)).await?;
+    till.terminal.faults.force(Fault::LoseAnswer);
+    let repeated = till.trade(card, Act::Purchase(12_34)).await?;
+    till.terminal.repeat(&repeated).await?;
+    till.inquire(card).await?;
+    let sale = till.trade(card, Act::Purchase(20_00)).await?;
+    till.reverse(sale.id, ReversalReason::CANCELLED).await?;
+    let again = till.terminal.repeat(&sale).await?;
+    if again.is_approval() {
+        return Err(Broken::Contradiction("a Reversal: its original is an approval".into()).into());
+    }
+    till.inquire(card).await?;
+    let abandoned = till.begin(card, Act::Purchase(1_00), true).await?;
+    till.terminal.cut();
+    till.reverse(abandoned, ReversalReason::NO_ANSWER).await?;
+    till.trade(card, Act::PurchasePart(1_000_00)).await?;
+    till.inquire(card).await?;
+    till.close_shift(None).await?;
+    till.terminal.sign_off().await
+}
+
+/// What was noticed: an error, or the oracle's mismatches.
+async fn noticed(lie: Lie, directory: &Path) -> Option<String> {
+    let gateway = Gateway::start(lie).await;
+    let oracle = Arc::new(Mutex::new(Oracle::default()));
+    let card = gateway.card(4711);
+    oracle.lock().unwrap().issue(card.reference);
+    let result = async {
+        let ticket = gateway.ticket("T0001");
+        let address = gateway.address.clone();
+        let mut till = Till::enrol(directory, address, &ticket, Algorithm::Es256, oracle.clone()).await?;
+        till.terminal.patience = Duration::from_secs(5);
+        day(&mut till, &card).await
+    };
+    let result = result.await;
+    let oracle = oracle.lock().unwrap_or_else(PoisonError::into_inner);
+    match result {
+        Err(error) => Some(format!("{error:?}")),
+        Ok(()) => oracle.mismatches().first().map(|mismatch| format!("{mismatch:?}")),
+    }
+}
+
+#[tokio::test]
+async fn an_honest_gateway_passes() {
+    let directory = tempfile::tempdir().unwrap();
+    assert_eq!(noticed(Lie::None, directory.path()).await, None);
+}
+
+#[tokio::test]
+async fn every_lie_is_noticed_for_what_it_is() {
+    let lies = [
+        (Lie::Bonus, "expected"),
+        (Lie::Points, "expected"),
+        (Lie::Overspend, "expected"),
+        (Lie::DecidesTwice, "AnswerChanged"),
+        (Lie::ChangesAnswers, "Unproven"),
+        (Lie::NoReceipt, "Unproven"),
+        (Lie::ForeignReceipt, "Unproven"),
+        (Lie::NoStatus, "Unproven"),
+        (Lie::AlwaysLive, "its original is an approval"),
+        (Lie::KeepsTheMoney, "expected"),
+        (Lie::Forgets, "its receipts"),
+        (Lie::Inquiry, "inquiry"),
+        (Lie::Quote, "quote"),
+        (Lie::Totals, "code: 95"),
+        (Lie::SameIndex, "journal index"),
+        (Lie::OtherKey, "Unproven"),
+    ];
+    for (lie, word) in lies {
+        let directory = tempfile::tempdir().unwrap();
+        let noticed = noticed(lie, directory.path()).await;
+        let noticed = noticed.unwrap_or_else(|| panic!("{lie:?} went through"));
+        assert!(noticed.contains(word), "{lie:?} was noticed as {noticed}");
+    }
+}
