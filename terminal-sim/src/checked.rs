@@ -20,7 +20,7 @@ pub struct Checked {
     pub body: Vec<u8>,
     /// It is the stored answer of a request that was decided before.
     pub repeat: bool,
-    /// Where the journal has it.
+    /// Where the journal has it; of a TransactionStatus, where it has the stored answer.
     pub place: Option<CheckedReceipt>,
     /// What proves that (section 8.4).
     pub proof: Option<ReceiptFile>,
@@ -37,8 +37,8 @@ impl Checked {
 
     /// A decision stands behind it: the same bytes will get the same answer for ever.
     #[must_use]
-    pub const fn is_final(&self) -> bool {
-        self.place.is_some()
+    pub fn is_final(&self) -> bool {
+        self.place.is_some() && self.answer.kind.is_value()
     }
 
     /// Whether a terminal hands out the goods: approved, and live if it is a repeated answer (section 8.3).
@@ -72,14 +72,22 @@ pub fn check_answer(
     check_kind(frame, &answer, message)?;
     let proof = proof(frame, &sidecar, message, installation)?;
     let place = match &proof {
-        Some(proof) => Some(check_receipt(proof, message, gateway)?),
-        None => None,
+        Some(proof) => {
+            let evidence = Evidence {
+                request_id: &message.request_id,
+                answer: proof.answer.as_bytes(),
+                details_hash: &proof.details_hash,
+                receipt: proof.receipt.as_bytes(),
+            };
+            Some(check_evidence(&evidence, installation, gateway)?)
+        }
+        None => check_stored(&answer, &sidecar, message, installation, gateway)?,
     };
     let decided = is_decided(message.kind, &answer);
     if decided && place.is_none() && !(message.kind == MessageType::ENROLL && frame.repeat) {
         return Err(Broken::NoReceipt(answer.code));
     }
-    if place.is_some() && answer.code.class() == Class::Transient {
+    if proof.is_some() && answer.code.class() == Class::Transient {
         return Err(Broken::Contradiction(format!("itself: transient {:?} with a receipt", answer.code)));
     }
     let subject = message.about.filter(|_| message.kind == MessageType::TRANSACTION_STATUS);
@@ -92,8 +100,15 @@ pub fn check_answer(
         }
         None => None,
     };
-    if frame.repeat && message.kind.is_value() && decided && status.is_none() {
+    let about_another = message.kind == MessageType::TRANSACTION_STATUS && answer.code.is_approval();
+    if (frame.repeat && message.kind.is_value() && decided || about_another) && status.is_none() {
         return Err(Broken::NoStatus);
+    }
+    if about_another && answer.state != status.map(|status| status.state) {
+        return Err(Broken::Contradiction(format!(
+            "its status {status:?}: it says state {:?}",
+            answer.state
+        )));
     }
     Ok(Checked { answer, body: frame.body.clone(), repeat: frame.repeat, place, proof, status })
 }
@@ -155,17 +170,28 @@ fn proof(
     }))
 }
 
-fn check_receipt(
-    proof: &ReceiptFile,
+/// The stored answer in a TransactionStatus answer must be proven like a first answer.
+fn check_stored(
+    answer: &Answer,
+    sidecar: &AnswerSidecar,
     message: &SignedMessage,
+    installation: &Installation,
+    gateway: &GatewayKey,
+) -> Result<Option<CheckedReceipt>, Broken> {
+    let (Some(stored), Some(about)) = (&answer.stored_answer, &message.about) else { return Ok(None) };
+    let (Some(receipt), Some(details_hash)) = (&sidecar.receipt, &sidecar.details_hash) else {
+        return Err(Broken::NoReceipt(answer.code));
+    };
+    let evidence =
+        Evidence { request_id: about, answer: stored.as_bytes(), details_hash, receipt: receipt.as_bytes() };
+    check_evidence(&evidence, installation, gateway).map(Some)
+}
+
+fn check_evidence(
+    evidence: &Evidence<'_>,
+    installation: &Installation,
     gateway: &GatewayKey,
 ) -> Result<CheckedReceipt, Broken> {
-    let evidence = Evidence {
-        request_id: &message.request_id,
-        answer: proof.answer.as_bytes(),
-        details_hash: &proof.details_hash,
-        receipt: proof.receipt.as_bytes(),
-    };
-    check(&evidence, &proof.installation, sha256, &|message, signature| gateway.verify(message, signature))
+    check(evidence, installation, sha256, &|message, signature| gateway.verify(message, signature))
         .map_err(|why| Broken::Unproven { what: "receipt", why })
 }

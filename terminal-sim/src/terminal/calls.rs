@@ -12,7 +12,11 @@ use tokio::time::sleep;
 
 use super::{KEPT_OUTCOMES, Outcome, Terminal};
 use crate::card::Card;
+use crate::checked::Checked;
 use crate::error::{Broken, Error};
+
+/// How often a question is asked whose answer is lost with its connection.
+const TRIES: u32 = 5;
 
 impl Terminal {
     /// Connects and signs on, if it is not; the answer has the limits of this terminal.
@@ -83,15 +87,27 @@ impl Terminal {
     }
 
     /// Asks where a transaction stands that was not acknowledged yet.
-    pub async fn status(&mut self, id: TransactionId) -> Result<Reply, Error> {
+    pub async fn status(&mut self, id: TransactionId) -> Result<Checked, Error> {
         let gone = || Error::Usage("the transaction was acknowledged".into());
         let original = self.original(id).ok_or_else(gone)?;
         self.status_of(original).await
     }
 
-    /// Asks where any transaction stands.
-    pub async fn status_of(&mut self, original: Original) -> Result<Reply, Error> {
-        self.ask(Body::TransactionStatus { original }, RequestSidecar::default()).await
+    /// Asks where any transaction stands. Its status, and the receipt of its stored answer, are checked.
+    pub async fn status_of(&mut self, original: Original) -> Result<Checked, Error> {
+        let mut last = Error::Timeout;
+        for _ in 0..TRIES {
+            let body = Body::TransactionStatus { original };
+            match self.ask_past(body, &RequestSidecar::default()).await {
+                Ok(checked) if checked.answer.code.is_approval() => return Ok(checked),
+                Ok(checked) => last = checked.refusal(),
+                Err(error) => last = error,
+            }
+            if !last.is_outage() {
+                break;
+            }
+        }
+        Err(last)
     }
 
     /// Gives a transaction up: one without a result, or an approved one that was not acknowledged. The outcome is the
@@ -179,9 +195,8 @@ impl Terminal {
 
     /// Asks a question, again after each lost connection.
     pub async fn ask(&mut self, body: Body, sidecar: RequestSidecar) -> Result<Reply, Error> {
-        let tries = 5;
         let mut last = Error::Timeout;
-        for _ in 0..tries {
+        for _ in 0..TRIES {
             self.drive(|terminal| terminal.is_signed_on() && terminal.machine.free_slots() > 0).await?;
             let now = self.now()?;
             let question = self.machine.ask(now, body.clone(), self.details.clone(), sidecar.clone());

@@ -2,12 +2,13 @@
 
 use protocol::frame::Frame;
 use protocol::receipt::ReceiptFile;
-use protocol::request::Request;
+use protocol::request::{Body, Header, Request, RequestSidecar};
 
 use super::setup::FIRST_OWN_CORRELATION;
 use super::{Outcome, Terminal};
 use crate::checked::{Checked, check_answer};
 use crate::client::Connection;
+use crate::clock::terminal_time;
 use crate::error::{Broken, Error};
 use crate::message::SignedMessage;
 use crate::session::Identity;
@@ -51,6 +52,19 @@ impl Terminal {
             return Err(Error::Lost(std::io::ErrorKind::ConnectionReset.into()));
         };
         Ok(check_answer(&frame, message, &installation, &connection.gateway)?)
+    }
+
+    /// Signs a session message for the present connection, sends it past the state machine and checks the answer.
+    pub(super) async fn ask_past(&mut self, body: Body, sidecar: &RequestSidecar) -> Result<Checked, Error> {
+        self.sign_on().await?;
+        let lost = || Error::Lost(std::io::ErrorKind::ConnectionReset.into());
+        let connection = self.connection.as_ref().ok_or_else(lost)?;
+        let (nonce, state) = (connection.hello.nonce, self.machine.state());
+        let header =
+            Header::session(state.terminal, state.generation, nonce, self.key.key_id(), terminal_time()?);
+        let request = Request { header, body };
+        let message = SignedMessage::sign(&request, sidecar, &self.key, &connection.hello.installation)?;
+        self.exchange(&message, false).await
     }
 
     async fn exchange_bytes(&mut self, bytes: &[u8], correlation: u32) -> Result<Frame, Error> {

@@ -98,8 +98,9 @@ impl Till {
         state: Option<TransactionState>,
     ) -> Result<Option<Fact>, Error> {
         let reply = self.terminal.status_of(original).await?;
-        if reply.state != state {
-            self.complain(key, &format!("state {state:?} as in its Reversal"), &format!("{:?}", reply.state));
+        let now = reply.answer.state;
+        if now != state {
+            self.complain(key, &format!("state {state:?} as in its Reversal"), &format!("{now:?}"));
         }
         let stored = reply.answer.stored_answer.as_ref();
         let stored = stored.and_then(|stored| Answer::decode(stored.as_bytes()).ok());

@@ -13,10 +13,11 @@ use protocol::terminal::EnrolmentTicket;
 
 use crate::address::Address;
 use crate::card::Card;
+use crate::checked::Checked;
 use crate::diary::{Diary, Entry};
 use crate::error::Error;
 use crate::oracle::{Intent, Oracle, ShiftTotals, TerminalRules, TransactionKey};
-use crate::terminal::{Details, Outcome, Reply, Terminal, TransactionId, calls};
+use crate::terminal::{Details, Outcome, Terminal, TransactionId, calls};
 
 const DIARY_FILE: &str = "diary.jsonl";
 
@@ -150,7 +151,7 @@ impl Till {
     }
 
     /// Asks where a transaction stands.
-    pub async fn status(&mut self, id: TransactionId) -> Result<Reply, Error> {
+    pub async fn status(&mut self, id: TransactionId) -> Result<Checked, Error> {
         self.terminal.status(id).await
     }
 

@@ -54,6 +54,8 @@ pub(crate) enum Lie {
     Totals,
     /// Two entries get the same index.
     SameIndex,
+    /// A TransactionStatus answer shows an answer that was never given.
+    OtherStored,
     /// Answers are signed by another key than the pinned one.
     OtherKey,
 }
@@ -387,13 +389,14 @@ impl Ledger {
             None if blocked => TransactionState::BLOCKED,
             None => TransactionState::UNKNOWN,
         };
-        let stored = known.and_then(|known| Blob::new(known.body.clone()));
+        let mut stored = known.and_then(|known| Blob::new(known.body.clone()));
+        if self.lie == Lie::OtherStored {
+            stored = stored.and_then(|_| Blob::new(approved.encode()));
+        }
         let answer = Answer { state: Some(state), stored_answer: stored, ..approved };
         let status = self.status(original.request_id, state);
-        Reply {
-            sidecar: AnswerSidecar { status: Some(status), ..Default::default() },
-            ..Reply::plain(answer)
-        }
+        let proof = known.map(|known| known.sidecar.clone()).unwrap_or_default();
+        Reply { sidecar: AnswerSidecar { status: Some(status), ..proof }, ..Reply::plain(answer) }
     }
 
     fn status(&self, request_id: RequestId, state: TransactionState) -> Blob<256> {

@@ -85,6 +85,7 @@ async fn every_lie_is_noticed_for_what_it_is() {
         (Lie::Quote, "quote"),
         (Lie::Totals, "code: 95"),
         (Lie::SameIndex, "journal index"),
+        (Lie::OtherStored, "Unproven"),
         (Lie::OtherKey, "Unproven"),
     ];
     for (lie, word) in lies {
