@@ -102,7 +102,8 @@ proptest! {
             prop_assert!(!prove(index as u64, size as u64, &path[1..]));
             prop_assert!(!prove(index as u64, size as u64, &path[..path.len() - 1]));
         }
-        prop_assert!(!prove(index as u64, size as u64, &[&path[..], &[Hash([0; 32])]].concat()));
+        let longer = [&path[..], &[Hash([0; 32])]].concat();
+        prop_assert_eq!(root_from_path(index as u64, size as u64, &leaves[index], &longer, SHA256), None);
         // Any size and length of path is answered, never a panic.
         root_from_path(other, other_size, &leaves[index], &path, SHA256);
         root_from_path(u64::MAX - 1, u64::MAX, &leaves[index], &path, SHA256);

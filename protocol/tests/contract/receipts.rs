@@ -2,7 +2,7 @@
 
 use protocol::answer::Answer;
 use protocol::code::ResponseCode;
-use protocol::cose::{self, Context};
+use protocol::cose::{self, Context, Sign1, sig_structure};
 use protocol::error::{Part, Problem};
 use protocol::field::{Blob, Hash, Installation, RequestId, TransactionState};
 use protocol::frame::MessageType;
@@ -180,6 +180,51 @@ fn a_path_that_is_too_long_is_no_receipt() {
     assert_eq!((error.part, error.problem), (Part::Receipt, Problem::WrongLength));
 }
 
+/// The parts of a receipt, with one of them changed.
+fn assembled(unprotected: &[u8], payload: Option<&[u8]>) -> Vec<u8> {
+    let receipt = proven().receipt;
+    let protected = receipt.seal.encode();
+    Sign1 { protected: &protected, unprotected, payload, signature: &receipt.signature }.encode()
+}
+
+#[test]
+fn a_receipt_has_no_payload_and_its_proof_is_in_the_deterministic_encoding() {
+    let unprotected = |proof: &str| {
+        let proof = super::keys::hex(proof);
+        let mut writer = protocol::cbor::Writer::new();
+        writer.map(1).uint(396).map(1).int(-1).array(1).bytes(&proof);
+        writer.finish()
+    };
+    let good = unprotected("83060380");
+    assert!(Receipt::parse(&assembled(&good, None)).is_ok());
+    assert!(Receipt::parse(&assembled(&good, Some(&[0; 32]))).is_err(), "the payload is detached");
+    for (proof, reason) in [
+        ("8318060380", "a long integer"),
+        ("8306038000", "a byte after the proof"),
+        ("820603", "no path"),
+        ("8306038141aa", "a short hash"),
+        ("8320038000", "a negative size"),
+    ] {
+        assert!(Receipt::parse(&assembled(&unprotected(proof), None)).is_err(), "{reason}");
+    }
+}
+
+#[test]
+fn the_protected_header_of_any_signature_is_one_map_in_the_deterministic_encoding() {
+    let parse = |protected: &str| {
+        let protected = super::keys::hex(protected);
+        Sign1::parse(
+            &Sign1 { protected: &protected, unprotected: &[0xa0], payload: None, signature: &[0; 64] }
+                .encode(),
+        )
+        .is_ok()
+    };
+    assert!(parse("a10126") && parse("a0"));
+    for bad in ["", "80", "a1013806", "a1012600", "a20127012600", "bf0126ff"] {
+        assert!(!parse(bad), "{bad}");
+    }
+}
+
 #[test]
 fn the_bytes_of_a_receipt_are_those_of_section_8_1() {
     let mut receipt = proven().receipt;
@@ -235,6 +280,22 @@ fn a_status_in_another_context_is_refused() {
     let act = cose::sign(Context::Act, cose::Algorithm::Es256, &INSTALLATION, &payload, sign).unwrap().body;
     let refused = Status::check(&act, &RequestId([1; 32]), &INSTALLATION, &verify);
     assert_eq!(refused, Err(ReceiptError::Signature));
+}
+
+#[test]
+fn a_status_has_the_headers_of_section_8_3_and_no_others() {
+    let verify = |message: &[u8], signature: &[u8]| gateway().verify(message, signature);
+    let payload = status(TransactionState::LIVE).encode_payload();
+    let check = |protected: &[u8], unprotected: &[u8]| {
+        let message = sig_structure(Context::Status, &INSTALLATION, protected, &payload);
+        let signature = gateway().sign(&message);
+        let bytes = Sign1 { protected, unprotected, payload: Some(&payload), signature: &signature }.encode();
+        Status::check(&bytes, &RequestId([1; 32]), &INSTALLATION, &verify).is_ok()
+    };
+    assert!(check(&[0xa1, 0x01, 0x26], &[0xa0]));
+    assert!(!check(&[0xa1, 0x01, 0x27], &[0xa0]), "another algorithm");
+    assert!(!check(&[0xa0], &[0xa0]), "no algorithm");
+    assert!(!check(&[0xa1, 0x01, 0x26], &[0xa1, 0x04, 0x40]), "something that is not signed");
 }
 
 // ---- receipt file ----

@@ -186,6 +186,22 @@ fn keys_from_100_are_accepted_and_unknown_ones_below_are_not() {
 }
 
 #[test]
+fn an_answer_has_its_four_keys_and_a_code_of_two_digits() {
+    let answer = |entries: &str| {
+        let entries: Vec<&str> = entries.split(' ').collect();
+        let count = u8::try_from(entries.len()).unwrap();
+        let bytes = [vec![0xa0 | count], super::keys::hex(&entries.concat())].concat();
+        Answer::decode(&bytes).is_ok()
+    };
+    assert!(answer("0001 0105 0200 0400") && answer("0001 0105 021863 0400"));
+    assert!(!answer("0001 0105 021864 0400"), "code 100");
+    assert!(!answer("0002 0105 0200 0400"), "schema version 2");
+    for missing in ["0105 0200 0400", "0001 0200 0400", "0001 0105 0400", "0001 0105 0200"] {
+        assert!(!answer(missing), "{missing}");
+    }
+}
+
+#[test]
 fn framing_errors_are_those_of_section_2() {
     use frame::FrameProblem::{BodyLength, Flags, TooLong, TooShort, Version};
     let header = |length: u16, first: u8, body: u16| {

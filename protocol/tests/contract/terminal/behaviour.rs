@@ -241,6 +241,25 @@ fn a_lost_answer_is_fetched_after_a_power_cut() {
 }
 
 #[test]
+fn after_a_power_cut_everything_counts_as_sent_before() {
+    let mut till = Till::signed_on();
+    till.sell(1250);
+    till.answer();
+    let mut till = till.restart();
+    till.terminal.connected(at(0));
+    let hello = till.gateway.connect();
+    till.receive(hello);
+    let sign_on = till.answer();
+    till.receive(sign_on);
+    let again = till.sent.remove(0);
+    assert_eq!((again.kind, again.repeat), (MessageType::PURCHASE, true));
+    till.receive(transient(&again, ResponseCode::FORMAT_ERROR));
+    assert!(till.outcome().is_none(), "the gateway may have decided it before the power cut");
+    till.serve();
+    assert_eq!(till.verdict(), Some((Verdict::Reversed, 0)));
+}
+
+#[test]
 fn a_repeated_answer_is_an_approval_only_if_its_status_says_live() {
     for (state, verdict) in [
         (TransactionState::LIVE, Verdict::Approved),
@@ -335,6 +354,20 @@ fn an_answer_with_an_unknown_key_is_no_answer() {
     till.give_up(id).unwrap();
     till.serve();
     assert_eq!(till.verdict(), Some((Verdict::Reversed, 0)));
+}
+
+#[test]
+fn a_refusal_of_another_stan_is_not_understood() {
+    for (stan, understood) in [(Stan::new(2), false), (Stan::new(1), true), (None, true)] {
+        let mut till = Till::signed_on();
+        till.sell(1250);
+        let sale = till.sent.remove(0);
+        let mut refusal = transient(&sale, ResponseCode::BUSY);
+        refusal.body = Answer { stan, ..Answer::decode(&refusal.body).unwrap() }.encode();
+        till.receive(refusal);
+        let waiting = till.events.iter().any(|event| matches!(event, Event::Waiting { .. }));
+        assert_eq!((waiting, till.alarm().is_none()), (understood, understood));
+    }
 }
 
 #[test]
@@ -526,6 +559,22 @@ fn sign_on_shows_the_last_stan_and_the_newest_receipt() {
         panic!("no SignOn")
     };
     assert_eq!((last_stan, last_receipt), (1, Some(newest)));
+}
+
+#[test]
+fn the_newest_receipt_is_kept_whatever_the_order_of_answers() {
+    let mut till = Till::signed_on();
+    till.sell(1);
+    till.sell(2);
+    let (first, second) = (till.answer(), till.answer());
+    till.receive(second);
+    let newest = till.terminal.state().last_receipt.clone().unwrap();
+    till.receive(first);
+    assert_eq!(till.terminal.state().last_receipt, Some(newest));
+    till.sell(3);
+    till.serve();
+    let third = till.outcome().unwrap().request_id;
+    assert_eq!(till.terminal.state().last_receipt.as_ref().map(|last| last.request_id), Some(third));
 }
 
 #[test]
