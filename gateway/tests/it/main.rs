@@ -1,5 +1,10 @@
 //! The gateway from outside: the real binary, real sockets, real signals.
 
 mod counter;
+mod crash;
+#[path = "../powerloss/mod.rs"]
+mod disk;
 mod harness;
+mod powerloss;
 mod repeats;
+mod trial;
