@@ -150,6 +150,8 @@ async fn trade(
         .await
         .with_context(|| format!("listening on {}", config.metrics))?;
     let admin = socket::listen(&data.socket())?;
+    // Whoever reads the announcement may stop the gateway at once.
+    let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     announce(common, terminals.local_addr()?, metrics.local_addr()?, &shared);
 
     let (stop, stopping) = watch::channel(false);
@@ -157,7 +159,6 @@ async fn trade(
     let http =
         tokio::spawn(server::serve_metrics(metrics, Arc::clone(&shared.metrics), shared.handle.clone()));
     let serving = tokio::spawn(server::serve(terminals, tls, shared, stopping));
-    let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::select! {
         _ = term.recv() => info!("SIGTERM: draining"),
         _ = interrupt.recv() => info!("interrupted: draining"),
