@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use protocol::cose::{Algorithm, Context, Sign1, sig_structure};
+use protocol::cose::{Algorithm, Context, EMPTY_MAP, Sign1, sig_structure};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -105,6 +105,9 @@ impl Writer {
     fn open_act(&self, signed: &[u8], nonce: [u8; 16]) -> Result<(SignedAct, [u8; 32]), String> {
         let sign1 = Sign1::parse(signed).map_err(|error| error.to_string())?;
         let payload = sign1.payload.ok_or("the act has no payload")?;
+        if sign1.unprotected != EMPTY_MAP {
+            return Err("the act's unprotected header is not empty".into());
+        }
         let act = SignedAct::decode(payload).map_err(|error| error.to_string())?;
         let operator = self.state.operators.get(&act.operator).filter(|(active, _)| *active);
         let (_, key) = operator.ok_or_else(|| format!("there is no active operator {}", act.operator))?;

@@ -11,7 +11,7 @@ use super::{Handle, Job};
 use crate::domain::State;
 use crate::domain::effect::Effect;
 use crate::journal::seal::{Head, seal_verifies, sealing_key};
-use crate::journal::walk::{WalkError, next_group};
+use crate::journal::walk::{WalkError, lost, next_group};
 use crate::storage::{Storage, StorageError};
 
 /// From the end of one pass to the beginning of the next.
@@ -61,6 +61,9 @@ fn pass(directory: &Path, handle: &Handle, go_on: impl Fn(Duration) -> bool) -> 
             return Err(
                 StorageError::Snapshot(format!("group {} is not signed by the gateway", head.group)).into()
             );
+        }
+        if let Some(damage) = lost(&storage, &group)? {
+            return Err(WalkError::Damage(damage));
         }
         head = group.sealed.head;
         if !go_on(wait.min(LONGEST_WAIT)) {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use protocol::cose::{Algorithm, Context, Sign1, sig_structure};
+use protocol::cose::{Algorithm, Context, EMPTY_MAP, Sign1, open_request, sig_structure};
 use protocol::field::Installation;
 use protocol::frame::MessageType;
 use protocol::request::{Body, Request};
@@ -12,7 +12,7 @@ use super::anchor::Anchor;
 use super::record::Origin;
 use super::seal::{Head, seal_verifies, sealing_key};
 use super::sha256;
-use super::walk::{Damage, Entry, WalkError, next_group, replay};
+use super::walk::{Damage, Entry, Group, WalkError, lost, next_group, replay};
 use crate::admin::act::SignedAct;
 use crate::domain::state::{Cell, State, Touched};
 use crate::keys::{PublicKey, hex};
@@ -45,8 +45,11 @@ pub fn verify(
     anchors: &[Anchor],
     mut progress: impl FnMut(u64),
 ) -> Result<(Report, State), StorageError> {
-    let mut check = Check { report: Report::default(), state: State::default(), seen: HashSet::new() };
+    let mut verifier = Verifier::default();
     let watermark = storage.watermark()?;
+    if watermark == 0 {
+        verifier.no_snapshot(storage)?;
+    }
     let mut head = Head::GENESIS;
     let mut unmatched: Vec<&Anchor> = anchors.iter().collect();
     loop {
@@ -54,49 +57,29 @@ pub fn verify(
             Ok(Some(group)) => group,
             Ok(None) => break,
             Err(WalkError::Damage(damage)) => {
-                check.fault(&damage);
+                verifier.fault(&damage);
                 break;
             }
             Err(WalkError::Storage(error)) => return Err(error),
         };
-        let key_before = check.state.gateway_key.clone();
-        let mut sound = true;
-        for entry in &group.entries {
-            check.signature(entry, installation);
-            match replay(&mut check.state, entry.row.index, &entry.record, |_| Ok(None)) {
-                Ok(()) => {}
-                Err(WalkError::Storage(error)) => return Err(error),
-                Err(WalkError::Damage(damage)) => {
-                    check.fault(&damage);
-                    sound = false;
-                    break;
-                }
-            }
-            if entry.row.index == watermark {
-                check.snapshot(storage)?;
-            }
-        }
-        if !sound {
+        if !verifier.group(&group, installation) {
             break;
         }
-        let signed = sealing_key(&key_before, &check.state)
-            .is_some_and(|key| seal_verifies(&group.seal, installation, &key));
-        if !signed {
-            let index = group.seal.header.first_index;
-            check.fault(&Damage { index, what: "its seal's signature does not verify" });
-        }
         head = group.sealed.head;
-        check.report.entries = head.index;
-        check.report.groups = head.group;
+        if let Some(damage) = lost(storage, &group)? {
+            verifier.fault(&damage);
+        }
+        if watermark == head.index {
+            verifier.snapshot(storage)?;
+        } else if watermark < head.index && watermark >= group.seal.header.first_index {
+            let fault = format!("snapshot: it stands within a group, at entry {watermark}");
+            verifier.report.faults.push(fault);
+        }
+        let here =
+            Anchor { epoch: head.epoch, group: head.group, index: head.index, seal_hash: head.seal_hash };
         unmatched.retain(|anchor| {
-            let matches = **anchor
-                == Anchor {
-                    epoch: head.epoch,
-                    group: head.group,
-                    index: head.index,
-                    seal_hash: head.seal_hash,
-                };
-            check.report.anchors = check.report.anchors.saturating_add(u64::from(matches));
+            let matches = **anchor == here;
+            verifier.report.anchors = verifier.report.anchors.saturating_add(u64::from(matches));
             !matches
         });
         progress(head.index);
@@ -104,24 +87,49 @@ pub fn verify(
     for anchor in unmatched {
         let fault =
             format!("anchor: group {} at entry {} is not in this journal", anchor.group, anchor.index);
-        check.report.faults.push(fault);
+        verifier.report.faults.push(fault);
     }
     if watermark > head.index {
-        check.report.faults.push(format!("snapshot: it is ahead of the journal, at entry {watermark}"));
+        let fault = format!("snapshot: it is ahead of the journal, at entry {watermark}");
+        verifier.report.faults.push(fault);
     }
-    check.report.accounts = check.state.accounts.len() as u64;
-    check.report.head = hex(&head.seal_hash);
-    Ok((check.report, check.state))
+    verifier.report.accounts = verifier.state.accounts.len() as u64;
+    verifier.report.head = hex(&head.seal_hash);
+    Ok((verifier.report, verifier.state))
 }
 
-struct Check {
-    report: Report,
-    state: State,
+/// A verification under way: what the journal has said so far, and what was wrong with it.
+#[derive(Debug, Clone, Default)]
+pub struct Verifier {
+    pub report: Report,
+    pub state: State,
     /// Identities so far, each as a short hash: no STAN twice.
     seen: HashSet<[u8; 16]>,
 }
 
-impl Check {
+impl Verifier {
+    /// Verifies the next group, whose entries match its seal's root: signatures, effects, the seal's own signature.
+    /// Whether it can be built upon; what else is wrong with it is in the report.
+    pub fn group(&mut self, group: &Group, installation: &Installation) -> bool {
+        let key_before = self.state.gateway_key.clone();
+        for entry in &group.entries {
+            self.signature(entry, installation);
+            if let Err(damage) = replay_whole(&mut self.state, entry) {
+                self.fault(&damage);
+                return false;
+            }
+        }
+        let signed = sealing_key(&key_before, &self.state)
+            .is_some_and(|key| seal_verifies(&group.seal, installation, &key));
+        if !signed {
+            let index = group.seal.header.first_index;
+            self.fault(&Damage { index, what: "its seal's signature does not verify" });
+        }
+        self.report.entries = group.sealed.head.index;
+        self.report.groups = group.sealed.head.group;
+        true
+    }
+
     fn fault(&mut self, damage: &Damage) {
         self.report.faults.push(damage.to_string());
     }
@@ -132,15 +140,11 @@ impl Check {
             Origin::Terminal { message, signed } => {
                 self.terminal_signature(entry, MessageType(*message), signed, installation)
             }
+            _ if entry.row.identity.is_some() => Err("its identity columns differ"),
             Origin::Operator { signed } => {
                 signed.iter().try_for_each(|act| self.act_signature(act, installation))
             }
-            Origin::System { .. } => {
-                if entry.row.identity.is_some() {
-                    self.fault(&Damage { index: entry.row.index, what: "its identity columns differ" });
-                }
-                return;
-            }
+            Origin::System { .. } => return,
         };
         match verified {
             Ok(()) => self.report.signatures = self.report.signatures.saturating_add(1),
@@ -155,9 +159,10 @@ impl Check {
         signed: &[u8],
         installation: &Installation,
     ) -> Result<(), &'static str> {
-        let sign1 = Sign1::parse(signed).map_err(|_| "its request cannot be read")?;
-        let payload = sign1.payload.ok_or("its request has no payload")?;
-        let request = Request::decode_payload(message, payload).map_err(|_| "its request cannot be read")?;
+        // What is unsigned must be empty, or bytes could hide there.
+        let opened = open_request(signed, installation, message).map_err(|_| "its request cannot be read")?;
+        let request =
+            Request::decode_payload(message, opened.payload).map_err(|_| "its request cannot be read")?;
         let terminal = request.header.terminal.as_str();
         let (key, generation, stan) = match &request.body {
             Body::Enroll { public_key, .. } => {
@@ -184,16 +189,17 @@ impl Check {
             return Err("its STAN was used before");
         }
         let key = PublicKey::from_spki(&key).ok_or("its terminal's key cannot be read")?;
-        let algorithm =
-            Algorithm::from_protected_header(sign1.protected).ok_or("its algorithm is unknown")?;
-        let message = sig_structure(Context::Request(message), installation, sign1.protected, payload);
-        let verifies = algorithm.number() == key.algorithm() && key.verify(&message, sign1.signature);
+        let verifies = opened.algorithm.number() == key.algorithm()
+            && key.verify(&opened.to_be_signed, opened.signature);
         if verifies { Ok(()) } else { Err("its terminal's signature does not verify") }
     }
 
     fn act_signature(&self, act: &[u8], installation: &Installation) -> Result<(), &'static str> {
         let sign1 = Sign1::parse(act).map_err(|_| "its act cannot be read")?;
         let payload = sign1.payload.ok_or("its act has no payload")?;
+        if sign1.protected != Algorithm::Es256.protected_header() || sign1.unprotected != EMPTY_MAP {
+            return Err("its act has other headers than an act has");
+        }
         let decoded = SignedAct::decode(payload).map_err(|_| "its act cannot be read")?;
         let operator = self.state.operators.get(&decoded.operator).filter(|(active, _)| *active);
         let (_, key) = operator.ok_or("its operator was not active")?;
@@ -204,6 +210,21 @@ impl Check {
         } else {
             Err("its operator's signature does not verify")
         }
+    }
+
+    /// A snapshot that is true up to entry 0 has no rows.
+    fn no_snapshot(&mut self, storage: &Storage) -> Result<(), StorageError> {
+        let mut rows: u64 = 0;
+        for kind in 1..=9 {
+            storage.each_snapshot(kind, |_, _| {
+                rows = rows.saturating_add(1);
+                Ok(())
+            })?;
+        }
+        if rows > 0 {
+            self.report.faults.push(format!("snapshot: {rows} rows, but it says it stands at entry 0"));
+        }
+        Ok(())
     }
 
     /// Every snapshot row equals the replayed state, and none is missing.
@@ -241,6 +262,15 @@ impl Check {
             }
         }
         Ok(())
+    }
+}
+
+/// Replay from the first entry: there is nothing to fetch.
+fn replay_whole(state: &mut State, entry: &Entry) -> Result<(), Damage> {
+    match replay(state, entry.row.index, &entry.record, |_| Ok(None)) {
+        Ok(()) => Ok(()),
+        Err(WalkError::Damage(damage)) => Err(damage),
+        Err(WalkError::Storage(_)) => unreachable!("nothing was fetched"),
     }
 }
 

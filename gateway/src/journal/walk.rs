@@ -93,20 +93,49 @@ pub fn next_group(
             Ok(None)
         };
     };
-    let seal = parse_seal(&stored, before)?;
-    let mut entries = Vec::new();
-    for row in storage.entries(first, stored.last_index)? {
-        let expected = first.saturating_add(entries.len() as u64);
-        entries.push(read_entry(row, installation, &seal, expected)?);
+    check_group(installation, before, &stored, |first, last| storage.entries(first, last)).map(Some)
+}
+
+/// Checks a group as it was read. `entries` gives the rows from one index to another, those that there are.
+///
+/// # Errors
+/// [`WalkError::Damage`] at the first thing that does not fit.
+pub fn check_group(
+    installation: &Installation,
+    before: &Head,
+    stored: &SealRow,
+    entries: impl FnOnce(u64, u64) -> Result<Vec<Row>, StorageError>,
+) -> Result<Group, WalkError> {
+    let first = before.index.saturating_add(1);
+    let seal = parse_seal(stored, before)?;
+    let mut checked = Vec::new();
+    for row in entries(first, stored.last_index)? {
+        let expected = first.saturating_add(checked.len() as u64);
+        checked.push(read_entry(row, installation, &seal, expected)?);
     }
-    let leaves: Vec<[u8; 32]> = entries.iter().map(|entry: &Entry| entry.row.leaf).collect();
+    let leaves: Vec<[u8; 32]> = checked.iter().map(|entry: &Entry| entry.row.leaf).collect();
     let Some(sealed) = Sealed::stored(&seal, &stored.seal, &before.seal_hash, &leaves) else {
         return damage(first, "its group does not match its seal");
     };
     if sealed.head.index != stored.last_index {
         return damage(first, "its group's seal row names another end");
     }
-    Ok(Some(Group { entries, seal, sealed }))
+    Ok(Group { entries: checked, seal, sealed })
+}
+
+/// The first request of a sound group that is not found under its own STAN: its repeat would be decided a second time.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn lost(storage: &Storage, group: &Group) -> Result<Option<Damage>, StorageError> {
+    for Row { index, identity, .. } in group.entries.iter().map(|entry| &entry.row) {
+        if let Some(identity) = identity
+            && storage.find(identity)? != Some(*index)
+        {
+            return Ok(Some(Damage { index: *index, what: "is not found under its STAN" }));
+        }
+    }
+    Ok(None)
 }
 
 fn parse_seal(stored: &SealRow, before: &Head) -> Result<Seal, WalkError> {
@@ -114,7 +143,8 @@ fn parse_seal(stored: &SealRow, before: &Head) -> Result<Seal, WalkError> {
     let Ok(seal) = Seal::parse(&stored.seal) else { return damage(first, "its seal cannot be read") };
     let header = seal.header;
     let in_place = header.chain == CHAIN
-        && header.group == stored.group
+        && header.group == before.group.saturating_add(1)
+        && stored.group == header.group
         && header.first_index == first
         && stored.first_index == first
         && header.last_index == stored.last_index
