@@ -5,6 +5,7 @@ mod crash;
 #[path = "../powerloss/mod.rs"]
 mod disk;
 mod harness;
+mod journal;
 mod powerloss;
 mod repeats;
 mod trial;
