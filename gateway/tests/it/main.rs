@@ -1,4 +1,6 @@
 //! The gateway from outside: the real binary, real sockets, real signals.
+#![allow(clippy::inconsistent_digit_grouping, reason = "cents stand apart: 100_00 is 100.00")]
+#![allow(clippy::arithmetic_side_effects, reason = "overflow in a test panics, which is what it should do")]
 
 mod counter;
 mod crash;
@@ -9,3 +11,5 @@ mod journal;
 mod powerloss;
 mod repeats;
 mod trial;
+mod layering;
+mod rules;
