@@ -15,6 +15,7 @@ use terminal_sim::{Address, Error};
 
 const BROKEN: u8 = 1;
 const FAILED: u8 = 2;
+const SHOP_THREADS: usize = 16;
 
 #[derive(Parser)]
 #[command(
@@ -80,7 +81,12 @@ pub(crate) fn run() -> ExitCode {
             return if asked_for && shown.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) };
         }
     };
-    let runtime = match tokio::runtime::Runtime::new() {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if matches!(cli.command, Command::Shop(_)) {
+        // Terminals of a shop wait for their disks, each on its thread.
+        runtime.worker_threads(SHOP_THREADS);
+    }
+    let runtime = match runtime.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("terminal-sim: no runtime: {error}");
