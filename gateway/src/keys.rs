@@ -225,15 +225,25 @@ impl CardKey {
     }
 }
 
-/// Writes a new file that only its owner may read, durably, never over an old one.
+/// Writes a new file that only its owner may read, durably, never over an old one. The name appears with the whole content
+/// or not at all: a start that is killed here can be repeated.
 ///
 /// # Errors
 /// When it exists or cannot be written.
 pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
     let context = || format!("writing {}", path.display());
-    let mut file =
-        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).with_context(context)?;
+    let beside = path.with_added_extension("new");
+    if beside.exists() {
+        fs::remove_file(&beside).with_context(context)?;
+    }
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&beside)
+        .with_context(context)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).with_context(context)?;
+    fs::hard_link(&beside, path).and_then(|()| fs::remove_file(&beside)).with_context(context)?;
     if let Some(directory) = path.parent() {
         fs::File::open(directory).and_then(|d| d.sync_all()).with_context(context)?;
     }
