@@ -52,5 +52,7 @@ pub(super) fn migrate(connection: &mut Connection) -> std::result::Result<(), re
         .iter()
         .map(|(name, sql)| Migration::unapplied(name, sql))
         .collect::<std::result::Result<Vec<_>, _>>()?;
-    Runner::new(&migrations).run(connection).map(drop)
+    // Grouped: in one SQL transaction with its line in the history. By itself refinery commits the two one after the other,
+    // and a start that is killed in between could never be repeated.
+    Runner::new(&migrations).set_grouped(true).run(connection).map(drop)
 }
