@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::ledger::{Ledger, Lie, SECRET};
 
 /// The code of every terminal of these tests.
-const CODE: &str = "7K3QZ9XW2M4RT8VNB6HD";
+pub(crate) const CODE: &str = "7K3QZ9XW2M4RT8VNB6HD";
 
 pub(crate) struct Gateway {
     pub(crate) address: Address,

@@ -6,6 +6,7 @@
     reason = "a test panics when something is not as it should be"
 )]
 
+mod command;
 mod gateway;
 mod ledger;
 mod lies;
