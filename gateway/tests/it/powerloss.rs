@@ -5,6 +5,8 @@
 
 #![allow(clippy::arithmetic_side_effects, reason = "test code: an overflow panics, and that fails the test")]
 
+use std::cell::Cell;
+use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::sync::Arc;
@@ -16,18 +18,29 @@ use gateway::executor::{self, Options, SpaceLimits};
 use gateway::keys::{DataDir, fingerprint};
 use gateway::metrics::Metrics;
 use gateway::server::{self, Shared};
-use gateway::storage::Synchronous;
+use gateway::storage::{Identity, Synchronous};
+use protocol::cose::Algorithm;
+use protocol::terminal::EnrolmentTicket;
+use terminal_sim::oracle::Wallet;
 use terminal_sim::rng::Rng;
+use terminal_sim::till::SharedOracle;
+use terminal_sim::{Act, Card, Terminal, Till, enrolment};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use crate::disk::{Cut, KILL_AT, cut_power};
-use crate::trial::{Bench, TO_OPERATION, Trial, Victim, Wrong, killed, seed};
+use crate::disk::{Cut, FAIL_AT, FAIL_ERRNO, FAIL_EVER, KILL_AT, cut_power, operations};
+use crate::trial::{Bench, TO_OPERATION, Trial, Victim, Wrong, killed, seed, wrong};
 
 const CUTS: u64 = 30;
 /// A cut comes at one of so many operations: a commit is 7 or more.
 const OPERATIONS: u64 = 60;
+/// The gateway's exit code when it cannot know what the disk holds.
+const IN_DOUBT: i32 = 3;
+const EIO: &str = "5";
+const ENOSPC: &str = "28";
+/// A gateway that is about to die is dead by then.
+const SHORTLY: Duration = Duration::from_millis(500);
 /// Environment of a child: its data directory, and how hard it presses a commit onto the disk.
 const DATA: &str = "GATEWAY_CHILD_DATA";
 const SYNCHRONOUS: &str = "GATEWAY_CHILD_SYNCHRONOUS";
@@ -133,6 +146,146 @@ fn draw_cut(rng: &mut Rng) -> Cut {
     if rng.chance(1, 2) { Cut::DropAll } else { Cut::Torn { seed: rng.next_u64() } }
 }
 
+/// A day so short that a gateway can die at each of its operations: it begins, enrols one terminal, issues one card, which
+/// is activated, loaded and spent from, and stops.
+struct Day {
+    bench: Bench,
+    ticket: Option<EnrolmentTicket>,
+    card: Option<Card>,
+    /// The first and the last operation of the sale's commit, as far as nothing else was written.
+    sale: Cell<(u64, u64)>,
+}
+
+/// How one gateway's part of a day ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Life {
+    /// The day was over, and the gateway stopped in order.
+    Over,
+    Died(ExitStatus),
+}
+
+impl Day {
+    /// With the anchors beside the data, nothing but the database is written there while terminals trade.
+    fn new(anchors_beside: bool) -> Self {
+        let day = Self { bench: Bench::new(), ticket: None, card: None, sale: Cell::default() };
+        if anchors_beside {
+            let anchors = day.bench.site.beside("anchors.log");
+            fs::write(day.bench.site.data().join("gateway.toml"), format!("anchors = {anchors:?}"))
+                .expect("a file");
+        }
+        day
+    }
+
+    fn log(&self) -> PathBuf {
+        self.bench.site.beside("log")
+    }
+
+    /// Goes on where the last gateway left off. `Err` when a promise is broken.
+    fn live(&mut self, environment: &[(&str, String)]) -> Result<Life, Wrong> {
+        let mut victim = match self.bench.start(&self.log(), environment) {
+            Ok(victim) => victim,
+            Err(status) => return Ok(Life::Died(status)),
+        };
+        let prepared = self.prepare();
+        let traded = match (&prepared, &self.ticket, &self.card) {
+            (Ok(()), Some(ticket), Some(card)) => Runtime::new().map_err(wrong)?.block_on(async {
+                tokio::select! {
+                    traded = self.trade(ticket, card) => Some(traded),
+                    _ = victim.end() => None,
+                }
+            }),
+            _ => None,
+        };
+        match traded {
+            Some(Ok(())) => victim.terminate(),
+            Some(Err(wrong)) if victim.ended_within(SHORTLY).is_none() => return Err(wrong),
+            Some(Err(_)) | None => {}
+        }
+        match victim.ended_within(TO_OPERATION) {
+            Some(status) if status.success() && traded == Some(Ok(())) => Ok(Life::Over),
+            Some(status) => Ok(Life::Died(status)),
+            None => Err(format!("it neither works nor dies: {prepared:?} {traded:?}")),
+        }
+    }
+
+    fn prepare(&mut self) -> Result<(), Wrong> {
+        let ask = |arguments: &[&str]| {
+            let done = self.bench.site.run(arguments);
+            if done.status.success() { Ok(done.json) } else { Err(done.stderr) }
+        };
+        if self.ticket.is_none() {
+            let enrolled = ask(&["terminal", "enroll", "--id", "T0001"])?;
+            self.ticket = enrolment::parse(enrolled["enrolment"].as_str().unwrap_or_default()).ok();
+        }
+        if self.card.is_none() {
+            let issued = &ask(&["card", "issue", "--count", "1"])?["cards"][0];
+            let text = |field: &str| issued[field].as_str().unwrap_or_default().to_owned();
+            self.card = Card::new(&text("reference"), &text("secret"));
+        }
+        Ok(())
+    }
+
+    /// Opens the terminal from its directory, resolves what was left open, and does what is still to be done.
+    async fn trade(&self, ticket: &EnrolmentTicket, card: &Card) -> Result<(), Wrong> {
+        let oracle = SharedOracle::default();
+        let directory = self.bench.site.beside("T0001");
+        let mut till = if Terminal::exists(&directory) {
+            Till::open(&directory, self.bench.address(), oracle)
+        } else {
+            Till::enrol(&directory, self.bench.address(), ticket, Algorithm::Es256, oracle).await
+        }
+        .map_err(wrong)?;
+        till.oracle().issue(card.reference);
+        till.receipts = Some(self.bench.receipts());
+        fs::create_dir_all(self.bench.receipts()).map_err(wrong)?;
+        till.resolve().await.map_err(wrong)?;
+        loop {
+            let (active, wallet) = till.oracle().card(card.reference).unwrap_or_default();
+            let act = match (active, wallet.principal, wallet.points) {
+                (false, ..) => Act::Activate,
+                (true, 0, 0) => Act::Load(100_00),
+                (true, _, 0) => Act::Purchase(30_00),
+                _ => break,
+            };
+            let before = operations(&self.log()).map_err(wrong)?;
+            let outcome = till.trade(card, act.clone()).await.map_err(wrong)?;
+            self.sale.set((before + 1, operations(&self.log()).map_err(wrong)?));
+            if !outcome.is_approved() {
+                return Err(format!("{act:?}: {outcome:?}"));
+            }
+            till.terminal.acknowledge(outcome.id);
+        }
+        let agreed = till.inquire(card).await.map_err(wrong)?;
+        let (oracle, spent) = (till.oracle().clone(), Wallet { principal: 70_00, bonus: 5_00, points: 30 });
+        if agreed != Some(true) || oracle.card(card.reference) != Some((true, spent)) {
+            return Err(format!("{:?}, {:?}", oracle.card(card.reference), oracle.mismatches()));
+        }
+        till.terminal.sign_off().await.map_err(wrong)
+    }
+
+    /// Whether the journal has the sale that the terminal sent and got no answer to.
+    fn open_sale(&self) -> Result<bool, Wrong> {
+        let terminal =
+            Terminal::open(&self.bench.site.beside("T0001"), self.bench.address()).map_err(wrong)?;
+        let open = terminal.unfinished();
+        let [sale] = open.as_slice() else { return Err(format!("no open sale: {open:?}")) };
+        let (generation, stan) = (sale.id.generation.get(), sale.id.stan.get());
+        let identity = Identity { terminal: terminal.id().to_string(), generation, stan };
+        Ok(self.bench.storage()?.find(&identity).map_err(wrong)?.is_some())
+    }
+
+    /// After a life that ended badly: another one without faults, to the end of the day, and all must hold.
+    fn recover(&mut self) -> Result<(), Wrong> {
+        self.bench.audit()?;
+        match self.live(&[])? {
+            Life::Over => self.bench.verify().map(drop),
+            Life::Died(status) => {
+                Err(format!("the next one ended with {status}\n{}", self.bench.last_words()))
+            }
+        }
+    }
+}
+
 #[test]
 fn power_cuts_at_any_operation_lose_nothing_that_was_acknowledged() {
     let account = trade_through_cuts(Process::Binary, seed());
@@ -146,4 +299,89 @@ fn the_same_cuts_find_a_gateway_that_does_not_sync() {
     println!("{}", account.unwrap_or_else(|wrong| panic!("{wrong}")));
     let found = trade_through_cuts(Process::Library(Synchronous::Off), seed);
     println!("{}", found.expect_err("it syncs nothing and loses nothing: these tests see nothing"));
+}
+
+#[test]
+fn sales_that_were_lost_are_missed_at_the_start_and_at_the_next_sign_on() {
+    let trial = Trial::new(seed());
+    let (bench, log) = (&trial.bench, trial.bench.site.beside("log"));
+    let shop = trial.open_shop();
+    let robbed = Process::Library(Synchronous::Off).start(bench, &[]).expect("it starts");
+    // Long enough for an anchor, and for sales under it and after it.
+    std::thread::sleep(Duration::from_secs(2));
+    robbed.kill().expect("SIGKILL");
+    cut_power(&log, &bench.site.data(), Cut::DropAll).expect("the layer");
+
+    let refused = bench.start(&log, &[]).err().expect("it starts on a journal that is behind its anchor");
+    assert_eq!(refused.code(), Some(1));
+    assert!(bench.last_words().contains("an anchor names entry"), "{}", bench.last_words());
+
+    fs::remove_file(bench.site.data().join("anchors.log")).expect("anchors");
+    let _deceived = bench.start(&log, &[]).expect("without anchors it cannot know");
+    let stopped = || bench.site.json(&["status"])["stopped"].as_str().map(str::to_owned);
+    let reason = (0..100).find_map(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        stopped()
+    });
+    let reason = reason.expect("terminals that hold receipts have signed on");
+    assert!(reason.contains("holds a receipt"), "{reason}");
+    drop(shop);
+}
+
+/// Every `GATEWAY_CRASH_EVERY`-th operation, 6 unless told otherwise; where it begins is drawn.
+#[test]
+fn a_gateway_survives_its_death_at_any_operation_of_its_first_day() {
+    let mut rng = Rng::stream(seed(), "first day");
+    let mut whole = Day::new(false);
+    assert_eq!(whole.live(&[]), Ok(Life::Over));
+    let last = operations(&whole.log()).expect("the layer's log");
+    let every = std::env::var("GATEWAY_CRASH_EVERY").ok().and_then(|every| every.parse().ok()).unwrap_or(6);
+    let (mut kills, mut failures) = (0, Vec::new());
+    for kill_at in (1 + rng.below(every)..=last).step_by(usize::try_from(every).expect("a step")) {
+        let mut day = Day::new(false);
+        let cut = [None, Some(draw_cut(&mut rng))][rng.index(2)];
+        let mut die = || -> Result<(), Wrong> {
+            match day.live(&[(KILL_AT, kill_at.to_string())])? {
+                Life::Over => return Ok(()),
+                Life::Died(status) => killed(status)?,
+            }
+            kills += 1;
+            if let Some(mode) = cut {
+                cut_power(&day.log(), &day.bench.site.data(), mode).expect("the layer");
+            }
+            day.recover()
+        };
+        if let Err(wrong) = die() {
+            failures.push(format!("operation {kill_at} of {last}, {cut:?}: {wrong}"));
+        }
+    }
+    println!("{kills} deaths at every {every}. of {last} operations");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn a_disk_that_fails_in_a_commit_ends_the_gateway_in_doubt_and_a_repeat_resolves_it() {
+    const FAULTS: [(&str, &str); 2] = [(EIO, "0"), (ENOSPC, "1")];
+    let mut whole = Day::new(true);
+    assert_eq!(whole.live(&[]), Ok(Life::Over));
+    let (first, last) = whole.sale.get();
+    let (mut undone, mut done) = (0, 0);
+    for fail_at in first..=last {
+        for (errno, ever) in FAULTS {
+            let mut day = Day::new(true);
+            let mut fail = || -> Result<(), Wrong> {
+                let fault = [(FAIL_AT, &*fail_at.to_string()), (FAIL_ERRNO, errno), (FAIL_EVER, ever)];
+                match day.live(&fault.map(|(name, value)| (name, value.to_owned())))? {
+                    Life::Died(status) if status.code() == Some(IN_DOUBT) => {}
+                    other => return Err(format!("{other:?}\n{}", day.bench.last_words())),
+                }
+                *(if day.open_sale()? { &mut done } else { &mut undone }) += 1;
+                day.recover()
+            };
+            let failed = fail();
+            assert_eq!(failed, Ok(()), "operation {fail_at} of {first} to {last}, errno {errno}");
+        }
+    }
+    println!("operations {first} to {last}: {undone} sales were undone, {done} were done");
+    assert!(undone > 0 && done > 0, "a commit that fails is undecided");
 }
