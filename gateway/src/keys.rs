@@ -243,7 +243,12 @@ pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
         .open(&beside)
         .with_context(context)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).with_context(context)?;
-    fs::hard_link(&beside, path).and_then(|()| fs::remove_file(&beside)).with_context(context)?;
+    let linked = fs::hard_link(&beside, path).and_then(|()| fs::remove_file(&beside));
+    // A medium without hard links (a backup on a memory stick): nobody else writes there.
+    let unlinkable = |_| {
+        if path.exists() { Err(std::io::ErrorKind::AlreadyExists.into()) } else { fs::rename(&beside, path) }
+    };
+    linked.or_else(unlinkable).with_context(context)?;
     if let Some(directory) = path.parent() {
         fs::File::open(directory).and_then(|d| d.sync_all()).with_context(context)?;
     }

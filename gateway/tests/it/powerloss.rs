@@ -182,6 +182,15 @@ impl Day {
 
     /// Goes on where the last gateway left off. `Err` when a promise is broken.
     fn live(&mut self, environment: &[(&str, String)]) -> Result<Life, Wrong> {
+        self.live_until(environment, Victim::terminate)
+    }
+
+    /// The same, with another end than SIGTERM when the day is over.
+    fn live_until(
+        &mut self,
+        environment: &[(&str, String)],
+        end: impl FnOnce(&Victim),
+    ) -> Result<Life, Wrong> {
         let mut victim = match self.bench.start(&self.log(), environment) {
             Ok(victim) => victim,
             Err(status) => return Ok(Life::Died(status)),
@@ -197,7 +206,7 @@ impl Day {
             _ => None,
         };
         match traded {
-            Some(Ok(())) => victim.terminate(),
+            Some(Ok(())) => end(&victim),
             Some(Err(wrong)) if victim.ended_within(SHORTLY).is_none() => return Err(wrong),
             Some(Err(_)) | None => {}
         }
@@ -384,4 +393,21 @@ fn a_disk_that_fails_in_a_commit_ends_the_gateway_in_doubt_and_a_repeat_resolves
     }
     println!("operations {first} to {last}: {undone} sales were undone, {done} were done");
     assert!(undone > 0 && done > 0, "a commit that fails is undecided");
+}
+
+#[test]
+fn what_a_killed_gateway_had_not_synced_is_synced_before_the_next_one_answers_with_it() {
+    let mut whole = Day::new(true);
+    assert_eq!(whole.live(&[]), Ok(Life::Over));
+    let (_, sync) = whole.sale.get();
+    let mut day = Day::new(true);
+    let died = day.live(&[(KILL_AT, sync.to_string())]).expect("a life");
+    assert!(matches!(died, Life::Died(status) if killed(status).is_ok()), "{died:?}");
+    assert_eq!(day.open_sale(), Ok(true), "it is in the log file, and nobody knows it");
+
+    // The repeat gets its answer, and then the power goes.
+    let died = day.live_until(&[], Victim::strike).expect("a life");
+    assert!(matches!(died, Life::Died(status) if killed(status).is_ok()), "{died:?}");
+    let report = cut_power(&day.log(), &day.bench.site.data(), Cut::DropAll).expect("the layer");
+    assert_eq!(day.recover(), Ok(()), "{report:?}");
 }

@@ -329,8 +329,17 @@ impl Victim {
     }
 
     pub(crate) fn terminate(&self) {
-        let sent = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status();
-        assert!(sent.expect("kill").success(), "SIGTERM");
+        self.signal("-TERM");
+    }
+
+    /// SIGKILL.
+    pub(crate) fn strike(&self) {
+        self.signal("-KILL");
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.0.id().to_string()]).status();
+        assert!(sent.expect("kill").success(), "{name}");
     }
 
     /// SIGTERM, and its end in order.

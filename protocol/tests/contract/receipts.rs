@@ -169,6 +169,14 @@ fn receipts_and_seals_come_back_from_their_bytes() {
     assert_eq!(Receipt::parse(&largest.encode()), Ok(largest));
     let seal = Seal { header: HEADER, root: Hash([7; 32]), signature: [8; 64] };
     assert_eq!(Seal::parse(&seal.encode()), Ok(seal));
+    let protected = HEADER.encode();
+    let with_key_id = Sign1 {
+        protected: &protected,
+        unprotected: &[0xa1, 0x04, 0x40],
+        payload: Some(&seal.root.0),
+        signature: &seal.signature,
+    };
+    assert!(Seal::parse(&with_key_id.encode()).is_err(), "an unprotected header");
     assert!(Seal::parse(&proven().receipt.encode()).is_err() && Receipt::parse(&seal.encode()).is_err());
 }
 

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use protocol::answer::{Answer, AnswerSidecar};
 use protocol::cose::{Sign1, open_request};
 use protocol::error::FormatError;
+use protocol::field::Blob;
 use protocol::frame::{self, Frame, Incoming, MAX_CONTENT, MAX_LENGTH, MessageType};
 use protocol::hello::Hello;
 use protocol::receipt::{Receipt, ReceiptFile, Seal, SealHeader, Status};
@@ -183,6 +184,68 @@ fn keys_from_100_are_accepted_and_unknown_ones_below_are_not() {
         bytes
     };
     assert!(Answer::decode(&with(100)).is_ok() && Answer::decode(&with(99)).is_err());
+}
+
+/// The map without its `skipped`th entry.
+fn without_entry(map: &[u8], skipped: u64) -> Vec<u8> {
+    let mut decoder = minicbor::Decoder::new(map);
+    let count = decoder.map().unwrap().unwrap();
+    let mut bytes = vec![0xa0 | u8::try_from(count - 1).unwrap()];
+    for place in 0..count {
+        let start = decoder.position();
+        decoder.skip().unwrap();
+        decoder.skip().unwrap();
+        if place != skipped {
+            bytes.extend(&map[start..decoder.position()]);
+        }
+    }
+    bytes
+}
+
+#[test]
+fn maps_whose_keys_are_all_required_are_refused_without_any_one_of_them() {
+    let status = Status {
+        request_id: protocol::field::RequestId([1; 32]),
+        state: protocol::field::TransactionState::LIVE,
+        time: samples::seconds(1),
+        epoch: 1,
+        last_index: 1,
+    };
+    let file = ReceiptFile {
+        installation: INSTALLATION,
+        kind: MessageType::LOAD,
+        request: Blob::new(vec![]).unwrap(),
+        answer: Blob::new(vec![]).unwrap(),
+        details_hash: protocol::field::Hash([1; 32]),
+        receipt: Blob::new(vec![]).unwrap(),
+    };
+    for place in 0..5 {
+        assert!(
+            Status::decode_payload(&without_entry(&status.encode_payload(), place)).is_err(),
+            "status {place}"
+        );
+    }
+    for place in 0..6 {
+        assert!(Hello::decode(&without_entry(&samples::hello().encode(), place)).is_err(), "hello {place}");
+    }
+    for place in 0..7 {
+        assert!(ReceiptFile::decode(&without_entry(&file.encode(), place)).is_err(), "file {place}");
+    }
+    let state = State::new("T1".parse().unwrap()).encode();
+    for place in 0..4 {
+        assert!(State::decode(&without_entry(&state, place)).is_err(), "state {place}");
+    }
+}
+
+#[test]
+fn maps_have_no_more_entries_than_section_6_allows_and_no_empty_personal_fields() {
+    let answer = |count: u16| Answer {
+        balances: Some((0..count).map(|kind| (protocol::field::BalanceKind(kind), 0)).collect()),
+        ..samples::typical_answer(MessageType::ECHO)
+    };
+    assert!(Answer::decode(&answer(16).encode()).is_ok() && Answer::decode(&answer(17).encode()).is_err());
+    assert!(RequestSidecar::decode(MessageType::LOAD, &super::keys::hex("a10aa0")).is_err());
+    assert!(RequestSidecar::decode(MessageType::LOAD, &super::keys::hex("a10aa1006161")).is_ok());
 }
 
 #[test]

@@ -123,7 +123,9 @@ async fn open_tills(options: &Options, oracle: &SharedOracle) -> Result<Vec<Till
     for (number, ticket) in new.into_iter().enumerate() {
         let algorithm = if number % 2 == 0 { Algorithm::Es256 } else { Algorithm::EdDsa };
         let (directory, address) = (directory(ticket), options.address.clone());
-        tills.push(Till::enrol(&directory, address, ticket, algorithm, oracle.clone()).await?);
+        let patience = options.patience;
+        let terminal = Terminal::enrol_within(&directory, address, ticket, algorithm, patience).await?;
+        tills.push(Till::new(terminal, &directory, oracle.clone())?);
     }
     if tills.is_empty() {
         return Err(Error::Usage("a shop needs at least one terminal".into()));

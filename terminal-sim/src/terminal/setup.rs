@@ -53,6 +53,17 @@ impl Terminal {
         ticket: &EnrolmentTicket,
         algorithm: Algorithm,
     ) -> Result<Terminal, Error> {
+        Terminal::enrol_within(directory, address, ticket, algorithm, PATIENCE).await
+    }
+
+    /// [`Terminal::enrol`] with another [`Terminal::patience`].
+    pub async fn enrol_within(
+        directory: &Path,
+        address: Address,
+        ticket: &EnrolmentTicket,
+        algorithm: Algorithm,
+        patience: Duration,
+    ) -> Result<Terminal, Error> {
         let store = Store::create(directory)?;
         let key = match store.read(KEY_FILE)? {
             Some(pkcs8) => TerminalKey::from_pkcs8(algorithm, pkcs8)?,
@@ -72,6 +83,7 @@ impl Terminal {
         let mut terminal = Terminal::assemble(store, key, ticket.gateway, None, state, address)?;
         let public_key = Blob::new(terminal.key.spki().to_vec());
         let public_key = public_key.ok_or_else(|| Error::Usage("the public key is too long".into()))?;
+        terminal.patience = patience;
         terminal.machine.enroll(*ticket, public_key);
         terminal.sign_on().await?;
         identity.gateway_key = terminal.gateway_key().map(|key| hex(key.spki()));

@@ -60,20 +60,21 @@ impl Till {
         oracle: SharedOracle,
     ) -> Result<Till, Error> {
         let terminal = Terminal::enrol(directory, address, ticket, algorithm).await?;
-        Till::with_diary(terminal, directory, oracle)
+        Till::new(terminal, directory, oracle)
+    }
+
+    /// Makes a till of an enrolled terminal, with its diary in `directory`.
+    pub fn new(terminal: Terminal, directory: &Path, oracle: SharedOracle) -> Result<Till, Error> {
+        let (diary, entries) = Diary::open(&directory.join(DIARY_FILE))?;
+        let mut till = Till { terminal, receipts: None, oracle, diary, rules: None, shift: 1 };
+        till.read_in(&entries)?;
+        Ok(till)
     }
 
     /// Opens a till that was there before. Its books are read into the oracle; call it between [`Oracle::replay`] and
     /// [`Oracle::replayed`], and [`Till::resolve`] when the gateway is there.
     pub fn open(directory: &Path, address: Address, oracle: SharedOracle) -> Result<Till, Error> {
-        Till::with_diary(Terminal::open(directory, address)?, directory, oracle)
-    }
-
-    fn with_diary(terminal: Terminal, directory: &Path, oracle: SharedOracle) -> Result<Till, Error> {
-        let (diary, entries) = Diary::open(&directory.join(DIARY_FILE))?;
-        let mut till = Till { terminal, receipts: None, oracle, diary, rules: None, shift: 1 };
-        till.read_in(&entries)?;
-        Ok(till)
+        Till::new(Terminal::open(directory, address)?, directory, oracle)
     }
 
     /// The oracle. Hold it briefly.

@@ -428,6 +428,15 @@ fn an_approved_sale_can_be_given_up_until_it_is_acknowledged() {
 }
 
 #[test]
+fn a_sale_that_was_declined_needs_no_reversal() {
+    let mut till = Till::signed_on();
+    let id = till.sell(700);
+    till.serve();
+    assert_eq!(till.give_up(id), Err(GiveUpError::Finished));
+    assert!(till.sent.is_empty());
+}
+
+#[test]
 fn a_declined_sale_that_is_given_up_is_declined() {
     let mut till = Till::signed_on();
     let id = till.sell(700);
