@@ -6,6 +6,8 @@
 mod cell;
 mod schema;
 
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
@@ -14,6 +16,8 @@ pub use cell::{cell_key, decode_cell, encode_cell, key_of};
 
 /// File name of the database inside the data directory.
 pub const DATABASE: &str = "gateway.db";
+/// SQLite's write-ahead log beside it.
+const LOG: &str = "gateway.db-wal";
 
 /// How hard a commit is pressed onto the medium. The gateway always runs [`Synchronous::Full`]; tests show with
 /// [`Synchronous::Off`] that they would notice the difference.
@@ -38,6 +42,8 @@ pub enum StorageError {
     SqliteTooOld(&'static str),
     #[error("snapshot row is damaged: {0}")]
     Snapshot(String),
+    #[error("what an earlier process has written cannot be synced: {0}")]
+    Sync(io::Error),
 }
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -90,11 +96,16 @@ impl Storage {
     /// When SQLite is too old, a pragma does not take, or a migration fails.
     pub fn open(directory: &Path, synchronous: Synchronous) -> Result<Self> {
         let path = directory.join(DATABASE);
+        if synchronous == Synchronous::Full {
+            sync_log(directory)?;
+        }
         let mut connection = Connection::open(&path)?;
         schema::prepare(&connection, synchronous)?;
         schema::migrate(&mut connection)
             .map_err(|reason| StorageError::Migration { path, reason: reason.to_string() })?;
-        Ok(Self { connection })
+        let storage = Self { connection };
+        storage.checkpoint()?;
+        Ok(storage)
     }
 
     /// Opens the database for reading: reports, exports, verification.
@@ -365,6 +376,18 @@ impl Storage {
         self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         Ok(())
     }
+}
+
+/// Makes durable what an earlier process wrote and was killed before it could sync: SQLite takes it for committed, and an
+/// answer may rest on it before the next commit. The checkpoint that follows also writes it a second time, into the
+/// database, because a page whose sync has failed once is not tried again.
+fn sync_log(directory: &Path) -> Result<()> {
+    let sync = |path: &Path| match File::open(path) {
+        Ok(file) => file.sync_all(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    };
+    sync(&directory.join(LOG)).and_then(|()| sync(directory)).map_err(StorageError::Sync)
 }
 
 fn set_meta(connection: &Connection, name: &str, value: &[u8]) -> Result<()> {

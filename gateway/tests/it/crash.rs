@@ -130,7 +130,12 @@ impl Killer {
         let any = 1 + self.rng.below(40);
         let aim = if self.rng.chance(3, 4) { self.rng.pick(&self.aims).copied().unwrap_or(any) } else { any };
         let (group_before, _) = self.last_group()?;
-        let mut victim = self.start(&[(KILL_AT, aim.to_string())])?;
+        self.shop.check()?;
+        self.starts += 1;
+        let mut victim = match self.trial.bench.start(&self.log(), &[(KILL_AT, aim.to_string())]) {
+            Ok(victim) => victim,
+            Err(status) => return killed(status),
+        };
         if victim.ended_within(TO_OPERATION).is_none() {
             return self.bury(victim, Struck::Elsewhere);
         }
