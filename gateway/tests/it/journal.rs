@@ -1,6 +1,4 @@
 //! The journal against whoever can write to the disk: nothing changes, moves or goes without being found.
-#![expect(clippy::arithmetic_side_effects, reason = "overflow in a test panics, which is what it should do")]
-#![expect(clippy::inconsistent_digit_grouping, reason = "cents stand apart: 100_00 is 100.00")]
 
 mod busy_day;
 mod bytes;

@@ -7,6 +7,7 @@ mod crash;
 #[path = "../powerloss/mod.rs"]
 mod disk;
 mod harness;
+mod hostile;
 mod journal;
 mod layering;
 mod powerloss;

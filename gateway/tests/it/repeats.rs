@@ -1,6 +1,4 @@
 //! One request, one effect, one answer: however often, however fast, on whichever connection, before and after a crash.
-#![expect(clippy::arithmetic_side_effects, reason = "overflow in a test panics, which is what it should do")]
-#![expect(clippy::inconsistent_digit_grouping, reason = "cents stand apart: 100_00 is 100.00")]
 
 use std::collections::BTreeSet;
 
