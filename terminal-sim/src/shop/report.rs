@@ -141,7 +141,7 @@ impl Report {
     /// All that was to be done was done and compared.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.open == 0 && self.cards_unknown == 0 && self.failures.is_empty()
+        self.open == 0 && self.cards_agreed == self.cards as u64 && self.failures.is_empty()
     }
 }
 

@@ -64,7 +64,7 @@ impl Trader {
         }
         match result {
             Ok(()) => true,
-            Err(error) => self.survive(&error) && self.settle_open().await,
+            Err(error) => self.survive(&error) && self.settle_open().await && self.is_reachable().await,
         }
     }
 
@@ -82,6 +82,12 @@ impl Trader {
                 }
             }
         }
+    }
+
+    /// Whether the gateway can be reached within the terminal's patience.
+    async fn is_reachable(&mut self) -> bool {
+        let reached = self.till.terminal.sign_on().await;
+        reached.is_ok_and(|answer| answer.code.is_approval())
     }
 
     /// Takes note of an error; `true` when there is sense in going on.
