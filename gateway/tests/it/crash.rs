@@ -14,12 +14,13 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::thread::sleep;
 use std::time::Duration;
 
 use terminal_sim::rng::Rng;
 
-use crate::disk::KILL_AT;
+use crate::disk::{KILL_AT, SYNC_STALL_MS, operations};
 use crate::trial::{Shop, TO_OPERATION, Trial, Victim, Wrong, killed, seed, wrong};
 use undo_log::{Kind, Log};
 
@@ -40,19 +41,19 @@ enum Struck {
     BeforeAnswer,
     AfterAnswer,
     AtRandom,
-    /// At an anchor or a checkpoint.
+    /// At a start, an anchor, a checkpoint, or between two commits.
     Elsewhere,
 }
 
 /// What the layer's log says of a killed process.
 struct Autopsy {
     struck: Struck,
-    /// The operations that synced a commit, from 1.
-    commits: Vec<u64>,
+    /// Commits that were synced.
+    commits: u64,
 }
 
-/// The log has a record of each operation that was done; the one that killed would have been the next. That a frame ends a
-/// commit is SQLite's own mark: bytes 4 to 8 of the frame's header of 24 bytes, which comes before its page, are not 0.
+/// The log has a record of each operation that was done. That a frame ends a commit is SQLite's own mark: bytes 4 to 8 of
+/// the frame's header of 24 bytes, which comes before its page, are not 0.
 fn autopsy(log: &Path, data: &Path) -> Autopsy {
     let records = Log::open(log).expect("the layer's log").records;
     let path = data.join("gateway.db-wal");
@@ -62,18 +63,17 @@ fn autopsy(log: &Path, data: &Path) -> Autopsy {
         let read = File::open(&path).and_then(|file| file.read_exact_at(&mut mark, page - 20));
         read.is_ok() && mark != [0; 4]
     };
+    let wal: Vec<_> = records.iter().filter(|record| record.inode == inode).collect();
     let struck = match records.last() {
-        None => Struck::BeforeCommit,
-        Some(last) if last.inode != inode => Struck::Elsewhere,
-        Some(last) if last.kind == Kind::Write && last.length > HEADER && ends_commit(last.offset) => {
-            Struck::BeforeAnswer
+        Some(last) if last.inode == inode && last.kind == Kind::Write => {
+            let page = last.length > HEADER;
+            if page && ends_commit(last.offset) { Struck::BeforeAnswer } else { Struck::BeforeCommit }
         }
-        Some(_) => Struck::BeforeCommit,
+        _ => Struck::Elsewhere,
     };
-    let wal: Vec<_> = (1..).zip(&records).filter(|(_, record)| record.inode == inode).collect();
     // The header of a new log file is synced by itself.
-    let commits = wal.windows(2).filter(|pair| pair[1].1.kind == Kind::Sync && pair[0].1.length > HEADER);
-    Autopsy { struck, commits: commits.map(|pair| pair[1].0).collect() }
+    let commits = wal.windows(2).filter(|pair| pair[1].kind == Kind::Sync && pair[0].length > HEADER);
+    Autopsy { struck, commits: commits.count() as u64 }
 }
 
 /// Starts gateways for a shop and kills them, and looks after each kill.
@@ -83,15 +83,13 @@ struct Killer {
     rng: Rng,
     found: BTreeMap<Struck, usize>,
     starts: usize,
-    /// Operations that synced a commit before, and so are likely to do so again.
-    aims: Vec<u64>,
 }
 
 impl Killer {
     fn new(seed: u64) -> Self {
         let trial = Trial::new(seed);
         let (shop, rng) = (trial.open_shop(), Rng::stream(seed, "kills"));
-        Self { trial, shop, rng, found: BTreeMap::new(), starts: 0, aims: vec![8, 12] }
+        Self { trial, shop, rng, found: BTreeMap::new(), starts: 0 }
     }
 
     fn found(&self, struck: Struck) -> usize {
@@ -102,10 +100,15 @@ impl Killer {
         self.trial.bench.site.beside(&format!("log-{}", self.starts))
     }
 
-    fn start(&mut self, environment: &[(&str, String)]) -> Result<Victim, Wrong> {
+    fn start(&mut self, environment: &[(&str, String)]) -> Result<Result<Victim, ExitStatus>, Wrong> {
         self.shop.check()?;
         self.starts += 1;
-        self.trial.bench.start_well(&self.log(), environment)
+        Ok(self.trial.bench.start(&self.log(), environment))
+    }
+
+    fn start_well(&mut self, environment: &[(&str, String)]) -> Result<Victim, Wrong> {
+        let started = self.start(environment)?;
+        started.map_err(|status| format!("it does not start: {status}\n{}", self.trial.bench.last_words()))
     }
 
     fn bury(&mut self, victim: Victim, struck: Struck) -> Result<(), Wrong> {
@@ -125,31 +128,54 @@ impl Killer {
         Ok((seal.group, names.map(|name| receipts.join(name)).filter(|path| path.exists()).collect()))
     }
 
-    /// The layer kills at an operation of a commit: the sync, or any other.
+    /// The layer kills at a drawn operation: likely one that writes a commit.
     fn kill_at_operation(&mut self) -> Result<(), Wrong> {
-        let any = 1 + self.rng.below(40);
-        let aim = if self.rng.chance(3, 4) { self.rng.pick(&self.aims).copied().unwrap_or(any) } else { any };
-        let (group_before, _) = self.last_group()?;
-        self.shop.check()?;
-        self.starts += 1;
-        let mut victim = match self.trial.bench.start(&self.log(), &[(KILL_AT, aim.to_string())]) {
-            Ok(victim) => victim,
-            Err(status) => return killed(status),
-        };
-        if victim.ended_within(TO_OPERATION).is_none() {
-            return self.bury(victim, Struck::Elsewhere);
+        let kill_at = 10 + self.rng.below(60);
+        let (group, _) = self.last_group()?;
+        match self.start(&[(KILL_AT, kill_at.to_string())])? {
+            Ok(mut victim) => {
+                let struck = victim.ended_within(TO_OPERATION).is_some();
+                self.dissect(victim, group, struck)
+            }
+            Err(status) => killed(status),
         }
-        let Autopsy { struck, commits } = autopsy(&self.log(), &self.trial.bench.site.data());
-        self.bury(victim, struck)?;
+    }
+
+    /// Each sync takes so long that SIGKILL finds the writer in one: that of its first commit, or of a later one.
+    fn kill_in_sync(&mut self) -> Result<(), Wrong> {
+        const STALL: Duration = Duration::from_millis(25);
+        /// A log file that is begun anew gets a header, which is synced before the commit is written.
+        const HEADER_OPERATIONS: u64 = 4;
+        let (group, _) = self.last_group()?;
+        let victim = self.start_well(&[(SYNC_STALL_MS, STALL.as_millis().to_string())])?;
+        let done = || operations(&self.log()).map_err(wrong);
+        let at_start = done()?;
+        for _ in 0..TO_OPERATION.as_millis() {
+            let before = done()?;
+            sleep(STALL / 5);
+            if before > at_start + HEADER_OPERATIONS && before == done()? {
+                return self.dissect(victim, group, true);
+            }
+        }
+        Err(format!("nobody trades\n{}", self.trial.bench.last_words()))
+    }
+
+    /// Whether the journal has what the layer says that it must have, and no terminal more than that.
+    fn dissect(&mut self, victim: Victim, group_before: u64, struck: bool) -> Result<(), Wrong> {
+        let status = victim.finish_off();
+        killed(status).map_err(|wrong| format!("{wrong}\n{}", self.trial.bench.last_words()))?;
+        let Autopsy { struck: place, commits } = autopsy(&self.log(), &self.trial.bench.site.data());
+        let place = if struck { place } else { Struck::Elsewhere };
+        *self.found.entry(place).or_default() += 1;
+        self.trial.bench.audit()?;
         let (group, answered) = self.last_group()?;
-        let unanswered = u64::from(struck == Struck::BeforeAnswer);
-        if unanswered == 1 && !answered.is_empty() {
+        let unanswered = place == Struck::BeforeAnswer;
+        if unanswered && !answered.is_empty() {
             return Err(format!("answered before the commit was synced: {answered:?}"));
         }
-        if struck != Struck::Elsewhere && group - group_before != commits.len() as u64 + unanswered {
-            return Err(format!("{struck:?}: from group {group_before} to {group} by commits {commits:?}"));
+        if place != Struck::Elsewhere && group - group_before != commits + u64::from(unanswered) {
+            return Err(format!("{place:?}: from group {group_before} to {group} by {commits} commits"));
         }
-        self.aims.extend(commits);
         Ok(())
     }
 
@@ -157,7 +183,7 @@ impl Killer {
     fn kill_after_answer(&mut self) -> Result<(), Wrong> {
         let receipts = self.trial.bench.receipts();
         let held = || fs::read_dir(&receipts).map_or(0, Iterator::count);
-        let victim = self.start(&[])?;
+        let victim = self.start_well(&[])?;
         let before = held();
         for _ in 0..TO_OPERATION.as_millis() {
             if held() > before {
@@ -170,7 +196,7 @@ impl Killer {
 
     /// SIGKILL at any time, now and then in the middle of an orderly stop.
     fn kill_at_random(&mut self) -> Result<(), Wrong> {
-        let victim = self.start(&[])?;
+        let victim = self.start_well(&[])?;
         sleep(Duration::from_millis(self.rng.below(LIFE_MS)));
         if !self.rng.chance(1, 5) {
             return self.bury(victim, Struck::AtRandom);
@@ -186,8 +212,11 @@ impl Killer {
     }
 
     fn kill_often(&mut self) -> Result<(), Wrong> {
-        while self.found(Struck::BeforeCommit).min(self.found(Struck::BeforeAnswer)) < TARGETED {
+        while self.found(Struck::BeforeCommit) < TARGETED {
             self.kill_at_operation()?;
+        }
+        while self.found(Struck::BeforeAnswer) < TARGETED {
+            self.kill_in_sync()?;
             if self.starts > 10 * TARGETED {
                 return Err(format!("the aim is bad: {:?}", self.found));
             }
