@@ -1,7 +1,7 @@
 //! Writing the deterministic encoding of section 3, and the private glue that reads it.
 //!
 //! [`Writer`] always writes shortest forms and definite lengths; that map keys rise is the caller's part, and
-//! [`Map`] asserts it in debug builds.
+//! the decoders of this crate check it.
 
 use alloc::vec::Vec;
 
