@@ -84,7 +84,8 @@ impl AnchorFile {
 /// # Errors
 /// When a line is no anchor.
 pub fn read_all(path: &Path) -> Result<Vec<Anchor>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("anchor file {}", path.display()))?;
+    let bytes = std::fs::read(path).with_context(|| format!("anchor file {}", path.display()))?;
+    let text = std::str::from_utf8(arrived(&bytes))?;
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let parse = |(number, line): (usize, &str)| {
         Anchor::parse(line).with_context(|| format!("line {} is no anchor", number.saturating_add(1)))
@@ -98,6 +99,7 @@ fn last_anchor(file: &mut File) -> Result<Option<Anchor>> {
     file.seek(SeekFrom::Start(start))?;
     let mut tail = Vec::new();
     file.read_to_end(&mut tail)?;
+    let tail = arrived(&tail);
     let Some(end) = tail.iter().rposition(|b| *b == b'\n') else {
         file.set_len(start)?;
         return Ok(None);
@@ -109,6 +111,12 @@ fn last_anchor(file: &mut File) -> Result<Option<Anchor>> {
     let lines = std::str::from_utf8(tail.get(..end).unwrap_or_default())?;
     let line = lines.rsplit('\n').next().unwrap_or_default();
     Anchor::parse(line).context("the last line is no anchor").map(Some)
+}
+
+/// When the power goes during an append, its first sector may be lost and its end be there: zeros stand in between.
+fn arrived(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    bytes.get(..end).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -126,9 +134,12 @@ mod tests {
             file.append(anchor(index)).expect("append");
         }
         drop(file);
-        OpenOptions::new().append(true).open(&path).expect("open").write_all(b"1 6 6 07").expect("tear");
-        let mut file = AnchorFile::open(&path).expect("torn file");
-        assert_eq!(file.last(), Some(anchor(5)));
+        for torn in [&b"1 6 6 07"[..], b"\0\0\0\0", b"\0\0\0\0\0\0\0707\n", b"1 6 6 \00707\n"] {
+            OpenOptions::new().append(true).open(&path).expect("open").write_all(torn).expect("tear");
+            assert_eq!(read_all(&path).expect("lines").len(), 5);
+            assert_eq!(AnchorFile::open(&path).expect("torn file").last(), Some(anchor(5)));
+        }
+        let mut file = AnchorFile::open(&path).expect("mended file");
         file.append(anchor(6)).expect("append");
         drop(file);
         assert_eq!(read_all(&path).expect("lines").len(), 6);
