@@ -353,7 +353,7 @@ impl Storage {
         // The copy must be as durable as the original before anybody relies on it.
         copy.pragma_update(None, "journal_mode", "DELETE")?;
         drop(copy);
-        std::fs::File::open(target)
+        File::open(target)
             .and_then(|file| file.sync_all())
             .map_err(|error| StorageError::Snapshot(format!("syncing {}: {error}", target.display())))
     }
