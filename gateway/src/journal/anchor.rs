@@ -134,7 +134,8 @@ mod tests {
             file.append(anchor(index)).expect("append");
         }
         drop(file);
-        for torn in [&b"1 6 6 07"[..], b"\0\0\0\0", b"\0\0\0\0\0\0\0707\n", b"1 6 6 \00707\n"] {
+        for torn in [&b"1 6 6 07"[..], b"\0\0\0\0", b"\x00\x00\x00\x00\x00\x00\x00707\n", b"1 6 6 \x000707\n"]
+        {
             OpenOptions::new().append(true).open(&path).expect("open").write_all(torn).expect("tear");
             assert_eq!(read_all(&path).expect("lines").len(), 5);
             assert_eq!(AnchorFile::open(&path).expect("torn file").last(), Some(anchor(5)));

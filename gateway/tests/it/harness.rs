@@ -7,57 +7,60 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use serde_json::Value;
 
 /// The binary under test.
-pub const BINARY: &str = env!("CARGO_BIN_EXE_gateway");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_gateway");
 
 /// A data directory that may outlive several gateway processes.
 #[derive(Debug)]
-pub struct Site {
+pub(crate) struct Site {
     directory: tempfile::TempDir,
 }
 
 /// A running gateway; killed when dropped.
 #[derive(Debug)]
-pub struct Gateway {
+pub(crate) struct Gateway {
     child: Child,
-    data: PathBuf,
     /// `127.0.0.1:PORT` for terminals.
-    pub listen: String,
+    pub(crate) listen: String,
     /// `127.0.0.1:PORT` for `/metrics` and `/healthz`.
-    pub metrics: String,
+    pub(crate) metrics: String,
     /// SHA-256 of the gateway's key, in hex.
-    pub fingerprint: String,
+    pub(crate) fingerprint: String,
 }
 
 /// What a command of the command line came to.
 #[derive(Debug)]
-pub struct Done {
-    pub status: ExitStatus,
+pub(crate) struct Done {
+    pub(crate) status: ExitStatus,
     /// What `--json` printed.
-    pub json: Value,
-    pub stderr: String,
+    pub(crate) json: Value,
+    pub(crate) stderr: String,
 }
 
 impl Site {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { directory: tempfile::tempdir().expect("a temporary directory") }
     }
 
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.directory.path().join("data")
     }
 
     /// A place beside the data, for terminals' state, exports and the like.
-    pub fn beside(&self, name: &str) -> PathBuf {
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     /// Starts the gateway and waits until it listens.
-    pub fn start(&self) -> Gateway {
+    pub(crate) fn start(&self) -> Gateway {
         self.start_with(&[], &[]).expect("the gateway starts")
     }
 
     /// Starts the gateway with more arguments and environment; `Err` is what it wrote before it ended.
-    pub fn start_with(&self, arguments: &[&str], environment: &[(String, String)]) -> Result<Gateway, Done> {
+    pub(crate) fn start_with(
+        &self,
+        arguments: &[&str],
+        environment: &[(String, String)],
+    ) -> Result<Gateway, Done> {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
@@ -78,7 +81,7 @@ impl Site {
             Ok(said) => {
                 let text = |field: &str| said[field].as_str().expect("a text").to_owned();
                 let (listen, metrics, fingerprint) = (text("listen"), text("metrics"), text("fingerprint"));
-                Ok(Gateway { child, data: self.data(), listen, metrics, fingerprint })
+                Ok(Gateway { child, listen, metrics, fingerprint })
             }
             Err(_) => {
                 let status = child.wait().expect("its end");
@@ -88,30 +91,30 @@ impl Site {
     }
 
     /// What every gateway here has logged.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.beside("gateway.log")).unwrap_or_default()
     }
 
     /// Runs a command of the gateway's command line.
-    pub fn run(&self, arguments: &[&str]) -> Done {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Done {
         run(&self.data(), arguments)
     }
 
     /// Runs a command that must succeed.
-    pub fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let done = self.run(arguments);
         assert!(done.status.success(), "{arguments:?}: {} {}", done.json, done.stderr);
         done.json
     }
 
     /// Enrolment string of a new terminal.
-    pub fn enrolment(&self, terminal: &str, role: &str) -> String {
+    pub(crate) fn enrolment(&self, terminal: &str, role: &str) -> String {
         let answer = self.json(&["terminal", "enroll", "--id", terminal, "--role", role]);
         answer["enrolment"].as_str().expect("an enrolment").to_owned()
     }
 
     /// New cards: (reference, secret).
-    pub fn cards(&self, count: u32) -> Vec<(String, String)> {
+    pub(crate) fn cards(&self, count: u32) -> Vec<(String, String)> {
         let answer = self.json(&["card", "issue", "--count", &count.to_string()]);
         let cards = answer["cards"].as_array().expect("cards");
         let text = |card: &Value, field: &str| card[field].as_str().expect("a text").to_owned();
@@ -119,13 +122,13 @@ impl Site {
     }
 
     /// `journal verify`, which must find nothing wrong.
-    pub fn verify(&self) -> Value {
+    pub(crate) fn verify(&self) -> Value {
         self.json(&["journal", "verify"])["report"].clone()
     }
 }
 
 /// Runs a command on any data directory.
-pub fn run(data: &Path, arguments: &[&str]) -> Done {
+pub(crate) fn run(data: &Path, arguments: &[&str]) -> Done {
     let output = Command::new(BINARY)
         .args(arguments)
         .arg("--json")
@@ -143,22 +146,18 @@ pub fn run(data: &Path, arguments: &[&str]) -> Done {
 }
 
 impl Gateway {
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    pub fn data(&self) -> &Path {
-        &self.data
-    }
-
     /// SIGKILL, and waits for the end.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().expect("SIGKILL");
         self.child.wait().expect("its end");
     }
 
     /// SIGTERM, and waits for the end.
-    pub fn stop(mut self) -> ExitStatus {
+    pub(crate) fn stop(mut self) -> ExitStatus {
         let pid = self.pid().to_string();
         let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill");
         assert!(sent.success(), "SIGTERM");
@@ -166,7 +165,7 @@ impl Gateway {
     }
 
     /// How it ended, when it ended by itself.
-    pub fn ended(&mut self) -> Option<ExitStatus> {
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("its state")
     }
 }

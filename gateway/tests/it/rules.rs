@@ -179,8 +179,7 @@ impl Paper {
     }
 
     fn load(&mut self, entry: u64, amount: i64) -> bool {
-        let fits = amount >= 100
-            && amount <= 500_000
+        let fits = (100..=500_000).contains(&amount)
             && self.principal() + self.bonus() + amount + bonus(amount) <= 500_000;
         if fits {
             self.loads.push((entry, amount, bonus(amount)));
