@@ -1,7 +1,8 @@
 //! Files that survive a power cut: written beside, synced, renamed over.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -47,7 +48,10 @@ impl Store {
         let path = self.path(name);
         let beside = self.path(&format!("{name}.new"));
         let put = || {
-            let mut file = File::create(&beside)?;
+            // Keys, and the card secrets of unfinished requests: for this user alone.
+            let options =
+                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside);
+            let mut file = options?;
             file.write_all(bytes)?;
             file.sync_all()?;
             fs::rename(&beside, &path)?;
@@ -66,6 +70,7 @@ pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_write_replaces_the_whole_file_and_leaves_nothing_beside_it() {
@@ -76,5 +81,7 @@ mod tests {
         store.write("state", b"second").unwrap();
         assert_eq!(store.read("state").unwrap().as_deref(), Some(&b"second"[..]));
         assert_eq!(fs::read_dir(directory.path().join("T0001")).unwrap().count(), 1);
+        let mode = fs::metadata(store.path("state")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "it holds secrets");
     }
 }

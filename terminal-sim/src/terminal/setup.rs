@@ -1,8 +1,6 @@
 //! A terminal's directory: its key, its gateway, and the state machine's state.
 
 use std::collections::BTreeMap;
-use std::fs::{Permissions, set_permissions};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -70,8 +68,6 @@ impl Terminal {
             None => TerminalKey::generate(algorithm)?,
         };
         store.write(KEY_FILE, key.pkcs8())?;
-        let path = store.path(KEY_FILE);
-        set_permissions(&path, Permissions::from_mode(0o600)).map_err(Error::file(&path))?;
         let mut identity = IdentityFile {
             terminal: ticket.terminal.as_str().to_owned(),
             algorithm: key.algorithm().to_string(),
