@@ -65,7 +65,8 @@ fn undo(facts: Facts<'_>, owner: (&str, u32), original: &Original, _now: Now) ->
         .and_then(|card| facts.state.cards.get(&card))
         .ok_or(Fault::Misfit("the original's card is gone"))?;
     let mut effects = if original.message == ACTIVATE {
-        if !card.lots.is_empty() || card.points_debt != 0 || card.status != CardStatus::Active {
+        // Once a card was loaded, reversing a sale may bring value back to it: it must stay able to hold it.
+        if card.next_lot != 1 || card.status != CardStatus::Active {
             return Ok(still_live(original, Decline::ActivatedCardInUse));
         }
         vec![Effect::Card {

@@ -374,10 +374,12 @@ impl Session {
         // From here on the job is the writer's: a connection that ends cancels nothing.
         let (out, kind, correlation) = (self.out.clone(), frame.kind, frame.correlation);
         tokio::spawn(async move {
-            if let Ok(reply) = answer.await {
+            let answer = answer.await;
+            // Given back first: whoever has the answer may send the next request.
+            drop(place);
+            if let Ok(reply) = answer {
                 out.reply(kind, correlation, reply).await;
             }
-            drop(place);
         });
         Ok(Next::Go)
     }

@@ -24,6 +24,8 @@ pub(super) struct CardModel {
     pub(super) active: bool,
     pub(super) wallet: Wallet,
     decided: BTreeMap<TransactionKey, Decided>,
+    /// It has been loaded, whatever became of that: its activation stands.
+    loaded: bool,
     /// Counts what took value from the card: a load before the last of them may be spent in part.
     takings: u64,
 }
@@ -138,7 +140,7 @@ impl CardModel {
                 );
                 let spent = answer(ResponseCode::NOT_SUFFICIENT_FUNDS, None, nothing, live);
                 match MessageType(decided.kind) {
-                    MessageType::ACTIVATE if self.wallet != Wallet::default() => {
+                    MessageType::ACTIVATE if self.loaded => {
                         vec![answer(ResponseCode::INVALID_TRANSACTION, None, nothing, live)]
                     }
                     MessageType::LOAD if !self.wallet.plus(back).is_some_and(Wallet::is_sound) => vec![spent],
@@ -154,6 +156,7 @@ impl CardModel {
     pub(super) fn apply(&mut self, fact: &Fact) {
         let changes = fact.changes.filter(|_| fact.is_approval()).unwrap_or_default();
         self.wallet = self.wallet.plus(changes).unwrap_or(self.wallet);
+        self.loaded |= fact.is_approval() && fact.kind == MessageType::LOAD.0;
         let takings_before = self.takings;
         if changes.principal < 0 || changes.bonus < 0 {
             self.takings = self.takings.saturating_add(1);
