@@ -27,7 +27,7 @@ use terminal_sim::till::SharedOracle;
 use terminal_sim::{Act, Card, Terminal, Till, enrolment};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::disk::{Cut, FAIL_AT, FAIL_ERRNO, FAIL_EVER, KILL_AT, cut_power, operations};
 use crate::trial::{Bench, TO_OPERATION, Trial, Victim, Wrong, killed, seed, wrong};
@@ -104,14 +104,18 @@ fn serve_from_the_library() {
         heartbeat: Duration::from_secs(u64::from(config.heartbeat_seconds)),
         max_connections: config.max_connections,
     });
-    std::thread::spawn(move || writer.run(&jobs));
+    let (ended, writer_ended) = oneshot::channel();
+    std::thread::spawn(move || ended.send(writer.run(&jobs)));
     let (_running, stopping) = watch::channel(false);
-    let served = Runtime::new().expect("a runtime").block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        println!("\n{}", serde_json::json!({ "listen": listener.local_addr()?.to_string() }));
-        server::serve(listener, tls, shared, stopping).await
+    Runtime::new().expect("a runtime").block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let listen = listener.local_addr().expect("its address").to_string();
+        println!("\n{}", serde_json::json!({ "listen": listen }));
+        tokio::select! {
+            served = server::serve(listener, tls, shared, stopping) => panic!("it serves until killed: {served:?}"),
+            end = writer_ended => panic!("the writer has ended: {end:?}"),
+        }
     });
-    served.expect("it serves until it is killed");
 }
 
 /// A shop that trades through power cuts at drawn operations. `Err` says what was lost.
