@@ -137,11 +137,15 @@ pub(super) fn backup(common: &Common, out: &Path) -> Result<ExitCode> {
     ensure!(!out.exists(), "{} exists; name a directory that does not", out.display());
     let copy = DataDir(out.to_path_buf());
     copy.create()?;
+    // Without this every commit of a serving gateway would make the copy begin anew, and a busy shop's would never end.
+    storage.hold_still()?;
     let progress = bar(0, "copying pages", common.json);
     storage.copy_to(&out.join(DATABASE), |done, total| {
         progress.set_length(total as u64);
         progress.set_position(done as u64);
     })?;
+    // The write-ahead log may shrink again while the copy is verified.
+    drop(storage);
     progress.finish_and_clear();
     for entry in fs::read_dir(data.0.join("keys"))? {
         let entry = entry?;
