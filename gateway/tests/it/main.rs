@@ -10,6 +10,7 @@ mod harness;
 mod hostile;
 mod journal;
 mod layering;
+mod operate;
 mod powerloss;
 mod repeats;
 mod rules;
