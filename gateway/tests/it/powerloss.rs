@@ -29,11 +29,11 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 
-use crate::disk::{Cut, FAIL_AT, FAIL_ERRNO, FAIL_EVER, KILL_AT, cut_power, operations};
+use crate::disk::{self, Cut, FAIL_AT, FAIL_ERRNO, FAIL_EVER, KILL_AT, cut_power};
 use crate::trial::{Bench, TO_OPERATION, Trial, Victim, Wrong, killed, seed, wrong};
 
-const CUTS: u64 = 30;
-/// A cut comes at one of so many operations: a commit is 7 or more.
+const KILLS: u64 = 40;
+/// A kill comes at one of so many operations after the last one: a commit is 7 or more.
 const OPERATIONS: u64 = 60;
 /// The gateway's exit code when it cannot know what the disk holds.
 const IN_DOUBT: i32 = 3;
@@ -118,32 +118,34 @@ fn serve_from_the_library() {
     });
 }
 
-/// A shop that trades through power cuts at drawn operations. `Err` says what was lost.
+/// A shop that trades through kills at drawn operations, most of them with a power cut. `Err` says what was lost.
 fn trade_through_cuts(process: Process, seed: u64) -> Result<String, Wrong> {
     let (mut trial, mut rng) = (Trial::new(seed), Rng::stream(seed, "cuts"));
     let (log, data) = (trial.bench.site.beside("log"), trial.bench.site.data());
     let mut shop = trial.open_shop();
-    let (mut lost, mut torn, mut operations) = (0, 0, 0);
-    for number in 0..CUTS {
-        let kill_at = 1 + rng.below(OPERATIONS);
-        match process.start(&trial.bench, &[(KILL_AT, kill_at.to_string())]) {
+    let (mut cuts, mut lost, mut torn) = (0, 0, 0);
+    for number in 0..KILLS {
+        // Without a cut the log goes on: what was not synced is still at risk.
+        let kill_at = disk::operations(&log).map_err(wrong)? + 1 + rng.below(OPERATIONS);
+        let killed_itself = match process.start(&trial.bench, &[(KILL_AT, kill_at.to_string())]) {
             Ok(mut victim) => {
                 victim.ended_within(TO_OPERATION);
-                victim.kill()?;
+                victim.kill()
             }
-            Err(status) => killed(status).map_err(|wrong| {
-                format!("cut {number}: it does not start: {wrong}\n{}", trial.bench.last_words())
-            })?,
+            Err(status) => killed(status),
+        };
+        killed_itself.map_err(|wrong| format!("kill {number}: {wrong}\n{}", trial.bench.last_words()))?;
+        let mode = if rng.chance(1, 4) { None } else { Some(draw_cut(&mut rng)) };
+        let report = mode.map(|mode| cut_power(&log, &data, mode).expect("the layer"));
+        if let Some(report) = &report {
+            (cuts, lost) = (cuts + 1, lost + usize::from(report.unsynced > 0));
+            torn += usize::from(report.sectors_undone > 0 && report.sectors_kept > 0);
         }
-        let mode = draw_cut(&mut rng);
-        let report = cut_power(&log, &data, mode).expect("the layer");
-        (operations, lost) = (operations + report.operations, lost + usize::from(report.unsynced > 0));
-        torn += usize::from(report.sectors_undone > 0 && report.sectors_kept > 0);
-        trial.bench.audit().map_err(|wrong| format!("cut {number}, {mode:?}: {wrong}; {report:?}"))?;
-        shop.check().map_err(|wrong| format!("cut {number}: {wrong}"))?;
+        trial.bench.audit().map_err(|wrong| format!("kill {number}, {mode:?}: {wrong}; {report:?}"))?;
+        shop.check().map_err(|wrong| format!("kill {number}: {wrong}"))?;
     }
     let account = trial.settle(shop, &log)?;
-    Ok(format!("{CUTS} cuts of {operations} operations, {lost} lost something, {torn} a part; {account}"))
+    Ok(format!("{KILLS} kills, {cuts} with a cut; {lost} lost something, {torn} a part; {account}"))
 }
 
 fn draw_cut(rng: &mut Rng) -> Cut {
@@ -260,9 +262,9 @@ impl Day {
                 (true, _, 0) => Act::Purchase(30_00),
                 _ => break,
             };
-            let before = operations(&self.log()).map_err(wrong)?;
+            let before = disk::operations(&self.log()).map_err(wrong)?;
             let outcome = till.trade(card, act.clone()).await.map_err(wrong)?;
-            self.sale.set((before + 1, operations(&self.log()).map_err(wrong)?));
+            self.sale.set((before + 1, disk::operations(&self.log()).map_err(wrong)?));
             if !outcome.is_approved() {
                 return Err(format!("{act:?}: {outcome:?}"));
             }
@@ -347,7 +349,7 @@ fn a_gateway_survives_its_death_at_any_operation_of_its_first_day() {
     let mut rng = Rng::stream(seed(), "first day");
     let mut whole = Day::new(false);
     assert_eq!(whole.live(&[]), Ok(Life::Over));
-    let last = operations(&whole.log()).expect("the layer's log");
+    let last = disk::operations(&whole.log()).expect("the layer's log");
     let every = std::env::var("GATEWAY_CRASH_EVERY").ok().and_then(|every| every.parse().ok()).unwrap_or(6);
     let (mut kills, mut failures) = (0, Vec::new());
     for kill_at in (1 + rng.below(every)..=last).step_by(usize::try_from(every).expect("a step")) {
