@@ -2,6 +2,7 @@
 
 mod busy_day;
 mod bytes;
+mod seals;
 
 use std::path::Path;
 

@@ -6,6 +6,7 @@ mod counter;
 mod crash;
 #[path = "../powerloss/mod.rs"]
 mod disk;
+mod domain_properties;
 mod harness;
 mod hostile;
 mod journal;
