@@ -35,10 +35,13 @@ use crate::trial::{Bench, TO_OPERATION, Trial, Victim, Wrong, killed, seed, wron
 const KILLS: u64 = 40;
 /// A kill comes at one of so many operations after the last one: a commit is 7 or more.
 const OPERATIONS: u64 = 60;
+/// The gateway's exit code when it does not start.
+const REFUSED: i32 = 1;
 /// The gateway's exit code when it cannot know what the disk holds.
 const IN_DOUBT: i32 = 3;
 const EIO: &str = "5";
 const ENOSPC: &str = "28";
+const SHORT_WRITE: &str = "0";
 /// A gateway that is about to die is dead by then.
 const SHORTLY: Duration = Duration::from_millis(500);
 /// Environment of a child: its data directory, and how hard it presses a commit onto the disk.
@@ -343,35 +346,57 @@ fn sales_that_were_lost_are_missed_at_the_start_and_at_the_next_sign_on() {
     drop(shop);
 }
 
-/// Every `GATEWAY_CRASH_EVERY`-th operation, 6 unless told otherwise; where it begins is drawn.
-#[test]
-fn a_gateway_survives_its_death_at_any_operation_of_its_first_day() {
-    let mut rng = Rng::stream(seed(), "first day");
+/// Lives a first day for each `GATEWAY_CRASH_EVERY`-th operation of one, every 6th unless told otherwise; which of the six
+/// is drawn.
+fn live_for_each_operation(
+    rng: &mut Rng,
+    mut live: impl FnMut(&mut Day, u64, &mut Rng) -> Result<(), Wrong>,
+) {
     let mut whole = Day::new(false);
     assert_eq!(whole.live(&[]), Ok(Life::Over));
     let last = disk::operations(&whole.log()).expect("the layer's log");
     let every = std::env::var("GATEWAY_CRASH_EVERY").ok().and_then(|every| every.parse().ok()).unwrap_or(6);
-    let (mut kills, mut failures) = (0, Vec::new());
-    for kill_at in (1 + rng.below(every)..=last).step_by(usize::try_from(every).expect("a step")) {
-        let mut day = Day::new(false);
-        let cut = [None, Some(draw_cut(&mut rng))][rng.index(2)];
-        let mut die = || -> Result<(), Wrong> {
-            match day.live(&[(KILL_AT, kill_at.to_string())])? {
-                Life::Over => return Ok(()),
-                Life::Died(status) => killed(status)?,
-            }
-            kills += 1;
-            if let Some(mode) = cut {
-                cut_power(&day.log(), &day.bench.site.data(), mode).expect("the layer");
-            }
-            day.recover()
-        };
-        if let Err(wrong) = die() {
-            failures.push(format!("operation {kill_at} of {last}, {cut:?}: {wrong}"));
-        }
-    }
-    println!("{kills} deaths at every {every}. of {last} operations");
+    let chosen = (1 + rng.below(every)..=last).step_by(usize::try_from(every).expect("a step"));
+    let failures: Vec<String> = chosen
+        .filter_map(|operation| {
+            let lived = live(&mut Day::new(false), operation, rng);
+            lived.err().map(|wrong| format!("operation {operation} of {last}: {wrong}"))
+        })
+        .collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn a_gateway_survives_its_death_at_any_operation_of_its_first_day() {
+    live_for_each_operation(&mut Rng::stream(seed(), "deaths"), |day, operation, rng| {
+        match day.live(&[(KILL_AT, operation.to_string())])? {
+            Life::Over => return Ok(()),
+            Life::Died(status) => killed(status)?,
+        }
+        let cut = rng.chance(1, 2).then(|| draw_cut(rng));
+        if let Some(mode) = cut {
+            cut_power(&day.log(), &day.bench.site.data(), mode).expect("the layer");
+        }
+        day.recover().map_err(|wrong| format!("{cut:?}: {wrong}"))
+    });
+}
+
+#[test]
+fn a_disk_that_fails_at_any_operation_of_the_first_day_costs_nothing_but_a_restart() {
+    const FAULTS: [(&str, &str); 5] =
+        [(EIO, "0"), (EIO, "1"), (ENOSPC, "0"), (ENOSPC, "1"), (SHORT_WRITE, "0")];
+    live_for_each_operation(&mut Rng::stream(seed(), "faults"), |day, operation, rng| {
+        let (errno, ever) = FAULTS[rng.index(FAULTS.len())];
+        let fault = [(FAIL_AT, &*operation.to_string()), (FAIL_ERRNO, errno), (FAIL_EVER, ever)];
+        let lived = day.live(&fault.map(|(name, value)| (name, value.to_owned())));
+        let lived = lived.map_err(|wrong| format!("errno {errno}, ever {ever}: {wrong}"))?;
+        match lived {
+            Life::Over => day.bench.verify().map(drop),
+            Life::Died(status) if [Some(REFUSED), Some(IN_DOUBT)].contains(&status.code()) => day.recover(),
+            Life::Died(_) => Err(day.bench.last_words()),
+        }
+        .map_err(|wrong| format!("errno {errno}, ever {ever}: {lived:?}: {wrong}"))
+    });
 }
 
 #[test]
