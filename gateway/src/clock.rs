@@ -6,9 +6,14 @@
 
 use std::sync::Arc;
 
+type Source = Arc<dyn Fn() -> i64 + Send + Sync>;
+
 /// Where the time comes from. Cloning shares the source.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> i64 + Send + Sync>);
+pub struct Clock {
+    wall: Source,
+    steady: Source,
+}
 
 impl std::fmt::Debug for Clock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -20,19 +25,34 @@ impl Clock {
     /// The machine's clock.
     #[must_use]
     pub fn system() -> Self {
-        Self(Arc::new(|| jiff::Timestamp::now().as_millisecond()))
+        Self { wall: Arc::new(|| jiff::Timestamp::now().as_millisecond()), steady: Arc::new(since_boot_ms) }
     }
 
-    /// A clock that a test or a simulation turns.
-    pub fn manual(now_ms: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
-        Self(Arc::new(now_ms))
+    /// Clocks that a test or a simulation turns.
+    pub fn manual(
+        wall_ms: impl Fn() -> i64 + Send + Sync + 'static,
+        steady_ms: impl Fn() -> i64 + Send + Sync + 'static,
+    ) -> Self {
+        Self { wall: Arc::new(wall_ms), steady: Arc::new(steady_ms) }
     }
 
     /// Unix milliseconds. May go back; the journal's time does not.
     #[must_use]
     pub fn now_ms(&self) -> i64 {
-        (self.0)()
+        (self.wall)()
     }
+
+    /// Milliseconds of a clock that nobody can set; only differences mean something.
+    #[must_use]
+    pub fn steady_ms(&self) -> i64 {
+        (self.steady)()
+    }
+}
+
+/// Counts while the machine sleeps, too.
+fn since_boot_ms() -> i64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    time.tv_sec.saturating_mul(1000).saturating_add(time.tv_nsec / 1_000_000)
 }
 
 /// For measuring how long something took; never part of a decision.

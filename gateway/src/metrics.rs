@@ -36,6 +36,7 @@ pub struct Metrics {
     stan_mismatches: Counter,
     anchor_failures: Counter,
     stopped: Gauge,
+    clock_in_doubt: Gauge,
 }
 
 impl Default for Metrics {
@@ -54,6 +55,7 @@ impl Default for Metrics {
             stan_mismatches: Counter::default(),
             anchor_failures: Counter::default(),
             stopped: Gauge::default(),
+            clock_in_doubt: Gauge::default(),
         };
         let r = &mut metrics.registry;
         r.register("answers", "Answers by response code", metrics.answers.clone());
@@ -82,6 +84,11 @@ impl Default for Metrics {
             "stopped",
             "1 while no money is taken because the journal is in doubt",
             metrics.stopped.clone(),
+        );
+        r.register(
+            "clock_in_doubt",
+            "1 while the machine's clock is not believed and expiries wait",
+            metrics.clock_in_doubt.clone(),
         );
         metrics
     }
@@ -131,6 +138,10 @@ impl Metrics {
 
     pub(crate) fn anchor_failed(&self) {
         self.anchor_failures.inc();
+    }
+
+    pub(crate) fn clock_in_doubt(&self, doubt: bool) {
+        self.clock_in_doubt.set(i64::from(doubt));
     }
 
     pub(crate) fn stopped(&self) {

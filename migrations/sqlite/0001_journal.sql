@@ -21,8 +21,10 @@ CREATE TABLE seal (
 CREATE TABLE snapshot (
     key   BLOB PRIMARY KEY,           -- a kind byte, then the subject
     state BLOB NOT NULL,
-    hash  BLOB NOT NULL               -- first 16 bytes of SHA-256 over key and state
+    due   INTEGER,                    -- Unix second at which the card's first lot expires; NULL when none does
+    hash  BLOB NOT NULL               -- first 16 bytes of SHA-256 over key, state and due
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX snapshot_due ON snapshot (due) WHERE due IS NOT NULL;
 
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,

@@ -92,6 +92,7 @@ pub fn name(act: &Act) -> &'static str {
         Act::OperatorAdd { .. } => "operator-add",
         Act::OperatorRevoke { .. } => "operator-revoke",
         Act::ProgrammeActivate { .. } => "programme-activate",
+        Act::ClockConfirm => "clock-confirm",
     }
 }
 
@@ -120,6 +121,7 @@ fn arguments(e: &mut Encoder<Vec<u8>>, act: &Act) -> Write {
         }
         Act::OperatorRevoke { operator } => e.map(1)?.u8(0)?.str(operator)?.ok(),
         Act::ProgrammeActivate { document } => e.map(1)?.u8(0)?.str(document)?.ok(),
+        Act::ClockConfirm => e.map(0)?.ok(),
     }
 }
 
@@ -168,6 +170,7 @@ fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> 
         },
         "operator-revoke" => Act::OperatorRevoke { operator: text(d)? },
         "programme-activate" => Act::ProgrammeActivate { document: text(d)? },
+        "clock-confirm" => Act::ClockConfirm,
         _ => return Err(minicbor::decode::Error::message("unknown act")),
     })
 }
@@ -205,6 +208,7 @@ mod tests {
             Act::OperatorAdd { operator: "ann".into(), public_key: vec![1, 2] },
             Act::OperatorRevoke { operator: "ann".into() },
             Act::ProgrammeActivate { document: "x".repeat(5000) },
+            Act::ClockConfirm,
         ];
         for act in acts {
             let signed = SignedAct { operator: "owner".into(), time_s: 5, nonce: [9; 16], act };

@@ -85,6 +85,9 @@ SIGTERM or Ctrl-C: open requests are answered, then it ends.")]
     /// The programme: check a file, put it in force, list versions.
     #[command(subcommand)]
     Programme(Programme),
+    /// The machine's clock: vouch for it after it jumped.
+    #[command(subcommand)]
+    Clock(Clock),
     /// The journal: verify it, export it.
     #[command(subcommand)]
     Journal(Journal),
@@ -236,6 +239,18 @@ enum Programme {
 }
 
 #[derive(Debug, Subcommand)]
+enum Clock {
+    /// Say that the machine's clock is right, so that what waits for a time goes on.
+    #[command(after_help = "Example:
+  date && gateway status && gateway clock confirm
+
+The gateway does not follow a clock that is over a day from its journal: not after a flat battery, and not after a long
+holiday either, until most terminals, or this command, agree with it. It shows its own time in `gateway status`.
+Time in the journal never goes back, so look twice before you confirm a date in the future.")]
+    Confirm,
+}
+
+#[derive(Debug, Subcommand)]
 enum Journal {
     /// Check ledger, chain, seals, signatures, balances against replay, and anchors.
     #[command(after_help = "Examples:
@@ -283,6 +298,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Card(command) => operate::card(common, command),
         Command::Operator(command) => operate::operator(common, command),
         Command::Programme(command) => operate::programme(common, command),
+        Command::Clock(Clock::Confirm) => operate::confirm_clock(common),
         Command::Journal(Journal::Verify { anchors }) => journal::verify_journal(common, anchors),
         Command::Journal(Journal::Export { out }) => journal::export_journal(common, &out),
         Command::Receipt(Receipt::Verify { file, key }) => journal::verify_receipt(common, &file, key),

@@ -26,9 +26,13 @@ const CODE_ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 pub(super) fn status(common: &Common) -> Result<ExitCode> {
     let answer = ask(common, &Ask::Status)?;
     show(common, &answer, |answer| {
-        let fields = ["business_date", "index", "group", "epoch", "installation", "stopped"];
+        let fields = ["business_date", "time", "clock", "index", "group", "epoch", "installation", "stopped"];
         table(["what", "value"], fields.map(|field| [field.replace('_', " "), text(answer, field)]));
     })
+}
+
+pub(super) fn confirm_clock(common: &Common) -> Result<ExitCode> {
+    done(common, Act::ClockConfirm)
 }
 
 pub(super) fn terminal(common: &Common, command: Terminal) -> Result<ExitCode> {

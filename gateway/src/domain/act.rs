@@ -52,6 +52,8 @@ pub enum Act {
     ProgrammeActivate {
         document: String,
     },
+    /// The machine's clock is right, whatever it looks like.
+    ClockConfirm,
 }
 
 /// How long an enrolment code may be used.
@@ -251,6 +253,7 @@ pub fn decide_act(
             effective_from: now.s(),
             document: document.clone(),
         }]),
+        Act::ClockConfirm => Ok(Vec::new()),
     }
 }
 

@@ -24,11 +24,13 @@ pub mod request;
 mod reversal;
 pub mod state;
 pub mod terminal;
+pub mod timekeeping;
 
 pub use card::{Card, CardReference, CardStatus, Lot};
 pub use decide::decide;
 pub use decision::{Decision, Decline, Verdict};
 pub use effect::{Account, Effect, Posting};
+pub use expiry::expire;
 pub use facts::Facts;
 pub use ledger::{Kind, NamedAccount};
 pub use load::{Quote, quote};
@@ -36,6 +38,7 @@ pub use programme::Programme;
 pub use request::{Command, Now, Request};
 pub use state::State;
 pub use terminal::{Role, Shift, Terminal, TerminalStatus};
+pub use timekeeping::{ClockDoubt, Reading, Timekeeper};
 
 /// A sum left the range of `i64`, or an effect does not fit the state it is applied to. Nothing was changed by the
 /// step that reports it; the whole entry is dropped.

@@ -8,6 +8,8 @@ use super::effect::Posting;
 pub struct Now {
     pub ms: i64,
     pub business_date: u32,
+    /// False while the machine's clock is in doubt: nothing that waits for a time is booked then.
+    pub certain: bool,
 }
 
 impl Now {

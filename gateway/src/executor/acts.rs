@@ -12,11 +12,11 @@ use super::group::{Cause, Group};
 use super::writer::{InDoubt, InForce, Writer};
 use crate::admin::act::{SignedAct, name};
 use crate::clock;
-use crate::domain::Now;
 use crate::domain::act::{Act, MAX_CARDS_PER_ACT, Refusal, decide_act};
 use crate::domain::card::CardReference;
 use crate::domain::ledger::Kind;
 use crate::domain::state::Touched;
+use crate::domain::{ClockDoubt, Now};
 use crate::journal::record::Origin;
 use crate::journal::sha256;
 use crate::keys::PublicKey;
@@ -84,6 +84,11 @@ impl Writer {
         let (act, request_id) = opened;
         if let Act::CardBlock { card, .. } | Act::CardUnblock { card } = &act.act {
             self.fetch_card(*card)?;
+        }
+        if act.act == Act::ClockConfirm {
+            // Before it is recorded, so that its entry has the time that it vouches for.
+            self.timekeeper.vouch(self.clock.now_ms(), self.clock.steady_ms());
+            self.look_at_clock();
         }
         let drawn = match &act.act {
             Act::CardIssue { count, .. } if *count <= MAX_CARDS_PER_ACT => self.draw_cards(*count)?,
@@ -213,6 +218,8 @@ impl Writer {
                 "installation": crate::keys::hex(&self.sealer.installation.0),
                 "epoch": self.head.epoch, "group": self.head.group, "index": self.head.index,
                 "stopped": self.stopped,
+                "clock": self.time.doubt.map_or("believed", ClockDoubt::name),
+                "time": jiff::Timestamp::from_millisecond(now.ms).map(|time| time.to_string()).ok(),
                 "business_date": format!(
                     "{:04}-{:02}-{:02}",
                     now.business_date / 10_000,

@@ -12,7 +12,7 @@ use crate::domain::Now;
 use crate::domain::effect::{Effect, Subject};
 use crate::domain::ledger::check_balanced;
 use crate::domain::state::{Cell, Touched};
-use crate::domain::{Fault, State, Terminal};
+use crate::domain::{Fault, State};
 use crate::journal::record::{Details, Origin, answer_hash, encode_parts};
 use crate::journal::seal::leaf_of;
 use crate::journal::sha256;
@@ -74,11 +74,17 @@ pub(super) struct Cause<'a> {
 }
 
 impl<'a> Cause<'a> {
-    /// A due item of the system's own at a terminal: its name and key make it happen once.
-    pub(super) fn system(name: &str, key: String, at: &'a Terminal, now: Now, effects: Vec<Effect>) -> Self {
+    /// A due item of the system's own: its name and key make it happen once. `place` is merchant and store.
+    pub(super) fn system(
+        name: &str,
+        key: String,
+        place: (&'a str, &'a str),
+        now: Now,
+        effects: Vec<Effect>,
+    ) -> Self {
         let origin = Origin::System { name: name.into(), key };
         let request_id = sha256(&[&origin.bytes()]);
-        Self { origin, identity: None, request_id, merchant: &at.merchant, store: &at.store, now, effects }
+        Self { origin, identity: None, request_id, merchant: place.0, store: place.1, now, effects }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod acts;
 mod budget;
+mod due;
 mod group;
 mod known;
 mod open;
@@ -56,13 +57,7 @@ pub enum Job {
     /// A message that changes nothing.
     Inquiry { terminal: String, generation: u32, inquiry: Inquiry, reply: oneshot::Sender<Reply> },
     /// Opens a session.
-    SignOn {
-        terminal: String,
-        generation: u32,
-        last_stan: u32,
-        last_receipt: Option<LastReceipt>,
-        reply: oneshot::Sender<Reply>,
-    },
+    SignOn { sign_on: SignOn, reply: oneshot::Sender<Reply> },
     /// Makes a key a terminal's key.
     Enroll { enrolment: Enrolment, reply: oneshot::Sender<Reply> },
     /// An operator's signed act.
@@ -104,6 +99,17 @@ impl Inquiry {
             Self::Status { .. } => MessageType::TRANSACTION_STATUS,
         }
     }
+}
+
+/// A SignOn whose signature, key and nonce were checked.
+#[derive(Debug)]
+pub struct SignOn {
+    pub terminal: String,
+    pub generation: u32,
+    pub last_stan: u32,
+    pub last_receipt: Option<LastReceipt>,
+    /// The terminal's clock, Unix seconds.
+    pub time_s: i64,
 }
 
 /// An Enroll whose signature, key, channel and nonce were checked.

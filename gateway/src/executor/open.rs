@@ -11,9 +11,9 @@ use super::budget::GuessBudget;
 use super::writer::{InForce, Space, SpaceLimits, Writer};
 use super::{Handle, Job, QUEUE, Registry};
 use crate::clock::{self, Clock};
-use crate::domain::Now;
 use crate::domain::effect::Effect;
 use crate::domain::state::{Cell, State, Touched};
+use crate::domain::{Now, Reading, Timekeeper};
 use crate::journal::anchor::AnchorFile;
 use crate::journal::record::{Details, Origin, answer_hash, encode_parts};
 use crate::journal::seal::{CHAIN, Head, Sealer, leaf_of, seal_verifies, sealing_key};
@@ -22,7 +22,9 @@ use crate::journal::walk::{self, WalkError};
 use crate::keys::{CardKey, DataDir, SigningKey};
 use crate::metrics::Metrics;
 use crate::programme_file;
-use crate::storage::{Row, SealRow, Storage, StorageError, Synchronous, cell_key, decode_cell, key_of};
+use crate::storage::{
+    DuePlace, Row, SealRow, Storage, StorageError, Synchronous, cell_key, decode_cell, key_of,
+};
 
 /// What the writer needs to know to start.
 #[derive(Debug)]
@@ -94,6 +96,8 @@ pub fn open(
     if state.gateway_key != sealer.key.spki() {
         return Err(OpenError::ForeignKey);
     }
+    let mut timekeeper = Timekeeper::new(head.time_ms, clock.steady_ms());
+    let time = timekeeper.observe(clock.now_ms(), clock.steady_ms());
     let registry = Arc::new(Registry::default());
     registry.fill(state.terminals.values());
     let (sender, receiver) = sync_channel(QUEUE);
@@ -114,6 +118,9 @@ pub fn open(
         card_key: Arc::new(card_key),
         head,
         clock,
+        timekeeper,
+        // Looked at again, and reported, when the writer runs.
+        time: Reading { doubt: None, ..time },
         last_used: std::collections::HashMap::new(),
         anchors,
         registry,
@@ -128,6 +135,7 @@ pub fn open(
         place: (options.merchant, options.store),
         watermark,
         latest_ms: head.time_ms,
+        swept: DuePlace::default(),
     };
     Ok((writer, handle, receiver))
 }
@@ -177,8 +185,8 @@ fn begin(
     let business_date = programme
         .business_date(ms)
         .map_err(|_| OpenError::Damaged { index: 0, what: "the clock is out of range" })?;
-    let now = Now { ms, business_date };
-    let origin = Origin::System { name: "genesis".into(), key: crate::keys::hex(&installation.0) };
+    let now = Now { ms, business_date, certain: true };
+    let origin = Origin::System { name: Origin::GENESIS.into(), key: crate::keys::hex(&installation.0) };
     let details = Details {
         chain: CHAIN,
         epoch: 1,

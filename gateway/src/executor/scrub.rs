@@ -116,7 +116,7 @@ mod tests {
         }
         write(&record);
         assert!(scrubbed().is_ok());
-        let row = "INSERT INTO snapshot VALUES (x'0961', x'00', zeroblob(16))";
+        let row = "INSERT INTO snapshot VALUES (x'0961', x'00', NULL, zeroblob(16))";
         connection.execute(row, []).expect("a row whose hash is wrong");
         assert!(scrubbed().is_err());
         drop((writer, jobs));

@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 use super::group::{Cause, Group, Waiting, sidecar};
 use super::value::identity;
 use super::writer::{InDoubt, InForce, Writer, in_doubt};
-use super::{Enrolment, Inquiry, Reply};
+use super::{Enrolment, Inquiry, Reply, SignOn};
 use crate::domain::act::with_status;
 use crate::domain::effect::{Effect, TransactionState};
 use crate::domain::facts::view_card;
@@ -33,6 +33,9 @@ const CODE_TRIES: u8 = 5;
 /// A terminal keeps what is younger than this, so that it can resubmit after the gateway was restored from a backup.
 const BACKUP_HORIZON_S: i64 = 35 * 24 * 3600;
 
+/// What a terminal without a clock says that its time is.
+const NO_CLOCK: i64 = 0;
+
 /// What a terminal's last receipt says about this journal.
 enum Witness {
     Agrees,
@@ -46,14 +49,12 @@ impl Writer {
     pub(super) fn sign_on(
         &mut self,
         group: &mut Group,
-        terminal: &str,
-        generation: u32,
-        last_stan: u32,
-        last_receipt: Option<LastReceipt>,
+        sign_on: SignOn,
         reply: oneshot::Sender<Reply>,
     ) -> Result<(), InDoubt> {
+        let SignOn { terminal, generation, last_stan, last_receipt, time_s } = sign_on;
         let message = MessageType::SIGN_ON;
-        let held = match self.active_terminal(terminal, generation) {
+        let held = match self.active_terminal(&terminal, generation) {
             Ok(held) => held,
             Err((code, detail)) => {
                 let refusal = self.refuse(message, code, None, detail);
@@ -83,6 +84,10 @@ impl Writer {
         }
         if held.last_stan > last_stan {
             return self.lock(group, &held, last_stan, reply);
+        }
+        if time_s != NO_CLOCK {
+            self.timekeeper.hear(&terminal, time_s.saturating_mul(1000), self.clock.steady_ms());
+            self.look_at_clock();
         }
         let now = self.now();
         let answer = self.session_answer(&held, now);
@@ -145,7 +150,7 @@ impl Writer {
         );
         let effects = vec![with_status(held, TerminalStatus::Locked)];
         let key = format!("{}/{}", held.terminal, held.generation);
-        let cause = Cause::system("terminal-lock", key, held, self.now(), effects);
+        let cause = Cause::system(Origin::TERMINAL_LOCK, key, place_of(held), self.now(), effects);
         let entered = self.append(group, cause, |_| None);
         if let Err(fault) = entered {
             error!(%fault, "the lock could not be recorded");
@@ -287,7 +292,7 @@ impl Writer {
             tries,
         }];
         let key = format!("{}/{}/{}", held.terminal, code.expires, tries);
-        let cause = Cause::system("enrolment-try", key, held, now, effects);
+        let cause = Cause::system(Origin::ENROLMENT_TRY, key, place_of(held), now, effects);
         if let Err(fault) = self.append(group, cause, |_| None) {
             error!(%fault, "a wrong enrolment try could not be recorded");
         }
@@ -459,6 +464,10 @@ fn ready(answer: &Answer) -> Reply {
 
 fn status_only(status: Vec<u8>) -> Vec<u8> {
     protocol::answer::AnswerSidecar { status: Blob::new(status), ..Default::default() }.encode()
+}
+
+fn place_of(terminal: &Terminal) -> (&str, &str) {
+    (&terminal.merchant, &terminal.store)
 }
 
 /// Keys 25 to 29: what enrolment fixed.

@@ -16,16 +16,19 @@ use super::group::{Cause, Draft, Group, Waiting, sidecar};
 use super::known::state_when_decided;
 use super::{GROUP_MAX, Job, Registry, Reply, TerminalView};
 use crate::clock::{Clock, stopwatch};
-use crate::domain::Now;
 use crate::domain::card::CardReference;
 use crate::domain::state::Touched;
 use crate::domain::{Fault, Programme, State, Terminal};
+use crate::domain::{Now, Reading, Timekeeper};
 use crate::journal::anchor::{Anchor, AnchorFile};
 use crate::journal::record::Details;
 use crate::journal::seal::{CHAIN, Head, Sealer};
 use crate::keys::{CardKey, PublicKey, fingerprint};
 use crate::metrics::Metrics;
-use crate::storage::{Row, SealRow, SnapshotRow, Storage, StorageError, decode_cell, encode_cell, key_of};
+use crate::storage::{
+    DuePlace, Row, SealRow, SnapshotRow, Storage, StorageError, decode_cell, due as due_second, encode_cell,
+    key_of,
+};
 use crate::translate;
 
 /// How often the writer looks up from an empty queue.
@@ -68,6 +71,11 @@ pub struct Writer {
     pub(super) card_key: Arc<CardKey>,
     pub(super) head: Head,
     pub(super) clock: Clock,
+    pub(super) timekeeper: Timekeeper,
+    /// The time as of the last look; see `look_at_clock`.
+    pub(super) time: Reading,
+    /// Where the sweep of what is due stands.
+    pub(super) swept: DuePlace,
     pub(super) dirty: HashSet<Touched>,
     pub(super) last_used: HashMap<CardReference, u64>,
     pub(super) anchors: AnchorFile,
@@ -128,7 +136,8 @@ impl Writer {
     /// # Errors
     /// [`InDoubt`] when the database failed; terminals that wait get no answer then.
     pub fn run(mut self, jobs: &Receiver<Job>) -> Step {
-        let (mut anchored, mut flushed, mut looked) = (stopwatch(), stopwatch(), stopwatch());
+        let (mut anchored, mut flushed, mut looked, mut swept) =
+            (stopwatch(), stopwatch(), stopwatch(), stopwatch());
         self.look_at_space();
         loop {
             match jobs.recv_timeout(TICK) {
@@ -149,6 +158,10 @@ impl Writer {
             if due(&mut looked, SPACE_EVERY) {
                 self.look_at_space();
             }
+            if due(&mut swept, TICK) {
+                self.look_at_clock();
+                self.sweep()?;
+            }
         }
         self.flush()?;
         self.anchor();
@@ -158,6 +171,7 @@ impl Writer {
     }
 
     fn run_group(&mut self, jobs: Vec<Job>) -> Step {
+        self.look_at_clock();
         let mut group = Group::default();
         for job in jobs {
             self.process(&mut group, job)?;
@@ -171,9 +185,7 @@ impl Writer {
             Job::Inquiry { terminal, generation, inquiry, reply } => {
                 self.inquiry(group, &terminal, generation, inquiry, reply)
             }
-            Job::SignOn { terminal, generation, last_stan, last_receipt, reply } => {
-                self.sign_on(group, &terminal, generation, last_stan, last_receipt, reply)
-            }
+            Job::SignOn { sign_on, reply } => self.sign_on(group, sign_on, reply),
             Job::Enroll { enrolment, reply } => self.enroll(group, enrolment, reply),
             Job::Act { signed, nonce, reply } => self.act(group, signed, nonce, reply),
             Job::Query { query, reply } => self.query(group, query, reply),
@@ -185,7 +197,7 @@ impl Writer {
     }
 
     /// Seals and commits the group; only then do its answers leave.
-    fn commit(&mut self, group: Group) -> Step {
+    pub(super) fn commit(&mut self, group: Group) -> Step {
         if group.entries.is_empty() {
             self.answer(group, None);
             return Ok(());
@@ -307,7 +319,7 @@ impl Writer {
 
     /// Gateway time: never behind the journal's last entry.
     pub(super) fn now_ms(&self) -> i64 {
-        self.clock.now_ms().max(self.head.time_ms).max(self.latest_ms)
+        self.time.ms.max(self.head.time_ms).max(self.latest_ms)
     }
 
     /// The time, with the business date of the programme in force.
@@ -316,7 +328,7 @@ impl Writer {
         let newest = self.programmes.iter().rev().find(|p| p.effective_from <= ms.div_euclid(1000));
         let programme = newest.or(self.programmes.first()).map(|p| &p.programme);
         let business_date = programme.and_then(|p| p.business_date(ms).ok()).unwrap_or(19_700_101);
-        Now { ms, business_date }
+        Now { ms, business_date, certain: self.time.doubt.is_none() }
     }
 
     /// The programme version that prices what happens now.
@@ -371,13 +383,14 @@ impl Writer {
                 .into_iter()
                 .filter_map(|(key, touched)| {
                     let cell = self.state.cell(touched)?;
-                    Some(SnapshotRow { key, state: encode_cell(touched, &cell) })
+                    Some(SnapshotRow { key, state: encode_cell(touched, &cell), due: due_second(&cell) })
                 })
                 .collect();
             self.storage.flush_snapshot(&rows, self.head.index).map_err(in_doubt("writing the snapshot"))?;
             self.watermark = self.head.index;
             self.dirty.clear();
         }
+        self.swept = DuePlace::default();
         self.evict();
         Ok(())
     }

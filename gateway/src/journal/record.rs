@@ -114,6 +114,15 @@ fn expect_array(d: &mut Decoder<'_>, length: u64) -> Result<(), RecordError> {
 }
 
 impl Origin {
+    /// The first entry; its key is the installation id.
+    pub const GENESIS: &str = "genesis";
+    /// A terminal that was cloned or rolled back; its key is terminal and generation.
+    pub const TERMINAL_LOCK: &str = "terminal-lock";
+    /// A wrong enrolment code; its key is terminal, expiry of the code and number of the try.
+    pub const ENROLMENT_TRY: &str = "enrolment-try";
+    /// Lots of a card that have expired; its key is the card and its version before.
+    pub const EXPIRY: &str = "expiry";
+
     fn encode<W: minicbor::encode::Write>(
         &self,
         e: &mut Encoder<W>,

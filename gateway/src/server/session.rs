@@ -19,7 +19,7 @@ use super::Shared;
 use super::outbound::Outbound;
 use crate::clock;
 use crate::domain::TerminalStatus;
-use crate::executor::{Enrolment, Inquiry, Job, NotTaken, Reply, TerminalView};
+use crate::executor::{Enrolment, Inquiry, Job, NotTaken, Reply, SignOn, TerminalView};
 use crate::journal::sha256;
 use crate::keys::{PublicKey, fingerprint};
 use crate::translate;
@@ -306,9 +306,14 @@ impl Session {
         let Body::SignOn { last_stan, last_receipt, .. } = request.body else {
             return refuse(ResponseCode::FORMAT_ERROR, "not a SignOn");
         };
-        let named = terminal.clone();
-        let job = |reply| Job::SignOn { terminal: named, generation, last_stan, last_receipt, reply };
-        let reply = self.ask(job).await?;
+        let sign_on = SignOn {
+            terminal: terminal.clone(),
+            generation,
+            last_stan,
+            last_receipt,
+            time_s: i64::try_from(request.header.time.seconds()).unwrap_or(i64::MAX),
+        };
+        let reply = self.ask(|reply| Job::SignOn { sign_on, reply }).await?;
         if reply.code == ResponseCode::APPROVED {
             self.signed_on = Some((terminal, generation));
         }

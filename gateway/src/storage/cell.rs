@@ -50,6 +50,26 @@ pub fn key_of(touched: &Touched) -> Vec<u8> {
     key
 }
 
+/// Unix second at which something of this piece expires.
+#[must_use]
+pub fn due(cell: &Cell) -> Option<i64> {
+    match cell {
+        Cell::Card(card) => card.lots.iter().filter_map(|lot| lot.expires).min(),
+        _ => None,
+    }
+}
+
+/// The card whose row has this key.
+///
+/// # Errors
+/// [`StorageError::Snapshot`] when it is no card's.
+pub fn card_of_key(key: &[u8]) -> Result<CardReference, StorageError> {
+    match touched_of(key) {
+        Some(Touched::Card(card)) => Ok(card),
+        _ => Err(StorageError::Snapshot("only cards fall due".into())),
+    }
+}
+
 /// The subject that a key names.
 fn touched_of(key: &[u8]) -> Option<Touched> {
     let (kind, rest) = key.split_first()?;

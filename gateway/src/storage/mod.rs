@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
-pub use cell::{cell_key, decode_cell, encode_cell, key_of};
+pub use cell::{card_of_key, cell_key, decode_cell, due, encode_cell, key_of};
 
 /// File name of the database inside the data directory.
 pub const DATABASE: &str = "gateway.db";
@@ -76,11 +76,16 @@ pub struct SealRow {
     pub seal: Vec<u8>,
 }
 
+/// Where a sweep of due rows stands: the second at which a row was due, and its key.
+pub type DuePlace = (i64, Vec<u8>);
+
 /// A dirty piece of state on its way to the snapshot.
 #[derive(Debug)]
 pub struct SnapshotRow {
     pub key: Vec<u8>,
     pub state: Vec<u8>,
+    /// Unix second at which something of it expires.
+    pub due: Option<i64>,
 }
 
 /// The database. Exactly one is open for writing, guarded by the data directory's lock.
@@ -157,11 +162,12 @@ impl Storage {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
             let mut upsert = transaction.prepare_cached(
-                "INSERT INTO snapshot (key, state, hash) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (key) DO UPDATE SET state = ?2, hash = ?3",
+                "INSERT INTO snapshot (key, state, due, hash) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (key) DO UPDATE SET state = ?2, due = ?3, hash = ?4",
             )?;
             for row in rows {
-                upsert.execute(params![row.key, row.state, row_hash(&row.key, &row.state)])?;
+                let hash = row_hash(&row.key, &row.state, row.due);
+                upsert.execute(params![row.key, row.state, row.due, hash])?;
             }
             set_meta(&transaction, "watermark", &watermark.to_be_bytes())?;
         }
@@ -205,10 +211,25 @@ impl Storage {
     /// # Errors
     /// [`StorageError::Snapshot`] when the row does not match its hash.
     pub fn snapshot(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        let mut select = self.connection.prepare_cached("SELECT state, hash FROM snapshot WHERE key = ?")?;
-        let row: Option<(Vec<u8>, Vec<u8>)> =
-            select.query_row([key], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        row.map(|(state, hash)| checked_state(key, state, &hash)).transpose()
+        let mut select =
+            self.connection.prepare_cached("SELECT state, due, hash FROM snapshot WHERE key = ?")?;
+        let row: Option<(Vec<u8>, Option<i64>, Vec<u8>)> =
+            select.query_row([key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+        row.map(|(state, due, hash)| checked_state(key, state, due, &hash)).transpose()
+    }
+
+    /// Keys of snapshot rows of which something has expired by `now_s` (Unix seconds), the longest due first, at most
+    /// `limit` of them, after the place `after`.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn due(&self, now_s: i64, after: &DuePlace, limit: u32) -> Result<Vec<DuePlace>> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT due, key FROM snapshot WHERE due <= ?1 AND (due, key) > (?2, ?3) ORDER BY due, key LIMIT ?4",
+        )?;
+        let rows = select
+            .query_map(params![now_s, after.0, after.1, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<std::result::Result<_, _>>()?)
     }
 
     /// Visits every snapshot row whose key begins with `kind`, in key order.
@@ -221,13 +242,14 @@ impl Storage {
         mut visit: impl FnMut(Vec<u8>, Vec<u8>) -> Result<()>,
     ) -> Result<()> {
         let mut select = self.connection.prepare_cached(
-            "SELECT key, state, hash FROM snapshot WHERE key >= ? AND key < ? ORDER BY key",
+            "SELECT key, state, due, hash FROM snapshot WHERE key >= ? AND key < ? ORDER BY key",
         )?;
         let after = kind.saturating_add(1);
         let mut rows = select.query(params![[kind].as_slice(), [after].as_slice()])?;
         while let Some(row) = rows.next()? {
-            let (key, state, hash): (Vec<u8>, Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            let state = checked_state(&key, state, &hash)?;
+            let (key, state): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
+            let (due, hash): (Option<i64>, Vec<u8>) = (row.get(2)?, row.get(3)?);
+            let state = checked_state(&key, state, due, &hash)?;
             visit(key, state)?;
         }
         Ok(())
@@ -399,14 +421,16 @@ fn set_meta(connection: &Connection, name: &str, value: &[u8]) -> Result<()> {
     Ok(())
 }
 
-fn row_hash(key: &[u8], state: &[u8]) -> [u8; 16] {
+fn row_hash(key: &[u8], state: &[u8], due: Option<i64>) -> [u8; 16] {
+    let due = due.map(i64::to_be_bytes);
     let mut short = [0; 16];
-    short.copy_from_slice(&crate::journal::sha256(&[key, state])[..16]);
+    let full = crate::journal::sha256(&[key, state, due.as_ref().map_or(&[], |due| due)]);
+    short.copy_from_slice(&full[..16]);
     short
 }
 
-fn checked_state(key: &[u8], state: Vec<u8>, hash: &[u8]) -> Result<Vec<u8>> {
-    if row_hash(key, &state) == hash {
+fn checked_state(key: &[u8], state: Vec<u8>, due: Option<i64>, hash: &[u8]) -> Result<Vec<u8>> {
+    if row_hash(key, &state, due) == hash {
         Ok(state)
     } else {
         Err(StorageError::Snapshot("a row does not match its hash".into()))

@@ -15,4 +15,5 @@ mod operate;
 mod powerloss;
 mod repeats;
 mod rules;
+mod timekeeping;
 mod trial;

@@ -45,7 +45,7 @@ impl Shop {
         };
         state.terminals.insert("T1".into(), terminal.clone());
         let programme = programme_file::parse(document).expect("a programme");
-        let now = Now { ms: 1_790_000_000_000, business_date: 2026_11_21 };
+        let now = Now { ms: 1_790_000_000_000, business_date: 2026_11_21, certain: true };
         Self { state, programme, terminal, index: 10, now, decided: Vec::new() }
     }
 
@@ -404,7 +404,7 @@ fn what_has_expired_is_never_spent_and_is_booked_at_the_next_touch() {
 #[test]
 fn points_of_a_leap_day_last_to_the_end_of_february() {
     let mut shop = Shop::new(programme_file::DEFAULT);
-    shop.now = Now { ms: 1_835_380_800_000, business_date: 2028_02_29 };
+    shop.now = Now { ms: 1_835_380_800_000, business_date: 2028_02_29, certain: true };
     shop.load(100_00);
     shop.sale(10_00, false);
     let lot = shop.card().lots.iter().find(|lot| lot.kind == Kind::POINTS).expect("points");

@@ -57,46 +57,34 @@ pub(crate) struct Shim {
     library: PathBuf,
 }
 
+/// Compiles a library that is laid between a process and the system, unless this very text was compiled before.
+pub(crate) fn preload(name: &str, source: &str) -> io::Result<PathBuf> {
+    let mut hasher = DefaultHasher::new();
+    source.hash(&mut hasher);
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let library = dir.join(format!("{name}-{:016x}.so", hasher.finish()));
+    if library.exists() {
+        return Ok(library);
+    }
+    fs::create_dir_all(dir)?;
+    // Test processes build it side by side: each under its own name, then one atomic rename.
+    let thread = format!("{:?}", std::thread::current().id()).replace(|c: char| !c.is_ascii_digit(), "");
+    let fresh = dir.join(format!("{name}-{}-{thread}.tmp", std::process::id()));
+    let options = "-std=gnu11 -O2 -Wall -Wextra -fPIC -shared -pthread -x c - -o".split(' ');
+    let mut compiler = Command::new("cc").args(options).arg(&fresh).stdin(Stdio::piped()).spawn()?;
+    if let Some(mut stdin) = compiler.stdin.take() {
+        stdin.write_all(source.as_bytes())?;
+    }
+    if !compiler.wait()?.success() {
+        return Err(io::Error::other(format!("cc could not compile {name}")));
+    }
+    fs::rename(&fresh, &library)?;
+    Ok(library)
+}
+
 impl Shim {
-    /// Compiles `undo.c` with `cc`, unless this very text was compiled before.
     pub(crate) fn build() -> io::Result<Self> {
-        let source = include_str!("undo.c");
-        let mut hasher = DefaultHasher::new();
-        source.hash(&mut hasher);
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let library = dir.join(format!("powerloss-{:016x}.so", hasher.finish()));
-        if library.exists() {
-            return Ok(Self { library });
-        }
-        fs::create_dir_all(dir)?;
-        // Test processes build it side by side: each under its own name, then one atomic rename.
-        let thread = format!("{:?}", std::thread::current().id()).replace(|c: char| !c.is_ascii_digit(), "");
-        let fresh = dir.join(format!("powerloss-{}-{thread}.tmp", std::process::id()));
-        let mut compiler = Command::new("cc")
-            .args([
-                "-std=gnu11",
-                "-O2",
-                "-Wall",
-                "-Wextra",
-                "-fPIC",
-                "-shared",
-                "-pthread",
-                "-x",
-                "c",
-                "-",
-                "-o",
-            ])
-            .arg(&fresh)
-            .stdin(Stdio::piped())
-            .spawn()?;
-        if let Some(mut stdin) = compiler.stdin.take() {
-            stdin.write_all(source.as_bytes())?;
-        }
-        if !compiler.wait()?.success() {
-            return Err(io::Error::other("cc could not compile undo.c"));
-        }
-        fs::rename(&fresh, &library)?;
-        Ok(Self { library })
+        preload("powerloss", include_str!("undo.c")).map(|library| Self { library })
     }
 
     /// The environment of a process whose writes below `dir` can be taken back. `log_dir` exists, is on the same file

@@ -141,7 +141,7 @@ impl World {
             };
             state.terminals.insert(name.into(), terminal);
         }
-        let now = Now { ms: 1_790_000_000_000, business_date: 2026_09_21 };
+        let now = Now { ms: 1_790_000_000_000, business_date: 2026_09_21, certain: true };
         Self { now, state, programme, index: 1, asked: Default::default(), era: 0 }
     }
 
