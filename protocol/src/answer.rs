@@ -56,7 +56,7 @@ pub struct Answer {
     pub approved_amount: Option<TotalMinor>,
     /// Key 11: what is available now; at most [`MAX_BALANCES`].
     pub balances: Option<Balances>,
-    /// Key 12: what this transaction changed; at most [`MAX_BALANCES`].
+    /// Key 12: what this transaction changed, kinds without change left out; at most [`MAX_BALANCES`].
     pub changes: Option<Balances>,
     /// Key 13.
     pub explanation: Option<Explanations>,

@@ -197,8 +197,13 @@ fn the_schema_refuses_what_section_5_refuses() {
     }
     let answer = samples::typical_answer(MessageType::LOAD);
     let too_many = (0..17).map(|kind| (BalanceKind(kind), 0)).collect();
-    let bloated = protocol::answer::Answer { balances: Some(too_many), ..answer };
+    let bloated = protocol::answer::Answer { balances: Some(too_many), ..answer.clone() };
     assert!(schema.check("answer", &bloated.encode()).is_err());
+    for (change, accepted) in [(i64::MIN, true), (-1, true), (0, false), (1, true), (i64::MAX, true)] {
+        let changes = Some([(BalanceKind::POINTS, change)].into());
+        let answer = protocol::answer::Answer { changes, ..answer.clone() };
+        assert_eq!(schema.check("answer", &answer.encode()).is_ok(), accepted, "a change of {change}");
+    }
 }
 
 type Write<'a> = &'a dyn Fn(&mut Writer);

@@ -282,7 +282,14 @@ pub(crate) fn largest_request_sidecar(kind: MessageType) -> RequestSidecar {
 pub(crate) fn typical_answer(kind: MessageType) -> Answer {
     let answer = Answer::new(kind, ResponseCode::APPROVED, seconds(TIME + 1));
     let balances = |principal, bonus, points| {
-        [(1, principal), (2, bonus), (16, points)].map(|(kind, value)| (BalanceKind(kind), value)).into()
+        BTreeMap::from(
+            [(1, principal), (2, bonus), (16, points)].map(|(kind, value)| (BalanceKind(kind), value)),
+        )
+    };
+    let changes = |principal, bonus, points| {
+        let mut changes = balances(principal, bonus, points);
+        changes.retain(|_, change| *change != 0);
+        changes
     };
     let date = Date::new(2026_11_21);
     let rule =
@@ -314,7 +321,7 @@ pub(crate) fn typical_answer(kind: MessageType) -> Answer {
                 missing: TotalMinor::new(100_00).unwrap(),
                 bonus: TotalMinor::new(30_00).unwrap(),
             }),
-            ..priced(answer, 100_00, balances(120_00, 10_00, 85), balances(100_00, 10_00, 0))
+            ..priced(answer, 100_00, balances(120_00, 10_00, 85), changes(100_00, 10_00, 0))
         },
         MessageType::BALANCE_INQUIRY => Answer {
             business_date: date,
@@ -332,15 +339,15 @@ pub(crate) fn typical_answer(kind: MessageType) -> Answer {
         MessageType::ACTIVATE => priced(answer, 0, balances(0, 0, 0), BTreeMap::new()),
         MessageType::LOAD => Answer {
             explanation: Explanations::new(vec![rule("load-100", BalanceKind::BONUS, 100_00, 10_00)]),
-            ..priced(answer, 100_00, balances(120_00, 10_00, 85), balances(100_00, 10_00, 0))
+            ..priced(answer, 100_00, balances(120_00, 10_00, 85), changes(100_00, 10_00, 0))
         },
         MessageType::PURCHASE => Answer {
             explanation: Explanations::new(vec![rule("base-points", BalanceKind::POINTS, 37_50, 37)]),
-            ..priced(answer, 37_50, balances(82_50, 10_00, 122), balances(-37_50, 0, 37))
+            ..priced(answer, 37_50, balances(82_50, 10_00, 122), changes(-37_50, 0, 37))
         },
         MessageType::REVERSAL => Answer {
             state: Some(TransactionState::REVERSED),
-            ..priced(answer, 37_50, balances(120_00, 10_00, 85), balances(37_50, 0, -37))
+            ..priced(answer, 37_50, balances(120_00, 10_00, 85), changes(37_50, 0, -37))
         },
         MessageType::RECONCILIATION => {
             let signer = Signer { terminal: "T0001".parse().unwrap(), key: Fingerprint([0; 32]) };

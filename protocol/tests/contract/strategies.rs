@@ -245,6 +245,11 @@ fn balances() -> impl Strategy<Value = Option<protocol::answer::Balances>> {
     option::of(prop::collection::btree_map(any::<u16>().prop_map(BalanceKind), any::<i64>(), 0..=16))
 }
 
+fn changes() -> impl Strategy<Value = Option<protocol::answer::Balances>> {
+    let change = any::<i64>().prop_filter("no change is left out", |change| *change != 0);
+    option::of(prop::collection::btree_map(any::<u16>().prop_map(BalanceKind), change, 0..=16))
+}
+
 fn explanations() -> impl Strategy<Value = Option<Explanations>> {
     let line = (text(), any::<u16>(), any::<i64>(), any::<i64>())
         .prop_map(|(rule, kind, base, result)| Explanation { rule, kind: BalanceKind(kind), base, result });
@@ -261,7 +266,7 @@ pub(crate) fn answer() -> impl Strategy<Value = Answer> {
     let result =
         (journal_number(), journal_number(), option::of(card()), option::of(text()), option::of(ranged()));
     let values =
-        (balances(), balances(), explanations(), option::of((ranged(), ranged())), option::of(any::<u8>()));
+        (balances(), changes(), explanations(), option::of((ranged(), ranged())), option::of(any::<u8>()));
     let lists = (option::of(blob()), option::of(totals()));
     let session = (
         option::of(ranged::<1, 1024>()),
