@@ -128,7 +128,7 @@ impl Verdict {
 /// The answer to a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// The answer.
+    /// The answer. A stored answer in it (key 16) is proven by its receipt; the rest is what the gateway says.
     pub answer: Answer,
     /// Of a TransactionStatus: the present state, from the signed status.
     pub state: Option<TransactionState>,
@@ -141,7 +141,7 @@ pub enum NoReply {
     Silence,
     /// The answer cannot be understood.
     Unreadable(FormatError),
-    /// The status in the answer proves nothing.
+    /// The status in the answer, or the receipt of the stored answer in it, proves nothing.
     Unproven(ReceiptError),
 }
 

@@ -2,7 +2,7 @@
 
 use super::action::{Alarm, CloseReason, Event, NoReply, Refused, Reply, Verdict};
 use super::link::Link;
-use super::reading::{Asked, FinalAnswer, Reading, read};
+use super::reading::{Asked, FinalAnswer, Reading, prove_status, read};
 use super::settings::Now;
 use super::state::{Finished, Sidecar, StoredAnswer, TransactionId};
 use super::{Action, Terminal};
@@ -10,7 +10,6 @@ use crate::answer::{Answer, AnswerSidecar};
 use crate::code::ResponseCode;
 use crate::field::{Nonce, Original, RequestId, ReversalReason, Stan, TransactionState};
 use crate::frame::{Frame, MessageType};
-use crate::receipt::Status;
 
 /// How long code 65 (too many unknown cards) tells a terminal to wait.
 const GUESSING_PAUSE_MS: u64 = 60_000;
@@ -285,17 +284,19 @@ impl Terminal {
         }
     }
 
-    fn read_reply(&self, frame: &Frame, original: Option<&Original>) -> Result<Reply, NoReply> {
+    fn read_reply(&mut self, frame: &Frame, original: Option<&Original>) -> Result<Reply, NoReply> {
         let answer = Answer::decode(&frame.body).map_err(NoReply::Unreadable)?;
         let sidecar = AnswerSidecar::decode(&frame.sidecar).map_err(NoReply::Unreadable)?;
-        let state = match (original, sidecar.status, &self.state.installation) {
-            (Some(original), Some(status), Some(installation)) => {
-                let verify = &*self.keys.verify_gateway;
-                let status = Status::check(status.as_bytes(), &original.request_id, installation, verify);
-                Some(status.map_err(NoReply::Unproven)?.state)
-            }
-            _ => None,
+        let (Some(original), Some(installation)) = (original, &self.state.installation) else {
+            return Ok(Reply { answer, state: None });
         };
+        let request_id = original.request_id;
+        let (stored, state) = prove_status(&answer, sidecar, &request_id, installation, &self.keys)
+            .map_err(NoReply::Unproven)?;
+        if let Some(stored) = stored {
+            self.state.witness(request_id, &stored, self.keys.sha256);
+            self.unsaved = true;
+        }
         Ok(Reply { answer, state })
     }
 

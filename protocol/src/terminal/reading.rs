@@ -80,16 +80,44 @@ fn prove(
     asked: &Asked<'_>,
     keys: &Keys,
 ) -> Result<(StoredAnswer, Option<TransactionState>), ReceiptError> {
-    let state = match &sidecar.status {
-        Some(status) => {
-            let verify = &*keys.verify_gateway;
-            Some(Status::check(status.as_bytes(), asked.request_id, asked.installation, verify)?.state)
-        }
-        None if frame.repeat && answer.code.is_approval() => return Err(missing(3).into()),
-        None => None,
-    };
+    let state = check_status(&sidecar, asked.request_id, asked.installation, keys)?;
+    if state.is_none() && frame.repeat && answer.code.is_approval() {
+        return Err(missing(3).into());
+    }
     let stored = check_receipt(&frame.body, sidecar, asked.request_id, asked.installation, keys)?;
     Ok((stored, state))
+}
+
+/// Section 8.3 for the answer to a TransactionStatus: `request_id` is the one asked about. An approval must have a
+/// status, and a stored answer must be proven like one that came by itself.
+pub(super) fn prove_status(
+    answer: &Answer,
+    sidecar: AnswerSidecar,
+    request_id: &RequestId,
+    installation: &Installation,
+    keys: &Keys,
+) -> Result<(Option<StoredAnswer>, Option<TransactionState>), ReceiptError> {
+    let state = check_status(&sidecar, request_id, installation, keys)?;
+    if state.is_none() && answer.code.is_approval() {
+        return Err(missing(3).into());
+    }
+    let stored = match &answer.stored_answer {
+        Some(stored) => Some(check_receipt(stored.as_bytes(), sidecar, request_id, installation, keys)?),
+        None => None,
+    };
+    Ok((stored, state))
+}
+
+/// The present state, if there is a status.
+fn check_status(
+    sidecar: &AnswerSidecar,
+    request_id: &RequestId,
+    installation: &Installation,
+    keys: &Keys,
+) -> Result<Option<TransactionState>, ReceiptError> {
+    let Some(status) = &sidecar.status else { return Ok(None) };
+    let status = Status::check(status.as_bytes(), request_id, installation, &*keys.verify_gateway)?;
+    Ok(Some(status.state))
 }
 
 /// Section 8.2 for an answer's body and the receipt in its sidecar.

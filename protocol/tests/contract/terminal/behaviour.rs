@@ -9,8 +9,8 @@ use protocol::frame::{Frame, Incoming, MessageType, decode};
 use protocol::hello::Hello;
 use protocol::request::{Body, Request, RequestSidecar};
 use protocol::terminal::{
-    Action, Alarm, CloseReason, Details, Event, GiveUpError, NoReply, Outcome, State, SubmitError, Terminal,
-    TransactionId, Verdict,
+    Action, Alarm, CloseReason, Details, Event, GiveUpError, NoReply, Outcome, Reply, State, SubmitError,
+    Terminal, TransactionId, Verdict,
 };
 
 use super::super::keys::{INSTALLATION, gateway as gateway_key, terminal_ed25519};
@@ -87,6 +87,23 @@ impl Till {
     fn answer(&mut self) -> Frame {
         let frame = self.sent.remove(0);
         self.gateway.handle(&frame)
+    }
+
+    /// Asks for the status of a request; the gateway's answer is not delivered.
+    fn status_of(&mut self, id: TransactionId) -> Frame {
+        let body = Body::TransactionStatus { original: self.terminal.original(id).unwrap() };
+        self.terminal.ask(at(self.ms), body, Details::default(), RequestSidecar::default()).unwrap();
+        self.drain();
+        let question = self.sent.pop().unwrap();
+        self.gateway.handle(&question)
+    }
+
+    /// The last reply to a question.
+    fn reply(&self) -> Result<Reply, NoReply> {
+        match self.events.last() {
+            Some(Event::Replied { reply, .. }) => reply.clone(),
+            other => panic!("no reply but {other:?}"),
+        }
     }
 
     fn receive(&mut self, frame: Frame) {
@@ -703,16 +720,106 @@ fn the_state_in_a_transaction_status_is_the_signed_one() {
     let mut till = Till::signed_on();
     let id = till.sell(1250);
     till.serve();
-    let original = till.terminal.original(id).unwrap();
-    let body = Body::TransactionStatus { original };
-    till.terminal.ask(at(0), body, Details::default(), RequestSidecar::default()).unwrap();
-    till.drain();
-    let mut answer = till.answer();
+    let mut answer = till.status_of(id);
     let forged = Answer { state: Some(TransactionState::UNKNOWN), ..Answer::decode(&answer.body).unwrap() };
     answer.body = forged.encode();
     till.receive(answer);
-    let Some(Event::Replied { reply: Ok(reply), .. }) = till.events.last() else { panic!("no reply") };
+    assert_eq!(till.reply().unwrap().state, Some(TransactionState::LIVE));
+}
+
+#[test]
+fn a_stored_answer_in_a_transaction_status_is_proven_by_its_own_receipt() {
+    let mut till = Till::signed_on();
+    let id = till.sell(1250);
+    till.answer();
+    let answer = till.status_of(id);
+    till.receive(answer);
+    let reply = till.reply().unwrap();
     assert_eq!(reply.state, Some(TransactionState::LIVE));
+    let stored = reply.answer.stored_answer.unwrap();
+    assert_eq!(Answer::decode(stored.as_bytes()).unwrap().code, ResponseCode::APPROVED);
+    // As with a repeated answer, the receipt is a witness from now on, after a power cut too.
+    let witness = State::decode(&till.stored).unwrap().last_receipt.unwrap();
+    assert_eq!(witness.request_id, till.terminal.original(id).unwrap().request_id);
+}
+
+#[test]
+fn a_transaction_status_that_is_not_proven_is_no_reply() {
+    let forgeries: [fn(&mut Answer, &mut AnswerSidecar); 6] = [
+        |answer, _| {
+            let stored = Answer::decode(answer.stored_answer.as_ref().unwrap().as_bytes()).unwrap();
+            let forged = Answer { code: ResponseCode::NOT_SUFFICIENT_FUNDS, ..stored };
+            answer.stored_answer = Blob::new(forged.encode());
+        },
+        |_, sidecar| sidecar.receipt = None,
+        |_, sidecar| sidecar.details_hash = None,
+        |_, sidecar| sidecar.details_hash.as_mut().unwrap().0[0] ^= 1,
+        |_, sidecar| {
+            let mut receipt = sidecar.receipt.clone().unwrap().as_bytes().to_vec();
+            *receipt.last_mut().unwrap() ^= 1;
+            sidecar.receipt = Blob::new(receipt);
+        },
+        |_, sidecar| sidecar.status = None,
+    ];
+    for forge in forgeries {
+        let mut till = Till::signed_on();
+        let id = till.sell(1250);
+        till.answer();
+        let mut frame = till.status_of(id);
+        let mut answer = Answer::decode(&frame.body).unwrap();
+        let mut sidecar = AnswerSidecar::decode(&frame.sidecar).unwrap();
+        forge(&mut answer, &mut sidecar);
+        (frame.body, frame.sidecar) = (answer.encode(), sidecar.encode());
+        till.receive(frame);
+        assert!(matches!(till.reply(), Err(NoReply::Unproven(_))));
+        assert_eq!(till.terminal.state().last_receipt, None);
+    }
+}
+
+#[test]
+fn another_sale_s_stored_answer_and_status_do_not_pass_for_this_one_s() {
+    let mut till = Till::signed_on();
+    let (first, second) = (till.sell(1250), till.sell(1251));
+    till.serve();
+    let (one, two) = (till.status_of(first), till.status_of(second));
+    let other = AnswerSidecar::decode(&one.sidecar).unwrap();
+    let status = AnswerSidecar::decode(&two.sidecar).unwrap().status;
+    // All of the other sale's; then its stored answer and receipt beside this one's own status.
+    for sidecar in [other.clone(), AnswerSidecar { status, ..other }] {
+        let asked = till.status_of(second);
+        till.receive(Frame { correlation: asked.correlation, sidecar: sidecar.encode(), ..one.clone() });
+        assert!(matches!(till.reply(), Err(NoReply::Unproven(_))));
+    }
+}
+
+#[test]
+fn a_transaction_status_without_a_stored_answer_needs_a_status_and_no_receipt() {
+    let mut till = Till::signed_on();
+    let id = till.sell(1250);
+    till.sent.clear();
+    let answer = till.status_of(id);
+    assert_eq!(Answer::decode(&answer.body).unwrap().stored_answer, None);
+    let sidecar = AnswerSidecar::decode(&answer.sidecar).unwrap();
+    assert!(sidecar.receipt.is_none() && sidecar.status.is_some());
+    till.receive(answer);
+    assert_eq!(till.reply().unwrap().state, Some(TransactionState::UNKNOWN));
+
+    let unproven = Frame { sidecar: Vec::new(), ..till.status_of(id) };
+    till.receive(unproven);
+    assert!(matches!(till.reply(), Err(NoReply::Unproven(_))));
+
+    // One that is not found has neither state nor status.
+    let mut refusal = till.status_of(id);
+    refusal.body = Answer {
+        code: ResponseCode::ORIGINAL_NOT_FOUND,
+        state: None,
+        ..Answer::decode(&refusal.body).unwrap()
+    }
+    .encode();
+    refusal.sidecar = Vec::new();
+    till.receive(refusal);
+    let reply = till.reply().unwrap();
+    assert_eq!((reply.state, reply.answer.code), (None, ResponseCode::ORIGINAL_NOT_FOUND));
 }
 
 #[test]

@@ -147,7 +147,11 @@ impl Gateway {
                 let state = entry.map_or(TransactionState::UNKNOWN, |entry| entry.state);
                 answer.state = Some(state);
                 answer.stored_answer = entry.and_then(|entry| Blob::new(entry.answer.clone()));
-                sidecar.status = Some(self.status(original.request_id, state));
+                sidecar = AnswerSidecar {
+                    receipt: entry.and_then(|entry| Blob::new(entry.receipt.clone())),
+                    details_hash: entry.map(|entry| entry.details_hash),
+                    status: Some(self.status(original.request_id, state)),
+                };
             }
             _ => {}
         }
