@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use protocol::cose::Algorithm;
-use protocol::field::{BalanceKind, ReversalReason};
+use protocol::field::{BalanceKind, Reason};
 use terminal_sim::oracle::Oracle;
 use terminal_sim::terminal::Outcome;
 use terminal_sim::{Act, Card, Till};
@@ -171,7 +171,7 @@ async fn afternoon(shop: &mut Shop) -> Result<()> {
     let [anna, bo] = &mut shop.registers;
     let sale = anna.trade(&shop.cards[1], Act::Purchase(50_00)).await?;
     told("T0001", "sale 50.00, wrong customer", &sale);
-    let undone = anna.reverse(sale.id, ReversalReason::CANCELLED).await?;
+    let undone = anna.reverse(sale.id, Reason::CANCELLED).await?;
     told("T0001", "reversed, points and all", &undone);
     let declined = bo.trade(&shop.cards[0], Act::Purchase(900_00)).await?;
     ensure!(!declined.is_approved(), "a sale above the balance was approved");

@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::domain::SpendOrder;
 use crate::domain::programme::{Expiry, LoadBonus, Product, Programme, PurchasePoints};
 
 /// The programme that a new gateway starts with.
@@ -61,7 +62,20 @@ struct RawProduct {
     min_load: Spanned<String>,
     max_load: Spanned<String>,
     max_balance: Spanned<String>,
+    spend: Option<Spanned<String>>,
+    hold_hours: Option<Spanned<u16>>,
+    refund_grace_days: Option<Spanned<u16>>,
 }
+
+const SPEND_ORDERS: [(&str, SpendOrder); 4] = [
+    ("principal-first", SpendOrder::PrincipalFirst),
+    ("bonus-first", SpendOrder::BonusFirst),
+    ("pro-rata", SpendOrder::ProRata),
+    ("soonest-expiry", SpendOrder::SoonestExpiry),
+];
+/// A week: a hotel's deposit, a car's tank.
+const HOLD_HOURS: u16 = 7 * 24;
+const REFUND_GRACE_DAYS: u16 = 30;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -234,7 +248,37 @@ impl Checker<'_> {
         if max_load > max_balance {
             self.problem(&raw.max_balance, "max_balance is below max_load; such a load could never succeed");
         }
-        Product { name: raw.name, min_load: min_load.max(1), max_load, max_balance }
+        let spend = raw.spend.map_or(SpendOrder::default(), |order| self.spend(&order));
+        let hold_hours = self.at_least_one(raw.hold_hours, HOLD_HOURS, "hours");
+        let refund_grace_days = self.at_least_one(raw.refund_grace_days, REFUND_GRACE_DAYS, "days");
+        Product {
+            name: raw.name,
+            min_load: min_load.max(1),
+            max_load,
+            max_balance,
+            spend,
+            hold_s: i64::from(hold_hours).saturating_mul(3600),
+            refund_grace_days,
+        }
+    }
+
+    fn spend(&mut self, order: &Spanned<String>) -> SpendOrder {
+        SPEND_ORDERS.iter().find(|(name, _)| name == order.get_ref()).map_or_else(
+            || {
+                let known = SPEND_ORDERS.map(|(name, _)| format!("{name:?}")).join(", ");
+                self.problem(order, format!("unknown spend order; write one of {known}"));
+                SpendOrder::default()
+            },
+            |(_, order)| *order,
+        )
+    }
+
+    fn at_least_one(&mut self, number: Option<Spanned<u16>>, default: u16, unit: &str) -> u16 {
+        let Some(number) = number else { return default };
+        if !(1..=8760).contains(number.get_ref()) {
+            self.problem(&number, format!("write 1 to 8760 {unit}, or leave the key out for {default}"));
+        }
+        number.into_inner()
     }
 
     fn products(&mut self, names: Vec<Spanned<String>>, known: &BTreeMap<String, Product>) -> Vec<String> {

@@ -1,10 +1,10 @@
 //! Between the wire's words and the domain's: the only place that knows both.
 
-use protocol::answer::{Answer, Explanation};
+use protocol::answer::{Answer, Explanation, Hold as WireHold};
 use protocol::code::ResponseCode;
 use protocol::field::{
-    BalanceKind, CardReference as WireCard, Currency, Date, Flags, List, Stan, Text, Total, TotalMinor,
-    Totals, UnixSeconds,
+    BalanceKind, CardReference as WireCard, Currency, Date, Flags, List, Original as WireOriginal, Stan,
+    Text, Total, TotalMinor, Totals, UnixSeconds,
 };
 use protocol::frame::MessageType;
 use protocol::request::{Body, Request as WireRequest, RequestSidecar};
@@ -14,7 +14,7 @@ use crate::domain::decision::Reason;
 use crate::domain::effect::{Account, Effect, TransactionState};
 use crate::domain::ledger::Kind;
 use crate::domain::request::CardClaim;
-use crate::domain::{Command, Decision, Decline, Now, Request, Verdict};
+use crate::domain::{Command, Decision, Decline, Hold, Named, Now, Request, Verdict};
 use crate::keys::CardKey;
 
 /// The command in a value message; `None` for a session message.
@@ -27,6 +27,7 @@ pub fn command(
 ) -> Option<Request> {
     let header = &request.header;
     let claim = |card: &WireCard| claim(*card, sidecar, card_key);
+    let has = |flag| header.flags.is_some_and(|flags| flags.contains(flag));
     let command = match &request.body {
         Body::Activate { card } => Command::Activate { claim: claim(card) },
         Body::Load { card, amount, tenders } => Command::Load {
@@ -37,13 +38,23 @@ pub fn command(
         Body::Purchase { card, amount, .. } => Command::Purchase {
             claim: claim(card),
             amount: amount.get(),
-            partial_allowed: header.flags.is_some_and(|flags| flags.contains(Flags::PARTIAL_ALLOWED)),
+            partial_allowed: has(Flags::PARTIAL_ALLOWED),
         },
-        Body::Reversal { original, .. } => Command::Reversal {
-            terminal: original.terminal.as_str().into(),
-            generation: original.generation.get(),
-            stan: original.stan.get(),
-            request_id: original.request_id.0,
+        Body::Reversal { original, .. } => Command::Reversal { original: named(original) },
+        Body::Refund { original, amount, .. } => {
+            Command::Refund { original: named(original), amount: amount.get() }
+        }
+        Body::Void { original, .. } => Command::Void { original: named(original) },
+        Body::Authorize { card, amount, raises } => Command::Authorize {
+            claim: claim(card),
+            amount: amount.get(),
+            partial_allowed: has(Flags::PARTIAL_ALLOWED),
+            raises: raises.as_ref().map(named),
+        },
+        Body::Capture { original, amount, .. } => Command::Capture {
+            original: named(original),
+            amount: amount.get(),
+            more_follow: has(Flags::MORE_CAPTURES),
         },
         Body::Reconciliation { totals } => Command::Reconciliation {
             totals: totals
@@ -63,6 +74,15 @@ pub fn command(
         currency: header.currency.and_then(|currency| u16::try_from(currency.get()).ok())?,
         command,
     })
+}
+
+fn named(original: &WireOriginal) -> Named {
+    Named {
+        terminal: original.terminal.as_str().into(),
+        generation: original.generation.get(),
+        stan: original.stan.get(),
+        request_id: original.request_id.0,
+    }
 }
 
 /// A card with the keyed hash of the secret that came beside it.
@@ -85,17 +105,32 @@ pub fn code(verdict: Verdict) -> ResponseCode {
             Decline::ShiftClosed
             | Decline::CardAlreadyActive
             | Decline::OriginalNotReversible
-            | Decline::ActivatedCardInUse => ResponseCode::INVALID_TRANSACTION,
+            | Decline::ActivatedCardInUse
+            | Decline::OriginalOver(_)
+            | Decline::NotRefundable
+            | Decline::RefundedAgainSince
+            | Decline::NotAnAuthorize
+            | Decline::RaisedAnother
+            | Decline::CapturedSince
+            | Decline::HoldEnded
+            | Decline::TooManyHolds => ResponseCode::INVALID_TRANSACTION,
             Decline::CardNotAccepted => ResponseCode::CARD_NOT_ACCEPTED,
             Decline::CardBlocked => ResponseCode::CARD_BLOCKED,
             Decline::CardNotActive => ResponseCode::CARD_NOT_ACTIVE,
             Decline::CurrencyNotAccepted | Decline::ProductNotInProgramme => ResponseCode::NOT_PERMITTED_CARD,
             Decline::BelowMinimum => ResponseCode::INVALID_AMOUNT,
-            Decline::AboveTerminalLimit | Decline::AboveProductLimit | Decline::AboveMaximumBalance => {
-                ResponseCode::AMOUNT_LIMIT
+            Decline::AboveTerminalLimit
+            | Decline::AboveProductLimit
+            | Decline::AboveMaximumBalance
+            | Decline::AboveRefundable
+            | Decline::AboveHold => ResponseCode::AMOUNT_LIMIT,
+            Decline::NotSufficientFunds | Decline::LoadAlreadySpent | Decline::RefundAlreadySpent => {
+                ResponseCode::NOT_SUFFICIENT_FUNDS
             }
-            Decline::NotSufficientFunds | Decline::LoadAlreadySpent => ResponseCode::NOT_SUFFICIENT_FUNDS,
-            Decline::OriginalDiffers | Decline::OriginalOfAnotherTerminal => ResponseCode::ORIGINAL_NOT_FOUND,
+            Decline::OriginalDiffers
+            | Decline::OriginalOfAnotherTerminal
+            | Decline::OriginalNotFound
+            | Decline::OriginalElsewhere => ResponseCode::ORIGINAL_NOT_FOUND,
         },
     }
 }
@@ -105,7 +140,7 @@ pub fn code(verdict: Verdict) -> ResponseCode {
 pub fn detail(decline: Decline) -> &'static str {
     match decline {
         Decline::ReversedBefore => "a reversal of this request came first",
-        Decline::MessageNotAllowedForRole => "a kiosk does not sell",
+        Decline::MessageNotAllowedForRole => "a kiosk activates and loads, nothing else",
         Decline::ShiftClosed => "this shift is closed",
         Decline::CardNotAccepted => "card or secret not accepted",
         Decline::CardBlocked => "card is blocked",
@@ -123,8 +158,30 @@ pub fn detail(decline: Decline) -> &'static str {
         Decline::OriginalOfAnotherTerminal => {
             "only the same terminal may reverse, a later STAN an earlier one"
         }
-        Decline::OriginalNotReversible => "a reversal or reconciliation cannot be reversed",
+        Decline::OriginalNotReversible => "a reversal, void or reconciliation cannot be undone",
         Decline::ActivatedCardInUse => "the card has been used since",
+        Decline::OriginalNotFound => "there is no such request",
+        Decline::OriginalElsewhere => "that was in another store",
+        Decline::OriginalOver(state) => match state {
+            TransactionState::Reversed => "it was reversed",
+            TransactionState::Voided => "it was voided",
+            TransactionState::Refunded => "all of it was refunded",
+            TransactionState::RefundedInPart => "a part of it was refunded",
+            TransactionState::Captured => "it was captured; void or refund the capture",
+            TransactionState::Lapsed => "its hold has ended by time",
+            TransactionState::Declined => "it was declined",
+            _ => "a reversal has blocked it",
+        },
+        Decline::NotRefundable => "only a load, a purchase or a capture can be refunded",
+        Decline::AboveRefundable => "more than is left to refund",
+        Decline::RefundAlreadySpent => "what the refund gave back is spent already",
+        Decline::RefundedAgainSince => "it was refunded again since; undo that one",
+        Decline::NotAnAuthorize => "only an authorize can be captured",
+        Decline::RaisedAnother => "it raised another; name the first authorize",
+        Decline::CapturedSince => "something was captured since",
+        Decline::HoldEnded => "the hold has ended",
+        Decline::AboveHold => "more than is held",
+        Decline::TooManyHolds => "the card has too many holds",
     }
 }
 
@@ -146,7 +203,7 @@ pub fn final_answer(
     occasion: Occasion,
 ) -> Answer {
     let message = MessageType(request.command.message());
-    let changes_shown = decision.changes_a_card();
+    let changes_shown = decision.shows_card;
     let declined = match decision.verdict {
         Verdict::Declined(decline) => Some(detail(decline)),
         _ => None,
@@ -165,11 +222,17 @@ pub fn final_answer(
         explanation: explanation(
             &decision.explanation,
             decision.is_approved()
-                && message != MessageType::REVERSAL
-                && message != MessageType::RECONCILIATION,
+                && !matches!(
+                    message,
+                    MessageType::REVERSAL
+                        | MessageType::RECONCILIATION
+                        | MessageType::REFUND
+                        | MessageType::VOID
+                ),
         ),
         state: decision.original_state.map(wire_state),
         totals: decision.totals.as_deref().and_then(wire_totals),
+        hold: decision.hold.as_ref().map(wire_hold),
         ..Answer::new(message, code(decision.verdict), unix_seconds(occasion.now))
     }
 }
@@ -218,6 +281,14 @@ pub fn changes(card: CardReference, effects: &[Effect]) -> protocol::answer::Bal
 #[must_use]
 pub fn wire_state(state: TransactionState) -> protocol::field::TransactionState {
     protocol::field::TransactionState(state as u8)
+}
+
+fn wire_hold(hold: &Hold) -> WireHold {
+    WireHold {
+        reference: hold.id,
+        held: TotalMinor::new(hold.held()).unwrap_or(TotalMinor::MAX),
+        expires: UnixSeconds::new(hold.expires).unwrap_or(UnixSeconds::MAX),
+    }
 }
 
 fn wire_totals(totals: &[(u8, i64, i64)]) -> Option<Totals> {

@@ -16,7 +16,7 @@
 //! ```no_run
 //! # use std::path::Path;
 //! use protocol::cose::Algorithm;
-//! use protocol::field::ReversalReason;
+//! use protocol::field::Reason;
 //! use terminal_sim::faults::Fault;
 //! use terminal_sim::{Address, Card, Error, Terminal};
 //!
@@ -33,7 +33,7 @@
 //! assert!(sale.is_approved());
 //! std::fs::write("sale.receipt", sale.receipt_file().expect("a receipt")).expect("a disk");
 //! terminal.repeat(&sale).await?; // the stored answer, byte for byte, or an error
-//! terminal.reverse(sale.id, ReversalReason::CANCELLED).await?;
+//! terminal.reverse(sale.id, Reason::CANCELLED).await?;
 //! # Ok(())
 //! # }
 //! ```

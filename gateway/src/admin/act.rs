@@ -4,6 +4,7 @@ use minicbor::{Decoder, Encoder};
 use protocol::cose::{Algorithm, Context, EMPTY_MAP, Sign1, sig_structure};
 use protocol::field::Installation;
 
+use crate::domain::Limits;
 use crate::domain::act::Act;
 use crate::domain::card::CardReference;
 use crate::journal::record::{RecordError, written};
@@ -98,8 +99,8 @@ pub fn name(act: &Act) -> &'static str {
 
 fn arguments(e: &mut Encoder<Vec<u8>>, act: &Act) -> Write {
     match act {
-        Act::TerminalEnroll { terminal, role, merchant, store, max_load, max_purchase, code_hash } => {
-            e.map(7)?
+        Act::TerminalEnroll { terminal, role, merchant, store, limits, code_hash } => {
+            e.map(8)?
                 .u8(0)?
                 .str(terminal)?
                 .u8(1)?
@@ -108,7 +109,8 @@ fn arguments(e: &mut Encoder<Vec<u8>>, act: &Act) -> Write {
                 .str(merchant)?
                 .u8(3)?
                 .str(store)?;
-            e.u8(4)?.i64(*max_load)?.u8(5)?.i64(*max_purchase)?.u8(6)?.bytes(code_hash)?.ok()
+            e.u8(4)?.i64(limits.load)?.u8(5)?.i64(limits.purchase)?.u8(6)?.i64(limits.refund)?;
+            e.u8(7)?.bytes(code_hash)?.ok()
         }
         Act::TerminalSuspend { terminal }
         | Act::TerminalResume { terminal }
@@ -145,8 +147,7 @@ fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> 
             },
             merchant: text(d)?,
             store: text(d)?,
-            max_load: number(d)?,
-            max_purchase: number(d)?,
+            limits: Limits { load: number(d)?, purchase: number(d)?, refund: number(d)? },
             code_hash: {
                 key(d)?;
                 fixed(d)?
@@ -183,7 +184,7 @@ fn card(d: &mut Decoder<'_>) -> Result<CardReference, minicbor::decode::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Role;
+    use crate::domain::{Limits, Role};
 
     #[test]
     fn every_act_reads_back() {
@@ -195,8 +196,7 @@ mod tests {
                 role: Role::Kiosk,
                 merchant: "M".into(),
                 store: "S".into(),
-                max_load: 1,
-                max_purchase: 2,
+                limits: Limits { load: 1, purchase: 2, refund: 3 },
                 code_hash: [3; 32],
             },
             Act::TerminalSuspend { terminal: terminal() },

@@ -155,6 +155,9 @@ enum Terminal {
         /// Largest single purchase.
         #[arg(long, default_value = "50000.00", value_name = "AMOUNT")]
         max_purchase: String,
+        /// Largest single refund.
+        #[arg(long, default_value = "5000.00", value_name = "AMOUNT")]
+        max_refund: String,
     },
     /// List all terminals.
     List,

@@ -13,9 +13,9 @@ use crate::admin::client::Client;
 use crate::admin::socket::Ask;
 use crate::clock;
 use crate::config::Config;
-use crate::domain::Role;
 use crate::domain::act::{Act, MAX_CARDS_PER_ACT};
 use crate::domain::card::CardReference;
+use crate::domain::{Limits, Role};
 use crate::journal::sha256;
 use crate::keys::{SigningKey, fingerprint, hex};
 use crate::programme_file;
@@ -37,8 +37,13 @@ pub(super) fn confirm_clock(common: &Common) -> Result<ExitCode> {
 
 pub(super) fn terminal(common: &Common, command: Terminal) -> Result<ExitCode> {
     let act = match command {
-        Terminal::Enroll { id, role, merchant, store, max_load, max_purchase } => {
-            return enroll(common, id, role, (merchant, store), (&max_load, &max_purchase));
+        Terminal::Enroll { id, role, merchant, store, max_load, max_purchase, max_refund } => {
+            let limits = Limits {
+                load: minor(&max_load)?,
+                purchase: minor(&max_purchase)?,
+                refund: minor(&max_refund)?,
+            };
+            return enroll(common, id, role, (merchant, store), limits);
         }
         Terminal::List => {
             let answer = ask(common, &Ask::Terminals)?;
@@ -66,7 +71,7 @@ fn enroll(
     id: String,
     role: RoleArgument,
     place: (Option<String>, Option<String>),
-    limits: (&str, &str),
+    limits: Limits,
 ) -> Result<ExitCode> {
     let data = common.directory();
     let config = Config::load(None, &data.config())?;
@@ -80,8 +85,7 @@ fn enroll(
         },
         merchant: place.0.unwrap_or(config.merchant),
         store: place.1.unwrap_or(config.store),
-        max_load: minor(limits.0)?,
-        max_purchase: minor(limits.1)?,
+        limits,
         code_hash: sha256(&[code.as_bytes()]),
     };
     let done = Client::act(&data, &common.operator, act)?;

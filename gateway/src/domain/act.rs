@@ -5,7 +5,7 @@ use super::card::{CardReference, CardStatus};
 use super::effect::Effect;
 use super::programme::Programme;
 use super::request::Now;
-use super::terminal::{Role, Terminal, TerminalStatus};
+use super::terminal::{Limits, Role, Terminal, TerminalStatus};
 
 /// An operator's act.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,9 +15,7 @@ pub enum Act {
         role: Role,
         merchant: String,
         store: String,
-        /// Minor units.
-        max_load: i64,
-        max_purchase: i64,
+        limits: Limits,
         /// SHA-256 of the code that was printed.
         code_hash: [u8; 32],
     },
@@ -130,11 +128,11 @@ pub fn decide_act(
     now: Now,
 ) -> Result<Vec<Effect>, Refusal> {
     match act {
-        Act::TerminalEnroll { terminal, role, merchant, store, max_load, max_purchase, code_hash } => {
+        Act::TerminalEnroll { terminal, role, merchant, store, limits, code_hash } => {
             check_terminal_id(terminal)?;
             check_code("merchant", merchant)?;
             check_code("store", store)?;
-            if *max_load <= 0 || *max_purchase <= 0 {
+            if limits.load <= 0 || limits.purchase <= 0 || limits.refund <= 0 {
                 return Err(Refusal::Limits);
             }
             let before = state.terminals.get(terminal);
@@ -152,8 +150,7 @@ pub fn decide_act(
                     public_key: before.map(|t| t.public_key.clone()).unwrap_or_default(),
                     merchant: merchant.clone(),
                     store: store.clone(),
-                    max_load: *max_load,
-                    max_purchase: *max_purchase,
+                    limits: *limits,
                 },
                 Effect::EnrolmentCode {
                     terminal: terminal.clone(),
@@ -269,8 +266,7 @@ pub fn with_status(terminal: &Terminal, status: TerminalStatus) -> Effect {
         public_key: terminal.public_key.clone(),
         merchant: terminal.merchant.clone(),
         store: terminal.store.clone(),
-        max_load: terminal.max_load,
-        max_purchase: terminal.max_purchase,
+        limits: terminal.limits,
     }
 }
 

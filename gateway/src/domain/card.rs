@@ -49,6 +49,39 @@ impl Lot {
     }
 }
 
+/// An amount that an authorize has set aside: nothing but its captures can spend it, and it does not expire. It holds until
+/// its end is booked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// Index of the entry that opened it.
+    pub id: u64,
+    /// It ends at this Unix second.
+    pub expires: i64,
+    /// Minor units captured so far.
+    pub captured: i64,
+    /// (lot, amount above 0), in the order in which they are captured; none when it has ended.
+    pub parts: Vec<(u32, i64)>,
+}
+
+impl Hold {
+    /// What is still held, minor units.
+    #[must_use]
+    pub fn held(&self) -> i64 {
+        self.parts.iter().fold(0, |sum, (_, amount)| sum.saturating_add(*amount))
+    }
+
+    /// The same hold, ended.
+    #[must_use]
+    pub fn ended(&self) -> Self {
+        Self { parts: Vec::new(), ..*self }
+    }
+
+    fn held_in(&self, lot: u32) -> i64 {
+        let parts = self.parts.iter().filter(|(part, _)| *part == lot);
+        parts.fold(0, |sum, (_, amount)| sum.saturating_add(*amount))
+    }
+}
+
 /// Above this many lots a credit joins the newest lot with the same kind and expiry. Reversals stay exact, because a
 /// posting names the lot it went to.
 const LOTS_BEFORE_JOINING: usize = 32;
@@ -72,6 +105,8 @@ pub struct Card {
     pub points_debt: i64,
     /// Rising by id, none at zero.
     pub lots: Vec<Lot>,
+    /// Rising by id, none that has ended.
+    pub holds: Vec<Hold>,
 }
 
 impl Card {
@@ -87,6 +122,7 @@ impl Card {
             next_lot: 1,
             points_debt: 0,
             lots: Vec::new(),
+            holds: Vec::new(),
         }
     }
 
@@ -96,32 +132,42 @@ impl Card {
         self.lots
             .iter()
             .filter(|lot| lot.kind == kind && !lot.is_expired(now_s))
-            .fold(0, |sum, lot| sum.saturating_add(lot.amount))
+            .fold(0, |sum, lot| sum.saturating_add(self.free(lot)))
+    }
+
+    /// What of a lot is not held.
+    #[must_use]
+    pub fn free(&self, lot: &Lot) -> i64 {
+        lot.amount.saturating_sub(self.held_in(lot.id))
+    }
+
+    fn held_in(&self, lot: u32) -> i64 {
+        self.holds.iter().fold(0, |sum, hold| sum.saturating_add(hold.held_in(lot)))
+    }
+
+    /// A lot by its number.
+    #[must_use]
+    pub fn lot(&self, id: u32) -> Option<&Lot> {
+        self.lots.binary_search_by_key(&id, |lot| lot.id).ok().and_then(|at| self.lots.get(at))
+    }
+
+    /// A hold by the index of the entry that opened it.
+    #[must_use]
+    pub fn hold(&self, id: u64) -> Option<&Hold> {
+        self.holds.iter().find(|hold| hold.id == id)
+    }
+
+    /// Unix second at which something of this card next ends: a hold, or what is free of a lot.
+    #[must_use]
+    pub fn due(&self) -> Option<i64> {
+        let lots = self.lots.iter().filter(|lot| self.free(lot) > 0).filter_map(|lot| lot.expires);
+        lots.chain(self.holds.iter().map(|hold| hold.expires)).min()
     }
 
     /// What the card can pay: principal and bonus.
     #[must_use]
     pub fn payable(&self, now_s: i64) -> i64 {
         self.available(Kind::PRINCIPAL, now_s).saturating_add(self.available(Kind::BONUS, now_s))
-    }
-
-    /// Postings that take `amount` of one kind, soonest expiry first, then oldest; `None` when there is not enough.
-    #[must_use]
-    pub fn take(&self, kind: Kind, amount: i64, now_s: i64) -> Option<Vec<Posting>> {
-        let mut lots: Vec<&Lot> =
-            self.lots.iter().filter(|lot| lot.kind == kind && !lot.is_expired(now_s)).collect();
-        lots.sort_by_key(|lot| (lot.expires.unwrap_or(i64::MAX), lot.id));
-        let mut missing = amount;
-        let mut postings = Vec::new();
-        for lot in lots {
-            if missing == 0 {
-                break;
-            }
-            let part = missing.min(lot.amount);
-            missing = missing.checked_sub(part)?;
-            postings.push(self.posting(lot, part.checked_neg()?));
-        }
-        (missing == 0).then_some(postings)
     }
 
     /// The posting that credits `amount`: to a lot that it may join, or to the new lot `next_lot`.
@@ -169,6 +215,7 @@ impl Card {
         kind: Kind,
         amount: i64,
     ) -> Result<(), Fault> {
+        let reserved = self.held_in(lot);
         match self.lots.binary_search_by_key(&lot, |l| l.id) {
             Ok(at) => {
                 let held = &mut self.lots[at];
@@ -176,6 +223,9 @@ impl Card {
                     return Err(Fault::Misfit("posting names another lot than the card holds"));
                 }
                 let left = held.amount.checked_add(amount).ok_or(Fault::Overflow)?;
+                if amount < 0 && left < reserved {
+                    return Err(Fault::Misfit("a posting takes what is held, or more than there is"));
+                }
                 match left {
                     ..0 => return Err(Fault::Misfit("lot below zero")),
                     0 => drop(self.lots.remove(at)),
@@ -189,5 +239,23 @@ impl Card {
             }
         }
         Ok(())
+    }
+
+    /// Puts a hold as it is now in the place of what it was.
+    pub(super) fn set_hold(&mut self, hold: Hold) -> Result<(), Fault> {
+        self.holds.retain(|held| held.id != hold.id);
+        if hold.parts.is_empty() {
+            return Ok(());
+        }
+        let at = self.holds.partition_point(|held| held.id < hold.id);
+        self.holds.insert(at, hold.clone());
+        let covered = |(lot, amount): &(u32, i64)| {
+            *amount > 0 && self.lot(*lot).is_some_and(|held| self.free(held) >= 0)
+        };
+        if hold.parts.iter().all(covered) {
+            Ok(())
+        } else {
+            Err(Fault::Misfit("a hold of more than there is"))
+        }
     }
 }

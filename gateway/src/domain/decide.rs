@@ -1,12 +1,13 @@
 //! What a request does. Every check comes before any effect; the first that fails is the answer, in the order that
 //! PROTOCOL.md section 7 gives.
 
+use super::authorize::Wish;
 use super::decision::{Decision, Decline};
 use super::effect::Effect;
 use super::facts::Facts;
-use super::request::{Command, Now, Request};
+use super::request::{Command, Now, Request, message};
 use super::terminal::{Role, Terminal};
-use super::{Fault, activate, load, purchase, reconciliation, reversal};
+use super::{Fault, activate, authorize, capture, load, purchase, reconciliation, refund, reversal, void};
 
 /// Decides one request of an active terminal. The effects include the terminal's last STAN and shift totals, and not
 /// yet the versions of what was touched.
@@ -24,7 +25,22 @@ pub fn decide(facts: Facts<'_>, terminal: &Terminal, request: &Request, now: Now
             Command::Purchase { claim, amount, partial_allowed } => {
                 purchase::decide(facts, terminal, request, claim, *amount, *partial_allowed, now)
             }
-            Command::Reversal { .. } => reversal::decide(facts, request, now),
+            Command::Reversal { original } => reversal::decide(facts, request, original, now),
+            Command::Refund { original, amount } => refund::decide(facts, terminal, original, *amount, now),
+            Command::Void { original } => void::decide(facts, terminal, original, now),
+            Command::Authorize { claim, amount, partial_allowed, raises } => {
+                let (amount, partial_allowed, raises) = (*amount, *partial_allowed, raises.as_ref());
+                authorize::decide(
+                    facts,
+                    terminal,
+                    request,
+                    Wish { claim, amount, partial_allowed, raises },
+                    now,
+                )
+            }
+            Command::Capture { original, amount, more_follow } => {
+                capture::decide(facts, terminal, original, *amount, *more_follow, now)
+            }
             Command::Reconciliation { totals } => reconciliation::decide(facts, request, totals),
         },
     )?;
@@ -47,31 +63,32 @@ fn check_terminal(facts: Facts<'_>, terminal: &Terminal, request: &Request) -> R
     if facts.state.tombstones.contains_key(&identity) {
         return Err(Decline::ReversedBefore);
     }
-    if terminal.role == Role::Kiosk && matches!(request.command, Command::Purchase { .. }) {
+    let sells = !matches!(
+        request.command.message(),
+        message::ACTIVATE | message::LOAD | message::REVERSAL | message::RECONCILIATION
+    );
+    if terminal.role == Role::Kiosk && sells {
         return Err(Decline::MessageNotAllowedForRole);
     }
     let shift = request.shift.map(|shift| (request.terminal.clone(), request.generation, shift));
     let closed = shift.is_some_and(|key| facts.state.shifts.get(&key).is_some_and(|s| s.closed));
-    if closed && !matches!(request.command, Command::Reversal { .. }) {
+    if closed && !matches!(request.command, Command::Reversal { .. } | Command::Void { .. }) {
         return Err(Decline::ShiftClosed);
     }
     Ok(())
 }
 
-/// An approved Activate, Load or Purchase counts into the shift it names; a reversal counts its original out there.
+/// What is approved counts into the shift that it names; undoing it counts it out there.
 fn count_into_shift(request: &Request, decision: &mut Decision) {
-    let counts =
-        matches!(request.command, Command::Activate { .. } | Command::Load { .. } | Command::Purchase { .. });
-    if let (true, Some(shift), true) = (counts, request.shift, decision.is_approved()) {
-        let message = request.command.message();
-        let amount = decision.amount.unwrap_or(0);
+    let message = request.command.message();
+    if let (true, Some(shift), true) = (message::counts(message), request.shift, decision.is_approved()) {
         decision.effects.push(Effect::ShiftTotals {
             terminal: request.terminal.clone(),
             generation: request.generation,
             shift,
             message,
             count: 1,
-            amount,
+            amount: decision.amount.unwrap_or(0),
         });
     }
 }

@@ -1,8 +1,9 @@
 //! What the rules say: a verdict with its reasons, and the effects to write.
 
-use super::card::CardReference;
+use super::card::{CardReference, Hold};
 use super::effect::{Effect, TransactionState};
 use super::ledger::Kind;
+use super::original::Original;
 
 /// Why a request was declined. Final, all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,21 @@ pub enum Decline {
     OriginalOfAnotherTerminal,
     OriginalNotReversible,
     ActivatedCardInUse,
+    OriginalNotFound,
+    /// Of another merchant, or another store.
+    OriginalElsewhere,
+    /// What it is now, which leaves nothing to do.
+    OriginalOver(TransactionState),
+    NotRefundable,
+    AboveRefundable,
+    RefundAlreadySpent,
+    RefundedAgainSince,
+    NotAnAuthorize,
+    RaisedAnother,
+    CapturedSince,
+    HoldEnded,
+    AboveHold,
+    TooManyHolds,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,18 +68,27 @@ pub struct Decision {
     pub verdict: Verdict,
     pub effects: Vec<Effect>,
     pub card: Option<CardReference>,
-    /// Approved, or for a reversal undone, in minor units.
+    /// Approved, undone or paid back, in minor units.
     pub amount: Option<i64>,
     pub explanation: Vec<Reason>,
-    /// Reversal only: what the original is now.
+    /// What the original that the request named is now.
     pub original_state: Option<TransactionState>,
     /// Reconciliation only: the host's totals.
     pub totals: Option<Vec<(u8, i64, i64)>>,
+    /// Authorize and capture only: the hold as it is now.
+    pub hold: Option<Hold>,
+    /// Whether the answer shows balances and changes: something was done to a card.
+    pub shows_card: bool,
 }
 
 impl Decision {
     pub(super) fn declined(decline: Decline) -> Self {
-        Self { verdict: Verdict::Declined(decline), ..Self::approved(Vec::new()) }
+        Self { verdict: Verdict::Declined(decline), shows_card: false, ..Self::approved(Vec::new()) }
+    }
+
+    /// Declined because of what the original is, which the answer says.
+    pub(super) fn declined_for(original: &Original, state: TransactionState, decline: Decline) -> Self {
+        Self { card: original.card, original_state: Some(state), ..Self::declined(decline) }
     }
 
     pub(super) fn approved(effects: Vec<Effect>) -> Self {
@@ -75,17 +100,9 @@ impl Decision {
             explanation: Vec::new(),
             original_state: None,
             totals: None,
+            hold: None,
+            shows_card: true,
         }
-    }
-
-    /// Whether the answer shows balances and changes: something was done to a card.
-    #[must_use]
-    pub fn changes_a_card(&self) -> bool {
-        let undone = self.original_state.is_none_or(|state| state == TransactionState::Reversed);
-        self.is_approved()
-            && self.totals.is_none()
-            && undone
-            && self.original_state.is_none_or(|_| self.amount != Some(0))
     }
 
     /// True for full and partial approval.

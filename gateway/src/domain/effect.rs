@@ -1,8 +1,8 @@
 //! What an entry changes, completely: the vocabulary of replay (PROTOCOL.md section 12).
 
-use super::card::{CardReference, CardStatus};
+use super::card::{CardReference, CardStatus, Hold};
 use super::ledger::Kind;
-use super::terminal::{Role, TerminalStatus};
+use super::terminal::{Limits, Role, TerminalStatus};
 
 /// A card, or an account with a name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,10 +52,38 @@ pub enum TransactionState {
     Live = 1,
     /// Undone by a reversal.
     Reversed = 2,
+    /// Undone by a person.
+    Voided = 3,
+    /// All of it was refunded.
+    Refunded = 4,
     /// Declined.
     Declined = 5,
     /// A reversal came first.
     Blocked = 6,
+    /// Approved, and a part was refunded.
+    RefundedInPart = 7,
+    /// The hold ended with its last capture.
+    Captured = 8,
+    /// The hold ended by time.
+    Lapsed = 9,
+}
+
+/// What became of a transaction after it was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fate {
+    pub state: TransactionState,
+    /// Minor units that were refunded so far.
+    pub refunded: i64,
+    /// Index of the last refund; 0 for none, or when that one was undone.
+    pub last_refund: u64,
+}
+
+impl Fate {
+    /// Nothing but a state.
+    #[must_use]
+    pub const fn of(state: TransactionState) -> Self {
+        Self { state, refunded: 0, last_refund: 0 }
+    }
 }
 
 /// One change. Numbers are those of PROTOCOL.md section 12.
@@ -68,7 +96,7 @@ pub enum Effect {
     /// 3
     Card { card: CardReference, status: CardStatus, product: String, proof: [u8; 32], reason: Option<String> },
     /// 4
-    Transaction { index: u64, state: TransactionState },
+    Transaction { index: u64, fate: Fate },
     /// 5
     Tombstone { terminal: String, generation: u32, stan: u32, request_id: [u8; 32] },
     /// 6
@@ -86,8 +114,7 @@ pub enum Effect {
         public_key: Vec<u8>,
         merchant: String,
         store: String,
-        max_load: i64,
-        max_purchase: i64,
+        limits: Limits,
     },
     /// 9
     EnrolmentCode { terminal: String, code_hash: Option<[u8; 32]>, expires: i64, tries: u8 },
@@ -101,4 +128,6 @@ pub enum Effect {
     LastStan { terminal: String, generation: u32, stan: u32 },
     /// 14
     Version { subject: Subject, version: u64, state_hash: [u8; 16] },
+    /// 16: the card's hold as it is now; one that holds nothing has ended.
+    Hold { card: CardReference, hold: Hold },
 }

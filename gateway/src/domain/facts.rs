@@ -1,10 +1,14 @@
 //! What a decision may look at, and the card checks that every decision makes in the same order.
 
 use super::card::{Card, CardStatus};
-use super::decision::Decline;
+use super::decision::{Decision, Decline};
+use super::effect::TransactionState;
+use super::original::Original;
 use super::programme::{Product, Programme};
-use super::request::{CardClaim, Original};
+use super::request::message;
+use super::request::{CardClaim, Named};
 use super::state::State;
+use super::terminal::Terminal;
 
 /// All that a decision may look at besides the request and the time.
 #[derive(Debug, Clone, Copy)]
@@ -14,7 +18,7 @@ pub struct Facts<'a> {
     pub programme: &'a Programme,
     /// Index of the entry that will be written.
     pub index: u64,
-    /// What the journal has under the STAN that a reversal names.
+    /// What the journal has under the STAN that the request names.
     pub original: Option<&'a Original>,
 }
 
@@ -59,4 +63,38 @@ fn constant_time_eq(a: &[u8; 32], b: &[u8; 32]) -> bool {
 pub fn view_card<'a>(facts: Facts<'a>, claim: &CardClaim, currency: u16) -> Result<&'a Card, Decline> {
     let card = prove_card(facts, claim)?;
     product_of(facts, currency, card).map(|_| card)
+}
+
+/// Whose transactions a person at a terminal may act on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Within {
+    Merchant,
+    Store,
+}
+
+/// The original that a refund, void, authorize or capture names, when there is one of this merchant or store that something
+/// can be done to; else the answer.
+pub(super) fn named_original<'a>(
+    facts: Facts<'a>,
+    terminal: &Terminal,
+    named: &Named,
+    within: Within,
+) -> Result<&'a Original, Box<Decision>> {
+    let declined = |decline| Err(Box::new(Decision::declined(decline)));
+    let Some(original) = facts.original.filter(|original| original.request_id == named.request_id) else {
+        return declined(Decline::OriginalNotFound);
+    };
+    let near = original.merchant == terminal.merchant
+        && (within == Within::Merchant || original.store == terminal.store);
+    if !near {
+        return declined(Decline::OriginalElsewhere);
+    }
+    if facts.state.tombstones.contains_key(&named.identity()) {
+        let blocked = TransactionState::Blocked;
+        return Err(Box::new(Decision::declined_for(original, blocked, Decline::OriginalOver(blocked))));
+    }
+    if message::undoes_or_closes(original.message) {
+        return declined(Decline::OriginalNotReversible);
+    }
+    Ok(original)
 }

@@ -73,6 +73,15 @@ pub fn clearing(store: &str, tender: u8) -> Account {
     Account::Named(format!("clearing:{store}:{tender}"))
 }
 
+/// The tender kind of a clearing account; `None` for another account.
+#[must_use]
+pub fn tender_of(account: &Account) -> Option<u8> {
+    match account {
+        Account::Named(name) => name.strip_prefix("clearing:")?.rsplit(':').next()?.parse().ok(),
+        Account::Card { .. } => None,
+    }
+}
+
 /// Value spent in a store.
 #[must_use]
 pub fn redemption(store: &str) -> Account {

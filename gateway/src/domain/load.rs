@@ -20,16 +20,16 @@ pub(super) fn decide(
     tenders: &[(u8, i64)],
     now: Now,
 ) -> Result<Decision, Fault> {
-    let checked = accept_card(facts, request.currency, claim).and_then(|(card, product)| {
-        check_load(facts, terminal, card, product, amount, now).map(|b| (card, b))
-    });
-    let (card, bonus) = match checked {
-        Ok(checked) => checked,
+    let (card, product) = match accept_card(facts, request.currency, claim) {
+        Ok(accepted) => accepted,
         Err(decline) => return Ok(Decision::declined(decline)),
     };
-
-    let minus = |value: i64| value.checked_neg().ok_or(Fault::Overflow);
     let (card, mut effects) = expire(card, now)?;
+    let bonus = match check_load(facts, terminal, &card, product, amount, now) {
+        Ok(bonus) => bonus,
+        Err(decline) => return Ok(Decision::declined(decline)),
+    };
+    let minus = |value: i64| value.checked_neg().ok_or(Fault::Overflow);
     let principal =
         card.credit(Kind::PRINCIPAL, amount, facts.programme.principal_expiry(now), facts.index, 0);
     effects.push(Effect::Posting(principal));
@@ -58,7 +58,7 @@ pub(super) fn check_load(
     if amount < product.min_load {
         return Err(Decline::BelowMinimum);
     }
-    if amount > terminal.max_load {
+    if amount > terminal.limits.load {
         return Err(Decline::AboveTerminalLimit);
     }
     if amount > product.max_load {

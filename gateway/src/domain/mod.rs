@@ -8,6 +8,8 @@
 
 pub mod act;
 mod activate;
+mod authorize;
+mod capture;
 pub mod card;
 mod decide;
 pub mod decision;
@@ -16,28 +18,35 @@ mod expiry;
 pub mod facts;
 pub mod ledger;
 mod load;
+pub mod original;
 mod points;
 pub mod programme;
 mod purchase;
 mod reconciliation;
+mod refund;
 pub mod request;
 mod reversal;
+pub mod spend;
 pub mod state;
 pub mod terminal;
 pub mod timekeeping;
+mod undo;
+mod void;
 
-pub use card::{Card, CardReference, CardStatus, Lot};
+pub use card::{Card, CardReference, CardStatus, Hold, Lot};
 pub use decide::decide;
 pub use decision::{Decision, Decline, Verdict};
-pub use effect::{Account, Effect, Posting};
+pub use effect::{Account, Effect, Fate, Posting, TransactionState};
 pub use expiry::expire;
 pub use facts::Facts;
 pub use ledger::{Kind, NamedAccount};
 pub use load::{Quote, quote};
+pub use original::Original;
 pub use programme::Programme;
-pub use request::{Command, Now, Request};
+pub use request::{Command, Named, Now, Request};
+pub use spend::SpendOrder;
 pub use state::State;
-pub use terminal::{Role, Shift, Terminal, TerminalStatus};
+pub use terminal::{Limits, Role, Shift, Terminal, TerminalStatus};
 pub use timekeeping::{ClockDoubt, Reading, Timekeeper};
 
 /// A sum left the range of `i64`, or an effect does not fit the state it is applied to. Nothing was changed by the

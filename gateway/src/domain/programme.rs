@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use super::decision::Reason;
 use super::ledger::Kind;
 use super::request::Now;
+use super::spend::SpendOrder;
 
 /// A programme as journalled: its document, whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,12 @@ pub struct Product {
     pub min_load: i64,
     pub max_load: i64,
     pub max_balance: i64,
+    /// Which lots pay first.
+    pub spend: SpendOrder,
+    /// How long an authorize holds, in seconds.
+    pub hold_s: i64,
+    /// How many days a refund lasts that comes back to a lot which has expired since.
+    pub refund_grace_days: u16,
 }
 
 /// Thresholds, not exact amounts: the highest step that the load reaches gives its bonus, once.
@@ -142,6 +149,14 @@ impl Programme {
         self.after_months(now, self.expiry.points_months)
     }
 
+    /// When value ends that a refund brings back to a lot which has expired since: at the end of the last of its grace days.
+    #[must_use]
+    pub fn refund_grace(&self, product: &str, now: Now) -> Option<i64> {
+        let days = self.products.get(product).map_or(0, |product| product.refund_grace_days);
+        let today = jiff::Timestamp::from_second(now.s()).ok()?.to_zoned(self.zone.clone()).date();
+        self.end_of(today.checked_add(i64::from(days).days()).ok()?)
+    }
+
     /// The end of the business day that many months on; the 29th to 31st become the month's last day where it is
     /// shorter. The last business day is spendable to its end.
     fn after_months(&self, now: Now, months: Option<u16>) -> Option<i64> {
@@ -149,6 +164,11 @@ impl Programme {
         let month = i8::try_from(now.business_date / 100 % 100).ok()?;
         let year = i16::try_from(now.business_date / 10_000).ok()?;
         let last = Date::new(year, month, day).ok()?.checked_add(i32::from(months?).months()).ok()?;
+        self.end_of(last)
+    }
+
+    /// The second at which a business day ends.
+    fn end_of(&self, last: Date) -> Option<i64> {
         let midnight = last.tomorrow().ok()?.to_zoned(self.zone.clone()).ok()?;
         let end = midnight.checked_add(i64::from(self.cutover_minutes).minutes()).ok()?;
         Some(end.timestamp().as_second())

@@ -1,14 +1,14 @@
-//! Purchase: principal pays first, then bonus; points are earned on what was paid (LOYALTY A6, B1).
+//! Purchase: the card's lots pay in the product's order; points are earned on what was paid (LOYALTY A6, B1).
 
 use super::Fault;
-use super::card::Card;
 use super::decision::{Decision, Decline, Verdict};
-use super::effect::{Effect, Posting};
+use super::effect::Effect;
 use super::expiry::expire;
 use super::facts::{Facts, accept_card};
 use super::ledger::{Kind, named, redemption};
 use super::points::award_points;
 use super::request::{CardClaim, Now, Request};
+use super::spend::choose;
 use super::terminal::Terminal;
 
 pub(super) fn decide(
@@ -20,24 +20,25 @@ pub(super) fn decide(
     partial_allowed: bool,
     now: Now,
 ) -> Result<Decision, Fault> {
-    let checked = accept_card(facts, request.currency, claim).and_then(|(card, _)| {
-        if amount > terminal.max_purchase {
-            return Err(Decline::AboveTerminalLimit);
-        }
-        let payable = card.payable(now.s());
-        match amount.min(payable) {
-            paid if paid == amount => Ok((card, paid, Verdict::Approved)),
-            paid if paid > 0 && partial_allowed => Ok((card, paid, Verdict::ApprovedInPart)),
-            _ => Err(Decline::NotSufficientFunds),
-        }
-    });
-    let (card, paid, verdict) = match checked {
-        Ok(checked) => checked,
+    let (card, product) = match accept_card(facts, request.currency, claim) {
+        Ok(accepted) => accepted,
         Err(decline) => return Ok(Decision::declined(decline)),
     };
-
     let (card, mut effects) = expire(card, now)?;
-    effects.extend(pay(&card, paid, now)?.into_iter().map(Effect::Posting));
+    if amount > terminal.limits.purchase {
+        return Ok(Decision::declined(Decline::AboveTerminalLimit));
+    }
+    let (paid, verdict) = match amount.min(card.payable(now.s())) {
+        paid if paid == amount => (paid, Verdict::Approved),
+        paid if paid > 0 && partial_allowed => (paid, Verdict::ApprovedInPart),
+        _ => return Ok(Decision::declined(Decline::NotSufficientFunds)),
+    };
+    let lots = choose(&card, product.spend, paid, now.s());
+    for (lot, part) in lots.ok_or(Fault::Misfit("not enough in the lots that were counted"))? {
+        let lot = card.lot(lot).ok_or(Fault::Misfit("a lot that is not there was chosen"))?;
+        let taken = part.checked_neg().ok_or(Fault::Overflow)?;
+        effects.push(Effect::Posting(card.posting(lot, taken)));
+    }
     effects.push(named(redemption(&terminal.store), Kind::MONEY, paid));
     let earned = facts.programme.purchase_points(&card.product, paid);
     if let Some(earned) = &earned {
@@ -49,14 +50,4 @@ pub(super) fn decide(
         explanation: earned.into_iter().collect(),
         ..Decision::approved(effects)
     })
-}
-
-/// Principal first, then bonus; the caller has checked that both together suffice.
-fn pay(card: &Card, amount: i64, now: Now) -> Result<Vec<Posting>, Fault> {
-    let short = Fault::Misfit("not enough in the lots that were counted");
-    let from_principal = amount.min(card.available(Kind::PRINCIPAL, now.s()));
-    let from_bonus = amount.checked_sub(from_principal).ok_or(Fault::Overflow)?;
-    let mut postings = card.take(Kind::PRINCIPAL, from_principal, now.s()).ok_or(short.clone())?;
-    postings.extend(card.take(Kind::BONUS, from_bonus, now.s()).ok_or(short)?);
-    Ok(postings)
 }

@@ -20,5 +20,5 @@ pub(super) fn decide(
         generation: request.generation,
         shift,
     }];
-    Ok(Decision { verdict, totals: Some(ours), ..Decision::approved(effects) })
+    Ok(Decision { verdict, totals: Some(ours), shows_card: false, ..Decision::approved(effects) })
 }

@@ -1,7 +1,6 @@
 //! What a terminal asks, as the rules see it: forms, signatures and sessions are behind it.
 
 use super::card::CardReference;
-use super::effect::Posting;
 
 /// The time a decision is made at. Business date is YYYYMMDD in the shop's zone, after its cutover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,13 +40,59 @@ pub struct Request {
     pub command: Command,
 }
 
+/// An earlier request, as a later one names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    pub terminal: String,
+    pub generation: u32,
+    pub stan: u32,
+    pub request_id: [u8; 32],
+}
+
+impl Named {
+    /// The key of a tombstone.
+    #[must_use]
+    pub fn identity(&self) -> (String, u32, u32) {
+        (self.terminal.clone(), self.generation, self.stan)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     Activate { claim: CardClaim },
     Load { claim: CardClaim, amount: i64, tenders: Vec<(u8, i64)> },
     Purchase { claim: CardClaim, amount: i64, partial_allowed: bool },
-    Reversal { terminal: String, generation: u32, stan: u32, request_id: [u8; 32] },
+    Reversal { original: Named },
     Reconciliation { totals: Vec<(u8, i64, i64)> },
+    Refund { original: Named, amount: i64 },
+    Void { original: Named },
+    Authorize { claim: CardClaim, amount: i64, partial_allowed: bool, raises: Option<Named> },
+    Capture { original: Named, amount: i64, more_follow: bool },
+}
+
+/// Message types of requests with a STAN (PROTOCOL.md section 2).
+pub mod message {
+    pub const ACTIVATE: u8 = 0x10;
+    pub const LOAD: u8 = 0x12;
+    pub const PURCHASE: u8 = 0x13;
+    pub const REVERSAL: u8 = 0x15;
+    pub const RECONCILIATION: u8 = 0x17;
+    pub const REFUND: u8 = 0x18;
+    pub const VOID: u8 = 0x19;
+    pub const AUTHORIZE: u8 = 0x1A;
+    pub const CAPTURE: u8 = 0x1B;
+
+    /// It counts in the shift that it names.
+    #[must_use]
+    pub fn counts(message: u8) -> bool {
+        matches!(message, ACTIVATE | LOAD | PURCHASE | REFUND | CAPTURE)
+    }
+
+    /// It undoes something or closes a shift, and is itself never undone.
+    #[must_use]
+    pub fn undoes_or_closes(message: u8) -> bool {
+        matches!(message, REVERSAL | VOID | RECONCILIATION)
+    }
 }
 
 impl Command {
@@ -55,11 +100,15 @@ impl Command {
     #[must_use]
     pub fn message(&self) -> u8 {
         match self {
-            Self::Activate { .. } => 0x10,
-            Self::Load { .. } => 0x12,
-            Self::Purchase { .. } => 0x13,
-            Self::Reversal { .. } => 0x15,
-            Self::Reconciliation { .. } => 0x17,
+            Self::Activate { .. } => message::ACTIVATE,
+            Self::Load { .. } => message::LOAD,
+            Self::Purchase { .. } => message::PURCHASE,
+            Self::Reversal { .. } => message::REVERSAL,
+            Self::Reconciliation { .. } => message::RECONCILIATION,
+            Self::Refund { .. } => message::REFUND,
+            Self::Void { .. } => message::VOID,
+            Self::Authorize { .. } => message::AUTHORIZE,
+            Self::Capture { .. } => message::CAPTURE,
         }
     }
 
@@ -67,24 +116,24 @@ impl Command {
     #[must_use]
     pub fn claim(&self) -> Option<&CardClaim> {
         match self {
-            Self::Activate { claim } | Self::Load { claim, .. } | Self::Purchase { claim, .. } => Some(claim),
-            Self::Reversal { .. } | Self::Reconciliation { .. } => None,
+            Self::Activate { claim }
+            | Self::Load { claim, .. }
+            | Self::Purchase { claim, .. }
+            | Self::Authorize { claim, .. } => Some(claim),
+            _ => None,
         }
     }
-}
 
-/// The journal's memory of the transaction that a reversal names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Original {
-    pub index: u64,
-    pub request_id: [u8; 32],
-    /// Message type.
-    pub message: u8,
-    pub shift: Option<u32>,
-    pub card: Option<CardReference>,
-    pub approved: bool,
-    pub approved_amount: i64,
-    pub postings: Vec<Posting>,
-    /// Change of points debt.
-    pub points_debt: i64,
+    /// The earlier request that it names, if any.
+    #[must_use]
+    pub fn original(&self) -> Option<&Named> {
+        match self {
+            Self::Reversal { original }
+            | Self::Refund { original, .. }
+            | Self::Void { original }
+            | Self::Capture { original, .. } => Some(original),
+            Self::Authorize { raises, .. } => raises.as_ref(),
+            _ => None,
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::Fault;
 use super::card::{Card, CardReference};
-use super::effect::{Account, Effect, Posting, Subject, TransactionState};
+use super::effect::{Account, Effect, Fate, Posting, Subject};
 use super::ledger::NamedAccount;
 use super::programme::ProgrammeVersion;
 use super::terminal::{EnrolmentCode, Shift, Terminal};
@@ -21,7 +21,7 @@ pub struct State {
     pub cards: HashMap<CardReference, Card>,
     pub shifts: HashMap<ShiftKey, Shift>,
     /// Present state of transactions that are no longer what their answer said.
-    pub transactions: HashMap<u64, TransactionState>,
+    pub transactions: HashMap<u64, Fate>,
     /// Requests that were reversed before they arrived.
     pub tombstones: HashMap<Identity, [u8; 32]>,
     pub accounts: BTreeMap<String, NamedAccount>,
@@ -67,7 +67,7 @@ impl State {
                 let held = self.cards.entry(*card).or_insert_with(|| Card::issued(*card, product, proof));
                 (held.status, held.product, held.proof) = (*status, product.clone(), *proof);
             }
-            Effect::Transaction { index, state } => drop(self.transactions.insert(*index, *state)),
+            Effect::Transaction { index, fate } => drop(self.transactions.insert(*index, *fate)),
             Effect::Tombstone { terminal, generation, stan, request_id } => {
                 self.tombstones.insert((terminal.clone(), *generation, *stan), *request_id);
             }
@@ -95,6 +95,7 @@ impl State {
                     document: document.clone(),
                 });
             }
+            Effect::Hold { card, hold } => self.card_mut(*card)?.set_hold(hold.clone())?,
             Effect::GatewayKey { public_key } => self.gateway_key.clone_from(public_key),
             Effect::Version { subject: Subject::Card(card), version, .. } => {
                 self.card_mut(*card)?.version = *version;
@@ -132,8 +133,7 @@ impl State {
                 public_key,
                 merchant,
                 store,
-                max_load,
-                max_purchase,
+                limits,
             } => {
                 let before = self.terminals.get(terminal);
                 let same_generation = before.filter(|t| t.generation == *generation);
@@ -146,8 +146,7 @@ impl State {
                     public_key: public_key.clone(),
                     merchant: merchant.clone(),
                     store: store.clone(),
-                    max_load: *max_load,
-                    max_purchase: *max_purchase,
+                    limits: *limits,
                     last_stan: same_generation.map_or(0, |t| t.last_stan),
                     code: before.and_then(|t| t.code.clone()),
                 };
@@ -177,7 +176,7 @@ pub enum Cell {
     Account(NamedAccount),
     Terminal(Terminal),
     Shift(Shift),
-    Transaction(TransactionState),
+    Transaction(Fate),
     Tombstone([u8; 32]),
     Operator((bool, Vec<u8>)),
     Programme(ProgrammeVersion),
@@ -248,6 +247,7 @@ impl State {
         match effect {
             Effect::Posting(Posting { account: Account::Card { card, .. }, .. })
             | Effect::PointsDebt { card, .. }
+            | Effect::Hold { card, .. }
             | Effect::Card { card, .. }
             | Effect::Version { subject: Subject::Card(card), .. } => Touched::Card(*card),
             Effect::Posting(Posting { account: Account::Named(name), .. })

@@ -37,6 +37,15 @@ pub struct EnrolmentCode {
     pub tries: u8,
 }
 
+/// Most that a terminal may do in one transaction, in minor units; fixed when it is enrolled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    pub load: i64,
+    /// Of an authorize and a capture, too.
+    pub purchase: i64,
+    pub refund: i64,
+}
+
 /// An enrolled terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Terminal {
@@ -52,10 +61,7 @@ pub struct Terminal {
     pub public_key: Vec<u8>,
     pub merchant: String,
     pub store: String,
-    /// Largest load, minor units.
-    pub max_load: i64,
-    /// Largest purchase, minor units.
-    pub max_purchase: i64,
+    pub limits: Limits,
     /// Highest STAN decided in this generation.
     pub last_stan: u32,
     pub code: Option<EnrolmentCode>,

@@ -61,6 +61,7 @@ pub struct TerminalRow {
     pub store: String,
     pub max_load_minor: i64,
     pub max_purchase_minor: i64,
+    pub max_refund_minor: i64,
     pub last_stan: u32,
 }
 
@@ -273,8 +274,9 @@ fn terminal_row(held: &crate::domain::Terminal) -> TerminalRow {
         generation: held.generation,
         merchant: held.merchant.clone(),
         store: held.store.clone(),
-        max_load_minor: held.max_load,
-        max_purchase_minor: held.max_purchase,
+        max_load_minor: held.limits.load,
+        max_purchase_minor: held.limits.purchase,
+        max_refund_minor: held.limits.refund,
         last_stan: held.last_stan,
     }
 }

@@ -5,15 +5,15 @@ use protocol::code::ResponseCode;
 use protocol::cose::Sign1;
 use protocol::frame::MessageType;
 use protocol::receipt::Seal;
-use protocol::request::{Body, Request as WireRequest};
+use protocol::request::Request as WireRequest;
 use tracing::error;
 
 use super::Reply;
 use super::group::{Group, Waiting, sidecar};
 use super::writer::{InDoubt, Writer, in_doubt};
 use crate::domain::card::CardReference;
-use crate::domain::effect::{Effect, TransactionState};
-use crate::domain::request::Original;
+use crate::domain::effect::TransactionState;
+use crate::domain::original::Original;
 use crate::domain::state::Touched;
 use crate::journal::record::{Origin, Record, answer_hash};
 use crate::journal::seal::{Sealed, leaf_of, seal_verifies};
@@ -96,7 +96,7 @@ impl Writer {
     ) -> Result<TransactionState, InDoubt> {
         let touched = Touched::Transaction(index);
         self.fetch(&touched)?;
-        Ok(self.state.transactions.get(&index).copied().unwrap_or(state_when_decided(code)))
+        Ok(self.state.transactions.get(&index).map_or(state_when_decided(code), |fate| fate.state))
     }
 
     /// Reads an entry and checks it up to the gateway's signature.
@@ -184,30 +184,18 @@ fn remembered(index: u64, request_id: [u8; 32], record: &Record) -> Result<Origi
     let request =
         payload.and_then(|payload| WireRequest::decode_payload(MessageType(*message), payload).ok());
     let request = request.ok_or_else(|| damaged("a request cannot be read"))?;
-    let card = match &request.body {
-        Body::Activate { card } | Body::Load { card, .. } | Body::Purchase { card, .. } => {
-            Some(CardReference(card.number()))
-        }
-        _ => None,
-    };
-    let effects = &record.details.effects;
-    let postings = effects.iter().filter_map(|effect| match effect {
-        Effect::Posting(posting) => Some(posting.clone()),
-        _ => None,
-    });
-    let debts = effects.iter().filter_map(|effect| match effect {
-        Effect::PointsDebt { change, .. } => Some(*change),
-        _ => None,
-    });
     Ok(Original {
         index,
         request_id,
         message: *message,
+        terminal: request.header.terminal.as_str().into(),
+        generation: request.header.generation.map_or(0, |generation| generation.get()),
+        merchant: record.details.merchant.clone(),
+        store: record.details.store.clone(),
         shift: request.header.shift.map(|shift| shift.get()),
-        card,
+        card: answer.card.map(|card| CardReference(card.number())),
         approved: answer.code.is_approval(),
         approved_amount: answer.approved_amount.map_or(0, |amount| amount.get()),
-        postings: postings.collect(),
-        points_debt: debts.fold(0, i64::saturating_add),
+        effects: record.details.effects.clone(),
     })
 }

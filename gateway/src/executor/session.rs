@@ -204,8 +204,7 @@ impl Writer {
                 public_key: enrolment.public_key,
                 merchant: held.merchant.clone(),
                 store: held.store.clone(),
-                max_load: held.max_load,
-                max_purchase: held.max_purchase,
+                limits: held.limits,
             },
             // Used up: dead for every other key.
             Effect::EnrolmentCode {
@@ -474,7 +473,11 @@ fn place_of(terminal: &Terminal) -> (&str, &str) {
 fn with_enrolment(answer: Answer, held: &Terminal, in_force: &InForce) -> Answer {
     let limit = |minor: i64| TotalMinor::new(minor).unwrap_or(TotalMinor::MAX);
     Answer {
-        limits: Some(Limits { load: limit(held.max_load), purchase: limit(held.max_purchase) }),
+        limits: Some(Limits {
+            load: limit(held.limits.load),
+            purchase: limit(held.limits.purchase),
+            refund: limit(held.limits.refund),
+        }),
         merchant: held.merchant.parse::<Code<16>>().ok(),
         store: held.store.parse::<Code<16>>().ok(),
         role: Some(WireRole(held.role as u8)),

@@ -10,9 +10,8 @@ use tracing::{error, warn};
 use super::Reply;
 use super::group::{Cause, Group, Waiting};
 use super::writer::{InDoubt, Space, Writer};
-use crate::domain::request::Original;
 use crate::domain::state::{State, Touched};
-use crate::domain::{Command, Decision, Facts, Now, Request, Verdict};
+use crate::domain::{Command, Decision, Facts, Now, Original, Request, Verdict};
 use crate::domain::{Decline, Fault, Terminal, TerminalStatus, decide};
 use crate::journal::record::Origin;
 use crate::storage::Identity;
@@ -91,8 +90,8 @@ impl Writer {
         }
         let stops_at = match command {
             Command::Activate { .. } | Command::Load { .. } => Space::NoLoads,
-            Command::Purchase { .. } | Command::Reconciliation { .. } => Space::NoSales,
-            Command::Reversal { .. } => return None,
+            Command::Reversal { .. } | Command::Void { .. } => return None,
+            _ => Space::NoSales,
         };
         (self.space >= stops_at).then(|| "the disk is almost full; nothing was recorded".to_owned())
     }
@@ -109,23 +108,29 @@ impl Writer {
             let own = (request.terminal.clone(), request.generation, request.stan);
             self.fetch(&Touched::Tombstone(own))?;
         }
-        if let Command::Reversal { terminal, generation, stan, .. } = &request.command {
-            self.fetch(&Touched::Tombstone((terminal.clone(), *generation, *stan)))?;
+        if let Some(named) = request.command.original() {
+            self.fetch(&Touched::Tombstone(named.identity()))?;
         }
         Ok(())
     }
 
-    /// What the journal, or this group, has under the STAN that a reversal names; its card and shift in memory.
+    /// What the journal, or this group, has under the STAN that the request names; its card, shift and fate in memory.
     fn original(&mut self, group: &Group, request: &Request) -> Result<Option<Original>, InDoubt> {
-        let Command::Reversal { terminal, generation, stan, .. } = &request.command else { return Ok(None) };
-        let original = self.find_original(group, &identity(terminal, *generation, *stan))?;
+        let Some(named) = request.command.original() else { return Ok(None) };
+        let original = self.find_original(group, &identity(&named.terminal, named.generation, named.stan))?;
         if let Some(original) = &original {
             self.fetch(&Touched::Transaction(original.index))?;
+            if let Some(hold) = original.hold() {
+                self.fetch(&Touched::Transaction(hold.id))?;
+            }
+            if let Some((refunded, _)) = original.refund_of() {
+                self.fetch(&Touched::Transaction(refunded))?;
+            }
             if let Some(card) = original.card {
                 self.fetch_card(card)?;
             }
             if let Some(shift) = original.shift {
-                self.fetch(&Touched::Shift((terminal.clone(), *generation, shift)))?;
+                self.fetch(&Touched::Shift((original.terminal.clone(), original.generation, shift)))?;
             }
         }
         Ok(original)

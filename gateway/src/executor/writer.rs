@@ -273,7 +273,8 @@ impl Writer {
                 .index
                 .saturating_sub(group.entries.len().saturating_sub(position) as u64)
                 .saturating_add(1);
-            let state = self.state.transactions.get(&index).copied().unwrap_or(state_when_decided(code));
+            let state =
+                self.state.transactions.get(&index).map_or(state_when_decided(code), |fate| fate.state);
             self.sealer.status(
                 entry.request_id,
                 translate::wire_state(state),

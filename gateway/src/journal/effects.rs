@@ -4,10 +4,10 @@ use minicbor::data::Type;
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 
-use crate::domain::card::{CardReference, CardStatus};
-use crate::domain::effect::{Account, Effect, Posting, Subject, TransactionState};
+use crate::domain::card::{CardReference, CardStatus, Hold};
+use crate::domain::effect::{Account, Effect, Fate, Posting, Subject, TransactionState};
 use crate::domain::ledger::Kind;
-use crate::domain::terminal::{Role, TerminalStatus};
+use crate::domain::terminal::{Limits, Role, TerminalStatus};
 
 type EncodeResult<W> = Result<(), minicbor::encode::Error<<W as Write>::Error>>;
 type DecodeResult<T> = Result<T, minicbor::decode::Error>;
@@ -22,8 +22,9 @@ pub(super) fn encode<W: Write>(e: &mut Encoder<W>, effect: &Effect) -> EncodeRes
             e.array(6)?.u8(3)?.u64(card.0)?.u8(*status as u8)?.str(product)?.bytes(proof)?;
             optional(e, reason.as_deref(), |e, reason| e.str(reason).map(drop))?;
         }
-        Effect::Transaction { index, state } => {
-            e.array(3)?.u8(4)?.u64(*index)?.u8(*state as u8)?;
+        Effect::Transaction { index, fate } => {
+            e.array(5)?.u8(4)?.u64(*index)?;
+            encode_fate(e, fate)?;
         }
         Effect::Tombstone { terminal, generation, stan, request_id } => {
             e.array(5)?.u8(5)?.str(terminal)?.u32(*generation)?.u32(*stan)?.bytes(request_id)?;
@@ -44,16 +45,16 @@ pub(super) fn encode<W: Write>(e: &mut Encoder<W>, effect: &Effect) -> EncodeRes
             public_key,
             merchant,
             store,
-            max_load,
-            max_purchase,
+            limits,
         } => {
-            e.array(11)?.u8(8)?.str(terminal)?.u32(*generation)?.u8(*status as u8)?.u8(*role as u8)?;
+            e.array(12)?.u8(8)?.str(terminal)?.u32(*generation)?.u8(*status as u8)?.u8(*role as u8)?;
             e.i8(*algorithm)?
                 .bytes(public_key)?
                 .str(merchant)?
                 .str(store)?
-                .i64(*max_load)?
-                .i64(*max_purchase)?;
+                .i64(limits.load)?
+                .i64(limits.purchase)?
+                .i64(limits.refund)?;
         }
         Effect::EnrolmentCode { terminal, code_hash, expires, tries } => {
             e.array(5)?.u8(9)?.str(terminal)?;
@@ -80,6 +81,10 @@ pub(super) fn encode<W: Write>(e: &mut Encoder<W>, effect: &Effect) -> EncodeRes
             };
             e.u64(*version)?.bytes(state_hash)?;
         }
+        Effect::Hold { card, hold } => {
+            e.array(6)?.u8(16)?.u64(card.0)?;
+            encode_hold(e, hold)?;
+        }
     }
     Ok(())
 }
@@ -96,6 +101,33 @@ fn encode_posting<W: Write>(e: &mut Encoder<W>, posting: &Posting) -> EncodeResu
         }
     }
     Ok(())
+}
+
+/// State, refunded, last refund.
+pub(crate) fn encode_fate<W: Write>(e: &mut Encoder<W>, fate: &Fate) -> EncodeResult<W> {
+    e.u8(fate.state as u8)?.i64(fate.refunded)?.u64(fate.last_refund)?.ok()
+}
+
+/// Counterpart of [`encode_fate`].
+pub(crate) fn decode_fate(d: &mut Decoder<'_>) -> DecodeResult<Fate> {
+    Ok(Fate { state: transaction_state(d.u8()?)?, refunded: d.i64()?, last_refund: d.u64()? })
+}
+
+/// Hold, expires, captured, `[[lot, amount], …]`.
+pub(super) fn encode_hold<W: Write>(e: &mut Encoder<W>, hold: &Hold) -> EncodeResult<W> {
+    e.u64(hold.id)?.i64(hold.expires)?.i64(hold.captured)?.array(hold.parts.len() as u64)?;
+    hold.parts.iter().try_for_each(|(lot, amount)| e.array(2)?.u32(*lot)?.i64(*amount)?.ok())
+}
+
+/// Counterpart of [`encode_hold`].
+pub(super) fn decode_hold(d: &mut Decoder<'_>) -> DecodeResult<Hold> {
+    let (id, expires, captured) = (d.u64()?, d.i64()?, d.i64()?);
+    let count = d.array()?.unwrap_or(0);
+    let part = |d: &mut Decoder<'_>| -> DecodeResult<(u32, i64)> {
+        d.array()?;
+        Ok((d.u32()?, d.i64()?))
+    };
+    Ok(Hold { id, expires, captured, parts: (0..count).map(|_| part(d)).collect::<Result<_, _>>()? })
 }
 
 /// `null`, or what `some` writes.
@@ -145,7 +177,7 @@ pub(super) fn decode(d: &mut Decoder<'_>) -> DecodeResult<Effect> {
             proof: fixed(d)?,
             reason: optionally(d, |d| d.str().map(String::from))?,
         },
-        (4, 3) => Effect::Transaction { index: d.u64()?, state: transaction_state(d.u8()?)? },
+        (4, 5) => Effect::Transaction { index: d.u64()?, fate: decode_fate(d)? },
         (5, 5) => Effect::Tombstone {
             terminal: d.str()?.into(),
             generation: d.u32()?,
@@ -161,7 +193,7 @@ pub(super) fn decode(d: &mut Decoder<'_>) -> DecodeResult<Effect> {
             amount: d.i64()?,
         },
         (7, 4) => Effect::ShiftClosed { terminal: d.str()?.into(), generation: d.u32()?, shift: d.u32()? },
-        (8, 11) => Effect::Terminal {
+        (8, 12) => Effect::Terminal {
             terminal: d.str()?.into(),
             generation: d.u32()?,
             status: terminal_status(d.u8()?)?,
@@ -170,8 +202,7 @@ pub(super) fn decode(d: &mut Decoder<'_>) -> DecodeResult<Effect> {
             public_key: d.bytes()?.into(),
             merchant: d.str()?.into(),
             store: d.str()?.into(),
-            max_load: d.i64()?,
-            max_purchase: d.i64()?,
+            limits: Limits { load: d.i64()?, purchase: d.i64()?, refund: d.i64()? },
         },
         (9, 5) => Effect::EnrolmentCode {
             terminal: d.str()?.into(),
@@ -196,6 +227,7 @@ pub(super) fn decode(d: &mut Decoder<'_>) -> DecodeResult<Effect> {
             };
             Effect::Version { subject, version: d.u64()?, state_hash: fixed(d)? }
         }
+        (16, 6) => Effect::Hold { card: CardReference(d.u64()?), hold: decode_hold(d)? },
         _ => return Err(minicbor::decode::Error::message("unknown effect")),
     };
     Ok(effect)
@@ -228,6 +260,11 @@ numbered!(
     TransactionState::Unknown,
     TransactionState::Live,
     TransactionState::Reversed,
+    TransactionState::Voided,
+    TransactionState::Refunded,
     TransactionState::Declined,
-    TransactionState::Blocked
+    TransactionState::Blocked,
+    TransactionState::RefundedInPart,
+    TransactionState::Captured,
+    TransactionState::Lapsed
 );

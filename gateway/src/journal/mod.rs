@@ -11,7 +11,7 @@ pub mod state_hash;
 pub mod verify;
 pub mod walk;
 
-pub(crate) use effects::{fixed, optional, optionally, role, terminal_status, transaction_state};
+pub(crate) use effects::{decode_fate, encode_fate, fixed, optional, optionally, role, terminal_status};
 
 /// SHA-256 over the parts, one after the other.
 #[must_use]

@@ -2,7 +2,7 @@
 
 use minicbor::Decoder;
 
-use super::effects::{card_status, fixed, optional, optionally};
+use super::effects::{card_status, decode_hold, encode_hold, fixed, optional, optionally};
 use super::record::{RecordError, written};
 use super::sha256;
 use crate::domain::card::{Card, CardReference, Lot};
@@ -17,18 +17,22 @@ pub fn state_hash(bytes: &[u8]) -> [u8; 16] {
     short
 }
 
-/// `[reference, version, status, product, proof, next lot, points debt, lots]`.
+/// `[reference, version, status, product, proof, next lot, points debt, lots, holds]`.
 #[must_use]
 pub fn encode_card(card: &Card) -> Vec<u8> {
     written(|e| {
-        e.array(8)?.u64(card.reference.0)?.u64(card.version)?.u8(card.status as u8)?.str(&card.product)?;
+        e.array(9)?.u64(card.reference.0)?.u64(card.version)?.u8(card.status as u8)?.str(&card.product)?;
         e.bytes(&card.proof)?.u32(card.next_lot)?.i64(card.points_debt)?.array(card.lots.len() as u64)?;
         for lot in &card.lots {
             e.array(5)?.u32(lot.id)?.u8(lot.kind.0)?.i64(lot.amount)?;
             optional(e, lot.expires.as_ref(), |e, at| e.i64(*at).map(drop))?;
             e.u64(lot.source)?;
         }
-        Ok(())
+        e.array(card.holds.len() as u64)?;
+        card.holds.iter().try_for_each(|hold| {
+            e.array(4)?;
+            encode_hold(e, hold)
+        })
     })
 }
 
@@ -48,7 +52,13 @@ pub fn decode_card(bytes: &[u8]) -> Result<Card, RecordError> {
         Ok(Lot { id, kind, amount, expires: optionally(d, Decoder::i64)?, source: d.u64()? })
     };
     let lots = (0..count).map(|_| lot(d)).collect::<Result<_, _>>()?;
-    Ok(Card { reference, version, status, product, proof, next_lot, points_debt, lots })
+    let count = d.array()?.unwrap_or(0);
+    let hold = |d: &mut Decoder<'_>| {
+        d.array()?;
+        decode_hold(d)
+    };
+    let holds = (0..count).map(|_| hold(d)).collect::<Result<_, _>>()?;
+    Ok(Card { reference, version, status, product, proof, next_lot, points_debt, lots, holds })
 }
 
 /// `[name, version, [[kind, balance], …]]`.

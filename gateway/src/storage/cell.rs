@@ -6,9 +6,11 @@ use super::StorageError;
 use crate::domain::card::CardReference;
 use crate::domain::programme::ProgrammeVersion;
 use crate::domain::state::{Cell, Touched};
-use crate::domain::terminal::{EnrolmentCode, Shift, Terminal};
+use crate::domain::terminal::{EnrolmentCode, Limits, Shift, Terminal};
 use crate::journal::record::{RecordError, written};
-use crate::journal::{fixed, optional, optionally, role, state_hash, terminal_status, transaction_state};
+use crate::journal::{
+    decode_fate, encode_fate, fixed, optional, optionally, role, state_hash, terminal_status,
+};
 
 /// First byte of a snapshot key.
 #[must_use]
@@ -54,7 +56,7 @@ pub fn key_of(touched: &Touched) -> Vec<u8> {
 #[must_use]
 pub fn due(cell: &Cell) -> Option<i64> {
     match cell {
-        Cell::Card(card) => card.lots.iter().filter_map(|lot| lot.expires).min(),
+        Cell::Card(card) => card.due(),
         _ => None,
     }
 }
@@ -110,7 +112,10 @@ pub fn encode_cell(touched: &Touched, cell: &Cell) -> Vec<u8> {
                 e.array(3)?.u8(*message)?.i64(*count)?.i64(*amount)?.ok()
             })
         }),
-        Cell::Transaction(state) => written(|e| e.u8(*state as u8)?.ok()),
+        Cell::Transaction(fate) => written(|e| {
+            e.array(3)?;
+            encode_fate(e, fate)
+        }),
         Cell::Tombstone(request_id) => written(|e| e.bytes(request_id)?.ok()),
         Cell::Operator((active, key)) => written(|e| e.array(2)?.bool(*active)?.bytes(key)?.ok()),
         Cell::Programme(programme) => written(|e| {
@@ -122,8 +127,9 @@ pub fn encode_cell(touched: &Touched, cell: &Cell) -> Vec<u8> {
 
 fn encode_terminal(t: &Terminal) -> Vec<u8> {
     written(|e| {
-        e.array(11)?.u32(t.generation)?.u8(t.status as u8)?.u8(t.role as u8)?.i8(t.algorithm)?;
-        e.bytes(&t.public_key)?.str(&t.merchant)?.str(&t.store)?.i64(t.max_load)?.i64(t.max_purchase)?;
+        e.array(12)?.u32(t.generation)?.u8(t.status as u8)?.u8(t.role as u8)?.i8(t.algorithm)?;
+        e.bytes(&t.public_key)?.str(&t.merchant)?.str(&t.store)?.i64(t.limits.load)?;
+        e.i64(t.limits.purchase)?.i64(t.limits.refund)?;
         e.u32(t.last_stan)?;
         optional(e, t.code.as_ref(), |e, code| {
             e.array(3)?;
@@ -159,7 +165,10 @@ fn decode_state(touched: &Touched, state: &[u8]) -> Result<Cell, RecordError> {
             };
             Cell::Shift(Shift { closed, totals: (0..count).map(|_| total(d)).collect::<Result<_, _>>()? })
         }
-        Touched::Transaction(_) => Cell::Transaction(transaction_state(d.u8()?)?),
+        Touched::Transaction(_) => {
+            d.array()?;
+            Cell::Transaction(decode_fate(d)?)
+        }
         Touched::Tombstone(_) => Cell::Tombstone(fixed(d)?),
         Touched::Operator(_) => {
             d.array()?;
@@ -188,8 +197,7 @@ fn decode_terminal(tid: &str, d: &mut Decoder<'_>) -> Result<Terminal, minicbor:
         public_key: d.bytes()?.into(),
         merchant: d.str()?.into(),
         store: d.str()?.into(),
-        max_load: d.i64()?,
-        max_purchase: d.i64()?,
+        limits: Limits { load: d.i64()?, purchase: d.i64()?, refund: d.i64()? },
         last_stan: d.u32()?,
         code: optionally(d, |d| {
             d.array()?;

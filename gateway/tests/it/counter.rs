@@ -8,7 +8,7 @@ use protocol::answer::Answer;
 use protocol::code::ResponseCode;
 use protocol::cose::Algorithm;
 use protocol::field::{
-    AmountMinor, BalanceKind, Blob, Currency, Fingerprint, Flags, Generation, Hash, ReversalReason, Stan,
+    AmountMinor, BalanceKind, Blob, Currency, Fingerprint, Flags, Generation, Hash, Reason, Stan,
 };
 use protocol::frame::Frame;
 use protocol::request::{Body, Header, LastReceipt, Request, RequestSidecar};
@@ -165,7 +165,7 @@ pub(crate) fn purchase(card: &Card, minor: i64) -> Body {
 /// The reversal of a message, whether it has arrived or not.
 pub(crate) fn reversal(of: &SignedMessage) -> Body {
     let original = of.original().expect("a value message");
-    Body::Reversal { original, reason: ReversalReason::NO_ANSWER }
+    Body::Reversal { original, reason: Reason::NO_ANSWER }
 }
 
 pub(crate) fn amount(minor: i64) -> AmountMinor {

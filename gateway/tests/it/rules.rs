@@ -3,10 +3,10 @@
 use gateway::domain::card::{Card, CardReference, CardStatus};
 use gateway::domain::effect::{Account, Effect, TransactionState};
 use gateway::domain::ledger::{Kind, check_balanced};
-use gateway::domain::request::{CardClaim, Original};
+use gateway::domain::request::CardClaim;
 use gateway::domain::{
-    Command, Decision, Decline, Facts, Now, Programme, Request, Role, State, Terminal, TerminalStatus,
-    Verdict, decide,
+    Command, Decision, Decline, Facts, Limits, Named, Now, Original, Programme, Request, Role, State,
+    Terminal, TerminalStatus, Verdict, decide,
 };
 use gateway::programme_file;
 use proptest::prelude::*;
@@ -38,8 +38,7 @@ impl Shop {
             public_key: Vec::new(),
             merchant: "M".into(),
             store: "S".into(),
-            max_load: 500_000_000,
-            max_purchase: 500_000_000,
+            limits: Limits { load: 500_000_000, purchase: 500_000_000, refund: 500_000_000 },
             last_stan: 0,
             code: None,
         };
@@ -54,12 +53,8 @@ impl Shop {
         self.index += 1;
         let stan = u32::try_from(self.index).expect("a small number");
         let message = command.message();
-        let original = match &command {
-            Command::Reversal { stan, .. } => {
-                self.decided.iter().find(|o| o.index == u64::from(*stan)).cloned()
-            }
-            _ => None,
-        };
+        let named = command.original().map(|named| u64::from(named.stan));
+        let original = named.and_then(|stan| self.decided.iter().find(|o| o.index == stan).cloned());
         let request = Request {
             request_id: [u8::try_from(stan % 251).expect("small"); 32],
             terminal: "T1".into(),
@@ -94,19 +89,15 @@ impl Shop {
             index: self.index,
             request_id: request.request_id,
             message,
+            terminal: "T1".into(),
+            generation: 1,
+            merchant: "M".into(),
+            store: "S".into(),
             shift: Some(1),
             card: Some(CARD),
             approved: decision.is_approved(),
             approved_amount: decision.amount.unwrap_or(0),
-            postings,
-            points_debt: decision
-                .effects
-                .iter()
-                .map(|e| match e {
-                    Effect::PointsDebt { change, .. } => *change,
-                    _ => 0,
-                })
-                .sum(),
+            effects: decision.effects.clone(),
         });
         decision
     }
@@ -128,7 +119,8 @@ impl Shop {
     fn reverse(&mut self, index: u64) -> Decision {
         let request_id = self.decided.iter().find(|o| o.index == index).map_or([0; 32], |o| o.request_id);
         let stan = u32::try_from(index).expect("small");
-        self.ask(Command::Reversal { terminal: "T1".into(), generation: 1, stan, request_id })
+        let original = Named { terminal: "T1".into(), generation: 1, stan, request_id };
+        self.ask(Command::Reversal { original })
     }
 
     fn balances(&self) -> (i64, i64, i64) {
@@ -449,7 +441,7 @@ fn the_first_reason_to_decline_is_the_one_that_is_given() {
         }
         let currency = if breaks(5) { 840 } else { 156 };
         if breaks(6) {
-            shop.terminal.max_purchase = 1;
+            shop.terminal.limits.purchase = 1;
         }
         let claim = CardClaim { card: CARD, proof: Some(proof) };
         let request = Request {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::field::{ReversalReason, TransactionState};
+use protocol::field::{Reason, TransactionState};
 use protocol::request::{Body, RequestSidecar};
 use tokio::time::sleep;
 
@@ -67,7 +67,7 @@ impl Trader {
         self.till.terminal.sign_on().await?;
         let id = self.till.begin(card, act, true).await?;
         self.linger_and_cut().await;
-        let outcome = self.till.reverse(id, ReversalReason::NO_ANSWER).await?;
+        let outcome = self.till.reverse(id, Reason::NO_ANSWER).await?;
         self.done("abandoned, reversed", &outcome);
         Ok(())
     }
@@ -78,7 +78,7 @@ impl Trader {
         self.till.rules().await?;
         self.till.terminal.cut();
         let id = self.till.begin(card, act, true).await?;
-        let outcome = self.till.reverse(id, ReversalReason::CANCELLED).await?;
+        let outcome = self.till.reverse(id, Reason::CANCELLED).await?;
         self.done("never sent, reversed", &outcome);
         Ok(())
     }
@@ -91,7 +91,7 @@ impl Trader {
             self.done("approved, reversed", &outcome);
             return Ok(());
         }
-        let undone = self.till.reverse(outcome.id, ReversalReason::TERMINAL_FAULT).await?;
+        let undone = self.till.reverse(outcome.id, Reason::TERMINAL_FAULT).await?;
         if self.rng.chance(1, 3) {
             let repeated = self.till.terminal.repeat(&outcome).await?;
             let state = repeated.status.map(|status| status.state);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::field::{CardReference, ReversalReason};
+use protocol::field::{CardReference, Reason};
 use protocol::frame::MessageType;
 use tokio::time::sleep;
 
@@ -180,7 +180,7 @@ impl Trader {
     async fn activate(&mut self, card: &Card) -> Result<(), Error> {
         let outcome = self.till.trade(card, Act::Activate).await?;
         if outcome.is_approved() && self.rng.chance(1, 10) {
-            let undone = self.till.reverse(outcome.id, ReversalReason::CANCELLED).await?;
+            let undone = self.till.reverse(outcome.id, Reason::CANCELLED).await?;
             self.done("activate, reversed", &undone);
         } else {
             self.done("activate", &outcome);

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use protocol::answer::Answer;
-use protocol::field::{
-    AmountMinor, Flags, Original, ReversalReason, TenderKind, TenderLine, TenderLines, Totals,
-};
+use protocol::field::{AmountMinor, Flags, Original, Reason, TenderKind, TenderLine, TenderLines, Totals};
 use protocol::request::{Body, RequestSidecar};
 use protocol::terminal::{Details, GiveUpError, Reply, SubmitError, TransactionId};
 use tokio::time::sleep;
@@ -112,13 +110,13 @@ impl Terminal {
 
     /// Gives a transaction up: one without a result, or an approved one that was not acknowledged. The outcome is the
     /// Reversal's, under the transaction's own id.
-    pub async fn reverse(&mut self, id: TransactionId, reason: ReversalReason) -> Result<Outcome, Error> {
+    pub async fn reverse(&mut self, id: TransactionId, reason: Reason) -> Result<Outcome, Error> {
         self.give_up(id, reason).await?;
         self.finish(id).await
     }
 
     /// [`Terminal::reverse`] without waiting: the Reversal is on disk, and sent if there is a connection.
-    pub async fn give_up(&mut self, id: TransactionId, reason: ReversalReason) -> Result<(), Error> {
+    pub async fn give_up(&mut self, id: TransactionId, reason: Reason) -> Result<(), Error> {
         let now = self.now()?;
         self.machine
             .give_up(now, id, reason)

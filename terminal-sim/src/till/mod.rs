@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::cose::Algorithm;
-use protocol::field::{Flags, Ranged, ReversalReason, Shift, TotalMinor, Totals};
+use protocol::field::{Flags, Ranged, Reason, Shift, TotalMinor, Totals};
 use protocol::frame::MessageType;
 use protocol::request::{Body, RequestSidecar};
 use protocol::terminal::EnrolmentTicket;
@@ -124,7 +124,7 @@ impl Till {
     }
 
     /// Gives up what was started, or what was approved and not forgotten yet.
-    pub async fn reverse(&mut self, id: TransactionId, reason: ReversalReason) -> Result<Outcome, Error> {
+    pub async fn reverse(&mut self, id: TransactionId, reason: Reason) -> Result<Outcome, Error> {
         let key = self.key(id);
         let intent = self.oracle().intent(&key).cloned();
         let intent = intent.ok_or_else(|| Error::Usage("the oracle knows nothing of it".into()))?;

@@ -442,7 +442,11 @@ impl Ledger {
             in_flight: InFlight::new(8),
             heartbeat_seconds: Some(60),
             programme_digest: Some(ProgrammeDigest([1; 8])),
-            limits: Some(Limits { load: limit(5_000_00), purchase: limit(3_000_00) }),
+            limits: Some(Limits {
+                load: limit(5_000_00),
+                purchase: limit(3_000_00),
+                refund: limit(5_000_00),
+            }),
             role: Some(Role::REGISTER),
             currency: Currency::new(156).map(|number| CurrencyUnit { number, exponent: 2 }),
             ..answer

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use protocol::cose::Algorithm;
-use protocol::field::ReversalReason;
+use protocol::field::Reason;
 use terminal_sim::faults::Fault;
 use terminal_sim::oracle::Oracle;
 use terminal_sim::{Act, Broken, Card, Error, Till};
@@ -25,7 +25,7 @@ async fn day(till: &mut Till, card: &Card) -> Result<(), Error> {
     till.terminal.repeat(&repeated).await?;
     till.inquire(card).await?;
     let sale = till.trade(card, Act::Purchase(20_00)).await?;
-    till.reverse(sale.id, ReversalReason::CANCELLED).await?;
+    till.reverse(sale.id, Reason::CANCELLED).await?;
     let again = till.terminal.repeat(&sale).await?;
     if again.is_approval() {
         return Err(Broken::Contradiction("a Reversal: its original is an approval".into()).into());
@@ -33,7 +33,7 @@ async fn day(till: &mut Till, card: &Card) -> Result<(), Error> {
     till.inquire(card).await?;
     let abandoned = till.begin(card, Act::Purchase(1_00), true).await?;
     till.terminal.cut();
-    till.reverse(abandoned, ReversalReason::NO_ANSWER).await?;
+    till.reverse(abandoned, Reason::NO_ANSWER).await?;
     till.trade(card, Act::PurchasePart(1_000_00)).await?;
     till.inquire(card).await?;
     till.close_shift(None).await?;

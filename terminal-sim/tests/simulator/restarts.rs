@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use protocol::cose::Algorithm;
-use protocol::field::ReversalReason;
+use protocol::field::Reason;
 use terminal_sim::oracle::{Oracle, Wallet};
 use terminal_sim::{Act, Card, Till};
 
@@ -103,7 +103,7 @@ async fn a_sale_given_up_before_the_kill_is_reversed_after_it_and_never_sent_aga
     let (stage, mut till) = Stage::open().await;
     let sale = till.begin(&stage.card, Act::Purchase(30_00), true).await.unwrap();
     till.terminal.cut();
-    till.terminal.give_up(sale, ReversalReason::NO_ANSWER).await.unwrap();
+    till.terminal.give_up(sale, Reason::NO_ANSWER).await.unwrap();
     drop(till);
     let (till, resolved) = stage.reopen().await;
     assert_eq!(resolved, 1);
@@ -116,7 +116,7 @@ async fn an_approved_sale_whose_reversal_was_cut_short_ends_reversed() {
     let sale = till.trade(&stage.card, Act::Purchase(30_00)).await.unwrap();
     till.terminal.cut();
     till.terminal.patience = std::time::Duration::ZERO;
-    assert!(till.reverse(sale.id, ReversalReason::CANCELLED).await.is_err(), "no time to connect");
+    assert!(till.reverse(sale.id, Reason::CANCELLED).await.is_err(), "no time to connect");
     drop(till);
     let (till, _) = stage.reopen().await;
     assert_eq!(wallet(&till, &stage.card), Wallet { principal: 100_00, bonus: 5_00, points: 0 });

@@ -3,8 +3,8 @@
 use gateway::domain::card::CardStatus;
 use gateway::domain::request::CardClaim;
 use gateway::domain::{
-    Card, CardReference, Command, Decline, Effect, Facts, Kind, Lot, Now, Request, Role, State, Terminal,
-    TerminalStatus, Verdict, decide,
+    Card, CardReference, Command, Decline, Effect, Facts, Kind, Limits, Lot, Now, Request, Role, State,
+    Terminal, TerminalStatus, Verdict, decide,
 };
 use gateway::programme_file;
 
@@ -38,8 +38,7 @@ impl Case {
             public_key: Vec::new(),
             merchant: "M".into(),
             store: "S".into(),
-            max_load: 5_000_00,
-            max_purchase: 5_000_00,
+            limits: Limits { load: 5_000_00, purchase: 5_000_00, refund: 5_000_00 },
             last_stan: 10,
             code: None,
         };
@@ -107,11 +106,11 @@ const NO_PRODUCT: Reason = (Decline::ProductNotInProgramme, |case| case.card().p
 const TOO_LITTLE: Reason = (Decline::BelowMinimum, |case| case.ask_for(99));
 const TILL_LIMIT: Reason = (Decline::AboveTerminalLimit, |case| {
     case.ask_for(5_000_00);
-    (case.terminal.max_load, case.terminal.max_purchase) = (4_999_99, 4_999_99);
+    (case.terminal.limits.load, case.terminal.limits.purchase) = (4_999_99, 4_999_99);
 });
 const PRODUCT_LIMIT: Reason = (Decline::AboveProductLimit, |case| {
     case.ask_for(5_000_01);
-    case.terminal.max_load = case.terminal.max_load.max(5_000_01);
+    case.terminal.limits.load = case.terminal.limits.load.max(5_000_01);
 });
 const FULL: Reason = (Decline::AboveMaximumBalance, |case| {
     case.card().lots.iter_mut().for_each(|lot| lot.amount = 5_000_00);

@@ -3,10 +3,10 @@
 use gateway::domain::act::{Act, decide_act};
 use gateway::domain::effect::TransactionState;
 use gateway::domain::ledger::check_balanced;
-use gateway::domain::request::{CardClaim, Original};
+use gateway::domain::request::CardClaim;
 use gateway::domain::{
-    Card, CardReference, Command, Decision, Effect, Facts, Now, Programme, Request, Role, State, Terminal,
-    TerminalStatus, decide,
+    Card, CardReference, Command, Decision, Effect, Facts, Limits, Named, Now, Original, Programme, Request,
+    Role, State, Terminal, TerminalStatus, decide,
 };
 use gateway::programme_file;
 
@@ -134,8 +134,7 @@ impl World {
                 public_key: Vec::new(),
                 merchant: "M".into(),
                 store: "S".into(),
-                max_load: most,
-                max_purchase: most,
+                limits: Limits { load: most, purchase: most, refund: most },
                 last_stan: 0,
                 code: None,
             };
@@ -247,7 +246,8 @@ impl World {
     }
 
     fn reverse(&mut self, till: usize, stan: u32, id: [u8; 32], original: Option<&Original>) -> Decision {
-        let command = Command::Reversal { terminal: NAMES[till].into(), generation: 1, stan, request_id: id };
+        let named = Named { terminal: NAMES[till].into(), generation: 1, stan, request_id: id };
+        let command = Command::Reversal { original: named };
         let (own, own_id) = (self.next_stan(till), self.request_id());
         let decision = self.ask_as(till, own, own_id, None, command, original);
         self.remember(till, 0x15, own_id, None, &decision);
@@ -260,12 +260,15 @@ impl World {
             index: 0,
             request_id,
             message: 0x13,
+            terminal: NAMES[till].into(),
+            generation: 1,
+            merchant: "M".into(),
+            store: "S".into(),
             shift: None,
             card: None,
             approved: false,
             approved_amount: 0,
-            postings: Vec::new(),
-            points_debt: 0,
+            effects: Vec::new(),
         });
     }
 
@@ -327,24 +330,19 @@ impl World {
         shift: Option<u32>,
         decision: &Decision,
     ) {
-        let postings = decision.effects.iter().filter_map(|effect| match effect {
-            Effect::Posting(posting) => Some(posting.clone()),
-            _ => None,
-        });
-        let debt = decision.effects.iter().map(|effect| match effect {
-            Effect::PointsDebt { change, .. } => *change,
-            _ => 0,
-        });
         self.asked[till].push(Original {
             index: self.index,
             request_id,
             message,
+            terminal: NAMES[till].into(),
+            generation: 1,
+            merchant: "M".into(),
+            store: "S".into(),
             shift,
             card: decision.card,
             approved: decision.is_approved(),
             approved_amount: decision.amount.unwrap_or(0),
-            postings: postings.collect(),
-            points_debt: debt.sum(),
+            effects: decision.effects.clone(),
         });
     }
 }

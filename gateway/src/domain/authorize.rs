@@ -1,0 +1,105 @@
+//! Authorize: sets an amount aside in the lots that would pay it, or raises what an earlier one has set aside.
+
+use super::Fault;
+use super::card::{Card, Hold};
+use super::decision::{Decision, Decline, Verdict};
+use super::effect::{Effect, TransactionState};
+use super::expiry::expire;
+use super::facts::{Facts, Within, accept_card, named_original};
+use super::original::Original;
+use super::programme::Product;
+use super::request::{CardClaim, Named, Now, Request, message};
+use super::spend::choose;
+use super::terminal::Terminal;
+
+/// Most holds of one card at a time: bounds what a card costs to keep.
+const HOLDS: usize = 16;
+/// Most parts of one hold.
+const PARTS: usize = 64;
+
+/// What an authorize asks for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish<'a> {
+    pub claim: &'a CardClaim,
+    pub amount: i64,
+    pub partial_allowed: bool,
+    pub raises: Option<&'a Named>,
+}
+
+pub(super) fn decide(
+    facts: Facts<'_>,
+    terminal: &Terminal,
+    request: &Request,
+    wish: Wish<'_>,
+    now: Now,
+) -> Result<Decision, Fault> {
+    let (card, product) = match accept_card(facts, request.currency, wish.claim) {
+        Ok(accepted) => accepted,
+        Err(decline) => return Ok(Decision::declined(decline)),
+    };
+    let (card, mut effects) = expire(card, now)?;
+    let before = match wish.raises {
+        None => Ok(None),
+        Some(named) => match named_original(facts, terminal, named, Within::Store) {
+            Ok(original) => raised(facts, &card, original).map(Some),
+            Err(declined) => return Ok(*declined),
+        },
+    };
+    let reserved = before.and_then(|before| reserve(facts, terminal, product, &card, before, wish, now));
+    match reserved {
+        Ok((hold, verdict, amount)) => {
+            effects.push(Effect::Hold { card: card.reference, hold: hold.clone() });
+            Ok(Decision { verdict, amount: Some(amount), hold: Some(hold), ..Decision::approved(effects) })
+        }
+        Err(decline) => Ok(Decision::declined(decline)),
+    }
+}
+
+/// The hold that an authorize of this card has opened and that has not ended.
+fn raised<'a>(facts: Facts<'_>, card: &'a Card, original: &Original) -> Result<&'a Hold, Decline> {
+    if original.message != message::AUTHORIZE || original.card != Some(card.reference) {
+        return Err(Decline::OriginalDiffers);
+    }
+    if original.raised_another() {
+        return Err(Decline::RaisedAnother);
+    }
+    match (original.state(facts), card.hold(original.index)) {
+        (TransactionState::Live, Some(hold)) => Ok(hold),
+        _ => Err(Decline::HoldEnded),
+    }
+}
+
+fn reserve(
+    facts: Facts<'_>,
+    terminal: &Terminal,
+    product: &Product,
+    card: &Card,
+    before: Option<&Hold>,
+    wish: Wish<'_>,
+    now: Now,
+) -> Result<(Hold, Verdict, i64), Decline> {
+    let total = before.map_or(0, Hold::held).saturating_add(wish.amount);
+    if total > terminal.limits.purchase {
+        return Err(Decline::AboveTerminalLimit);
+    }
+    let payable = card.payable(now.s());
+    let (verdict, amount) = match wish.amount.min(payable) {
+        held if held == wish.amount => (Verdict::Approved, held),
+        held if held > 0 && wish.partial_allowed => (Verdict::ApprovedInPart, held),
+        _ => return Err(Decline::NotSufficientFunds),
+    };
+    let chosen = choose(card, product.spend, amount, now.s()).ok_or(Decline::NotSufficientFunds)?;
+    let mut hold = match before {
+        Some(before) => before.clone(),
+        None if card.holds.len() >= HOLDS => return Err(Decline::TooManyHolds),
+        None => {
+            let expires = now.s().saturating_add(product.hold_s);
+            Hold { id: facts.index, expires, captured: 0, parts: Vec::new() }
+        }
+    };
+    hold.parts.extend(chosen);
+    if hold.parts.len() > PARTS {
+        return Err(Decline::TooManyHolds);
+    }
+    Ok((hold, verdict, amount))
+}

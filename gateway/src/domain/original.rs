@@ -1,0 +1,142 @@
+//! The journal's memory of a transaction that a later request names.
+
+use super::card::{CardReference, Hold};
+use super::effect::{Account, Effect, Fate, Posting, TransactionState};
+use super::facts::Facts;
+use super::ledger::Kind;
+use super::{Fault, ledger};
+
+/// A decided request with everything that its entry did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Original {
+    pub index: u64,
+    pub request_id: [u8; 32],
+    /// Message type.
+    pub message: u8,
+    pub terminal: String,
+    pub generation: u32,
+    pub merchant: String,
+    pub store: String,
+    pub shift: Option<u32>,
+    pub card: Option<CardReference>,
+    pub approved: bool,
+    pub approved_amount: i64,
+    pub effects: Vec<Effect>,
+}
+
+impl Original {
+    /// What it is now.
+    #[must_use]
+    pub fn state(&self, facts: Facts<'_>) -> TransactionState {
+        let decided = if self.approved { TransactionState::Live } else { TransactionState::Declined };
+        facts.state.transactions.get(&self.index).map_or(decided, |fate| fate.state)
+    }
+
+    /// Its postings, but for the expiries that were booked along the way: those are a lot's leg with breakage behind it.
+    pub fn own_postings(&self) -> impl Iterator<Item = &Posting> {
+        let legs: Vec<&Posting> = self
+            .effects
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::Posting(posting) => Some(posting),
+                _ => None,
+            })
+            .collect();
+        let is_breakage = |posting: &Posting| posting.account == ledger::breakage();
+        let expiry: Vec<bool> = (0..legs.len())
+            .map(|at| {
+                is_breakage(legs[at])
+                    || matches!(legs[at].account, Account::Card { .. })
+                        && legs.get(at.saturating_add(1)).is_some_and(|next| is_breakage(next))
+            })
+            .collect();
+        legs.into_iter().zip(expiry).filter(|(_, expiry)| !expiry).map(|(posting, _)| posting)
+    }
+
+    fn card_postings(&self) -> impl Iterator<Item = &Posting> {
+        self.own_postings().filter(|posting| matches!(posting.account, Account::Card { .. }))
+    }
+
+    /// What it took from the card's money, in the order in which it was taken.
+    pub fn spent(&self) -> impl Iterator<Item = &Posting> {
+        self.card_postings().filter(|posting| posting.kind.is_money() && posting.amount < 0)
+    }
+
+    /// What it gave to the card's money.
+    pub fn given(&self) -> impl Iterator<Item = &Posting> {
+        self.card_postings().filter(|posting| posting.kind.is_money() && posting.amount > 0)
+    }
+
+    /// Points that it gave, those too that paid a debt back.
+    #[must_use]
+    pub fn points_earned(&self) -> i64 {
+        let issued = self.own_postings().filter(|posting| posting.account == ledger::points_expense());
+        issued.fold(0, |sum: i64, posting| sum.saturating_sub(posting.amount))
+    }
+
+    /// The lot that its points went to.
+    #[must_use]
+    pub fn points_lot(&self) -> Option<u32> {
+        let points = |posting: &&Posting| posting.kind == Kind::POINTS && posting.amount > 0;
+        match self.card_postings().find(points)?.account {
+            Account::Card { lot, .. } => Some(lot),
+            Account::Named(_) => None,
+        }
+    }
+
+    /// By how much it changed the points debt.
+    #[must_use]
+    pub fn points_debt(&self) -> i64 {
+        self.effects.iter().fold(0, |sum, effect| match effect {
+            Effect::PointsDebt { change, .. } => sum.saturating_add(*change),
+            _ => sum,
+        })
+    }
+
+    /// The hold that it left, of an authorize or a capture. Holds that ended along the way stand in front of it.
+    #[must_use]
+    pub fn hold(&self) -> Option<&Hold> {
+        self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Hold { hold, .. } => Some(hold),
+            _ => None,
+        })
+    }
+
+    /// True for an authorize that raised the hold of an earlier one.
+    #[must_use]
+    pub fn raised_another(&self) -> bool {
+        self.hold().is_some_and(|hold| hold.id != self.index)
+    }
+
+    /// Of a refund: the entry that it refunded, and what became of that.
+    #[must_use]
+    pub fn refund_of(&self) -> Option<(u64, Fate)> {
+        self.effects.iter().find_map(|effect| match effect {
+            Effect::Transaction { index, fate } if fate.last_refund == self.index => Some((*index, *fate)),
+            _ => None,
+        })
+    }
+
+    /// Of a refund: by how much its original was refunded. A load's refund may pay out less than that.
+    #[must_use]
+    pub fn refunded_amount(&self) -> i64 {
+        let back: i64 = self.given().fold(0, |sum, posting| sum.saturating_add(posting.amount));
+        let principal = self.spent().filter(|posting| posting.kind == Kind::PRINCIPAL);
+        let out = principal.fold(0, |sum: i64, posting| sum.saturating_sub(posting.amount));
+        if back > 0 { back } else { out }
+    }
+
+    /// Of a load: its tenders, kind and amount.
+    ///
+    /// # Errors
+    /// [`Fault`] when an amount leaves its range.
+    pub fn tenders(&self) -> Result<Vec<(u8, i64)>, Fault> {
+        let mut tenders = Vec::new();
+        for posting in self.own_postings() {
+            if let Some(tender) = ledger::tender_of(&posting.account) {
+                tenders.push((tender, posting.amount.checked_neg().ok_or(Fault::Overflow)?));
+            }
+        }
+        Ok(tenders)
+    }
+}
