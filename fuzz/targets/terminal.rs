@@ -5,7 +5,8 @@
 use libfuzzer_sys::fuzz_target;
 use protocol::cose::Algorithm;
 use protocol::field::{
-    AmountMinor, CardReference, Fingerprint, Generation, Installation, ReversalReason, TerminalTime,
+    AmountMinor, CardReference, Fingerprint, Generation, Installation, Original, Reason, RequestId, Stan,
+    TerminalTime,
 };
 use protocol::frame::{Frame, Incoming, MessageType, decode};
 use protocol::request::{Body, RequestSidecar};
@@ -22,11 +23,11 @@ fuzz_target!(|data: &[u8]| {
         rest = tail;
         match step % 8 {
             0 => terminal.connected(now),
-            1 => drop(terminal.submit(now, purchase(*step), Details::default(), RequestSidecar::default())),
+            1 => drop(terminal.submit(now, body(*step), Details::default(), RequestSidecar::default())),
             2 => {
                 let last = terminal.state().unfinished().last();
                 if let Some(last) = last {
-                    let _ = terminal.give_up(now, last.id, ReversalReason::NO_ANSWER);
+                    let _ = terminal.give_up(now, last.id, Reason::NO_ANSWER);
                 }
             }
             3 => {
@@ -92,7 +93,21 @@ fn start(stored: &[u8]) -> Terminal {
     Terminal::new(settings, keys, State::decode(stored).unwrap())
 }
 
-fn purchase(step: u8) -> Body {
-    let amount = AmountMinor::new(1 + i64::from(step)).unwrap();
-    Body::Purchase { card: CardReference::from_parts(1).unwrap(), amount, tenders: None, lines: None }
+fn body(step: u8) -> Body {
+    let (card, amount) =
+        (CardReference::from_parts(1).unwrap(), AmountMinor::new(1 + i64::from(step)).unwrap());
+    let original = Original {
+        terminal: "T0001".parse().unwrap(),
+        generation: Generation::FIRST,
+        stan: Stan::FIRST,
+        request_id: RequestId([1; 32]),
+    };
+    let (tenders, lines, reason) = (None, None, None);
+    match step / 8 % 8 {
+        1 => Body::Refund { amount, lines, original, reason },
+        2 => Body::Void { original, reason },
+        3 => Body::Authorize { card, amount, raises: Some(original) },
+        4 => Body::Capture { amount, tenders, lines, original },
+        _ => Body::Purchase { card, amount, tenders, lines },
+    }
 }

@@ -50,7 +50,7 @@ fn main() {
     }
 }
 
-/// Connect, Hello, sign-on, a sale, and this answer to it.
+/// Connect, Hello, sign-on, a value message of the answer's kind (or a sale), and this answer to it.
 fn session(body: &[u8], sidecar: &[u8]) -> Vec<u8> {
     let hello = protocol::hello::Hello {
         installation: protocol::field::Installation([7; 16]),
@@ -65,14 +65,28 @@ fn session(body: &[u8], sidecar: &[u8]) -> Vec<u8> {
         protocol::field::UnixSeconds::MIN,
     )
     .encode();
+    let submit = match protocol::answer::Answer::decode(body).map(|answer| answer.kind) {
+        Ok(MessageType::REFUND) => 9,
+        Ok(MessageType::VOID) => 17,
+        Ok(MessageType::AUTHORIZE) => 25,
+        Ok(MessageType::CAPTURE) => 33,
+        _ => 1,
+    };
     let frame = |step: u8, body: &[u8], sidecar: &[u8]| {
         let length = |bytes: usize| u8::try_from(bytes).unwrap_or(u8::MAX);
         let content = [body, sidecar].concat();
         let head = [step, length(content.len()), length(body.len())];
         [&head[..], &content[..content.len().min(255)]].concat()
     };
-    [vec![0], frame(7, &hello, &[]), frame(6, &signed_on, &[]), vec![1], frame(6, body, sidecar), vec![2, 3]]
-        .concat()
+    [
+        vec![0],
+        frame(7, &hello, &[]),
+        frame(6, &signed_on, &[]),
+        vec![submit],
+        frame(6, body, sidecar),
+        vec![2, 3],
+    ]
+    .concat()
 }
 
 struct Seeds(PathBuf);

@@ -52,7 +52,7 @@ pub struct Answer {
     pub card: Option<CardReference>,
     /// Key 9: for a technician or a cashier's second line.
     pub detail: Option<Text<80>>,
-    /// Key 10: minor units; of a Reversal, what was undone.
+    /// Key 10: minor units; of a Reversal or Void, what was undone.
     pub approved_amount: Option<TotalMinor>,
     /// Key 11: what is available now; at most [`MAX_BALANCES`].
     pub balances: Option<Balances>,
@@ -62,12 +62,14 @@ pub struct Answer {
     pub explanation: Option<Explanations>,
     /// Key 14: LoadQuote.
     pub next_step: Option<NextStep>,
-    /// Key 15: Reversal and TransactionStatus.
+    /// Key 15: TransactionStatus, and what is said of an original: Reversal, Refund, Void and a declined Capture.
     pub state: Option<TransactionState>,
     /// Key 16: TransactionStatus; the answer body of the transaction asked about.
     pub stored_answer: Option<Blob<MAX_STORED_ANSWER>>,
     /// Key 17: Reconciliation; the host's totals.
     pub totals: Option<Totals>,
+    /// Key 18: Authorize and Capture, when approved.
+    pub hold: Option<Hold>,
     /// Key 20: SignOn.
     pub in_flight: Option<InFlight>,
     /// Key 21: SignOn; send a heartbeat when idle for so many seconds.
@@ -119,6 +121,17 @@ pub struct NextStep {
     pub bonus: TotalMinor,
 }
 
+/// A card's hold, as the message left it (key 18).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// The reference (key 6) of the Authorize that opened it.
+    pub reference: u64,
+    /// Minor units still held; 0 when it has ended.
+    pub held: TotalMinor,
+    /// When it ends by time.
+    pub expires: UnixSeconds,
+}
+
 /// What this terminal may do at most (key 25), in minor units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -126,6 +139,8 @@ pub struct Limits {
     pub load: TotalMinor,
     /// The largest purchase.
     pub purchase: TotalMinor,
+    /// The largest refund.
+    pub refund: TotalMinor,
 }
 
 /// The currency of this terminal (key 29).
@@ -158,6 +173,7 @@ impl Answer {
             state: None,
             stored_answer: None,
             totals: None,
+            hold: None,
             in_flight: None,
             heartbeat_seconds: None,
             programme_digest: None,
@@ -195,6 +211,7 @@ impl Answer {
         map.put_optional(15, self.state.as_ref());
         map.put_optional(16, self.stored_answer.as_ref());
         map.put_optional(17, self.totals.as_ref());
+        map.put_optional(18, self.hold.as_ref());
         map.put_optional(20, self.in_flight.as_ref());
         map.put_optional(21, self.heartbeat_seconds.as_ref());
         map.put_optional(22, self.programme_digest.as_ref());
@@ -245,6 +262,7 @@ impl Answer {
             15 => self.state = Some(Item::read(decoder)?),
             16 => self.stored_answer = Some(Item::read(decoder)?),
             17 => self.totals = Some(Item::read(decoder)?),
+            18 => self.hold = Some(Item::read(decoder)?),
             _ => return Ok(false),
         }
         Ok(true)
@@ -311,27 +329,27 @@ impl Item for Explanation {
     }
 }
 
-macro_rules! pairs {
-    ($($name:ident { $first:ident, $second:ident })*) => {$(
+macro_rules! tuples {
+    ($($name:ident [$count:literal] { $($field:ident),* })*) => {$(
         impl Item for $name {
             fn write(&self, writer: &mut Writer) {
-                writer.array(2);
-                self.$first.write(writer);
-                self.$second.write(writer);
+                writer.array($count);
+                $(self.$field.write(writer);)*
             }
 
             fn read(decoder: &mut Decoder<'_>) -> Result<Self, Problem> {
-                expect_array(decoder, 2)?;
-                Ok($name { $first: Item::read(decoder)?, $second: Item::read(decoder)? })
+                expect_array(decoder, $count)?;
+                Ok($name { $($field: Item::read(decoder)?),* })
             }
         }
     )*};
 }
 
-pairs! {
-    NextStep { missing, bonus }
-    Limits { load, purchase }
-    CurrencyUnit { number, exponent }
+tuples! {
+    NextStep [2] { missing, bonus }
+    Hold [3] { reference, held, expires }
+    Limits [3] { load, purchase, refund }
+    CurrencyUnit [2] { number, exponent }
 }
 
 /// The sidecar of an answer: what proves it, and where the transaction stands now.

@@ -42,13 +42,17 @@ message_types! {
     REVERSAL = 0x15 "Reversal" Value;
     TRANSACTION_STATUS = 0x16 "TransactionStatus" Session;
     RECONCILIATION = 0x17 "Reconciliation" Value;
+    REFUND = 0x18 "Refund" Value;
+    VOID = 0x19 "Void" Value;
+    AUTHORIZE = 0x1a "Authorize" Value;
+    CAPTURE = 0x1b "Capture" Value;
     REJECT = 0xff "Reject" Gateway;
 }
 
 const ANSWER_BIT: u8 = 0x80;
 
 impl MessageType {
-    /// The twelve request types, in the order of section 2's table.
+    /// The sixteen request types, in the order of section 2's table.
     pub fn requests() -> impl Iterator<Item = MessageType> {
         ALL.iter().filter(|(_, _, identity)| *identity != Identity::Gateway).map(|(kind, _, _)| *kind)
     }
@@ -62,6 +66,12 @@ impl MessageType {
     /// A request with a STAN: it can change something and is journalled.
     pub fn is_value(self) -> bool {
         self.identity() == Some(Identity::Value)
+    }
+
+    /// A value message that a Reversal can undo: all but Reversal, Void and Reconciliation (section 11).
+    pub fn is_reversible(self) -> bool {
+        let never = [MessageType::REVERSAL, MessageType::VOID, MessageType::RECONCILIATION];
+        self.is_value() && !never.contains(&self)
     }
 
     /// A request with a session nonce: it changes no balance.
@@ -142,6 +152,20 @@ mod tests {
             })
             .collect();
         assert_eq!(rows, ours);
+    }
+
+    /// The row of section 11 whose originals get 12 whatever is to be done to them.
+    #[test]
+    fn what_can_be_reversed_is_what_section_11_says() {
+        let text = include_str!("../PROTOCOL.md");
+        let row =
+            text.lines().find(|line| line.starts_with("| a Reversal, Void or Reconciliation |")).unwrap();
+        assert!(row.ends_with("| 12 | 12 | 12 | 12 |"));
+        for kind in MessageType::requests().filter(|kind| kind.is_value()) {
+            let never = matches!(kind.name(), "Reversal" | "Void" | "Reconciliation");
+            assert_eq!(kind.is_reversible(), !never, "{kind}");
+        }
+        assert!(!MessageType::ECHO.is_reversible() && !MessageType::PURCHASE.answer().is_reversible());
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use protocol::answer::{Answer, AnswerSidecar};
+use protocol::answer::{Answer, AnswerSidecar, Hold};
 use protocol::code::ResponseCode;
 use protocol::cose::{self, Algorithm, Context};
-use protocol::field::{Blob, Hash, RequestId, Text, TransactionState};
+use protocol::field::{BalanceKind, Blob, Hash, RequestId, Text, TotalMinor, TransactionState};
 use protocol::frame::MessageType;
 use protocol::merkle::{Tree, leaf_hash};
 use protocol::receipt::{Receipt, ReceiptFile, Seal, SealHeader, Status, entry_leaf};
@@ -18,7 +18,7 @@ use crate::{frame_bytes, hex};
 
 const FIRST_INDEX: u64 = 5001;
 const PURCHASE: &str = "Purchase-es256";
-const DECLINED: &str = "Purchase-ignorable-keys";
+const AUTHORIZE: &str = "Authorize-es256";
 
 /// An answer that was sealed.
 struct Sealed<'a> {
@@ -31,8 +31,11 @@ struct Sealed<'a> {
 pub(crate) fn all(requests: &[Made]) -> Vec<AnswerVector> {
     let mine = |made: &&Made| made.vector.terminal == "V0001" && !made.vector.name.ends_with("other-s");
     let requests: Vec<&Made> = requests.iter().filter(mine).collect();
+    let to_seal: Vec<&Made> = requests.iter().copied().filter(|made| is_sealed(made)).collect();
+    let opened = to_seal.iter().zip(FIRST_INDEX..).find(|(made, _)| made.vector.name == AUTHORIZE).unwrap().1;
     let sealed: Vec<Sealed<'_>> =
-        requests.iter().filter(|made| is_sealed(made)).enumerate().map(seal_one).collect();
+        to_seal.iter().zip(FIRST_INDEX..).map(|(made, index)| seal_one(made, index, opened)).collect();
+    let place = |name: &str| sealed.iter().position(|sealed| sealed.made.vector.name == name).unwrap();
     let group = Group::seal(&sealed);
 
     let mut vectors = vec![hello(), reject()];
@@ -41,17 +44,23 @@ pub(crate) fn all(requests: &[Made]) -> Vec<AnswerVector> {
             Some(place) => vectors.push(group.first_answer(&sealed[place], place)),
             None if made.request.kind() == MessageType::TRANSACTION_STATUS => {
                 vectors.push(group.status_of_unknown(made));
-                let purchase = sealed.iter().position(|sealed| sealed.made.vector.name == PURCHASE).unwrap();
+                let purchase = place(PURCHASE);
                 vectors.push(group.status_of_live(made, &sealed[purchase], purchase));
             }
             None => vectors.push(session_answer(made)),
         }
     }
-    let purchase = sealed.iter().position(|sealed| sealed.made.vector.name == PURCHASE).unwrap();
-    for (state, verdict) in [(TransactionState::LIVE, "approved"), (TransactionState::REVERSED, "undone")] {
-        vectors.push(group.repeated(&sealed[purchase], purchase, state, verdict));
+    for (name, state, verdict) in [
+        (PURCHASE, TransactionState::LIVE, "approved"),
+        (PURCHASE, TransactionState::REVERSED, "undone"),
+        (PURCHASE, TransactionState::REFUNDED_IN_PART, "approved"),
+        (PURCHASE, TransactionState::REFUNDED, "undone"),
+        (AUTHORIZE, TransactionState::CAPTURED, "approved"),
+        (AUTHORIZE, TransactionState::LAPSED, "undone"),
+    ] {
+        vectors.push(group.repeated(&sealed[place(name)], place(name), state, verdict));
     }
-    vectors.push(busy(sealed[purchase].made));
+    vectors.push(busy(sealed[place(PURCHASE)].made));
     vectors
 }
 
@@ -59,30 +68,66 @@ fn is_sealed(made: &Made) -> bool {
     samples::is_sealed(made.request.kind())
 }
 
-fn seal_one<'a>((place, made): (usize, &&'a Made)) -> Sealed<'a> {
+/// Decides and encodes; `opened` is the reference of the Authorize that opened the hold.
+fn seal_one<'a>(made: &'a Made, index: u64, opened: u64) -> Sealed<'a> {
     let kind = made.request.kind();
+    let typical = samples::typical_answer(kind);
     let mut answer = Answer {
         stan: made.request.header.stan,
-        reference: Some(FIRST_INDEX + u64::try_from(place).unwrap()),
+        reference: Some(index),
         business_date: protocol::field::Date::new(2026_11_21),
-        ..samples::typical_answer(kind)
+        hold: typical.hold.map(|hold| Hold { reference: opened, ..hold }),
+        ..typical
     };
-    if made.vector.name == DECLINED {
-        answer = Answer {
-            code: ResponseCode::NOT_SUFFICIENT_FUNDS,
-            approved_amount: None,
-            balances: None,
-            changes: None,
-            explanation: None,
-            detail: Text::fitted("not sufficient funds"),
-            ..answer
-        };
+    match made.vector.name.as_str() {
+        "Authorize-raise-es256" => held(&mut answer, 20_00, 70_00, 0),
+        "Capture-more-follow-es256" => held(&mut answer, 30_00, 40_00, 30),
+        "Capture-too-late-es256" => {
+            let code = ResponseCode::INVALID_TRANSACTION;
+            decline(&mut answer, code, "the hold has lapsed", Some(TransactionState::LAPSED));
+        }
+        "Refund-of-a-Load-es256" => {
+            let (code, detail) = (ResponseCode::NOT_SUFFICIENT_FUNDS, "the load is spent");
+            decline(&mut answer, code, detail, Some(TransactionState::LIVE));
+        }
+        "Purchase-ignorable-keys" => {
+            decline(&mut answer, ResponseCode::NOT_SUFFICIENT_FUNDS, "not sufficient funds", None);
+        }
+        _ => {}
     }
     if kind == MessageType::ENROLL {
         answer.terminal = Some(made.request.header.terminal);
     }
     let details_hash = Hash(SHA256(&[b"details of ", made.vector.name.as_bytes()]));
     Sealed { made, body: answer.encode(), answer, details_hash }
+}
+
+/// Another amount of an Authorize or Capture, and what is held after it. A Capture takes it and earns points.
+fn held(answer: &mut Answer, amount: i64, held: i64, points: i64) {
+    answer.approved_amount = TotalMinor::new(amount);
+    answer.hold = answer.hold.map(|hold| Hold { held: TotalMinor::new(held).unwrap(), ..hold });
+    if answer.kind == MessageType::CAPTURE {
+        let changes = [(BalanceKind::PRINCIPAL, -amount), (BalanceKind::POINTS, points)];
+        answer.changes = Some(changes.into());
+        answer.explanation = None;
+    }
+    let balances =
+        [(BalanceKind::PRINCIPAL, 50_00), (BalanceKind::BONUS, 10_00), (BalanceKind::POINTS, 85 + points)];
+    answer.balances = Some(balances.into());
+}
+
+fn decline(answer: &mut Answer, code: ResponseCode, detail: &str, state: Option<TransactionState>) {
+    *answer = Answer {
+        code,
+        approved_amount: None,
+        balances: None,
+        changes: None,
+        explanation: None,
+        hold: None,
+        state,
+        detail: Text::fitted(detail),
+        ..answer.clone()
+    };
 }
 
 /// One write group: its tree and seal.
@@ -130,7 +175,7 @@ impl Group {
         state: TransactionState,
         verdict: &str,
     ) -> AnswerVector {
-        let name = format!("{}-repeated-{}", sealed.made.vector.name, state.name());
+        let name = format!("{}-repeated-{}", sealed.made.vector.name, state.name().replace(' ', "-"));
         let note = format!("the stored answer again, byte for byte; the transaction is {} now", state.name());
         self.answer(sealed, place, &name, &note, Some(state), verdict)
     }

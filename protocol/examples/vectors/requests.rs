@@ -1,7 +1,7 @@
 //! Requests that a gateway must accept.
 
 use protocol::cose::{self, Algorithm, Context, Sign1};
-use protocol::field::{Original, RequestId, Stan, TerminalId};
+use protocol::field::{AmountMinor, Flags, Original, RequestId, Stan, TerminalId};
 use protocol::frame::MessageType;
 use protocol::request::{Body, Request, key_name};
 
@@ -21,17 +21,17 @@ pub(crate) struct Made {
 
 /// The order of STANs in a terminal's day.
 const FIRST_STAN: u32 = 1001;
+const FIRST_VARIANT: u32 = 1051;
 
 pub(crate) fn all() -> Vec<Made> {
     let mut made: Vec<Made> = Vec::new();
-    for (terminal, key) in terminals() {
-        let purchase = add(&mut made, MessageType::PURCHASE, FIRST_STAN, &terminal, &key, None);
-        for (number, kind) in
-            MessageType::requests().filter(|kind| *kind != MessageType::PURCHASE).enumerate()
-        {
-            let stan = FIRST_STAN + 1 + u32::try_from(number).unwrap();
-            add(&mut made, kind, stan, &terminal, &key, Some(purchase));
+    for signer in &terminals() {
+        add(&mut made, MessageType::PURCHASE, FIRST_STAN, signer);
+        let others = MessageType::requests().filter(|kind| *kind != MessageType::PURCHASE);
+        for (kind, stan) in others.zip(FIRST_STAN + 1..) {
+            add(&mut made, kind, stan, signer);
         }
+        add_variants(&mut made, signer);
     }
     let (terminal, key) = &terminals()[0];
     made.push(with_ignorable_keys(terminal, key));
@@ -39,33 +39,102 @@ pub(crate) fn all() -> Vec<Made> {
     made
 }
 
-/// Adds the typical request of this kind; Reversal and TransactionStatus name the terminal's own Purchase.
-fn add(
-    made: &mut Vec<Made>,
-    kind: MessageType,
-    stan: u32,
-    terminal: &TerminalId,
-    key: &TestKey,
-    purchase: Option<RequestId>,
-) -> RequestId {
-    let signer = Signer { terminal: *terminal, key: key.fingerprint() };
-    let mut request = samples::typical_request(kind, &signer, stan);
-    if let (Body::Reversal { original, .. } | Body::TransactionStatus { original }, Some(request_id)) =
-        (&mut request.body, purchase)
-    {
-        *original = Original { stan: Stan::new(FIRST_STAN).unwrap(), request_id, ..*original };
+/// Adds the typical request of this kind.
+fn add(made: &mut Vec<Made>, kind: MessageType, stan: u32, signer: &(TerminalId, TestKey)) {
+    let note = format!("{} as a terminal sends it on an ordinary day", kind.name());
+    let one = make(made, kind.name(), &note, typical(kind, stan, signer), named(kind), signer);
+    made.push(one);
+}
+
+/// What else the younger messages may say.
+fn add_variants(made: &mut Vec<Made>, signer: &(TerminalId, TestKey)) {
+    let (authorize, capture) = (MessageType::AUTHORIZE, MessageType::CAPTURE);
+    let amount = |request: &mut Request, minor| match &mut request.body {
+        Body::Authorize { amount, .. } | Body::Capture { amount, .. } | Body::Refund { amount, .. } => {
+            *amount = AmountMinor::new(minor).unwrap();
+        }
+        _ => unreachable!(),
+    };
+
+    let mut raise = typical(authorize, FIRST_VARIANT, signer);
+    let Body::Authorize { raises, .. } = &mut raise.body else { unreachable!() };
+    *raises = samples::typical_request(capture, &by(signer), FIRST_VARIANT).body.original().copied();
+    amount(&mut raise, 20_00);
+    let note = "key 23: 20.00 more for the hold that the first Authorize opened";
+    made.push(make(made, "Authorize-raise", note, raise, Some(authorize), signer));
+
+    let mut first = typical(capture, FIRST_VARIANT + 1, signer);
+    first.header.flags = Some(Flags::MORE_CAPTURES);
+    amount(&mut first, 30_00);
+    let note = "flag bit 3: what this leaves stays held for further captures";
+    made.push(make(made, "Capture-more-follow", note, first, Some(authorize), signer));
+
+    let late = typical(capture, FIRST_VARIANT + 2, signer);
+    made.push(make(made, "Capture-too-late", "the hold has lapsed", late, Some(authorize), signer));
+
+    let mut load = typical(MessageType::REFUND, FIRST_VARIANT + 3, signer);
+    let Body::Refund { reason, .. } = &mut load.body else { unreachable!() };
+    *reason = None;
+    amount(&mut load, 100_00);
+    let note = "pays a Load back, and says no reason";
+    made.push(make(made, "Refund-of-a-Load", note, load, Some(MessageType::LOAD), signer));
+}
+
+/// What the typical request of this kind names; every vector stands for itself.
+fn named(kind: MessageType) -> Option<MessageType> {
+    match kind {
+        MessageType::REVERSAL | MessageType::TRANSACTION_STATUS | MessageType::REFUND => {
+            Some(MessageType::PURCHASE)
+        }
+        MessageType::VOID => Some(MessageType::LOAD),
+        MessageType::CAPTURE => Some(MessageType::AUTHORIZE),
+        _ => None,
     }
+}
+
+fn by((terminal, key): &(TerminalId, TestKey)) -> Signer {
+    Signer { terminal: *terminal, key: key.fingerprint() }
+}
+
+fn typical(kind: MessageType, stan: u32, signer: &(TerminalId, TestKey)) -> Request {
+    let mut request = samples::typical_request(kind, &by(signer), stan);
     if let Body::Enroll { public_key, gateway, .. } = &mut request.body {
-        *public_key = protocol::field::Blob::new(key.spki()).unwrap();
+        *public_key = protocol::field::Blob::new(signer.1.spki()).unwrap();
         *gateway = crate::keys::gateway().fingerprint();
     }
-    let name = format!("{}-{}", kind.name(), suffix(key.algorithm));
-    let note = format!("{} as a terminal sends it on an ordinary day", kind.name());
+    request
+}
+
+/// Signs a request; if it names another, that is the terminal's own one of the kind `named`.
+fn make(
+    made: &[Made],
+    name: &str,
+    note: &str,
+    mut request: Request,
+    named: Option<MessageType>,
+    (_, key): &(TerminalId, TestKey),
+) -> Made {
+    let vector = |name: &str| format!("{name}-{}", suffix(key.algorithm));
+    if let Some(named) = named {
+        let named = made.iter().find(|made| made.vector.name == vector(named.name())).unwrap();
+        let original = original(&mut request.body).unwrap();
+        let stan = named.request.header.stan.unwrap();
+        *original = Original { stan, request_id: named.request_id, ..*original };
+    }
     let payload = request.encode_payload();
-    let one = sign(&name, &note, request, payload, key);
-    let request_id = one.request_id;
-    made.push(one);
-    request_id
+    sign(&vector(name), note, request, payload, key)
+}
+
+fn original(body: &mut Body) -> Option<&mut Original> {
+    match body {
+        Body::Reversal { original, .. }
+        | Body::TransactionStatus { original }
+        | Body::Refund { original, .. }
+        | Body::Void { original, .. }
+        | Body::Capture { original, .. } => Some(original),
+        Body::Authorize { raises, .. } => raises.as_mut(),
+        _ => None,
+    }
 }
 
 /// Signs a payload and writes everything down.

@@ -62,11 +62,14 @@ open_numbers! {
         STORED_VALUE = 6 "stored value",
         OTHER = 7 "other",
     }
-    /// Why a request is reversed (key 25).
-    ReversalReason(u8) {
+    /// Why a request is reversed, voided or refunded (key 25).
+    Reason(u8) {
         NO_ANSWER = 1 "no answer",
         TERMINAL_FAULT = 2 "terminal fault",
         CANCELLED = 3 "cancelled before completion",
+        GOODS_RETURNED = 4 "goods returned",
+        WRONG_AMOUNT = 5 "wrong amount",
+        CUSTOMERS_WISH = 6 "customer's wish",
     }
     /// Who the customer is (key 42, reserved).
     CustomerKind(u8) {
@@ -95,6 +98,8 @@ open_numbers! {
         DECLINED = 5 "declined",
         BLOCKED = 6 "blocked",
         REFUNDED_IN_PART = 7 "refunded in part",
+        CAPTURED = 8 "captured",
+        LAPSED = 9 "lapsed",
     }
 }
 
@@ -106,9 +111,12 @@ impl BalanceKind {
 }
 
 impl TransactionState {
-    /// A terminal may treat the request as approved: live, or refunded in part.
+    /// A terminal may treat the request as approved: live, refunded in part, or captured.
     pub const fn is_approval(self) -> bool {
-        matches!(self, TransactionState::LIVE | TransactionState::REFUNDED_IN_PART)
+        matches!(
+            self,
+            TransactionState::LIVE | TransactionState::REFUNDED_IN_PART | TransactionState::CAPTURED
+        )
     }
 
     /// Nothing of it is left, and nothing ever will be: reversed, voided, refunded or blocked.
@@ -134,6 +142,8 @@ impl Flags {
     pub const PARTIAL_ALLOWED: Flags = Flags(2);
     /// Bit 2: a PIN is in the sidecar.
     pub const VERIFICATION_USED: Flags = Flags(4);
+    /// Bit 3: of a Capture: more captures follow, so what it leaves stays held.
+    pub const MORE_CAPTURES: Flags = Flags(8);
 
     /// Whether all bits of `other` are set here.
     pub const fn contains(self, other: Flags) -> bool {

@@ -13,9 +13,7 @@ pub use bytes::{
     Blob, Fingerprint, Hash, Hex, Installation, KeyId, Nonce, ProgrammeDigest, QuoteId, RequestId,
 };
 pub use card::{CardDigits, CardReference, CardSecret, Pin};
-pub use kinds::{
-    BalanceKind, CustomerKind, EntryMode, Flags, ReversalReason, Role, TenderKind, TransactionState,
-};
+pub use kinds::{BalanceKind, CustomerKind, EntryMode, Flags, Reason, Role, TenderKind, TransactionState};
 pub use lines::{
     MAX_ANSWERS, MAX_PURCHASE_LINES, MAX_TENDER_LINES, MAX_TOTALS, PurchaseLine, PurchaseLines, Question,
     QuestionAnswer, QuestionAnswers, TenderLine, TenderLines, Total, Totals,

@@ -158,7 +158,7 @@ positive_numbers! {
     Shift;
 }
 
-/// The request that a Reversal or TransactionStatus names (key 23).
+/// The earlier request that this one is about (key 23).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Original {
     /// Whose request it was.

@@ -4,7 +4,7 @@ use crate::cbor::{Item, Map, Writer, expect_array};
 use crate::error::{FormatError, Part, Problem};
 use crate::field::{
     AmountMinor, Blob, CardReference, EnrolmentCode, Fingerprint, Hash, Original, ProtocolVersion,
-    PurchaseLines, RequestId, ReversalReason, TenderLines, Text, Totals,
+    PurchaseLines, Reason, RequestId, TenderLines, Text, Totals,
 };
 use crate::frame::MessageType;
 
@@ -13,7 +13,7 @@ use minicbor::Decoder;
 /// The largest receipt that a terminal may name at sign-on, in bytes (key 28).
 pub const MAX_RECEIPT: usize = 1024;
 
-/// The twelve kinds of request (section 2) and their own fields.
+/// The sixteen kinds of request (section 2) and their own fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// Makes the connection's key this terminal's key (section 10).
@@ -86,7 +86,7 @@ pub enum Body {
         /// Key 23.
         original: Original,
         /// Key 25.
-        reason: ReversalReason,
+        reason: Reason,
     },
     /// Asks where a transaction stands.
     TransactionStatus {
@@ -97,6 +97,44 @@ pub enum Body {
     Reconciliation {
         /// Key 24.
         totals: Totals,
+    },
+    /// Gives back a Purchase or Capture, or pays back a Load, in whole or in part.
+    Refund {
+        /// Key 20.
+        amount: AmountMinor,
+        /// Key 22: they add up to the amount.
+        lines: Option<PurchaseLines>,
+        /// Key 23.
+        original: Original,
+        /// Key 25.
+        reason: Option<Reason>,
+    },
+    /// Takes back a request whose answer is known.
+    Void {
+        /// Key 23.
+        original: Original,
+        /// Key 25.
+        reason: Option<Reason>,
+    },
+    /// Holds value of a card for later captures.
+    Authorize {
+        /// Key 12.
+        card: CardReference,
+        /// Key 20.
+        amount: AmountMinor,
+        /// Key 23: the Authorize whose hold it adds to.
+        raises: Option<Original>,
+    },
+    /// Spends what an Authorize holds.
+    Capture {
+        /// Key 20.
+        amount: AmountMinor,
+        /// Key 21.
+        tenders: Option<TenderLines>,
+        /// Key 22: they add up to the amount.
+        lines: Option<PurchaseLines>,
+        /// Key 23: the Authorize.
+        original: Original,
     },
 }
 
@@ -149,6 +187,10 @@ impl Body {
             Body::Reversal { .. } => MessageType::REVERSAL,
             Body::TransactionStatus { .. } => MessageType::TRANSACTION_STATUS,
             Body::Reconciliation { .. } => MessageType::RECONCILIATION,
+            Body::Refund { .. } => MessageType::REFUND,
+            Body::Void { .. } => MessageType::VOID,
+            Body::Authorize { .. } => MessageType::AUTHORIZE,
+            Body::Capture { .. } => MessageType::CAPTURE,
         }
     }
 
@@ -159,7 +201,8 @@ impl Body {
             | Body::LoadQuote { card, .. }
             | Body::Load { card, .. }
             | Body::Purchase { card, .. }
-            | Body::BalanceInquiry { card } => Some(*card),
+            | Body::BalanceInquiry { card }
+            | Body::Authorize { card, .. } => Some(*card),
             _ => None,
         }
     }
@@ -167,9 +210,12 @@ impl Body {
     /// The gross amount.
     pub const fn amount(&self) -> Option<AmountMinor> {
         match self {
-            Body::LoadQuote { amount, .. } | Body::Load { amount, .. } | Body::Purchase { amount, .. } => {
-                Some(*amount)
-            }
+            Body::LoadQuote { amount, .. }
+            | Body::Load { amount, .. }
+            | Body::Purchase { amount, .. }
+            | Body::Refund { amount, .. }
+            | Body::Authorize { amount, .. }
+            | Body::Capture { amount, .. } => Some(*amount),
             _ => None,
         }
     }
@@ -178,15 +224,39 @@ impl Body {
     pub const fn tenders(&self) -> Option<&TenderLines> {
         match self {
             Body::Load { tenders, .. } => Some(tenders),
-            Body::Purchase { tenders, .. } => tenders.as_ref(),
+            Body::Purchase { tenders, .. } | Body::Capture { tenders, .. } => tenders.as_ref(),
             _ => None,
         }
     }
 
-    /// The original that a Reversal or TransactionStatus names.
+    /// The purchase lines.
+    pub const fn lines(&self) -> Option<&PurchaseLines> {
+        match self {
+            Body::Purchase { lines, .. } | Body::Refund { lines, .. } | Body::Capture { lines, .. } => {
+                lines.as_ref()
+            }
+            _ => None,
+        }
+    }
+
+    /// The earlier request that it names.
     pub const fn original(&self) -> Option<&Original> {
         match self {
-            Body::Reversal { original, .. } | Body::TransactionStatus { original } => Some(original),
+            Body::Reversal { original, .. }
+            | Body::TransactionStatus { original }
+            | Body::Refund { original, .. }
+            | Body::Void { original, .. }
+            | Body::Capture { original, .. } => Some(original),
+            Body::Authorize { raises, .. } => raises.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Why it undoes or gives back.
+    pub const fn reason(&self) -> Option<Reason> {
+        match self {
+            Body::Reversal { reason, .. } => Some(*reason),
+            Body::Refund { reason, .. } | Body::Void { reason, .. } => *reason,
             _ => None,
         }
     }
@@ -195,6 +265,12 @@ impl Body {
     pub(super) fn write(&self, map: &mut Map<'_>) {
         map.put_optional(20, self.amount().as_ref());
         map.put_optional(21, self.tenders());
+        map.put_optional(22, self.lines());
+        map.put_optional(23, self.original());
+        if let Body::Reconciliation { totals } = self {
+            map.put(24, totals);
+        }
+        map.put_optional(25, self.reason().as_ref());
         match self {
             Body::Enroll { software, code, public_key, gateway, protocol_version } => {
                 map.put(26, software);
@@ -209,29 +285,18 @@ impl Body {
                 map.put_optional(28, last_receipt.as_ref());
                 map.put(32, protocol_version);
             }
-            Body::Purchase { lines, .. } => map.put_optional(22, lines.as_ref()),
-            Body::Reversal { original, reason } => {
-                map.put(23, original);
-                map.put(25, reason);
-            }
-            Body::TransactionStatus { original } => map.put(23, original),
-            Body::Reconciliation { totals } => map.put(24, totals),
             _ => {}
         }
     }
 
-    /// A Load's tender lines, and a Purchase's purchase lines if it has any, must add up to the amount.
+    /// A Load's tender lines, and purchase lines wherever there are any, must add up to the amount.
     pub(super) fn check_sums(&self) -> Result<(), FormatError> {
-        let (key, amount, sum) = match self {
-            Body::Load { amount, tenders, .. } => {
-                (21, amount, sum(tenders.iter().map(|line| line.amount.get())))
-            }
-            Body::Purchase { amount, lines: Some(lines), .. } => {
-                (22, amount, sum(lines.iter().map(|line| line.gross.get())))
-            }
+        let (key, sum) = match (self, self.lines()) {
+            (Body::Load { tenders, .. }, _) => (21, sum(tenders.iter().map(|line| line.amount.get()))),
+            (_, Some(lines)) => (22, sum(lines.iter().map(|line| line.gross.get()))),
             _ => return Ok(()),
         };
-        if sum == Some(amount.get()) {
+        if sum == self.amount().map(AmountMinor::get) {
             Ok(())
         } else {
             Err(FormatError::at(Part::Request, key, Problem::Sum))

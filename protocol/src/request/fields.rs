@@ -12,8 +12,8 @@ use crate::cbor::{Item, expect_uint, read_map};
 use crate::error::{FormatError, Part, Problem};
 use crate::field::{
     AmountMinor, Blob, CardReference, Code, Currency, EnrolmentCode, EntryMode, Fingerprint, Flags,
-    Generation, KeyId, Nonce, Original, ProgrammeDigest, ProtocolVersion, PurchaseLines, QuoteId,
-    ReversalReason, Shift, Stan, TenderLines, TerminalId, TerminalTime, Text, Totals,
+    Generation, KeyId, Nonce, Original, ProgrammeDigest, ProtocolVersion, PurchaseLines, QuoteId, Reason,
+    Shift, Stan, TenderLines, TerminalId, TerminalTime, Text, Totals,
 };
 use crate::frame::MessageType;
 
@@ -40,7 +40,7 @@ pub(super) struct Fields {
     lines: Option<PurchaseLines>,
     original: Option<Original>,
     totals: Option<Totals>,
-    reason: Option<ReversalReason>,
+    reason: Option<Reason>,
     software: Option<Text<32>>,
     last_stan: Option<u32>,
     last_receipt: Option<LastReceipt>,
@@ -168,6 +168,22 @@ impl Fields {
             }
             MessageType::TRANSACTION_STATUS => Body::TransactionStatus { original: need(self.original, 23)? },
             MessageType::RECONCILIATION => Body::Reconciliation { totals: need(self.totals, 24)? },
+            MessageType::REFUND => Body::Refund {
+                amount: need(amount, 20)?,
+                lines: self.lines,
+                original: need(self.original, 23)?,
+                reason: self.reason,
+            },
+            MessageType::VOID => Body::Void { original: need(self.original, 23)?, reason: self.reason },
+            MessageType::AUTHORIZE => {
+                Body::Authorize { card: need(card, 12)?, amount: need(amount, 20)?, raises: self.original }
+            }
+            MessageType::CAPTURE => Body::Capture {
+                amount: need(amount, 20)?,
+                tenders: self.tenders,
+                lines: self.lines,
+                original: need(self.original, 23)?,
+            },
             _ => return Err(FormatError::whole(Part::Request, Problem::NoRequest)),
         };
         Ok(Request { header, body })

@@ -32,7 +32,7 @@ const KEYS: &[(u8, &str)] = &[
     (22, "purchase lines"),
     (23, "original"),
     (24, "totals"),
-    (25, "reversal reason"),
+    (25, "reason"),
     (26, "software"),
     (27, "last STAN"),
     (28, "last receipt"),
@@ -72,6 +72,10 @@ const ROWS: &[Row] = &[
     row(MessageType::REVERSAL, &[6, 23, 25], &[8, 9, 11], false),
     row(MessageType::TRANSACTION_STATUS, &[23], &[], false),
     row(MessageType::RECONCILIATION, &[6, 9, 24], &[8, 11], false),
+    row(MessageType::REFUND, &[6, 20, 23], &[8, 9, 11, 22, 25], false),
+    row(MessageType::VOID, &[6, 23], &[8, 9, 11, 25], false),
+    row(MessageType::AUTHORIZE, &[6, 12, 20], &[8, 9, 11, 23], true),
+    row(MessageType::CAPTURE, &[6, 20, 23], &[8, 9, 11, 21, 22], false),
 ];
 
 const fn row(kind: MessageType, required: &'static [u8], optional: &'static [u8], secret: bool) -> Row {

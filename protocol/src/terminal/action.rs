@@ -112,7 +112,8 @@ pub enum Verdict {
     Approved,
     /// Nothing was applied. (Reconciliation, code 95: the shift is closed, the totals differ.)
     Declined,
-    /// It was given up: whatever had been applied was undone, and it will never be applied.
+    /// It was given up: whatever had been applied was undone, and it will never be applied. Also a repeated approval that
+    /// counts no longer: undone since, or an Authorize whose hold has lapsed.
     Reversed,
     /// It was given up, but the gateway did not undo it: it stands as its own state says. An operator should look.
     NotReversed,

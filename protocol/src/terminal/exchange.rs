@@ -8,7 +8,7 @@ use super::state::{Finished, Sidecar, StoredAnswer, TransactionId};
 use super::{Action, Terminal};
 use crate::answer::{Answer, AnswerSidecar};
 use crate::code::ResponseCode;
-use crate::field::{Nonce, Original, RequestId, ReversalReason, Stan, TransactionState};
+use crate::field::{Nonce, Original, Reason, RequestId, Stan, TransactionState};
 use crate::frame::{Frame, MessageType};
 
 /// How long code 65 (too many unknown cards) tells a terminal to wait.
@@ -107,7 +107,7 @@ impl Terminal {
                 (entry.kind, entry.request.body.clone(), sidecar.clone())
             }
             // The PIN is gone, so the gateway could only decline it: whatever was applied must be undone.
-            (None, Sidecar::Lost) => return self.reverse(now, id, ReversalReason::TERMINAL_FAULT),
+            (None, Sidecar::Lost) => return self.reverse(now, id, Reason::TERMINAL_FAULT),
         };
         let what = What::Value { id, stan: entry.current_stan(id) };
         let attempts = self.attempts.entry(id).or_default();
@@ -225,7 +225,7 @@ impl Terminal {
             ResponseCode::STAN_USED => {
                 self.report(Event::Alarm(Alarm::StanUsed { id }));
                 if reversal {
-                    self.reverse(now, id, ReversalReason::TERMINAL_FAULT);
+                    self.reverse(now, id, Reason::TERMINAL_FAULT);
                 } else {
                     self.finish(id, Verdict::Declined, answer.code, None);
                 }
@@ -242,7 +242,7 @@ impl Terminal {
         if reversal {
             self.pause(now, id, REVERSAL_PAUSE_MS);
         } else {
-            self.reverse(now, id, ReversalReason::TERMINAL_FAULT);
+            self.reverse(now, id, Reason::TERMINAL_FAULT);
         }
     }
 

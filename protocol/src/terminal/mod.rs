@@ -15,7 +15,8 @@
 //!
 //! What the terminal sees to by itself: STANs are never used twice; the same signed bytes are sent until the answer is
 //! final, after time-outs, reconnects and power cuts, with the repeat flag; a sale that is given up becomes a Reversal
-//! that is sent until its answer is final, and the sale is never sent again; an answer counts only with a receipt that
+//! that is sent until its answer is final, and the sale is never sent again (so do Refund, Authorize and Capture; a Void
+//! is never given up); an answer counts only with a receipt that
 //! verifies, and a repeated answer is an approval only if its signed status says so; the last receipt is shown to the
 //! gateway at every sign-on.
 //!
@@ -145,7 +146,7 @@ impl Terminal {
         session.in_flight.saturating_sub(waiting)
     }
 
-    /// How a request is named in a Reversal or TransactionStatus; `None` when it is no longer in the state.
+    /// How a request is named by a later one (key 23); `None` when it is no longer in the state.
     pub fn original(&self, id: TransactionId) -> Option<Original> {
         let entry = self.state.entries.get(&id)?;
         let TransactionId { generation, stan } = id;

@@ -59,7 +59,7 @@ pub(super) fn read(frame: &Frame, asked: &Asked<'_>, keys: &Keys) -> Reading {
     }
 }
 
-/// The body must be the answer to this very request.
+/// The body must be the answer to this very request, with a hold where section 6 has one and nowhere else.
 fn read_body(frame: &Frame, asked: &Asked<'_>) -> Result<Answer, FormatError> {
     let answer = Answer::decode(&frame.body)?;
     let fail = |key| Err(FormatError::at(Part::Answer, key, Problem::Mismatch));
@@ -69,7 +69,12 @@ fn read_body(frame: &Frame, asked: &Asked<'_>) -> Result<Answer, FormatError> {
     if answer.stan.is_some_and(|stan| stan != asked.stan) {
         return fail(3);
     }
-    Ok(answer)
+    let holds = matches!(answer.kind, MessageType::AUTHORIZE | MessageType::CAPTURE);
+    match (holds && answer.code.is_approval(), answer.hold.is_some()) {
+        (true, false) => Err(FormatError::at(Part::Answer, 18, Problem::Missing)),
+        (false, true) => Err(FormatError::at(Part::Answer, 18, Problem::Forbidden)),
+        _ => Ok(answer),
+    }
 }
 
 /// Section 8.3 for a repeated answer (one that approves must have a status), and section 8.2 for every one.

@@ -9,7 +9,7 @@ use super::state::{Entry, ReversalRequest, Sidecar, SignedRequest, TransactionId
 use super::{Terminal, Verdict};
 use crate::cose::{self, Context};
 use crate::error::FormatError;
-use crate::field::{Generation, Installation, RequestId, ReversalReason, Stan};
+use crate::field::{Generation, Installation, Reason, RequestId, Stan};
 use crate::frame::{MAX_CONTENT, MessageType};
 use crate::request::{Body, Header, Request, RequestSidecar, may_have_key};
 
@@ -18,7 +18,7 @@ use crate::request::{Body, Header, Request, RequestSidecar, may_have_key};
 pub const MAX_ENTRIES: usize = 1024;
 
 impl Terminal {
-    /// Starts a value message: Activate, Load, Purchase or Reconciliation. It is sent at once when signed on, else after
+    /// Starts a value message; only a Reversal is made by [`Terminal::give_up`]. It is sent at once when signed on, else after
     /// the next sign-on, and goes on until it has a final result ([`super::Event::Finished`]) or is given up.
     pub fn submit(
         &mut self,
@@ -57,16 +57,12 @@ impl Terminal {
 
     /// Gives a request up: a Reversal is sent until its answer is final, and the request is never sent again.
     ///
-    /// Works on requests without a result, and on approved ones that were not acknowledged. The result comes as
+    /// Works on requests without a result, and on approved ones that were not acknowledged, but never on a Void or a
+    /// Reconciliation: they are sent until they have an answer. The result comes as
     /// [`super::Event::Finished`] under the request's own id.
-    pub fn give_up(
-        &mut self,
-        now: Now,
-        id: TransactionId,
-        reason: ReversalReason,
-    ) -> Result<(), GiveUpError> {
+    pub fn give_up(&mut self, now: Now, id: TransactionId, reason: Reason) -> Result<(), GiveUpError> {
         let entry = self.state.entries.get(&id).ok_or(GiveUpError::Unknown)?;
-        if entry.kind == MessageType::RECONCILIATION {
+        if !entry.kind.is_reversible() {
             return Err(GiveUpError::NotReversible);
         }
         match (&entry.finished, &entry.reversal) {
@@ -115,21 +111,15 @@ impl Terminal {
     }
 
     /// Reverses without being asked: what the gateway said about a request cannot be relied on.
-    pub(super) fn reverse(&mut self, now: Now, id: TransactionId, reason: ReversalReason) {
-        let reversible =
-            self.state.entries.get(&id).is_some_and(|entry| entry.kind != MessageType::RECONCILIATION);
+    pub(super) fn reverse(&mut self, now: Now, id: TransactionId, reason: Reason) {
+        let reversible = self.state.entries.get(&id).is_some_and(|entry| entry.kind.is_reversible());
         if !reversible || self.make_reversal(now, id, reason).is_err() {
-            // A shift's close has no Reversal, and without a key nothing can be said: it is sent again.
+            // A Void and a shift's close have no Reversal, and without a key nothing can be said: it is sent again.
             self.pause_after_failure(now, id);
         }
     }
 
-    fn make_reversal(
-        &mut self,
-        now: Now,
-        id: TransactionId,
-        reason: ReversalReason,
-    ) -> Result<(), SubmitError> {
+    fn make_reversal(&mut self, now: Now, id: TransactionId, reason: Reason) -> Result<(), SubmitError> {
         let (generation, _) = self.enrolled()?;
         let stan = self.next_stan()?;
         let original = self.original(id).ok_or(SubmitError::WrongKind)?;
@@ -249,7 +239,7 @@ pub enum GiveUpError {
     Unknown,
     /// It has a result that needs no Reversal, or cannot have one.
     Finished,
-    /// A Reconciliation cannot be undone.
+    /// A Void or Reconciliation is never reversed.
     NotReversible,
     /// The Reversal could not be made.
     Submit(SubmitError),
@@ -260,7 +250,7 @@ impl fmt::Display for GiveUpError {
         f.write_str(match self {
             GiveUpError::Unknown => "no such request",
             GiveUpError::Finished => "the request has a final result",
-            GiveUpError::NotReversible => "a reconciliation cannot be undone",
+            GiveUpError::NotReversible => "a void or reconciliation is never reversed",
             GiveUpError::Submit(error) => return error.fmt(f),
         })
     }

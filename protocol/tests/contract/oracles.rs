@@ -4,6 +4,7 @@ use coset::{
     CborSerializable, CoseSign1, CoseSign1Builder, HeaderBuilder, ProtectedHeader, SignatureContext, iana,
 };
 use proptest::prelude::*;
+use protocol::answer::Answer;
 use protocol::cbor::Writer;
 use protocol::cose::{self, Algorithm, Context, Sign1, open_request, sig_structure};
 use protocol::field::Installation;
@@ -195,13 +196,18 @@ fn the_schema_refuses_what_section_5_refuses() {
         assert_eq!(schema.check("echo", &payload).is_ok(), accepted, "key {key}");
         assert_eq!(Request::decode_payload(MessageType::ECHO, &payload).is_ok(), accepted, "key {key}");
     }
+    let authorize = samples::typical_answer(MessageType::AUTHORIZE).encode();
+    let hold = authorize.windows(2).position(|pair| pair == [18, 0x83]).unwrap();
+    let two_items = [&authorize[..=hold], &[0x82], &authorize[hold + 2..authorize.len() - 5]].concat();
+    assert!(schema.check("answer", &authorize).is_ok() && schema.check("answer", &two_items).is_err());
+    assert!(Answer::decode(&authorize).is_ok() && Answer::decode(&two_items).is_err());
     let answer = samples::typical_answer(MessageType::LOAD);
     let too_many = (0..17).map(|kind| (BalanceKind(kind), 0)).collect();
-    let bloated = protocol::answer::Answer { balances: Some(too_many), ..answer.clone() };
+    let bloated = Answer { balances: Some(too_many), ..answer.clone() };
     assert!(schema.check("answer", &bloated.encode()).is_err());
     for (change, accepted) in [(i64::MIN, true), (-1, true), (0, false), (1, true), (i64::MAX, true)] {
         let changes = Some([(BalanceKind::POINTS, change)].into());
-        let answer = protocol::answer::Answer { changes, ..answer.clone() };
+        let answer = Answer { changes, ..answer.clone() };
         assert_eq!(schema.check("answer", &answer.encode()).is_ok(), accepted, "a change of {change}");
     }
 }
@@ -224,13 +230,13 @@ fn journal_records_and_acts_are_valid_under_the_schema() {
     effect(&|w| _ = w.array(4).uint(1).text("redemption:S01").uint(0).int(50));
     effect(&|w| _ = w.array(3).uint(2).uint(card).int(-3));
     effect(&|w| _ = w.array(6).uint(3).uint(card).uint(2).text("gift").bytes(&hash).null());
-    effect(&|w| _ = w.array(3).uint(4).uint(12).uint(2));
+    effect(&|w| _ = w.array(5).uint(4).uint(12).uint(2).uint(0).uint(0));
     effect(&|w| _ = w.array(5).uint(5).text("T0001").uint(1).uint(7).bytes(&hash));
     effect(&|w| _ = w.array(7).uint(6).text("T0001").uint(1).uint(1).uint(0x13).int(1).int(50));
     effect(&|w| _ = w.array(4).uint(7).text("T0001").uint(1).uint(1));
     effect(&|w| {
-        w.array(11).uint(8).text("T0001").uint(1).uint(2).uint(1).int(-7).bytes(&hash).text("M1").text("S01");
-        w.uint(1).uint(1);
+        w.array(12).uint(8).text("T0001").uint(1).uint(2).uint(1).int(-7).bytes(&hash).text("M1").text("S01");
+        w.uint(1).uint(1).uint(1);
     });
     effect(&|w| _ = w.array(5).uint(9).text("T0001").null().uint(0).uint(0));
     effect(&|w| _ = w.array(4).uint(10).text("alice").uint(1).bytes(&hash));
@@ -238,6 +244,11 @@ fn journal_records_and_acts_are_valid_under_the_schema() {
     effect(&|w| _ = w.array(2).uint(12).bytes(&hash));
     effect(&|w| _ = w.array(4).uint(13).text("T0001").uint(1).uint(7));
     effect(&|w| _ = w.array(4).uint(14).uint(card).uint(3).bytes(&hash[..16]));
+    effect(&|w| {
+        w.array(6).uint(16).uint(card).uint(12).uint(1_790_086_400).uint(50).array(2);
+        w.array(2).uint(1).uint(700).array(2).uint(2).uint(300);
+    });
+    effect(&|w| _ = w.array(6).uint(16).uint(card).uint(12).uint(1_790_086_400).uint(1050).array(0));
 
     let mut details = Writer::new();
     details

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use protocol::answer::{
-    Answer, AnswerSidecar, CurrencyUnit, Explanation, Explanations, InFlight, Limits, NextStep,
+    Answer, AnswerSidecar, CurrencyUnit, Explanation, Explanations, Hold, InFlight, Limits, NextStep,
 };
 use protocol::code::ResponseCode;
 use protocol::cose::{self, Algorithm, Context};
@@ -11,8 +11,8 @@ use protocol::field::{
     AmountMinor, BalanceKind, Blob, CardReference, CardSecret, Code, Currency, CustomerKind, Date, EntryMode,
     Fingerprint, Flags, Generation, GrossMinor, Hash, KeyId, Nonce, Original, Pin, ProgrammeDigest,
     ProtocolVersion, PurchaseLine, PurchaseLines, QuantityThousandths, Question, QuestionAnswer,
-    QuestionAnswers, QuoteId, RequestId, ReversalReason, Role, Shift, Stan, TenderKind, TenderLine,
-    TenderLines, TerminalId, TerminalTime, Text, Total, TotalMinor, Totals, TransactionState, UnixSeconds,
+    QuestionAnswers, QuoteId, Reason, RequestId, Role, Shift, Stan, TenderKind, TenderLine, TenderLines,
+    TerminalId, TerminalTime, Text, Total, TotalMinor, Totals, TransactionState, UnixSeconds,
 };
 use protocol::frame::MessageType;
 use protocol::hello::Hello;
@@ -73,7 +73,7 @@ pub(crate) fn typical_request(kind: MessageType, signer: &Signer, stan: u32) -> 
         header.currency = Currency::new(156);
         header.entry_mode = Some(EntryMode::BAR_CODE);
     }
-    if kind == MessageType::PURCHASE || kind == MessageType::LOAD {
+    if matches!(kind, MessageType::PURCHASE | MessageType::LOAD | MessageType::AUTHORIZE) {
         header.order_reference = "A-20261121-0417".parse().ok();
         header.programme_shown = Some(ProgrammeDigest(*b"program1"));
     }
@@ -109,10 +109,9 @@ fn typical_body(kind: MessageType, signer: &Signer, stan: u32) -> Body {
         }
         MessageType::PURCHASE => Body::Purchase { card, amount: amount(37_50), tenders: None, lines: None },
         MessageType::BALANCE_INQUIRY => Body::BalanceInquiry { card },
-        MessageType::REVERSAL => Body::Reversal {
-            original: original(signer.terminal, stan - 1),
-            reason: ReversalReason::NO_ANSWER,
-        },
+        MessageType::REVERSAL => {
+            Body::Reversal { original: original(signer.terminal, stan - 1), reason: Reason::NO_ANSWER }
+        }
         MessageType::TRANSACTION_STATUS => {
             Body::TransactionStatus { original: original(signer.terminal, stan - 1) }
         }
@@ -122,9 +121,26 @@ fn typical_body(kind: MessageType, signer: &Signer, stan: u32) -> Body {
                 total(MessageType::ACTIVATE, 3, 0),
                 total(MessageType::LOAD, 21, 3_150_00),
                 total(MessageType::PURCHASE, 187, 6_204_50),
+                total(MessageType::REFUND, 2, 58_00),
             ];
             Body::Reconciliation { totals: Totals::new(totals).unwrap() }
         }
+        MessageType::REFUND => Body::Refund {
+            amount: amount(12_50),
+            lines: None,
+            original: original(signer.terminal, stan - 1),
+            reason: Some(Reason::GOODS_RETURNED),
+        },
+        MessageType::VOID => {
+            Body::Void { original: original(signer.terminal, stan - 1), reason: Some(Reason::WRONG_AMOUNT) }
+        }
+        MessageType::AUTHORIZE => Body::Authorize { card, amount: amount(50_00), raises: None },
+        MessageType::CAPTURE => Body::Capture {
+            amount: amount(37_50),
+            tenders: None,
+            lines: None,
+            original: original(signer.terminal, stan - 1),
+        },
         other => panic!("{other:?} is no request"),
     }
 }
@@ -210,11 +226,22 @@ fn largest_body(kind: MessageType, signer: &Signer) -> Body {
             tenders: Some(largest_tenders()),
             lines: Some(largest_lines()),
         },
-        MessageType::REVERSAL => Body::Reversal { original, reason: ReversalReason(255) },
+        MessageType::REVERSAL => Body::Reversal { original, reason: Reason(255) },
         MessageType::TRANSACTION_STATUS => Body::TransactionStatus { original },
         MessageType::RECONCILIATION => Body::Reconciliation { totals: largest_totals() },
         MessageType::ACTIVATE => Body::Activate { card },
         MessageType::BALANCE_INQUIRY => Body::BalanceInquiry { card },
+        MessageType::REFUND => {
+            Body::Refund { amount: all, lines: Some(largest_lines()), original, reason: Some(Reason(255)) }
+        }
+        MessageType::VOID => Body::Void { original, reason: Some(Reason(255)) },
+        MessageType::AUTHORIZE => Body::Authorize { card, amount: all, raises: Some(original) },
+        MessageType::CAPTURE => Body::Capture {
+            amount: all,
+            tenders: Some(largest_tenders()),
+            lines: Some(largest_lines()),
+            original,
+        },
         other => typical_body(other, signer, 2),
     }
 }
@@ -360,8 +387,31 @@ pub(crate) fn typical_answer(kind: MessageType) -> Answer {
                 ..answer
             }
         }
+        MessageType::REFUND => Answer {
+            state: Some(TransactionState::REFUNDED_IN_PART),
+            ..priced(answer, 12_50, balances(95_00, 10_00, 109), changes(12_50, 0, -13))
+        },
+        MessageType::VOID => Answer {
+            state: Some(TransactionState::VOIDED),
+            ..priced(answer, 100_00, balances(20_00, 0, 85), changes(-100_00, -10_00, 0))
+        },
+        // Nothing has left the card yet.
+        MessageType::AUTHORIZE => Answer {
+            hold: Some(hold(50_00)),
+            ..priced(answer, 50_00, balances(70_00, 10_00, 85), BTreeMap::new())
+        },
+        MessageType::CAPTURE => Answer {
+            hold: Some(hold(0)),
+            explanation: Explanations::new(vec![rule("base-points", BalanceKind::POINTS, 37_50, 37)]),
+            ..priced(answer, 37_50, balances(82_50, 10_00, 122), changes(-37_50, 0, 37))
+        },
         other => panic!("{other:?} has no answer"),
     }
+}
+
+/// What the Authorize with the typical reference still holds.
+pub(crate) fn hold(held: i64) -> Hold {
+    Hold { reference: 88_213, held: TotalMinor::new(held).unwrap(), expires: seconds(TIME + 7 * 86_400) }
 }
 
 fn terminal_facts(answer: Answer) -> Answer {
@@ -369,6 +419,7 @@ fn terminal_facts(answer: Answer) -> Answer {
         limits: Some(Limits {
             load: TotalMinor::new(5_000_00).unwrap(),
             purchase: TotalMinor::new(5_000_00).unwrap(),
+            refund: TotalMinor::new(1_000_00).unwrap(),
         }),
         merchant: "M001".parse().ok(),
         store: "S01".parse().ok(),
@@ -429,7 +480,7 @@ pub(crate) fn largest_answer(kind: MessageType) -> Answer {
         detail: all.detail,
         ..Answer::new(kind, all.code, all.time)
     };
-    let limits = Some(Limits { load: TotalMinor::MAX, purchase: TotalMinor::MAX });
+    let limits = Some(Limits { load: TotalMinor::MAX, purchase: TotalMinor::MAX, refund: TotalMinor::MAX });
     let facts = Answer {
         limits,
         merchant: Some(code()),
@@ -438,6 +489,7 @@ pub(crate) fn largest_answer(kind: MessageType) -> Answer {
         currency: Some(CurrencyUnit { number: Currency::MAX, exponent: 255 }),
         ..bare.clone()
     };
+    let largest_hold = Hold { reference: last, held: TotalMinor::MAX, expires: UnixSeconds::MAX };
     match kind {
         MessageType::ENROLL => Answer {
             reference: Some(last),
@@ -466,10 +518,16 @@ pub(crate) fn largest_answer(kind: MessageType) -> Answer {
         }
         MessageType::TRANSACTION_STATUS => Answer {
             state: Some(TransactionState(255)),
-            stored_answer: Blob::new(largest_answer(MessageType::REVERSAL).encode()),
+            stored_answer: Blob::new(largest_answer(MessageType::CAPTURE).encode()),
             ..bare
         },
-        MessageType::REVERSAL => Answer { state: Some(TransactionState(255)), ..all },
+        MessageType::REVERSAL | MessageType::REFUND | MessageType::VOID => {
+            Answer { state: Some(TransactionState(255)), ..all }
+        }
+        MessageType::AUTHORIZE => Answer { hold: Some(largest_hold), ..all },
+        MessageType::CAPTURE => {
+            Answer { hold: Some(largest_hold), state: Some(TransactionState(255)), ..all }
+        }
         MessageType::RECONCILIATION => {
             Answer { stan: all.stan, reference: all.reference, totals: Some(largest_totals()), ..bare }
         }

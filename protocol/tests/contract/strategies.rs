@@ -3,15 +3,15 @@
 use proptest::option;
 use proptest::prelude::*;
 use protocol::answer::{
-    Answer, AnswerSidecar, CurrencyUnit, Explanation, Explanations, InFlight, Limits, NextStep,
+    Answer, AnswerSidecar, CurrencyUnit, Explanation, Explanations, Hold, InFlight, Limits, NextStep,
 };
 use protocol::code::ResponseCode;
 use protocol::field::{
     AmountMinor, BalanceKind, Blob, CardReference, CardSecret, Code, Currency, CustomerKind, Date,
     EnrolmentCode, EntryMode, Fingerprint, Flags, Generation, GrossMinor, Hash, KeyId, Nonce, Original, Pin,
     ProgrammeDigest, ProtocolVersion, PurchaseLine, PurchaseLines, Question, QuestionAnswer, QuestionAnswers,
-    QuoteId, Ranged, RequestId, ReversalReason, Role, Shift, Stan, TenderKind, TenderLine, TenderLines,
-    TerminalId, TerminalTime, Text, Total, TotalMinor, Totals, TransactionState,
+    QuoteId, Ranged, Reason, RequestId, Role, Shift, Stan, TenderKind, TenderLine, TenderLines, TerminalId,
+    TerminalTime, Text, Total, TotalMinor, Totals, TransactionState,
 };
 use protocol::frame::MessageType;
 use protocol::receipt::{MAX_PATH, Receipt, SealHeader};
@@ -135,6 +135,18 @@ fn lines() -> impl Strategy<Value = (AmountMinor, PurchaseLines)> {
     })
 }
 
+/// An amount, and lines that add up to it if there are any.
+fn bill() -> impl Strategy<Value = (AmountMinor, Option<PurchaseLines>)> {
+    prop_oneof![
+        ranged().prop_map(|amount| (amount, None)),
+        lines().prop_map(|(amount, lines)| (amount, Some(lines))),
+    ]
+}
+
+fn reason() -> impl Strategy<Value = Option<Reason>> {
+    option::of(any::<u8>().prop_map(Reason))
+}
+
 fn last_receipt() -> impl Strategy<Value = LastReceipt> {
     (any::<[u8; 32]>(), any::<[u8; 32]>(), any::<[u8; 32]>(), blob()).prop_map(
         |(request, answer, details, receipt)| LastReceipt {
@@ -185,9 +197,24 @@ fn body() -> impl Strategy<Value = Body> {
         purchase.prop_map(|(card, amount, tenders, lines)| Body::Purchase { card, amount, tenders, lines }),
         card().prop_map(|card| Body::BalanceInquiry { card }),
         (original(), any::<u8>())
-            .prop_map(|(original, reason)| Body::Reversal { original, reason: ReversalReason(reason) }),
+            .prop_map(|(original, reason)| Body::Reversal { original, reason: Reason(reason) }),
         original().prop_map(|original| Body::TransactionStatus { original }),
         totals().prop_map(|totals| Body::Reconciliation { totals }),
+        (bill(), original(), reason()).prop_map(|((amount, lines), original, reason)| Body::Refund {
+            amount,
+            lines,
+            original,
+            reason
+        }),
+        (original(), reason()).prop_map(|(original, reason)| Body::Void { original, reason }),
+        (card(), ranged(), option::of(original())).prop_map(|(card, amount, raises)| Body::Authorize {
+            card,
+            amount,
+            raises
+        }),
+        (bill(), option::of(tenders()), original()).prop_map(|((amount, lines), tenders, original)| {
+            Body::Capture { amount, tenders: tenders.map(|two| two.1), lines, original }
+        }),
     ]
 }
 
@@ -256,8 +283,12 @@ fn explanations() -> impl Strategy<Value = Option<Explanations>> {
     option::of(prop::collection::vec(line, 0..=16).prop_map(|lines| Explanations::new(lines).unwrap()))
 }
 
+fn journal_index() -> impl Strategy<Value = u64> {
+    ranged::<0, { i64::MAX }>().prop_map(|number| number.get().unsigned_abs())
+}
+
 fn journal_number() -> impl Strategy<Value = Option<u64>> {
-    option::of(ranged::<0, { i64::MAX }>().prop_map(|number| number.get().unsigned_abs()))
+    option::of(journal_index())
 }
 
 /// An answer with any of its keys.
@@ -267,14 +298,19 @@ pub(crate) fn answer() -> impl Strategy<Value = Answer> {
         (journal_number(), journal_number(), option::of(card()), option::of(text()), option::of(ranged()));
     let values =
         (balances(), changes(), explanations(), option::of((ranged(), ranged())), option::of(any::<u8>()));
-    let lists = (option::of(blob()), option::of(totals()));
+    let hold = (journal_index(), ranged(), ranged()).prop_map(|(reference, held, expires)| Hold {
+        reference,
+        held,
+        expires,
+    });
+    let lists = (option::of(blob()), option::of(totals()), option::of(hold));
     let session = (
         option::of(ranged::<1, 1024>()),
         option::of(any::<u32>()),
         option::of(any::<[u8; 8]>()),
         option::of(any::<u32>()),
         option::of(ranged()),
-        option::of((ranged(), ranged())),
+        option::of((ranged(), ranged(), ranged())),
     );
     let facts = (
         option::of(code()),
@@ -305,12 +341,13 @@ pub(crate) fn answer() -> impl Strategy<Value = Answer> {
                 state: values.4.map(TransactionState),
                 stored_answer: lists.0,
                 totals: lists.1,
+                hold: lists.2,
                 in_flight,
                 heartbeat_seconds: session.1,
                 programme_digest: session.2.map(ProgrammeDigest),
                 host_last_stan: session.3,
                 backup_horizon: session.4,
-                limits: session.5.map(|(load, purchase)| Limits { load, purchase }),
+                limits: session.5.map(|(load, purchase, refund)| Limits { load, purchase, refund }),
                 merchant: facts.0,
                 store: facts.1,
                 role: facts.2.map(Role),

@@ -119,6 +119,17 @@ fn every_request_is_signed_and_is_what_it_says() {
         assert_eq!(request.header.terminal.as_str(), vector.terminal);
         assert_eq!(request.header.key_id, key.fingerprint().key_id());
         assert_eq!(fields(opened.payload, key_name), vector.fields);
+        if let Some(original) = request.body.original() {
+            let named = vectors.iter().find(|other| other.request_id == original.request_id.to_string());
+            let named = named.unwrap_or_else(|| panic!("{} names nothing", vector.name));
+            let stan = original.stan.get().into();
+            assert_eq!(
+                (&named.terminal, &named.fields["STAN"]),
+                (&vector.terminal, &stan),
+                "{}",
+                vector.name
+            );
+        }
         let ignorable = vector.name.contains("ignorable");
         assert_eq!(request.encode_payload() == opened.payload, !ignorable, "{}", vector.name);
         RequestSidecar::decode(kind, &frame.sidecar).unwrap();
@@ -160,6 +171,8 @@ fn every_answer_is_proven_as_it_says() {
             continue;
         }
         let answer = Answer::decode(&frame.body).unwrap();
+        let holds = matches!(answer.kind, MessageType::AUTHORIZE | MessageType::CAPTURE);
+        assert_eq!(answer.hold.is_some(), holds && answer.code.is_approval(), "{}", vector.name);
         assert_eq!((answer.encode(), Some(answer.code.0)), (frame.body.clone(), vector.code));
         assert_eq!(fields(&frame.body, answer_key_name), vector.fields);
         let request = vector.request.as_deref().map(|name| requests[name]);

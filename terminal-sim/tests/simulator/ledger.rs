@@ -445,7 +445,7 @@ impl Ledger {
             limits: Some(Limits {
                 load: limit(5_000_00),
                 purchase: limit(3_000_00),
-                refund: limit(5_000_00),
+                refund: limit(1_000_00),
             }),
             role: Some(Role::REGISTER),
             currency: Currency::new(156).map(|number| CurrencyUnit { number, exponent: 2 }),

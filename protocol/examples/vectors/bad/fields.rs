@@ -8,6 +8,10 @@ use crate::files::BadVector;
 const ACTIVATE: MessageType = MessageType::ACTIVATE;
 const LOAD: MessageType = MessageType::LOAD;
 const PURCHASE: MessageType = MessageType::PURCHASE;
+const REFUND: MessageType = MessageType::REFUND;
+const VOID: MessageType = MessageType::VOID;
+const AUTHORIZE: MessageType = MessageType::AUTHORIZE;
+const CAPTURE: MessageType = MessageType::CAPTURE;
 
 pub(super) fn all() -> Vec<BadVector> {
     let mut vectors = types();
@@ -58,6 +62,15 @@ fn types() -> Vec<BadVector> {
         (MessageType::REVERSAL, 23, "a0"),
         (MessageType::REVERSAL, 25, "f6"),
         (MessageType::RECONCILIATION, 24, "a0"),
+        (REFUND, 20, "f6"),
+        (REFUND, 23, "f6"),
+        (REFUND, 25, "61 34"),
+        (VOID, 23, "a0"),
+        (VOID, 25, "f6"),
+        (AUTHORIZE, 20, "41 01"),
+        (AUTHORIZE, 23, "f6"),
+        (CAPTURE, 20, "f6"),
+        (CAPTURE, 23, "00"),
         (MessageType::SIGN_ON, 26, "00"),
         (MessageType::SIGN_ON, 27, "20"),
         (MessageType::SIGN_ON, 28, "40"),
@@ -143,7 +156,8 @@ fn ranges() -> Vec<BadVector> {
         .collect()
 }
 
-/// Lines, and what they add up to. The Load is of 10,000 minor units, the Purchase of 3,750.
+/// Lines, and what they add up to. The Load is of 10,000 minor units, Purchase and Capture are of 3,750, the Refund is
+/// of 1,250.
 fn lists() -> Vec<BadVector> {
     let tender = |amount: &str| format!("82 01 {amount}");
     let line = |gross: &str| format!("86 6141 6142 f6 1903e8 {gross} 00");
@@ -228,6 +242,36 @@ fn lists() -> Vec<BadVector> {
         ),
         ("lines below the amount", PURCHASE, 22, "81".to_owned() + &line("190ea5"), "3,749 of 3,750"),
         ("lines above the amount", PURCHASE, 22, "81".to_owned() + &line("190ea7"), "3,751 of 3,750"),
+        ("no purchase line in a Refund", REFUND, 22, "80".into(), "1 at least"),
+        (
+            "lines below the amount of a Refund",
+            REFUND,
+            22,
+            "81".to_owned() + &line("1904e1"),
+            "1,249 of 1,250",
+        ),
+        (
+            "lines above the amount of a Refund",
+            REFUND,
+            22,
+            "81".to_owned() + &line("1904e3"),
+            "1,251 of 1,250",
+        ),
+        ("no tender line in a Capture", CAPTURE, 21, "80".into(), "1 at least"),
+        (
+            "lines below the amount of a Capture",
+            CAPTURE,
+            22,
+            "81".to_owned() + &line("190ea5"),
+            "3,749 of 3,750",
+        ),
+        (
+            "lines above the amount of a Capture",
+            CAPTURE,
+            22,
+            "81".to_owned() + &line("190ea7"),
+            "3,751 of 3,750",
+        ),
         ("no survey answer", PURCHASE, 44, "80".into(), "1 at least"),
         ("seven survey answers", PURCHASE, 44, "87".to_owned() + &"82 6171 01".repeat(7), "6 at most"),
         ("survey answer with three items", PURCHASE, 44, "81 83 6171 01 02".into(), "two items"),
@@ -239,7 +283,7 @@ fn lists() -> Vec<BadVector> {
         .collect()
 }
 
-/// The keys of Reversal, Reconciliation, SignOn and Enroll.
+/// The keys of Reversal, Reconciliation, SignOn, Enroll, Refund, Void, Authorize and Capture.
 fn others() -> Vec<BadVector> {
     let hash = bytes(32);
     let receipt = |length: usize| format!("84 {hash} {hash} {hash} 59{length:04x}") + &"00".repeat(length);
@@ -262,6 +306,15 @@ fn others() -> Vec<BadVector> {
         ("original with STAN 0", reversal, 23, format!("84 655630303031 01 00 {hash}"), "1 at least"),
         ("original with generation 0", reversal, 23, format!("84 655630303031 00 01 {hash}"), "1 at least"),
         ("reversal reason 256", reversal, 25, "190100".into(), "255 at most"),
+        ("refund reason 256", REFUND, 25, "190100".into(), "255 at most"),
+        ("void reason 256", VOID, 25, "190100".into(), "255 at most"),
+        ("Refund of nothing", REFUND, 20, "00".into(), "1 at least"),
+        ("Authorize of nothing", AUTHORIZE, 20, "00".into(), "1 at least"),
+        ("Capture of nothing", CAPTURE, 20, "00".into(), "1 at least"),
+        ("raised original with three items", AUTHORIZE, 23, "83 655630303031 01 1903e9".into(), "four items"),
+        ("captured original with STAN 0", CAPTURE, 23, format!("84 655630303031 01 00 {hash}"), "1 at least"),
+        ("hold in an Authorize", AUTHORIZE, 18, "83 01 191388 1a6ab13780".into(), "key 18 is an answer's"),
+        ("hold in a Capture", CAPTURE, 18, "83 01 191388 1a6ab13780".into(), "key 18 is an answer's"),
         ("17 totals", reconciliation, 24, "91".to_owned() + &seventeen, "16 at most"),
         ("totals out of order", reconciliation, 24, totals(&["13", "12"]), "rising by kind"),
         ("totals twice for a kind", reconciliation, 24, totals(&["12", "12"]), "none twice"),

@@ -1,10 +1,10 @@
 //! One sentence about the terminal each.
 
-use protocol::answer::{Answer, AnswerSidecar};
+use protocol::answer::{Answer, AnswerSidecar, Hold};
 use protocol::cbor::Writer;
 use protocol::code::ResponseCode;
 use protocol::cose::open_request;
-use protocol::field::{Blob, Generation, Pin, ReversalReason, Stan, TransactionState};
+use protocol::field::{Blob, Generation, Pin, Reason, Stan, TotalMinor, TransactionState, UnixSeconds};
 use protocol::frame::{Frame, Incoming, MessageType, decode};
 use protocol::hello::Hello;
 use protocol::request::{Body, Request, RequestSidecar};
@@ -15,7 +15,7 @@ use protocol::terminal::{
 
 use super::super::keys::{INSTALLATION, gateway as gateway_key, terminal_ed25519};
 use super::gateway::{Gateway, transient};
-use super::{at, card, enrolled, purchase, terminal, ticket_text};
+use super::{at, authorize, capture, card, enrolled, purchase, refund, terminal, ticket_text, void};
 
 /// A terminal, its gateway, and the wire between them under the test's control.
 struct Till {
@@ -64,12 +64,11 @@ impl Till {
     }
 
     fn sell(&mut self, amount: i64) -> TransactionId {
-        let id = self.terminal.submit(
-            at(self.ms),
-            purchase(amount),
-            Details::default(),
-            RequestSidecar::default(),
-        );
+        self.submit(purchase(amount))
+    }
+
+    fn submit(&mut self, body: Body) -> TransactionId {
+        let id = self.terminal.submit(at(self.ms), body, Details::default(), RequestSidecar::default());
         self.drain();
         id.unwrap()
     }
@@ -118,7 +117,7 @@ impl Till {
     }
 
     fn give_up(&mut self, id: TransactionId) -> Result<(), GiveUpError> {
-        let result = self.terminal.give_up(at(self.ms), id, ReversalReason::CANCELLED);
+        let result = self.terminal.give_up(at(self.ms), id, Reason::CANCELLED);
         self.drain();
         result
     }
@@ -277,10 +276,12 @@ fn after_a_power_cut_everything_counts_as_sent_before() {
 }
 
 #[test]
-fn a_repeated_answer_is_an_approval_only_if_its_status_says_live() {
+fn a_repeated_answer_is_an_approval_only_if_its_status_says_so() {
     for (state, verdict) in [
         (TransactionState::LIVE, Verdict::Approved),
         (TransactionState::REFUNDED_IN_PART, Verdict::Approved),
+        (TransactionState::CAPTURED, Verdict::Approved),
+        (TransactionState::LAPSED, Verdict::Reversed),
         (TransactionState::REVERSED, Verdict::Reversed),
         (TransactionState::VOIDED, Verdict::Reversed),
         (TransactionState::REFUNDED, Verdict::Reversed),
@@ -374,6 +375,84 @@ fn an_answer_with_an_unknown_key_is_no_answer() {
 }
 
 #[test]
+fn a_hold_is_in_every_approval_of_an_authorize_or_capture_and_nowhere_else() {
+    for (body, approved, has_hold) in [
+        (authorize(1250), true, true),
+        (capture(1250), true, true),
+        (authorize(700), false, false),
+        (capture(700), false, false),
+        (purchase(1250), true, false),
+        (refund(1250), true, false),
+        (void(), true, false),
+    ] {
+        let mut till = Till::signed_on();
+        till.submit(body.clone());
+        let frame = till.answer();
+        let right = Answer::decode(&frame.body).unwrap();
+        assert_eq!((right.code.is_approval(), right.hold.is_some()), (approved, has_hold));
+        let hold = Hold { reference: 1, held: TotalMinor::MIN, expires: UnixSeconds::MAX };
+        let wrong = Answer { hold: if has_hold { None } else { Some(hold) }, ..right };
+        till.receive(Frame { body: wrong.encode(), ..frame });
+        assert!(
+            matches!(till.alarm(), Some(Alarm::Unreadable { error, .. }) if error.key == Some(18)),
+            "{body:?}"
+        );
+        assert!(till.outcome().is_none());
+        till.pass(1_000);
+        till.serve();
+        let verdict = if approved { Verdict::Approved } else { Verdict::Declined };
+        assert_eq!(till.outcome().unwrap().verdict, verdict);
+    }
+}
+
+#[test]
+fn refund_authorize_and_capture_are_repeated_and_reversed_like_a_sale() {
+    for body in [refund(1250), authorize(1250), capture(1250)] {
+        let mut till = Till::signed_on();
+        till.submit(body.clone());
+        let first = till.sent[0].clone();
+        till.answer();
+        let mut till = till.restart();
+        till.connect();
+        assert_eq!(till.verdict(), Some((Verdict::Approved, 0)), "the lost answer is fetched");
+        assert_eq!(decoded(&first).body, body);
+
+        let mut till = Till::signed_on();
+        let id = till.submit(body);
+        let late = till.answer();
+        till.give_up(id).unwrap();
+        assert_eq!(till.sent[0].kind, MessageType::REVERSAL);
+        till.receive(late);
+        assert!(till.outcome().is_none(), "the late approval does not count");
+        till.serve();
+        assert_eq!(till.verdict(), Some((Verdict::Reversed, 0)));
+        assert_eq!(till.gateway.applied.values().copied().collect::<Vec<_>>(), [(1, 1)]);
+    }
+}
+
+#[test]
+fn a_void_is_never_reversed_and_is_sent_until_it_has_an_answer() {
+    let mut till = Till::signed_on();
+    let id = till.submit(void());
+    let first = till.sent[0].clone();
+    till.answer();
+    assert_eq!(till.give_up(id), Err(GiveUpError::NotReversible));
+    assert!(till.sent.is_empty());
+
+    till.pass(10_000);
+    let again = till.sent.remove(0);
+    assert_eq!((again.kind, again.repeat, &again.body), (MessageType::VOID, true, &first.body));
+    till.receive(transient(&again, ResponseCode::FORMAT_ERROR));
+    assert!(till.outcome().is_none(), "the first one may have been decided");
+
+    let mut till = till.restart();
+    till.connect();
+    assert_eq!(till.verdict(), Some((Verdict::Approved, 0)));
+    assert!(till.gateway.journal.len() == 1, "no Reversal was ever sent");
+    assert_eq!(till.give_up(id), Err(GiveUpError::NotReversible));
+}
+
+#[test]
 fn a_refusal_of_another_stan_is_not_understood() {
     for (stan, understood) in [(Stan::new(2), false), (Stan::new(1), true), (None, true)] {
         let mut till = Till::signed_on();
@@ -407,7 +486,7 @@ fn a_sale_that_is_given_up_is_reversed_until_acknowledged_and_never_sent_again()
     let reversal = till.sent.remove(0);
     assert_eq!(reversal.kind, MessageType::REVERSAL);
     let Body::Reversal { original, reason } = decoded(&reversal).body else { panic!("no Reversal") };
-    assert_eq!((original.stan, reason), (id.stan, ReversalReason::CANCELLED));
+    assert_eq!((original.stan, reason), (id.stan, Reason::CANCELLED));
     till.receive(answer);
     assert!(till.outcome().is_none(), "the late approval does not count");
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use protocol::answer::{Answer, AnswerSidecar, CurrencyUnit, InFlight};
+use protocol::answer::{Answer, AnswerSidecar, CurrencyUnit, Hold, InFlight};
 use protocol::code::{Class, ResponseCode};
 use protocol::cose::{self, Context, open_request};
 use protocol::field::{
@@ -183,6 +183,11 @@ impl Gateway {
             state = TransactionState::DECLINED;
         } else {
             answer.approved_amount = request.body.amount().and_then(|amount| TotalMinor::new(amount.get()));
+            answer.hold = matches!(sent.kind, MessageType::AUTHORIZE | MessageType::CAPTURE).then(|| Hold {
+                reference: self.next_index,
+                held: TotalMinor::MIN,
+                expires: time(),
+            });
             self.applied.entry(request_id).or_default().0 += 1;
         }
         let entry = self.seal(sent.kind, request_id, answer.encode(), state);
@@ -191,7 +196,7 @@ impl Gateway {
         answer
     }
 
-    /// The second column of the table in section 11.
+    /// A Reversal by the table of section 11.
     fn reverse(&mut self, original: &Original, answer: &mut Answer) {
         match self.journal.get_mut(&original.stan) {
             None => {

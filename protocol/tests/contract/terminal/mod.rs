@@ -5,7 +5,8 @@ mod gateway;
 mod storm;
 
 use protocol::field::{
-    AmountMinor, CardReference, Currency, EnrolmentCode, Fingerprint, Generation, TerminalId, TerminalTime,
+    AmountMinor, CardReference, Currency, EnrolmentCode, Fingerprint, Generation, Original, Reason,
+    RequestId, Stan, TerminalId, TerminalTime,
 };
 use protocol::request::Body;
 use protocol::terminal::{Keys, Now, Settings, State, Terminal};
@@ -45,8 +46,38 @@ pub(crate) fn card() -> CardReference {
     CardReference::from_parts(1).unwrap()
 }
 
-pub(crate) fn purchase(amount: i64) -> Body {
-    Body::Purchase { card: card(), amount: AmountMinor::new(amount).unwrap(), tenders: None, lines: None }
+pub(crate) fn purchase(minor: i64) -> Body {
+    Body::Purchase { card: card(), amount: amount(minor), tenders: None, lines: None }
+}
+
+pub(crate) fn amount(minor: i64) -> AmountMinor {
+    AmountMinor::new(minor).unwrap()
+}
+
+/// Some earlier request of this terminal.
+pub(crate) fn original() -> Original {
+    Original {
+        terminal: terminal_id(),
+        generation: Generation::FIRST,
+        stan: Stan::FIRST,
+        request_id: RequestId([0xd1; 32]),
+    }
+}
+
+pub(crate) fn refund(minor: i64) -> Body {
+    Body::Refund { amount: amount(minor), lines: None, original: original(), reason: None }
+}
+
+pub(crate) fn void() -> Body {
+    Body::Void { original: original(), reason: Some(Reason::WRONG_AMOUNT) }
+}
+
+pub(crate) fn authorize(minor: i64) -> Body {
+    Body::Authorize { card: card(), amount: amount(minor), raises: None }
+}
+
+pub(crate) fn capture(minor: i64) -> Body {
+    Body::Capture { amount: amount(minor), tenders: None, lines: None, original: original() }
 }
 
 pub(crate) fn ticket_text() -> (String, EnrolmentCode, Fingerprint) {

@@ -6,14 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use protocol::code::ResponseCode;
 use protocol::field::{
-    CardSecret, Pin, RequestId, ReversalReason, TenderKind, TenderLine, TenderLines, TransactionState,
+    CardSecret, Pin, Reason, RequestId, TenderKind, TenderLine, TenderLines, TransactionState,
 };
 use protocol::frame::{Frame, Incoming, decode};
 use protocol::request::{Body, RequestSidecar};
 use protocol::terminal::{Action, Alarm, Details, Event, Outcome, State, Terminal, TransactionId, Verdict};
 
 use super::gateway::Gateway;
-use super::{at, card, enrolled, purchase, terminal};
+use super::{at, authorize, capture, card, enrolled, purchase, refund, terminal, void};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200, ..ProptestConfig::default() })]
@@ -153,10 +153,19 @@ impl Storm {
 
     fn sale(&mut self) {
         let amount = 1 + i64::try_from(self.below(100)).unwrap();
-        let body = if self.below(5) == 0 { load(amount) } else { purchase(amount) };
-        let mut sidecar =
-            RequestSidecar { secret: CardSecret::new("12345678901234567890"), ..Default::default() };
-        if self.below(6) == 0 {
+        let body = match self.below(10) {
+            0 | 1 => load(amount),
+            2 => refund(amount),
+            3 => void(),
+            4 => authorize(amount),
+            5 => capture(amount),
+            _ => purchase(amount),
+        };
+        let mut sidecar = RequestSidecar::default();
+        if body.card().is_some() {
+            sidecar.secret = CardSecret::new("12345678901234567890");
+        }
+        if body.card().is_some() && self.below(6) == 0 {
             sidecar.pin = Pin::new("1234");
         }
         self.terminal.submit(at(self.ms), body, Details::default(), sidecar).unwrap();
@@ -171,7 +180,7 @@ impl Storm {
         }
         let pick = usize::try_from(self.below(ids.len() as u64)).unwrap();
         // An outcome that cannot be reversed any more stays as it was reported.
-        if self.terminal.give_up(at(self.ms), ids[pick], ReversalReason::NO_ANSWER).is_ok() {
+        if self.terminal.give_up(at(self.ms), ids[pick], Reason::NO_ANSWER).is_ok() {
             self.unacknowledged.remove(&ids[pick]);
         }
         self.drain();
