@@ -54,6 +54,8 @@ codes! {
     NOT_PERMITTED_TERMINAL = 58 "not permitted for this terminal" Final;
     /// Above the largest load, purchase or balance.
     AMOUNT_LIMIT = 61 "amount limit" Final;
+    /// Another card has taken its place.
+    CARD_REPLACED = 46 "card replaced" Final;
     /// The card is blocked.
     CARD_BLOCKED = 62 "card blocked" Final;
     /// Activate first.

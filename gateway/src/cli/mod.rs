@@ -76,7 +76,7 @@ SIGTERM or Ctrl-C: open requests are answered, then it ends.")]
     /// Terminals: enrol, show, suspend, resume, revoke.
     #[command(subcommand)]
     Terminal(Terminal),
-    /// Cards: issue, show, block, unblock.
+    /// Cards: issue, show, block, unblock, replace, merge.
     #[command(subcommand)]
     Card(Card),
     /// Operators: add, list, revoke.
@@ -205,6 +205,32 @@ enum Card {
     Block {
         #[arg(long, value_name = "REFERENCE")]
         card: u64,
+        #[arg(long)]
+        reason: String,
+    },
+    /// Let a new card take the place of a lost or worn one, with everything that it holds.
+    #[command(after_help = "Example:
+  gateway card issue --count 1
+  gateway card replace --card 9000000000000014 --by 9000000000000022 --reason lost
+
+The old card answers \"replaced\" (46) from then on; refunds and captures of its transactions reach the new one.")]
+    Replace {
+        #[arg(long, value_name = "REFERENCE")]
+        card: u64,
+        /// A card that was issued and never activated.
+        #[arg(long, value_name = "REFERENCE")]
+        by: u64,
+        #[arg(long)]
+        reason: String,
+    },
+    /// Let a card in use take over everything that another one holds.
+    Merge {
+        /// The card that ends.
+        #[arg(long, value_name = "REFERENCE")]
+        card: u64,
+        /// The card that goes on.
+        #[arg(long, value_name = "REFERENCE")]
+        into: u64,
         #[arg(long)]
         reason: String,
     },

@@ -114,14 +114,28 @@ pub(super) fn card(common: &Common, command: Card) -> Result<ExitCode> {
             return show(common, &answer, show_card);
         }
         Card::Block { card, reason } => Act::CardBlock { card: CardReference(card), reason },
+        Card::Replace { card, by, reason } => {
+            Act::CardReplace { card: CardReference(card), by: CardReference(by), reason }
+        }
+        Card::Merge { card, into, reason } => {
+            Act::CardMerge { card: CardReference(card), into: CardReference(into), reason }
+        }
         Card::Unblock { card } => Act::CardUnblock { card: CardReference(card) },
     };
     done(common, act)
 }
 
 fn show_card(card: &Value) {
-    let fields =
-        ["reference", "status", "product", "principal_minor", "bonus_minor", "points", "points_debt"];
+    let fields = [
+        "reference",
+        "status",
+        "replaced_by",
+        "product",
+        "principal_minor",
+        "bonus_minor",
+        "points",
+        "points_debt",
+    ];
     table(["what", "value"], fields.map(|field| [field.replace('_', " "), text(card, field)]));
     let lots = card["lots"].as_array();
     let fields = ["lot", "kind", "amount", "expires", "source"];
@@ -129,6 +143,14 @@ fn show_card(card: &Value) {
         ["lot", "kind", "amount", "expires", "source entry"],
         lots.into_iter().flatten().map(|lot| fields.map(|field| text(lot, field))),
     );
+    let holds = card["holds"].as_array().filter(|holds| !holds.is_empty());
+    let fields = ["hold", "held", "captured", "expires"];
+    if let Some(holds) = holds {
+        table(
+            ["hold (entry)", "held", "captured", "expires"],
+            holds.iter().map(|hold| fields.map(|field| text(hold, field))),
+        );
+    }
 }
 
 fn issue(common: &Common, product: &str, count: u32) -> Result<ExitCode> {

@@ -5,6 +5,7 @@ use super::card::{CardReference, CardStatus};
 use super::effect::Effect;
 use super::programme::Programme;
 use super::request::Now;
+use super::succession;
 use super::terminal::{Limits, Role, Terminal, TerminalStatus};
 
 /// An operator's act.
@@ -40,6 +41,18 @@ pub enum Act {
     CardUnblock {
         card: CardReference,
     },
+    /// A card that was never sold takes the place of another, with everything that it holds.
+    CardReplace {
+        card: CardReference,
+        by: CardReference,
+        reason: String,
+    },
+    /// Everything that a card holds goes to another card in use.
+    CardMerge {
+        card: CardReference,
+        into: CardReference,
+        reason: String,
+    },
     OperatorAdd {
         operator: String,
         public_key: Vec<u8>,
@@ -71,6 +84,10 @@ pub enum Refusal {
     NoSuchCard,
     #[error("the card is {is}; only {needs} card can do that")]
     CardState { is: &'static str, needs: &'static str },
+    #[error("the two cards must be different ones of the same product")]
+    CardPair,
+    #[error("an amount left its range")]
+    Range,
     #[error("the programme in force has no product {0:?}")]
     NoSuchProduct(String),
     #[error("between 1 and {MAX_CARDS_PER_ACT} cards can be issued at once")]
@@ -111,6 +128,7 @@ impl CardStatus {
             Self::Issued => "issued",
             Self::Active => "active",
             Self::Blocked => "blocked",
+            Self::Replaced => "replaced",
         }
     }
 }
@@ -213,12 +231,12 @@ pub fn decide_act(
             Ok(drawn.iter().map(issue).collect())
         }
         Act::CardBlock { card, reason } => {
-            if reason.is_empty() || reason.len() > 80 {
-                return Err(Refusal::Name { what: "a reason", rule: "1 to 80 bytes" });
-            }
+            check_reason(reason)?;
             set_card(state, *card, false, CardStatus::Blocked, Some(reason.clone()))
         }
         Act::CardUnblock { card } => set_card(state, *card, true, CardStatus::Active, None),
+        Act::CardReplace { card, by, reason } => succession::replace(state, *card, *by, reason),
+        Act::CardMerge { card, into, reason } => succession::merge(state, *card, *into, reason),
         Act::OperatorAdd { operator, public_key } => {
             check_code("an operator's name", operator)?;
             if state.operators.contains_key(operator) {
@@ -292,7 +310,12 @@ fn set_card(
     reason: Option<String>,
 ) -> Result<Vec<Effect>, Refusal> {
     let held = state.cards.get(&card).ok_or(Refusal::NoSuchCard)?;
-    if (held.status == CardStatus::Blocked) != from_blocked {
+    let fits = match held.status {
+        CardStatus::Blocked => from_blocked,
+        CardStatus::Issued | CardStatus::Active => !from_blocked,
+        CardStatus::Replaced => false,
+    };
+    if !fits {
         let needs = if from_blocked { "a blocked" } else { "an unblocked" };
         return Err(Refusal::CardState { is: held.status.name(), needs });
     }
@@ -300,6 +323,15 @@ fn set_card(
     let never_used = to == CardStatus::Active && held.next_lot == 1;
     let status = if never_used { CardStatus::Issued } else { to };
     Ok(vec![Effect::Card { card, status, product: held.product.clone(), proof: held.proof, reason }])
+}
+
+/// # Errors
+/// [`Refusal::Name`] when it says nothing, or too much.
+pub(super) fn check_reason(reason: &str) -> Result<(), Refusal> {
+    if reason.is_empty() || reason.len() > 80 {
+        return Err(Refusal::Name { what: "a reason", rule: "1 to 80 bytes" });
+    }
+    Ok(())
 }
 
 fn check_terminal_id(terminal: &str) -> Result<(), Refusal> {

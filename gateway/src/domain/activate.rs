@@ -15,6 +15,7 @@ pub(super) fn decide(
 ) -> Result<Decision, Fault> {
     let checked = prove_card(facts, claim).and_then(|card| match card.status {
         CardStatus::Blocked => Err(Decline::CardBlocked),
+        CardStatus::Replaced => Err(Decline::CardReplaced),
         CardStatus::Active => Err(Decline::CardAlreadyActive),
         CardStatus::Issued => product_of(facts, request.currency, card).map(|_| card),
     });

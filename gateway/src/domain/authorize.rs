@@ -42,7 +42,8 @@ pub(super) fn decide(
         None => Ok(None),
         Some(named) => match named_original(facts, terminal, named, Within::Store) {
             Ok(original) => raised(facts, &card, original).map(Some),
-            Err(declined) => return Ok(*declined),
+            // What it wanted to raise is not what it is about: the answer says nothing of its state.
+            Err(declined) => return Ok(Decision { original_state: None, ..*declined }),
         },
     };
     let reserved = before.and_then(|before| reserve(facts, terminal, product, &card, before, wish, now));

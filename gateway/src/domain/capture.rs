@@ -43,10 +43,10 @@ pub(super) fn decide(
         return refused(TransactionState::Lapsed, Decline::HoldEnded);
     };
     if amount > terminal.limits.purchase {
-        return refused(state, Decline::AboveTerminalLimit);
+        return Ok(Decision::declined(Decline::AboveTerminalLimit));
     }
     if amount > hold.held() {
-        return refused(state, Decline::AboveHold);
+        return Ok(Decision::declined(Decline::AboveHold));
     }
     let (hold, taken) = take(hold, amount, more_follow)?;
     effects.push(Effect::Hold { card: card.reference, hold: hold.clone() });

@@ -24,6 +24,8 @@ pub enum CardStatus {
     Active = 2,
     /// Stopped by an operator; its value stays.
     Blocked = 3,
+    /// Another card has taken its place and everything that it held.
+    Replaced = 4,
 }
 
 /// An amount with one origin and one expiry.
@@ -107,6 +109,16 @@ pub struct Card {
     pub lots: Vec<Lot>,
     /// Rising by id, none that has ended.
     pub holds: Vec<Hold>,
+    /// Where everything went that it held.
+    pub successor: Option<Successor>,
+}
+
+/// The card that another one's lots went to. Their numbers went up by `offset`, so that what is known of a lot on the old
+/// card holds for the same lot on the new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Successor {
+    pub card: CardReference,
+    pub offset: u32,
 }
 
 impl Card {
@@ -123,6 +135,7 @@ impl Card {
             points_debt: 0,
             lots: Vec::new(),
             holds: Vec::new(),
+            successor: None,
         }
     }
 

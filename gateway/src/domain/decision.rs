@@ -13,6 +13,7 @@ pub enum Decline {
     ShiftClosed,
     CardNotAccepted,
     CardBlocked,
+    CardReplaced,
     CardNotActive,
     CardAlreadyActive,
     CurrencyNotAccepted,

@@ -1,6 +1,6 @@
 //! What an entry changes, completely: the vocabulary of replay (PROTOCOL.md section 12).
 
-use super::card::{CardReference, CardStatus, Hold};
+use super::card::{CardReference, CardStatus, Hold, Successor};
 use super::ledger::Kind;
 use super::terminal::{Limits, Role, TerminalStatus};
 
@@ -130,4 +130,8 @@ pub enum Effect {
     Version { subject: Subject, version: u64, state_hash: [u8; 16] },
     /// 16: the card's hold as it is now; one that holds nothing has ended.
     Hold { card: CardReference, hold: Hold },
+    /// 17: another card takes the place of this one; lots, holds and debts go there by effects of their own.
+    Successor { card: CardReference, successor: Successor },
+    /// 18: the next lot that the card opens has at least this number.
+    NextLot { card: CardReference, next_lot: u32 },
 }

@@ -32,6 +32,7 @@ pub(super) fn accept_card<'a>(
     match card.status {
         CardStatus::Blocked => return Err(Decline::CardBlocked),
         CardStatus::Issued => return Err(Decline::CardNotActive),
+        CardStatus::Replaced => return Err(Decline::CardReplaced),
         CardStatus::Active => {}
     }
     Ok((card, product_of(facts, currency, card)?))
@@ -62,6 +63,9 @@ fn constant_time_eq(a: &[u8; 32], b: &[u8; 32]) -> bool {
 /// The decline for a card that is unknown, or a programme without its product.
 pub fn view_card<'a>(facts: Facts<'a>, claim: &CardClaim, currency: u16) -> Result<&'a Card, Decline> {
     let card = prove_card(facts, claim)?;
+    if card.status == CardStatus::Replaced {
+        return Err(Decline::CardReplaced);
+    }
     product_of(facts, currency, card).map(|_| card)
 }
 

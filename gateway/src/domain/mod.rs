@@ -28,12 +28,13 @@ pub mod request;
 mod reversal;
 pub mod spend;
 pub mod state;
+mod succession;
 pub mod terminal;
 pub mod timekeeping;
 mod undo;
 mod void;
 
-pub use card::{Card, CardReference, CardStatus, Hold, Lot};
+pub use card::{Card, CardReference, CardStatus, Hold, Lot, Successor};
 pub use decide::decide;
 pub use decision::{Decision, Decline, Verdict};
 pub use effect::{Account, Effect, Fate, Posting, TransactionState};

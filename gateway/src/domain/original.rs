@@ -1,9 +1,10 @@
 //! The journal's memory of a transaction that a later request names.
 
-use super::card::{CardReference, Hold};
+use super::card::{CardReference, Hold, Successor};
 use super::effect::{Account, Effect, Fate, Posting, TransactionState};
 use super::facts::Facts;
 use super::ledger::Kind;
+use super::state::State;
 use super::{Fault, ledger};
 
 /// A decided request with everything that its entry did.
@@ -30,6 +31,20 @@ impl Original {
     pub fn state(&self, facts: Facts<'_>) -> TransactionState {
         let decided = if self.approved { TransactionState::Live } else { TransactionState::Declined };
         facts.state.transactions.get(&self.index).map_or(decided, |fate| fate.state)
+    }
+
+    /// The same, of the card that has taken the place of its card since; `self` when none has.
+    #[must_use]
+    pub fn followed(mut self, state: &State) -> Self {
+        while let Some(card) = self.card
+            && let Some(successor) = state.cards.get(&card).and_then(|card| card.successor)
+        {
+            self.card = Some(successor.card);
+            for effect in &mut self.effects {
+                follow(effect, card, successor);
+            }
+        }
+        self
     }
 
     /// Its postings, but for the expiries that were booked along the way: those are a lot's leg with breakage behind it.
@@ -138,5 +153,21 @@ impl Original {
             }
         }
         Ok(tenders)
+    }
+}
+
+/// Lets an effect speak of the successor's card and lots. Lot numbers that would leave their range cannot be: the successor
+/// has room for all of them.
+fn follow(effect: &mut Effect, of: CardReference, successor: Successor) {
+    let moved = |lot: u32| lot.saturating_add(successor.offset);
+    match effect {
+        Effect::Posting(Posting { account: Account::Card { card, lot, .. }, .. }) if *card == of => {
+            (*card, *lot) = (successor.card, moved(*lot));
+        }
+        Effect::Hold { card, hold } if *card == of => {
+            *card = successor.card;
+            hold.parts.iter_mut().for_each(|(lot, _)| *lot = moved(*lot));
+        }
+        _ => {}
     }
 }

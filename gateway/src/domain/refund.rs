@@ -37,10 +37,10 @@ pub(super) fn decide(
     let before = facts.state.transactions.get(&original.index).map_or(0, |fate| fate.refunded);
     let left = original.approved_amount.checked_sub(before).ok_or(Fault::Overflow)?;
     if amount > terminal.limits.refund {
-        return refused(Decline::AboveTerminalLimit);
+        return Ok(Decision::declined(Decline::AboveTerminalLimit));
     }
     if amount > left {
-        return refused(Decline::AboveRefundable);
+        return Ok(Decision::declined(Decline::AboveRefundable));
     }
     let card = original
         .card

@@ -95,6 +95,11 @@ impl State {
                     document: document.clone(),
                 });
             }
+            Effect::Successor { card, successor } => self.card_mut(*card)?.successor = Some(*successor),
+            Effect::NextLot { card, next_lot } => {
+                let held = self.card_mut(*card)?;
+                held.next_lot = held.next_lot.max(*next_lot);
+            }
             Effect::Hold { card, hold } => self.card_mut(*card)?.set_hold(hold.clone())?,
             Effect::GatewayKey { public_key } => self.gateway_key.clone_from(public_key),
             Effect::Version { subject: Subject::Card(card), version, .. } => {
@@ -248,6 +253,8 @@ impl State {
             Effect::Posting(Posting { account: Account::Card { card, .. }, .. })
             | Effect::PointsDebt { card, .. }
             | Effect::Hold { card, .. }
+            | Effect::Successor { card, .. }
+            | Effect::NextLot { card, .. }
             | Effect::Card { card, .. }
             | Effect::Version { subject: Subject::Card(card), .. } => Touched::Card(*card),
             Effect::Posting(Posting { account: Account::Named(name), .. })

@@ -83,8 +83,13 @@ impl Writer {
             }
         };
         let (act, request_id) = opened;
-        if let Act::CardBlock { card, .. } | Act::CardUnblock { card } = &act.act {
-            self.fetch_card(*card)?;
+        match &act.act {
+            Act::CardBlock { card, .. } | Act::CardUnblock { card } => self.fetch_card(*card)?,
+            Act::CardReplace { card, by: other, .. } | Act::CardMerge { card, into: other, .. } => {
+                self.fetch_card(*card)?;
+                self.fetch_card(*other)?;
+            }
+            _ => {}
         }
         if act.act == Act::ClockConfirm {
             // Before it is recorded, so that its entry has the time that it vouches for.
@@ -238,6 +243,9 @@ impl Writer {
         let lots = held.lots.iter().map(|lot| {
             json!({ "lot": lot.id, "kind": lot.kind.0, "amount": lot.amount, "expires": lot.expires, "source": lot.source })
         });
+        let holds = held.holds.iter().map(|hold| {
+            json!({ "hold": hold.id, "held": hold.held(), "captured": hold.captured, "expires": hold.expires })
+        });
         json!({
             "reference": card.0.to_string(),
             "status": held.status.name(),
@@ -248,6 +256,8 @@ impl Writer {
             "points": held.available(Kind::POINTS, now.s()),
             "points_debt": held.points_debt,
             "lots": lots.collect::<Vec<_>>(),
+            "holds": holds.collect::<Vec<_>>(),
+            "replaced_by": held.successor.map(|successor| successor.card.0.to_string()),
         })
     }
 }

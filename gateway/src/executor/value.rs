@@ -117,7 +117,15 @@ impl Writer {
     /// What the journal, or this group, has under the STAN that the request names; its card, shift and fate in memory.
     fn original(&mut self, group: &Group, request: &Request) -> Result<Option<Original>, InDoubt> {
         let Some(named) = request.command.original() else { return Ok(None) };
-        let original = self.find_original(group, &identity(&named.terminal, named.generation, named.stan))?;
+        let mut original =
+            self.find_original(group, &identity(&named.terminal, named.generation, named.stan))?;
+        while let Some(card) = original.as_ref().and_then(|original| original.card) {
+            self.fetch_card(card)?;
+            original = original.map(|original| original.followed(&self.state));
+            if original.as_ref().and_then(|original| original.card) == Some(card) {
+                break;
+            }
+        }
         if let Some(original) = &original {
             self.fetch(&Touched::Transaction(original.index))?;
             if let Some(hold) = original.hold() {
@@ -125,9 +133,6 @@ impl Writer {
             }
             if let Some((refunded, _)) = original.refund_of() {
                 self.fetch(&Touched::Transaction(refunded))?;
-            }
-            if let Some(card) = original.card {
-                self.fetch_card(card)?;
             }
             if let Some(shift) = original.shift {
                 self.fetch(&Touched::Shift((original.terminal.clone(), original.generation, shift)))?;

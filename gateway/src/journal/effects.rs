@@ -4,7 +4,7 @@ use minicbor::data::Type;
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 
-use crate::domain::card::{CardReference, CardStatus, Hold};
+use crate::domain::card::{CardReference, CardStatus, Hold, Successor};
 use crate::domain::effect::{Account, Effect, Fate, Posting, Subject, TransactionState};
 use crate::domain::ledger::Kind;
 use crate::domain::terminal::{Limits, Role, TerminalStatus};
@@ -84,6 +84,12 @@ pub(super) fn encode<W: Write>(e: &mut Encoder<W>, effect: &Effect) -> EncodeRes
         Effect::Hold { card, hold } => {
             e.array(6)?.u8(16)?.u64(card.0)?;
             encode_hold(e, hold)?;
+        }
+        Effect::Successor { card, successor } => {
+            e.array(4)?.u8(17)?.u64(card.0)?.u64(successor.card.0)?.u32(successor.offset)?;
+        }
+        Effect::NextLot { card, next_lot } => {
+            e.array(3)?.u8(18)?.u64(card.0)?.u32(*next_lot)?;
         }
     }
     Ok(())
@@ -228,6 +234,12 @@ pub(super) fn decode(d: &mut Decoder<'_>) -> DecodeResult<Effect> {
             Effect::Version { subject, version: d.u64()?, state_hash: fixed(d)? }
         }
         (16, 6) => Effect::Hold { card: CardReference(d.u64()?), hold: decode_hold(d)? },
+        (17, 4) => {
+            let card = CardReference(d.u64()?);
+            let successor = Successor { card: CardReference(d.u64()?), offset: d.u32()? };
+            Effect::Successor { card, successor }
+        }
+        (18, 3) => Effect::NextLot { card: CardReference(d.u64()?), next_lot: d.u32()? },
         _ => return Err(minicbor::decode::Error::message("unknown effect")),
     };
     Ok(effect)
@@ -243,7 +255,14 @@ macro_rules! numbered {
     };
 }
 
-numbered!(card_status, CardStatus, CardStatus::Issued, CardStatus::Active, CardStatus::Blocked);
+numbered!(
+    card_status,
+    CardStatus,
+    CardStatus::Issued,
+    CardStatus::Active,
+    CardStatus::Blocked,
+    CardStatus::Replaced
+);
 numbered!(role, Role, Role::Register, Role::Kiosk);
 numbered!(
     terminal_status,

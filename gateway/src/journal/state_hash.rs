@@ -5,7 +5,7 @@ use minicbor::Decoder;
 use super::effects::{card_status, decode_hold, encode_hold, fixed, optional, optionally};
 use super::record::{RecordError, written};
 use super::sha256;
-use crate::domain::card::{Card, CardReference, Lot};
+use crate::domain::card::{Card, CardReference, Lot, Successor};
 use crate::domain::ledger::{Kind, NamedAccount};
 
 /// First 16 bytes of SHA-256 over a state's bytes.
@@ -17,11 +17,11 @@ pub fn state_hash(bytes: &[u8]) -> [u8; 16] {
     short
 }
 
-/// `[reference, version, status, product, proof, next lot, points debt, lots, holds]`.
+/// `[reference, version, status, product, proof, next lot, points debt, lots, holds, successor]`.
 #[must_use]
 pub fn encode_card(card: &Card) -> Vec<u8> {
     written(|e| {
-        e.array(9)?.u64(card.reference.0)?.u64(card.version)?.u8(card.status as u8)?.str(&card.product)?;
+        e.array(10)?.u64(card.reference.0)?.u64(card.version)?.u8(card.status as u8)?.str(&card.product)?;
         e.bytes(&card.proof)?.u32(card.next_lot)?.i64(card.points_debt)?.array(card.lots.len() as u64)?;
         for lot in &card.lots {
             e.array(5)?.u32(lot.id)?.u8(lot.kind.0)?.i64(lot.amount)?;
@@ -32,6 +32,9 @@ pub fn encode_card(card: &Card) -> Vec<u8> {
         card.holds.iter().try_for_each(|hold| {
             e.array(4)?;
             encode_hold(e, hold)
+        })?;
+        optional(e, card.successor.as_ref(), |e, successor| {
+            e.array(2)?.u64(successor.card.0)?.u32(successor.offset)?.ok()
         })
     })
 }
@@ -58,7 +61,11 @@ pub fn decode_card(bytes: &[u8]) -> Result<Card, RecordError> {
         decode_hold(d)
     };
     let holds = (0..count).map(|_| hold(d)).collect::<Result<_, _>>()?;
-    Ok(Card { reference, version, status, product, proof, next_lot, points_debt, lots, holds })
+    let successor = optionally(d, |d| {
+        d.array()?;
+        Ok(Successor { card: CardReference(d.u64()?), offset: d.u32()? })
+    })?;
+    Ok(Card { reference, version, status, product, proof, next_lot, points_debt, lots, holds, successor })
 }
 
 /// `[name, version, [[kind, balance], …]]`.

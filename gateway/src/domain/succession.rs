@@ -1,0 +1,104 @@
+//! A card that takes another one's place: lots, holds and debts go over whole, and what is known of the old card's
+//! transactions holds on the new one.
+
+use super::State;
+use super::act::{Refusal, check_reason};
+use super::card::{Card, CardReference, CardStatus, Hold, Successor};
+use super::effect::{Account, Effect, Posting};
+
+/// A new card takes the place of a lost or worn one.
+pub(super) fn replace(
+    state: &State,
+    card: CardReference,
+    by: CardReference,
+    reason: &str,
+) -> Result<Vec<Effect>, Refusal> {
+    let (old, new) = pair(state, card, by, reason)?;
+    if new.status != CardStatus::Issued {
+        return Err(Refusal::CardState { is: new.status.name(), needs: "an issued" });
+    }
+    let mut effects = hand_over(old, new, reason)?;
+    effects.push(with_status(new, CardStatus::Active, reason));
+    Ok(effects)
+}
+
+/// A card in use takes over what another one holds.
+pub(super) fn merge(
+    state: &State,
+    card: CardReference,
+    into: CardReference,
+    reason: &str,
+) -> Result<Vec<Effect>, Refusal> {
+    let (old, new) = pair(state, card, into, reason)?;
+    if new.status != CardStatus::Active {
+        return Err(Refusal::CardState { is: new.status.name(), needs: "an active" });
+    }
+    hand_over(old, new, reason)
+}
+
+fn pair<'a>(
+    state: &'a State,
+    card: CardReference,
+    other: CardReference,
+    reason: &str,
+) -> Result<(&'a Card, &'a Card), Refusal> {
+    check_reason(reason)?;
+    let find = |card: CardReference| state.cards.get(&card).ok_or(Refusal::NoSuchCard);
+    let (old, new) = (find(card)?, find(other)?);
+    if card == other || old.product != new.product {
+        return Err(Refusal::CardPair);
+    }
+    if !matches!(old.status, CardStatus::Active | CardStatus::Blocked) {
+        return Err(Refusal::CardState { is: old.status.name(), needs: "an active or blocked" });
+    }
+    Ok((old, new))
+}
+
+/// Lot n of the old card becomes lot n + offset of the new one.
+fn hand_over(old: &Card, new: &Card, reason: &str) -> Result<Vec<Effect>, Refusal> {
+    let offset = new.next_lot.checked_sub(1).ok_or(Refusal::Range)?;
+    let moved = |lot: u32| lot.checked_add(offset).ok_or(Refusal::Range);
+    let mut effects = Vec::new();
+    for hold in &old.holds {
+        effects.push(Effect::Hold { card: old.reference, hold: hold.ended() });
+    }
+    for lot in &old.lots {
+        let out = lot.amount.checked_neg().ok_or(Refusal::Range)?;
+        effects.push(Effect::Posting(old.posting(lot, out)));
+        effects.push(Effect::Posting(Posting {
+            account: Account::Card {
+                card: new.reference,
+                lot: moved(lot.id)?,
+                expires: lot.expires,
+                source: lot.source,
+            },
+            kind: lot.kind,
+            amount: lot.amount,
+        }));
+    }
+    for hold in &old.holds {
+        let parts = hold.parts.iter().map(|(lot, amount)| Ok((moved(*lot)?, *amount)));
+        let parts = parts.collect::<Result<_, Refusal>>()?;
+        effects.push(Effect::Hold { card: new.reference, hold: Hold { parts, ..*hold } });
+    }
+    if old.points_debt > 0 {
+        let change = old.points_debt.checked_neg().ok_or(Refusal::Range)?;
+        effects.push(Effect::PointsDebt { card: old.reference, change });
+        effects.push(Effect::PointsDebt { card: new.reference, change: old.points_debt });
+    }
+    effects.push(Effect::NextLot { card: new.reference, next_lot: moved(old.next_lot)? });
+    let successor = Successor { card: new.reference, offset };
+    effects.push(Effect::Successor { card: old.reference, successor });
+    effects.push(with_status(old, CardStatus::Replaced, reason));
+    Ok(effects)
+}
+
+fn with_status(card: &Card, status: CardStatus, reason: &str) -> Effect {
+    Effect::Card {
+        card: card.reference,
+        status,
+        product: card.product.clone(),
+        proof: card.proof,
+        reason: Some(reason.to_owned()),
+    }
+}
