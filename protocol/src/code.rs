@@ -44,6 +44,8 @@ codes! {
     ALREADY_REVERSED = 21 "already reversed" Final;
     /// The original named has another request id, or is another terminal's.
     ORIGINAL_NOT_FOUND = 25 "original not found" Final;
+    /// Another card has taken its place.
+    CARD_REPLACED = 46 "card replaced" Final;
     /// Nothing was deducted.
     NOT_SUFFICIENT_FUNDS = 51 "not sufficient funds" Final;
     /// The card's time is over.
@@ -54,8 +56,6 @@ codes! {
     NOT_PERMITTED_TERMINAL = 58 "not permitted for this terminal" Final;
     /// Above the largest load, purchase or balance.
     AMOUNT_LIMIT = 61 "amount limit" Final;
-    /// Another card has taken its place.
-    CARD_REPLACED = 46 "card replaced" Final;
     /// The card is blocked.
     CARD_BLOCKED = 62 "card blocked" Final;
     /// Activate first.
