@@ -5,12 +5,12 @@ use alloc::vec::Vec;
 
 use minicbor::Decoder;
 
-use crate::cbor::{Item, Map, Writer, expect_array, expect_uint, read_map, read_map_head};
+use crate::cbor::{Item, Map, Writer, expect_array, expect_uint, read_map, read_map_head, take_null};
 use crate::code::ResponseCode;
 use crate::error::{FormatError, Part, Problem};
 use crate::field::{
-    BalanceKind, Blob, CardReference, Code, Currency, Date, Generation, Hash, List, ProgrammeDigest, Ranged,
-    Role, Stan, TerminalId, Text, TotalMinor, Totals, TransactionState, UnixSeconds,
+    BalanceKind, Blob, CardReference, Code, Currency, Date, Generation, Hash, List, ProgrammeDigest, QuoteId,
+    Ranged, Role, Stan, TerminalId, Text, TotalMinor, Totals, TransactionState, UnixSeconds,
 };
 use crate::frame::MessageType;
 use crate::request::SCHEMA_VERSION;
@@ -19,6 +19,8 @@ use crate::request::SCHEMA_VERSION;
 pub const MAX_BALANCES: usize = 16;
 /// Lines of explanation in one answer, at most.
 pub const MAX_EXPLANATIONS: usize = 16;
+/// Transactions in one answer to a ShiftReport, at most.
+pub const MAX_SHIFT_TRANSACTIONS: usize = 48;
 /// The largest receipt in a sidecar, in bytes.
 pub const MAX_RECEIPT: usize = crate::request::MAX_RECEIPT;
 /// The largest answer body that a TransactionStatus answer can carry (key 16).
@@ -66,17 +68,19 @@ pub struct Answer {
     pub state: Option<TransactionState>,
     /// Key 16: TransactionStatus; the answer body of the transaction asked about.
     pub stored_answer: Option<Blob<MAX_STORED_ANSWER>>,
-    /// Key 17: Reconciliation; the host's totals.
+    /// Key 17: Reconciliation and ShiftReport; the host's totals.
     pub totals: Option<Totals>,
     /// Key 18: Authorize and Capture, when approved.
     pub hold: Option<Hold>,
+    /// Key 19: LoadQuote and PurchaseQuote.
+    pub quote: Option<Quote>,
     /// Key 20: SignOn.
     pub in_flight: Option<InFlight>,
     /// Key 21: SignOn; send a heartbeat when idle for so many seconds.
     pub heartbeat_seconds: Option<u32>,
     /// Key 22: SignOn.
     pub programme_digest: Option<ProgrammeDigest>,
-    /// Key 23: SignOn; the highest STAN decided for this terminal and generation, 0 for none.
+    /// Key 23: SignOn and ShiftReport; the highest STAN decided for this terminal and generation, 0 for none.
     pub host_last_stan: Option<u32>,
     /// Key 24: SignOn; keep signed requests and receipts that are younger than this.
     pub backup_horizon: Option<UnixSeconds>,
@@ -94,6 +98,12 @@ pub struct Answer {
     pub generation: Option<Generation>,
     /// Key 31: Enroll.
     pub terminal: Option<TerminalId>,
+    /// Key 32: ShiftReport.
+    pub shift_closed: Option<bool>,
+    /// Key 33: ShiftReport; what the shift's value messages came to.
+    pub transactions: Option<ShiftTransactions>,
+    /// Key 34: ShiftReport; every transaction of the shift up to this STAN, and after the one asked for, is listed.
+    pub listed_to: Option<u32>,
 }
 
 /// Key 13.
@@ -130,6 +140,50 @@ pub struct Hold {
     pub held: TotalMinor,
     /// When it ends by time.
     pub expires: UnixSeconds,
+}
+
+/// What a Load or Purchase may cite to be priced as quoted (key 19).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quote {
+    /// For request key 15.
+    pub id: QuoteId,
+    /// When it can be cited no more.
+    pub expires: UnixSeconds,
+}
+
+/// One value message of a shift (key 33).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShiftTransaction {
+    /// Its STAN.
+    pub stan: Stan,
+    /// What it was.
+    pub kind: MessageType,
+    /// What it was answered.
+    pub code: ResponseCode,
+    /// The approved amount in minor units, as in key 10 of its answer.
+    pub amount: Option<TotalMinor>,
+    /// Where it stands now.
+    pub state: TransactionState,
+}
+
+/// A shift's transactions by rising STAN, none twice (key 33).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShiftTransactions(List<ShiftTransaction, 0, MAX_SHIFT_TRANSACTIONS>);
+
+impl ShiftTransactions {
+    /// `None` when there are more than [`MAX_SHIFT_TRANSACTIONS`] or the STANs do not rise.
+    pub fn new(transactions: Vec<ShiftTransaction>) -> Option<Self> {
+        List::new(transactions).filter(|transactions| rising(transactions)).map(ShiftTransactions)
+    }
+
+    /// The transactions.
+    pub fn as_slice(&self) -> &[ShiftTransaction] {
+        &self.0
+    }
+}
+
+fn rising(transactions: &[ShiftTransaction]) -> bool {
+    transactions.is_sorted_by(|earlier, later| earlier.stan < later.stan)
 }
 
 /// What this terminal may do at most (key 25), in minor units.
@@ -174,6 +228,7 @@ impl Answer {
             stored_answer: None,
             totals: None,
             hold: None,
+            quote: None,
             in_flight: None,
             heartbeat_seconds: None,
             programme_digest: None,
@@ -186,6 +241,9 @@ impl Answer {
             currency: None,
             generation: None,
             terminal: None,
+            shift_closed: None,
+            transactions: None,
+            listed_to: None,
         }
     }
 
@@ -212,6 +270,7 @@ impl Answer {
         map.put_optional(16, self.stored_answer.as_ref());
         map.put_optional(17, self.totals.as_ref());
         map.put_optional(18, self.hold.as_ref());
+        map.put_optional(19, self.quote.as_ref());
         map.put_optional(20, self.in_flight.as_ref());
         map.put_optional(21, self.heartbeat_seconds.as_ref());
         map.put_optional(22, self.programme_digest.as_ref());
@@ -224,6 +283,9 @@ impl Answer {
         map.put_optional(29, self.currency.as_ref());
         map.put_optional(30, self.generation.as_ref());
         map.put_optional(31, self.terminal.as_ref());
+        map.put_optional(32, self.shift_closed.as_ref());
+        map.put_optional(33, self.transactions.as_ref());
+        map.put_optional(34, self.listed_to.as_ref());
         map.close();
         writer.finish()
     }
@@ -263,6 +325,7 @@ impl Answer {
             16 => self.stored_answer = Some(Item::read(decoder)?),
             17 => self.totals = Some(Item::read(decoder)?),
             18 => self.hold = Some(Item::read(decoder)?),
+            19 => self.quote = Some(Item::read(decoder)?),
             _ => return Ok(false),
         }
         Ok(true)
@@ -282,6 +345,9 @@ impl Answer {
             29 => self.currency = Some(Item::read(decoder)?),
             30 => self.generation = Some(Item::read(decoder)?),
             31 => self.terminal = Some(Item::read(decoder)?),
+            32 => self.shift_closed = Some(Item::read(decoder)?),
+            33 => self.transactions = Some(Item::read(decoder)?),
+            34 => self.listed_to = Some(Item::read(decoder)?),
             _ => return Ok(false),
         }
         Ok(true)
@@ -329,6 +395,44 @@ impl Item for Explanation {
     }
 }
 
+impl Item for ShiftTransaction {
+    fn write(&self, writer: &mut Writer) {
+        writer.array(5);
+        self.stan.write(writer);
+        self.kind.0.write(writer);
+        self.code.0.write(writer);
+        match &self.amount {
+            Some(amount) => amount.write(writer),
+            None => {
+                writer.null();
+            }
+        }
+        self.state.write(writer);
+    }
+
+    fn read(decoder: &mut Decoder<'_>) -> Result<Self, Problem> {
+        expect_array(decoder, 5)?;
+        Ok(ShiftTransaction {
+            stan: Item::read(decoder)?,
+            kind: MessageType(Item::read(decoder)?),
+            code: read_code(decoder)?,
+            amount: if take_null(decoder) { None } else { Some(Item::read(decoder)?) },
+            state: Item::read(decoder)?,
+        })
+    }
+}
+
+impl Item for ShiftTransactions {
+    fn write(&self, writer: &mut Writer) {
+        self.0.write(writer);
+    }
+
+    fn read(decoder: &mut Decoder<'_>) -> Result<Self, Problem> {
+        let transactions = List::read(decoder)?;
+        if rising(&transactions) { Ok(ShiftTransactions(transactions)) } else { Err(Problem::Order) }
+    }
+}
+
 macro_rules! tuples {
     ($($name:ident [$count:literal] { $($field:ident),* })*) => {$(
         impl Item for $name {
@@ -348,6 +452,7 @@ macro_rules! tuples {
 tuples! {
     NextStep [2] { missing, bonus }
     Hold [3] { reference, held, expires }
+    Quote [2] { id, expires }
     Limits [3] { load, purchase, refund }
     CurrencyUnit [2] { number, exponent }
 }

@@ -74,6 +74,11 @@ impl Writer {
         self.raw(&[0xf6])
     }
 
+    /// `true` or `false`.
+    pub fn bool(&mut self, value: bool) -> &mut Self {
+        self.raw(&[if value { 0xf5 } else { 0xf4 }])
+    }
+
     /// An item that is encoded already.
     pub fn raw(&mut self, item: &[u8]) -> &mut Self {
         self.out.extend_from_slice(item);
@@ -244,6 +249,16 @@ macro_rules! small_unsigned {
 }
 
 small_unsigned!(u8, u16, u32);
+
+impl Item for bool {
+    fn write(&self, writer: &mut Writer) {
+        writer.bool(*self);
+    }
+
+    fn read(decoder: &mut Decoder<'_>) -> Result<Self, Problem> {
+        decoder.bool().map_err(|_| Problem::WrongType)
+    }
+}
 
 impl<const N: usize> Item for [u8; N] {
     fn write(&self, writer: &mut Writer) {

@@ -46,13 +46,16 @@ message_types! {
     VOID = 0x19 "Void" Value;
     AUTHORIZE = 0x1a "Authorize" Value;
     CAPTURE = 0x1b "Capture" Value;
+    PURCHASE_QUOTE = 0x1c "PurchaseQuote" Session;
+    TRANSFER = 0x1d "Transfer" Value;
+    SHIFT_REPORT = 0x1e "ShiftReport" Session;
     REJECT = 0xff "Reject" Gateway;
 }
 
 const ANSWER_BIT: u8 = 0x80;
 
 impl MessageType {
-    /// The sixteen request types, in the order of section 2's table.
+    /// The nineteen request types, in the order of section 2's table.
     pub fn requests() -> impl Iterator<Item = MessageType> {
         ALL.iter().filter(|(_, _, identity)| *identity != Identity::Gateway).map(|(kind, _, _)| *kind)
     }

@@ -54,7 +54,7 @@ fixed_bytes! {
     KeyId(4);
     /// The digest of the programme that a display rests on (section 5, key 14).
     ProgrammeDigest(8);
-    /// The quote that a load follows (section 5, key 15).
+    /// The quote that a load or purchase follows (section 5, key 15; section 6, key 19).
     QuoteId(8);
 }
 

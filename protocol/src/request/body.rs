@@ -13,7 +13,7 @@ use minicbor::Decoder;
 /// The largest receipt that a terminal may name at sign-on, in bytes (key 28).
 pub const MAX_RECEIPT: usize = 1024;
 
-/// The sixteen kinds of request (section 2) and their own fields.
+/// The nineteen kinds of request (section 2) and their own fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// Makes the connection's key this terminal's key (section 10).
@@ -136,6 +136,27 @@ pub enum Body {
         /// Key 23: the Authorize.
         original: Original,
     },
+    /// Asks what a purchase would take and give.
+    PurchaseQuote {
+        /// Key 12.
+        card: CardReference,
+        /// Key 20.
+        amount: AmountMinor,
+    },
+    /// Moves value from one card to another.
+    Transfer {
+        /// Key 12: the card that gives.
+        card: CardReference,
+        /// Key 33: the card that it gives to.
+        to: CardReference,
+        /// Key 20.
+        amount: AmountMinor,
+    },
+    /// Asks how the shift in the header (key 9) stands, and for its transactions.
+    ShiftReport {
+        /// Key 34: lists what comes after this STAN, 0 for all.
+        after: u32,
+    },
 }
 
 /// The last receipt that a terminal holds: it makes every terminal a witness of the journal (section 9).
@@ -191,10 +212,13 @@ impl Body {
             Body::Void { .. } => MessageType::VOID,
             Body::Authorize { .. } => MessageType::AUTHORIZE,
             Body::Capture { .. } => MessageType::CAPTURE,
+            Body::PurchaseQuote { .. } => MessageType::PURCHASE_QUOTE,
+            Body::Transfer { .. } => MessageType::TRANSFER,
+            Body::ShiftReport { .. } => MessageType::SHIFT_REPORT,
         }
     }
 
-    /// The card it is about.
+    /// The card it is about; of a Transfer, the one that gives.
     pub const fn card(&self) -> Option<CardReference> {
         match self {
             Body::Activate { card }
@@ -202,7 +226,9 @@ impl Body {
             | Body::Load { card, .. }
             | Body::Purchase { card, .. }
             | Body::BalanceInquiry { card }
-            | Body::Authorize { card, .. } => Some(*card),
+            | Body::Authorize { card, .. }
+            | Body::PurchaseQuote { card, .. }
+            | Body::Transfer { card, .. } => Some(*card),
             _ => None,
         }
     }
@@ -215,7 +241,9 @@ impl Body {
             | Body::Purchase { amount, .. }
             | Body::Refund { amount, .. }
             | Body::Authorize { amount, .. }
-            | Body::Capture { amount, .. } => Some(*amount),
+            | Body::Capture { amount, .. }
+            | Body::PurchaseQuote { amount, .. }
+            | Body::Transfer { amount, .. } => Some(*amount),
             _ => None,
         }
     }
@@ -261,7 +289,7 @@ impl Body {
         }
     }
 
-    /// Keys 20 to 32, in rising order.
+    /// Keys 20 to 34, in rising order.
     pub(super) fn write(&self, map: &mut Map<'_>) {
         map.put_optional(20, self.amount().as_ref());
         map.put_optional(21, self.tenders());
@@ -285,6 +313,8 @@ impl Body {
                 map.put_optional(28, last_receipt.as_ref());
                 map.put(32, protocol_version);
             }
+            Body::Transfer { to, .. } => map.put(33, to),
+            Body::ShiftReport { after } => map.put(34, after),
             _ => {}
         }
     }

@@ -48,6 +48,8 @@ pub(super) struct Fields {
     public_key: Option<Blob<128>>,
     gateway: Option<Fingerprint>,
     protocol_version: Option<ProtocolVersion>,
+    to: Option<CardReference>,
+    after: Option<u32>,
     reserved: Option<Box<Reserved>>,
 }
 
@@ -108,6 +110,8 @@ impl Fields {
             30 => self.public_key = Some(Item::read(decoder)?),
             31 => self.gateway = Some(Item::read(decoder)?),
             32 => self.protocol_version = Some(Item::read(decoder)?),
+            33 => self.to = Some(Item::read(decoder)?),
+            34 => self.after = Some(Item::read(decoder)?),
             _ => return Ok(false),
         }
         Ok(true)
@@ -184,6 +188,13 @@ impl Fields {
                 lines: self.lines,
                 original: need(self.original, 23)?,
             },
+            MessageType::PURCHASE_QUOTE => {
+                Body::PurchaseQuote { card: need(card, 12)?, amount: need(amount, 20)? }
+            }
+            MessageType::TRANSFER => {
+                Body::Transfer { card: need(card, 12)?, to: need(self.to, 33)?, amount: need(amount, 20)? }
+            }
+            MessageType::SHIFT_REPORT => Body::ShiftReport { after: need(self.after, 34)? },
             _ => return Err(FormatError::whole(Part::Request, Problem::NoRequest)),
         };
         Ok(Request { header, body })

@@ -25,7 +25,7 @@ pub struct Header {
     pub time: TerminalTime,
     /// Key 8.
     pub cashier: Option<Code<16>>,
-    /// Key 9.
+    /// Key 9: value messages and ShiftReport.
     pub shift: Option<Shift>,
     /// Key 10.
     pub order_reference: Option<Text<32>>,
@@ -35,7 +35,7 @@ pub struct Header {
     pub flags: Option<Flags>,
     /// Key 14: the digest from the sign-on answer that the terminal's display rests on.
     pub programme_shown: Option<ProgrammeDigest>,
-    /// Key 15.
+    /// Key 15: the quote that the terminal's display rests on; of effect in a Load or Purchase.
     pub quote: Option<QuoteId>,
     /// Key 16: session messages.
     pub nonce: Option<Nonce>,

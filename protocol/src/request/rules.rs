@@ -40,6 +40,8 @@ const KEYS: &[(u8, &str)] = &[
     (30, "public key"),
     (31, "gateway fingerprint"),
     (32, "protocol version"),
+    (33, "to card"),
+    (34, "after STAN"),
     (40, "referral code"),
     (41, "channel code"),
     (42, "customer kind"),
@@ -76,6 +78,9 @@ const ROWS: &[Row] = &[
     row(MessageType::VOID, &[6, 23], &[8, 9, 11, 25], false),
     row(MessageType::AUTHORIZE, &[6, 12, 20], &[8, 9, 11, 23], true),
     row(MessageType::CAPTURE, &[6, 20, 23], &[8, 9, 11, 21, 22], false),
+    row(MessageType::PURCHASE_QUOTE, &[6, 12, 20], &[11], true),
+    row(MessageType::TRANSFER, &[6, 12, 20, 33], &[8, 9, 11], true),
+    row(MessageType::SHIFT_REPORT, &[9, 34], &[], false),
 ];
 
 const fn row(kind: MessageType, required: &'static [u8], optional: &'static [u8], secret: bool) -> Row {

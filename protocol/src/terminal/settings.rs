@@ -83,7 +83,7 @@ pub struct Details {
     pub entry_mode: Option<EntryMode>,
     /// Key 13.
     pub flags: Option<Flags>,
-    /// Key 15.
+    /// Key 15: the quote that a Load or Purchase follows.
     pub quote: Option<QuoteId>,
     /// Keys 40 to 47.
     pub reserved: Option<Box<Reserved>>,

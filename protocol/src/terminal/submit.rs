@@ -76,8 +76,8 @@ impl Terminal {
         Ok(())
     }
 
-    /// Asks a question: LoadQuote, BalanceInquiry, TransactionStatus or Echo. The result comes as
-    /// [`super::Event::Replied`] under the number returned; it is never sent twice.
+    /// Asks a question: LoadQuote, PurchaseQuote, BalanceInquiry, TransactionStatus, ShiftReport (its shift is in `details`)
+    /// or Echo. The result comes as [`super::Event::Replied`] under the number returned; it is never sent twice.
     pub fn ask(
         &mut self,
         now: Now,
@@ -97,6 +97,7 @@ impl Terminal {
             Header::session(self.state.terminal, Some(generation), nonce, self.settings.key_id, now.wall);
         header.currency = self.state.currency.filter(|_| may_have_key(kind, 6));
         header.entry_mode = details.entry_mode;
+        header.shift = details.shift.filter(|_| may_have_key(kind, 9));
         let original = body.original().copied();
         let (kind, signed) = self.sign(&Request { header, body })?;
         let sidecar = sidecar.encode();
