@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::domain::SpendOrder;
-use crate::domain::programme::{Expiry, LoadBonus, Product, Programme, PurchasePoints};
+use crate::domain::programme::{Daily, Expiry, LoadBonus, Product, Programme, PurchasePoints};
 
 /// The programme that a new gateway starts with.
 pub const DEFAULT: &str = include_str!("../programmes/default.toml");
@@ -65,6 +65,17 @@ struct RawProduct {
     spend: Option<Spanned<String>>,
     hold_hours: Option<Spanned<u16>>,
     refund_grace_days: Option<Spanned<u16>>,
+    max_transfer: Option<Spanned<String>>,
+    daily: Option<RawDaily>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawDaily {
+    loads: Option<Spanned<u32>>,
+    load_sum: Option<Spanned<String>>,
+    purchases: Option<Spanned<u32>>,
+    purchase_sum: Option<Spanned<String>>,
 }
 
 const SPEND_ORDERS: [(&str, SpendOrder); 4] = [
@@ -259,6 +270,13 @@ impl Checker<'_> {
             spend,
             hold_s: i64::from(hold_hours).saturating_mul(3600),
             refund_grace_days,
+            max_transfer: raw.max_transfer.map(|amount| self.amount(&amount)),
+            daily: raw.daily.map(|daily| Daily {
+                loads: daily.loads.map(Spanned::into_inner),
+                load_sum: daily.load_sum.map(|amount| self.amount(&amount)),
+                purchases: daily.purchases.map(Spanned::into_inner),
+                purchase_sum: daily.purchase_sum.map(|amount| self.amount(&amount)),
+            }),
         }
     }
 

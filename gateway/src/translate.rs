@@ -44,6 +44,9 @@ pub fn command(
         Body::Refund { original, amount, .. } => {
             Command::Refund { original: named(original), amount: amount.get() }
         }
+        Body::Transfer { card, to, amount } => {
+            Command::Transfer { claim: claim(card), to: CardReference(to.number()), amount: amount.get() }
+        }
         Body::Void { original, .. } => Command::Void { original: named(original) },
         Body::Authorize { card, amount, raises } => Command::Authorize {
             claim: claim(card),
@@ -72,6 +75,7 @@ pub fn command(
         stan: header.stan?.get(),
         shift: header.shift.map(|shift| shift.get()),
         currency: header.currency.and_then(|currency| u16::try_from(currency.get()).ok())?,
+        quote: header.quote.map(|quote| quote.0),
         command,
     })
 }
@@ -113,17 +117,22 @@ pub fn code(verdict: Verdict) -> ResponseCode {
             | Decline::RaisedAnother
             | Decline::CapturedSince
             | Decline::HoldEnded
-            | Decline::TooManyHolds => ResponseCode::INVALID_TRANSACTION,
+            | Decline::TooManyHolds
+            | Decline::QuoteGone
+            | Decline::TransferToItself => ResponseCode::INVALID_TRANSACTION,
             Decline::CardNotAccepted => ResponseCode::CARD_NOT_ACCEPTED,
             Decline::CardBlocked => ResponseCode::CARD_BLOCKED,
             Decline::CardReplaced => ResponseCode::CARD_REPLACED,
             Decline::CardNotActive => ResponseCode::CARD_NOT_ACTIVE,
-            Decline::CurrencyNotAccepted | Decline::ProductNotInProgramme => ResponseCode::NOT_PERMITTED_CARD,
+            Decline::CurrencyNotAccepted | Decline::ProductNotInProgramme | Decline::TransferNotAllowed => {
+                ResponseCode::NOT_PERMITTED_CARD
+            }
             Decline::BelowMinimum => ResponseCode::INVALID_AMOUNT,
             Decline::AboveTerminalLimit
             | Decline::AboveProductLimit
             | Decline::AboveMaximumBalance
             | Decline::AboveRefundable
+            | Decline::AboveDailyLimit
             | Decline::AboveHold => ResponseCode::AMOUNT_LIMIT,
             Decline::NotSufficientFunds | Decline::LoadAlreadySpent | Decline::RefundAlreadySpent => {
                 ResponseCode::NOT_SUFFICIENT_FUNDS
@@ -184,6 +193,10 @@ pub fn detail(decline: Decline) -> &'static str {
         Decline::HoldEnded => "the hold has ended",
         Decline::AboveHold => "more than is held",
         Decline::TooManyHolds => "the card has too many holds",
+        Decline::QuoteGone => "the quote is not known any more; quote again",
+        Decline::AboveDailyLimit => "above what this card may do in a day",
+        Decline::TransferNotAllowed => "cards of this product give nothing to others",
+        Decline::TransferToItself => "a card cannot give to itself",
     }
 }
 
@@ -293,7 +306,9 @@ fn wire_hold(hold: &Hold) -> WireHold {
     }
 }
 
-fn wire_totals(totals: &[(u8, i64, i64)]) -> Option<Totals> {
+/// Shift totals on the wire.
+#[must_use]
+pub fn wire_totals(totals: &[(u8, i64, i64)]) -> Option<Totals> {
     let lines = totals.iter().map(|(message, count, amount)| {
         Some(Total {
             kind: MessageType(*message),

@@ -120,10 +120,15 @@ impl Session {
         self.sign(&Request { header: self.value_header(stan)?, body }, sidecar)
     }
 
+    /// The header of a session message, without currency.
+    pub fn question_header(&self) -> Result<Header, Error> {
+        session_header(&self.connection, &self.identity)
+    }
+
     /// Signs a session message with nothing but what is required.
     pub fn question(&self, body: Body, sidecar: &RequestSidecar) -> Result<SignedMessage, Error> {
-        let header = session_header(&self.connection, &self.identity)?;
-        let needs_currency = matches!(body.kind(), MessageType::LOAD_QUOTE | MessageType::BALANCE_INQUIRY);
+        let header = self.question_header()?;
+        let needs_currency = body.card().is_some();
         let currency = needs_currency.then_some(self.identity.currency);
         self.sign(&Request { header: Header { currency, ..header }, body }, sidecar)
     }

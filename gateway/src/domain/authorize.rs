@@ -2,6 +2,7 @@
 
 use super::Fault;
 use super::card::{Card, Hold};
+use super::day::{Counted, count};
 use super::decision::{Decision, Decline, Verdict};
 use super::effect::{Effect, TransactionState};
 use super::expiry::expire;
@@ -49,6 +50,10 @@ pub(super) fn decide(
     let reserved = before.and_then(|before| reserve(facts, terminal, product, &card, before, wish, now));
     match reserved {
         Ok((hold, verdict, amount)) => {
+            match count(&card, product, now, Counted::Purchase, amount) {
+                Ok(day) => effects.extend(day),
+                Err(decline) => return Ok(Decision::declined(decline)),
+            }
             effects.push(Effect::Hold { card: card.reference, hold: hold.clone() });
             Ok(Decision { verdict, amount: Some(amount), hold: Some(hold), ..Decision::approved(effects) })
         }

@@ -111,6 +111,19 @@ pub struct Card {
     pub holds: Vec<Hold>,
     /// Where everything went that it held.
     pub successor: Option<Successor>,
+    /// Its last day, where its product limits a day.
+    pub day: Option<Day>,
+}
+
+/// What a card did in a business day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Day {
+    /// YYYYMMDD.
+    pub business_date: u32,
+    pub loads: u32,
+    pub load_sum: i64,
+    pub purchases: u32,
+    pub purchase_sum: i64,
 }
 
 /// The card that another one's lots went to. Their numbers went up by `offset`, so that what is known of a lot on the old
@@ -136,6 +149,7 @@ impl Card {
             lots: Vec::new(),
             holds: Vec::new(),
             successor: None,
+            day: None,
         }
     }
 
@@ -146,6 +160,13 @@ impl Card {
             .iter()
             .filter(|lot| lot.kind == kind && !lot.is_expired(now_s))
             .fold(0, |sum, lot| sum.saturating_add(self.free(lot)))
+    }
+
+    /// All the money on the card that has not expired, held or free: what its product's largest balance is about.
+    #[must_use]
+    pub fn worth(&self, now_s: i64) -> i64 {
+        let money = self.lots.iter().filter(|lot| lot.kind.is_money() && !lot.is_expired(now_s));
+        money.fold(0, |sum, lot| sum.saturating_add(lot.amount))
     }
 
     /// What of a lot is not held.

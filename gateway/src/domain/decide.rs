@@ -7,7 +7,9 @@ use super::effect::Effect;
 use super::facts::Facts;
 use super::request::{Command, Now, Request, message};
 use super::terminal::{Role, Terminal};
-use super::{Fault, activate, authorize, capture, load, purchase, reconciliation, refund, reversal, void};
+use super::{
+    Fault, activate, authorize, capture, load, purchase, reconciliation, refund, reversal, transfer, void,
+};
 
 /// Decides one request of an active terminal. The effects include the terminal's last STAN and shift totals, and not
 /// yet the versions of what was touched.
@@ -37,6 +39,9 @@ pub fn decide(facts: Facts<'_>, terminal: &Terminal, request: &Request, now: Now
                     Wish { claim, amount, partial_allowed, raises },
                     now,
                 )
+            }
+            Command::Transfer { claim, to, amount } => {
+                transfer::decide(facts, terminal, request, claim, *to, *amount, now)
             }
             Command::Capture { original, amount, more_follow } => {
                 capture::decide(facts, terminal, original, *amount, *more_follow, now)

@@ -41,6 +41,10 @@ pub enum Decline {
     RaisedAnother,
     CapturedSince,
     HoldEnded,
+    QuoteGone,
+    AboveDailyLimit,
+    TransferNotAllowed,
+    TransferToItself,
     AboveHold,
     TooManyHolds,
 }

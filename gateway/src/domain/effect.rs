@@ -1,6 +1,6 @@
 //! What an entry changes, completely: the vocabulary of replay (PROTOCOL.md section 12).
 
-use super::card::{CardReference, CardStatus, Hold, Successor};
+use super::card::{CardReference, CardStatus, Day, Hold, Successor};
 use super::ledger::Kind;
 use super::terminal::{Limits, Role, TerminalStatus};
 
@@ -134,4 +134,6 @@ pub enum Effect {
     Successor { card: CardReference, successor: Successor },
     /// 18: the next lot that the card opens has at least this number.
     NextLot { card: CardReference, next_lot: u32 },
+    /// 19: the card's day so far.
+    CardDay { card: CardReference, day: Day },
 }

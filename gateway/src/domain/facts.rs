@@ -5,6 +5,7 @@ use super::decision::{Decision, Decline};
 use super::effect::TransactionState;
 use super::original::Original;
 use super::programme::{Product, Programme};
+use super::quoted::Quoted;
 use super::request::message;
 use super::request::{CardClaim, Named};
 use super::state::State;
@@ -20,6 +21,8 @@ pub struct Facts<'a> {
     pub index: u64,
     /// What the journal has under the STAN that the request names.
     pub original: Option<&'a Original>,
+    /// What is remembered of the quote that the request cites.
+    pub quoted: Option<&'a Quoted>,
 }
 
 /// The card, when its proof is right and its state and product let it trade.
@@ -29,13 +32,17 @@ pub(super) fn accept_card<'a>(
     claim: &CardClaim,
 ) -> Result<(&'a Card, &'a Product), Decline> {
     let card = prove_card(facts, claim)?;
-    match card.status {
-        CardStatus::Blocked => return Err(Decline::CardBlocked),
-        CardStatus::Issued => return Err(Decline::CardNotActive),
-        CardStatus::Replaced => return Err(Decline::CardReplaced),
-        CardStatus::Active => {}
-    }
+    usable(card)?;
     Ok((card, product_of(facts, currency, card)?))
+}
+
+pub(super) fn usable(card: &Card) -> Result<(), Decline> {
+    match card.status {
+        CardStatus::Blocked => Err(Decline::CardBlocked),
+        CardStatus::Issued => Err(Decline::CardNotActive),
+        CardStatus::Replaced => Err(Decline::CardReplaced),
+        CardStatus::Active => Ok(()),
+    }
 }
 
 /// The card, when it exists and its proof is right; one answer for both failures.

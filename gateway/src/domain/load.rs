@@ -2,12 +2,14 @@
 
 use super::Fault;
 use super::card::Card;
+use super::day::{Counted, count};
 use super::decision::{Decision, Decline, Reason};
 use super::effect::Effect;
 use super::expiry::expire;
 use super::facts::{Facts, accept_card};
 use super::ledger::{Kind, bonus_expense, clearing, named};
 use super::programme::Product;
+use super::quoted::check_quote;
 use super::request::{CardClaim, Now, Request};
 use super::terminal::Terminal;
 
@@ -24,11 +26,18 @@ pub(super) fn decide(
         Ok(accepted) => accepted,
         Err(decline) => return Ok(Decision::declined(decline)),
     };
+    if let Err(decline) = check_quote(facts.quoted, request, now) {
+        return Ok(Decision::declined(decline));
+    }
     let (card, mut effects) = expire(card, now)?;
     let bonus = match check_load(facts, terminal, &card, product, amount, now) {
         Ok(bonus) => bonus,
         Err(decline) => return Ok(Decision::declined(decline)),
     };
+    match count(&card, product, now, Counted::Load, amount) {
+        Ok(day) => effects.extend(day),
+        Err(decline) => return Ok(Decision::declined(decline)),
+    }
     let minus = |value: i64| value.checked_neg().ok_or(Fault::Overflow);
     let principal =
         card.credit(Kind::PRINCIPAL, amount, facts.programme.principal_expiry(now), facts.index, 0);
@@ -66,7 +75,7 @@ pub(super) fn check_load(
     }
     let bonus = facts.programme.load_bonus(&card.product, amount);
     let gained = amount.checked_add(bonus.as_ref().map_or(0, |b| b.result));
-    let balance = gained.and_then(|gained| card.payable(now.s()).checked_add(gained));
+    let balance = gained.and_then(|gained| card.worth(now.s()).checked_add(gained));
     if balance.is_none_or(|balance| balance > product.max_balance) {
         return Err(Decline::AboveMaximumBalance);
     }
@@ -98,6 +107,7 @@ pub fn quote<'a>(
 ) -> Result<Quote<'a>, Decline> {
     let (card, product) = accept_card(facts, currency, claim)?;
     let bonus = check_load(facts, terminal, card, product, amount, now)?;
+    count(card, product, now, Counted::Load, amount)?;
     let given = bonus.as_ref().map(|bonus| (Kind::BONUS, bonus.result));
     Ok(Quote {
         card,

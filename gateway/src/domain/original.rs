@@ -1,6 +1,8 @@
 //! The journal's memory of a transaction that a later request names.
 
-use super::card::{CardReference, Hold, Successor};
+use std::collections::BTreeSet;
+
+use super::card::{CardReference, Day, Hold, Successor};
 use super::effect::{Account, Effect, Fate, Posting, TransactionState};
 use super::facts::Facts;
 use super::ledger::Kind;
@@ -33,18 +35,40 @@ impl Original {
         facts.state.transactions.get(&self.index).map_or(decided, |fate| fate.state)
     }
 
-    /// The same, of the card that has taken the place of its card since; `self` when none has.
+    /// The cards that it is about.
+    #[must_use]
+    pub fn cards(&self) -> BTreeSet<CardReference> {
+        let touched = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Posting(Posting { account: Account::Card { card, .. }, .. })
+            | Effect::Hold { card, .. }
+            | Effect::Card { card, .. } => Some(*card),
+            _ => None,
+        });
+        touched.chain(self.card).collect()
+    }
+
+    /// The same, of the cards that have taken the place of its cards since, as far as the state has them.
     #[must_use]
     pub fn followed(mut self, state: &State) -> Self {
-        while let Some(card) = self.card
-            && let Some(successor) = state.cards.get(&card).and_then(|card| card.successor)
-        {
-            self.card = Some(successor.card);
+        let replaced = |card: CardReference| Some((card, state.cards.get(&card)?.successor?));
+        while let Some((card, successor)) = self.cards().into_iter().find_map(replaced) {
+            if self.card == Some(card) {
+                self.card = Some(successor.card);
+            }
             for effect in &mut self.effects {
                 follow(effect, card, successor);
             }
         }
         self
+    }
+
+    /// The card's day as it stood after it.
+    #[must_use]
+    pub fn card_day(&self) -> Option<Day> {
+        self.effects.iter().find_map(|effect| match effect {
+            Effect::CardDay { day, .. } => Some(*day),
+            _ => None,
+        })
     }
 
     /// Its postings, but for the expiries that were booked along the way: those are a lot's leg with breakage behind it.
@@ -168,6 +192,7 @@ fn follow(effect: &mut Effect, of: CardReference, successor: Successor) {
             *card = successor.card;
             hold.parts.iter_mut().for_each(|(lot, _)| *lot = moved(*lot));
         }
+        Effect::Card { card, .. } if *card == of => *card = successor.card,
         _ => {}
     }
 }

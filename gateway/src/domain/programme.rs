@@ -52,6 +52,20 @@ pub struct Product {
     pub hold_s: i64,
     /// How many days a refund lasts that comes back to a lot which has expired since.
     pub refund_grace_days: u16,
+    /// Largest transfer to another card, minor units; `None` when it may give nothing.
+    pub max_transfer: Option<i64>,
+    /// What a card may do in a business day.
+    pub daily: Option<Daily>,
+}
+
+/// Limits of a card's business day; `None` for no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Daily {
+    pub loads: Option<u32>,
+    /// Minor units.
+    pub load_sum: Option<i64>,
+    pub purchases: Option<u32>,
+    pub purchase_sum: Option<i64>,
 }
 
 /// Thresholds, not exact amounts: the highest step that the load reaches gives its bonus, once.

@@ -1,15 +1,47 @@
 //! Purchase: the card's lots pay in the product's order; points are earned on what was paid (LOYALTY A6, B1).
 
 use super::Fault;
+use super::day::{Counted, count};
 use super::decision::{Decision, Decline, Verdict};
 use super::effect::Effect;
 use super::expiry::expire;
 use super::facts::{Facts, accept_card};
 use super::ledger::{Kind, named, redemption};
 use super::points::award_points;
-use super::request::{CardClaim, Now, Request};
+use super::quoted::check_quote;
+use super::request::{CardClaim, Command, Now, Request};
 use super::spend::choose;
-use super::terminal::Terminal;
+use super::terminal::{Role, Terminal};
+
+/// What a purchase would do now, decided by the same checks; in part, when the card cannot pay it all.
+///
+/// # Errors
+/// [`Fault`] when an amount leaves its range.
+pub fn purchase_quote(
+    facts: Facts<'_>,
+    terminal: &Terminal,
+    claim: &CardClaim,
+    currency: u16,
+    amount: i64,
+    now: Now,
+) -> Result<Decision, Fault> {
+    if terminal.role == Role::Kiosk {
+        return Ok(Decision::declined(Decline::MessageNotAllowedForRole));
+    }
+    let command = Command::Purchase { claim: *claim, amount, partial_allowed: true };
+    let (terminal_id, generation) = (terminal.terminal.clone(), terminal.generation);
+    let request = Request {
+        request_id: [0; 32],
+        terminal: terminal_id,
+        generation,
+        stan: 0,
+        shift: None,
+        currency,
+        quote: None,
+        command,
+    };
+    decide(facts, terminal, &request, claim, amount, true, now)
+}
 
 pub(super) fn decide(
     facts: Facts<'_>,
@@ -24,6 +56,9 @@ pub(super) fn decide(
         Ok(accepted) => accepted,
         Err(decline) => return Ok(Decision::declined(decline)),
     };
+    if let Err(decline) = check_quote(facts.quoted, request, now) {
+        return Ok(Decision::declined(decline));
+    }
     let (card, mut effects) = expire(card, now)?;
     if amount > terminal.limits.purchase {
         return Ok(Decision::declined(Decline::AboveTerminalLimit));
@@ -33,6 +68,10 @@ pub(super) fn decide(
         paid if paid > 0 && partial_allowed => (paid, Verdict::ApprovedInPart),
         _ => return Ok(Decision::declined(Decline::NotSufficientFunds)),
     };
+    match count(&card, product, now, Counted::Purchase, paid) {
+        Ok(day) => effects.extend(day),
+        Err(decline) => return Ok(Decision::declined(decline)),
+    }
     let lots = choose(&card, product.spend, paid, now.s());
     for (lot, part) in lots.ok_or(Fault::Misfit("not enough in the lots that were counted"))? {
         let lot = card.lot(lot).ok_or(Fault::Misfit("a lot that is not there was chosen"))?;

@@ -37,6 +37,8 @@ pub struct Request {
     pub shift: Option<u32>,
     /// ISO 4217 number.
     pub currency: u16,
+    /// The quote that it cites.
+    pub quote: Option<[u8; 8]>,
     pub command: Command,
 }
 
@@ -68,6 +70,7 @@ pub enum Command {
     Void { original: Named },
     Authorize { claim: CardClaim, amount: i64, partial_allowed: bool, raises: Option<Named> },
     Capture { original: Named, amount: i64, more_follow: bool },
+    Transfer { claim: CardClaim, to: CardReference, amount: i64 },
 }
 
 /// Message types of requests with a STAN (PROTOCOL.md section 2).
@@ -81,11 +84,12 @@ pub mod message {
     pub const VOID: u8 = 0x19;
     pub const AUTHORIZE: u8 = 0x1A;
     pub const CAPTURE: u8 = 0x1B;
+    pub const TRANSFER: u8 = 0x1D;
 
     /// It counts in the shift that it names.
     #[must_use]
     pub fn counts(message: u8) -> bool {
-        matches!(message, ACTIVATE | LOAD | PURCHASE | REFUND | CAPTURE)
+        matches!(message, ACTIVATE | LOAD | PURCHASE | REFUND | CAPTURE | TRANSFER)
     }
 
     /// It undoes something or closes a shift, and is itself never undone.
@@ -109,6 +113,7 @@ impl Command {
             Self::Void { .. } => message::VOID,
             Self::Authorize { .. } => message::AUTHORIZE,
             Self::Capture { .. } => message::CAPTURE,
+            Self::Transfer { .. } => message::TRANSFER,
         }
     }
 
@@ -119,7 +124,22 @@ impl Command {
             Self::Activate { claim }
             | Self::Load { claim, .. }
             | Self::Purchase { claim, .. }
-            | Self::Authorize { claim, .. } => Some(claim),
+            | Self::Authorize { claim, .. }
+            | Self::Transfer { claim, .. } => Some(claim),
+            _ => None,
+        }
+    }
+
+    /// The amount that it asks for, if any.
+    #[must_use]
+    pub fn amount(&self) -> Option<i64> {
+        match self {
+            Self::Load { amount, .. }
+            | Self::Purchase { amount, .. }
+            | Self::Refund { amount, .. }
+            | Self::Authorize { amount, .. }
+            | Self::Capture { amount, .. }
+            | Self::Transfer { amount, .. } => Some(*amount),
             _ => None,
         }
     }

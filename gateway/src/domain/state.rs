@@ -96,6 +96,7 @@ impl State {
                 });
             }
             Effect::Successor { card, successor } => self.card_mut(*card)?.successor = Some(*successor),
+            Effect::CardDay { card, day } => self.card_mut(*card)?.day = Some(*day),
             Effect::NextLot { card, next_lot } => {
                 let held = self.card_mut(*card)?;
                 held.next_lot = held.next_lot.max(*next_lot);
@@ -255,6 +256,7 @@ impl State {
             | Effect::Hold { card, .. }
             | Effect::Successor { card, .. }
             | Effect::NextLot { card, .. }
+            | Effect::CardDay { card, .. }
             | Effect::Card { card, .. }
             | Effect::Version { subject: Subject::Card(card), .. } => Touched::Card(*card),
             Effect::Posting(Posting { account: Account::Named(name), .. })

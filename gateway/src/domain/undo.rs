@@ -1,8 +1,11 @@
 //! Undoing a transaction exactly: every leg with its sign turned, to the very lots. What a reversal (a lost answer) and a
 //! void (a person) have in common.
 
+use std::collections::BTreeMap;
+
 use super::Fault;
-use super::card::{Card, CardStatus, Hold};
+use super::card::{Card, CardReference, CardStatus, Hold};
+use super::day::uncount;
 use super::decision::Decline;
 use super::effect::{Account, Effect, Fate, Posting, TransactionState};
 use super::facts::Facts;
@@ -23,18 +26,21 @@ pub(super) fn undo(
         .ok_or(Fault::Misfit("the original's card is gone"))?;
     let undone = match original.message {
         message::ACTIVATE => deactivate(card),
-        message::LOAD | message::PURCHASE => mirror(card, original)?.ok_or(Decline::LoadAlreadySpent),
-        message::CAPTURE => match mirror(card, original)? {
+        message::LOAD | message::PURCHASE | message::TRANSFER => {
+            mirror(facts, original)?.ok_or(Decline::LoadAlreadySpent)
+        }
+        message::CAPTURE => match mirror(facts, original)? {
             Some(effects) => hold_again(facts, card, original, effects, now)?,
             None => Err(Decline::LoadAlreadySpent),
         },
-        message::REFUND => undo_refund(facts, card, original)?,
+        message::REFUND => undo_refund(facts, original)?,
         message::AUTHORIZE => release(card, original, state),
         _ => return Err(Fault::Misfit("not a message that can be undone")),
     };
     let Ok(mut effects) = undone else { return Ok(undone) };
     effects.push(Effect::Transaction { index: original.index, fate: Fate::of(state) });
     effects.extend(count_out(facts, original)?);
+    effects.extend(uncount(card, original, now));
     Ok(Ok(effects))
 }
 
@@ -55,28 +61,33 @@ fn deactivate(card: &Card) -> Result<Vec<Effect>, Decline> {
 /// Every leg of the original with its sign turned; `None` when value that it gave is no longer free in its lot. Points
 /// that are gone come from the card's other points, and what is missing then becomes a debt. What the original
 /// let expire stays expired.
-fn mirror(card: &Card, original: &Original) -> Result<Option<Vec<Effect>>, Fault> {
-    let mut left = card.clone();
+fn mirror(facts: Facts<'_>, original: &Original) -> Result<Option<Vec<Effect>>, Fault> {
+    let mut left: BTreeMap<CardReference, Card> = BTreeMap::new();
+    for card in original.cards() {
+        let held = facts.state.cards.get(&card).ok_or(Fault::Misfit("the original's card is gone"))?;
+        left.insert(card, held.clone());
+    }
     let mut effects = Vec::new();
     let mut debt: i64 = 0;
     for posting in original.own_postings() {
         let amount = posting.amount.checked_neg().ok_or(Fault::Overflow)?;
-        match &posting.account {
-            Account::Named(_) => effects.push(named(posting.account.clone(), posting.kind, amount)),
-            Account::Card { lot, expires, source, .. } if amount > 0 => {
-                left.post(*lot, *expires, *source, posting.kind, amount)?;
-                effects.push(Effect::Posting(Posting { amount, ..posting.clone() }));
-            }
-            Account::Card { lot, .. } => {
-                let wanted = posting.amount;
-                let free = left.lot(*lot).map_or(0, |held| left.free(held));
-                if free < wanted && posting.kind.is_money() {
-                    return Ok(None);
-                }
-                let missing = take_back(&mut left, *lot, posting.kind, wanted, &mut effects)?;
-                debt = debt.checked_add(missing).ok_or(Fault::Overflow)?;
-            }
+        let Account::Card { card, lot, expires, source } = &posting.account else {
+            effects.push(named(posting.account.clone(), posting.kind, amount));
+            continue;
+        };
+        let left = left.get_mut(card).ok_or(Fault::Misfit("a posting to another card"))?;
+        if amount > 0 {
+            left.post(*lot, *expires, *source, posting.kind, amount)?;
+            effects.push(Effect::Posting(Posting { amount, ..posting.clone() }));
+            continue;
         }
+        let wanted = posting.amount;
+        let free = left.lot(*lot).map_or(0, |held| left.free(held));
+        if free < wanted && posting.kind.is_money() {
+            return Ok(None);
+        }
+        let missing = take_back(left, *lot, posting.kind, wanted, &mut effects)?;
+        debt = debt.checked_add(missing).ok_or(Fault::Overflow)?;
     }
     // Points that the original's award repaid are owed again; points that it cannot give back become a debt.
     let change = debt.checked_sub(original.points_debt()).ok_or(Fault::Overflow)?;
@@ -84,8 +95,8 @@ fn mirror(card: &Card, original: &Original) -> Result<Option<Vec<Effect>>, Fault
         let owed = debt.checked_neg().ok_or(Fault::Overflow)?;
         effects.push(named(points_receivable(), Kind::POINTS, owed));
     }
-    if change != 0 {
-        effects.push(Effect::PointsDebt { card: card.reference, change });
+    if let Some(card) = original.card.filter(|_| change != 0) {
+        effects.push(Effect::PointsDebt { card, change });
     }
     Ok(Some(effects))
 }
@@ -152,17 +163,13 @@ fn hold_again(
 
 /// A refund is undone like a sale, and its original counts as refunded by so much less; only the last one of an original,
 /// because each refund goes on where the one before it stopped.
-fn undo_refund(
-    facts: Facts<'_>,
-    card: &Card,
-    original: &Original,
-) -> Result<Result<Vec<Effect>, Decline>, Fault> {
+fn undo_refund(facts: Facts<'_>, original: &Original) -> Result<Result<Vec<Effect>, Decline>, Fault> {
     let (refunded, then) = original.refund_of().ok_or(Fault::Misfit("a refund without an original"))?;
     let last = facts.state.transactions.get(&refunded).map(|fate| fate.last_refund);
     if last != Some(original.index) {
         return Ok(Err(Decline::RefundedAgainSince));
     }
-    let Some(mut effects) = mirror(card, original)? else { return Ok(Err(Decline::RefundAlreadySpent)) };
+    let Some(mut effects) = mirror(facts, original)? else { return Ok(Err(Decline::RefundAlreadySpent)) };
     let before = then.refunded.checked_sub(original.refunded_amount()).ok_or(Fault::Overflow)?;
     let state = if before == 0 { TransactionState::Live } else { TransactionState::RefundedInPart };
     let fate = Fate { state, refunded: before, last_refund: 0 };

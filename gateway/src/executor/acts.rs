@@ -160,7 +160,8 @@ impl Writer {
             now,
             effects,
         };
-        self.append(group, cause, |_| None).map_err(|fault| format!("could not be recorded: {fault}"))?;
+        self.append(group, &in_force, cause, |_| None)
+            .map_err(|fault| format!("could not be recorded: {fault}"))?;
         if let Act::ProgrammeActivate { .. } = &act.act {
             self.programmes = super::open::compile(&self.state).map_err(|error| error.to_string())?;
         }

@@ -66,6 +66,7 @@ impl Writer {
         let key = format!("{}/{}", reference.0, card.version);
         let at = self.place.clone();
         let cause = Cause::system(Origin::EXPIRY, key, (&at.0, &at.1), now, effects);
-        Ok(self.append(group, cause, |_| None).map(drop))
+        let in_force = self.in_force(now);
+        Ok(self.append(group, &in_force, cause, |_| None).map(drop))
     }
 }

@@ -8,8 +8,10 @@ mod acts;
 mod budget;
 mod due;
 mod group;
+mod inquiry;
 mod known;
 mod open;
+mod quotes;
 mod scrub;
 mod session;
 mod value;
@@ -78,9 +80,19 @@ pub enum Inquiry {
         currency: u16,
         amount: i64,
     },
+    PurchaseQuote {
+        claim: CardClaim,
+        currency: u16,
+        amount: i64,
+    },
     Balance {
         claim: CardClaim,
         currency: u16,
+    },
+    /// Transactions of one's own shift with a STAN above `after`.
+    Shift {
+        shift: u32,
+        after: u32,
     },
     Status {
         terminal: String,
@@ -96,6 +108,8 @@ impl Inquiry {
             Self::Day(message) => *message,
             Self::LoadQuote { .. } => MessageType::LOAD_QUOTE,
             Self::Balance { .. } => MessageType::BALANCE_INQUIRY,
+            Self::PurchaseQuote { .. } => MessageType::PURCHASE_QUOTE,
+            Self::Shift { .. } => MessageType::SHIFT_REPORT,
             Self::Status { .. } => MessageType::TRANSACTION_STATUS,
         }
     }

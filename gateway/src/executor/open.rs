@@ -8,6 +8,7 @@ use protocol::field::Installation;
 use tracing::info;
 
 use super::budget::GuessBudget;
+use super::quotes::Quotes;
 use super::writer::{InForce, Space, SpaceLimits, Writer};
 use super::{Handle, Job, QUEUE, Registry};
 use crate::clock::{self, Clock};
@@ -126,6 +127,7 @@ pub fn open(
         registry,
         metrics,
         budget: GuessBudget::default(),
+        quotes: Quotes::default(),
         stopped: None,
         space: Space::Enough,
         directory: options.data.0,

@@ -1,28 +1,22 @@
 //! Sign-on, enrolment and inquiries.
 
-use protocol::answer::{Answer, CurrencyUnit, InFlight, Limits, NextStep};
+use protocol::answer::{Answer, CurrencyUnit, InFlight, Limits};
 use protocol::code::ResponseCode;
-use protocol::field::{
-    Blob, CardReference as WireCard, Code, Date, Generation, ProgrammeDigest, Role as WireRole, Stan,
-    TotalMinor, UnixSeconds,
-};
+use protocol::field::{Code, Date, Generation, ProgrammeDigest, Role as WireRole, TotalMinor, UnixSeconds};
 use protocol::frame::MessageType;
 use protocol::receipt::{Receipt, entry_leaf};
 use protocol::request::LastReceipt;
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
-use super::group::{Cause, Group, Waiting, sidecar};
+use super::group::{Cause, Group, Waiting};
 use super::value::identity;
 use super::writer::{InDoubt, InForce, Writer, in_doubt};
-use super::{Enrolment, Inquiry, Reply, SignOn};
+use super::{Enrolment, Reply, SignOn};
+use crate::domain::Now;
 use crate::domain::act::with_status;
-use crate::domain::effect::{Effect, TransactionState};
-use crate::domain::facts::view_card;
-use crate::domain::request::CardClaim;
-use crate::domain::state::Touched;
-use crate::domain::{Decline, Terminal, TerminalStatus};
-use crate::domain::{Facts, Now, Verdict, quote};
+use crate::domain::effect::Effect;
+use crate::domain::{Terminal, TerminalStatus};
 use crate::journal::record::Origin;
 use crate::journal::sha256;
 use crate::keys::PublicKey;
@@ -151,7 +145,8 @@ impl Writer {
         let effects = vec![with_status(held, TerminalStatus::Locked)];
         let key = format!("{}/{}", held.terminal, held.generation);
         let cause = Cause::system(Origin::TERMINAL_LOCK, key, place_of(held), self.now(), effects);
-        let entered = self.append(group, cause, |_| None);
+        let in_force = self.in_force(self.now());
+        let entered = self.append(group, &in_force, cause, |_| None);
         if let Err(fault) = entered {
             error!(%fault, "the lock could not be recorded");
         }
@@ -236,7 +231,7 @@ impl Writer {
             now,
             effects,
         };
-        match self.append(group, cause, |_| Some(body)) {
+        match self.append(group, &in_force, cause, |_| Some(body)) {
             Ok(position) => {
                 info!(terminal = held.terminal, generation, "enrolled");
                 group.waiting.push((reply, Waiting::Fresh(position)));
@@ -292,177 +287,16 @@ impl Writer {
         }];
         let key = format!("{}/{}/{}", held.terminal, code.expires, tries);
         let cause = Cause::system(Origin::ENROLMENT_TRY, key, place_of(held), now, effects);
-        if let Err(fault) = self.append(group, cause, |_| None) {
+        let in_force = self.in_force(now);
+        if let Err(fault) = self.append(group, &in_force, cause, |_| None) {
             error!(%fault, "a wrong enrolment try could not be recorded");
         }
     }
-
-    /// Quotes, balances and states: nothing is recorded.
-    pub(super) fn inquiry(
-        &mut self,
-        group: &mut Group,
-        terminal: &str,
-        generation: u32,
-        inquiry: Inquiry,
-        reply: oneshot::Sender<Reply>,
-    ) -> Result<(), InDoubt> {
-        let message = inquiry.message();
-        let held = match self.active_terminal(terminal, generation) {
-            Ok(held) => held,
-            Err((code, detail)) => {
-                let refusal = self.refuse(message, code, None, detail);
-                group.answer_now(reply, refusal);
-                return Ok(());
-            }
-        };
-        if let Inquiry::Status { terminal: owner, generation, stan, request_id } = inquiry {
-            let same = owner == held.terminal && generation <= held.generation;
-            let answered = self.transaction_status(group, &owner, generation, stan, request_id, same)?;
-            group.waiting.push((reply, answered));
-            return Ok(());
-        }
-        let now = self.now();
-        if let Inquiry::Day(message) = inquiry {
-            let answer = Answer {
-                business_date: Date::new(now.business_date),
-                ..Answer::new(message, ResponseCode::APPROVED, translate::unix_seconds(now))
-            };
-            group.answer_now(reply, ready(&answer));
-            return Ok(());
-        }
-        if !self.budget.allows(terminal, now.ms) {
-            let detail = "too many cards that do not exist; wait a minute";
-            let refusal = self.refuse(message, ResponseCode::TOO_MANY_UNKNOWN_CARDS, None, detail);
-            group.answer_now(reply, refusal);
-            return Ok(());
-        }
-        let answer = self.card_inquiry(&held, &inquiry, now)?;
-        group.answer_now(reply, ready(&answer));
-        Ok(())
-    }
-
-    fn card_inquiry(&mut self, held: &Terminal, inquiry: &Inquiry, now: Now) -> Result<Answer, InDoubt> {
-        let (claim, currency): (CardClaim, u16) = match inquiry {
-            Inquiry::LoadQuote { claim, currency, .. } | Inquiry::Balance { claim, currency } => {
-                (*claim, *currency)
-            }
-            Inquiry::Day(_) | Inquiry::Status { .. } => unreachable!("answered before"),
-        };
-        self.fetch_card(claim.card)?;
-        let in_force = self.in_force(now);
-        let index = self.head.index;
-        let facts = Facts { state: &self.state, programme: &in_force.programme, index, original: None };
-        let base = Answer {
-            business_date: Date::new(now.business_date),
-            programme_version: Some(in_force.version.into()),
-            card: WireCard::new(claim.card.0),
-            ..Answer::new(inquiry.message(), ResponseCode::APPROVED, translate::unix_seconds(now))
-        };
-        let declined = |decline: Decline| Answer {
-            code: translate::code(Verdict::Declined(decline)),
-            detail: protocol::field::Text::fitted(translate::detail(decline)),
-            ..base.clone()
-        };
-        let answer = match inquiry {
-            Inquiry::LoadQuote { amount, .. } => match quote(facts, held, &claim, currency, *amount, now) {
-                Err(decline) => declined(decline),
-                Ok(quoted) => {
-                    let total = |amount: i64| TotalMinor::new(amount).unwrap_or(TotalMinor::MIN);
-                    let step = quoted.next_step;
-                    Answer {
-                        approved_amount: TotalMinor::new(*amount),
-                        balances: Some(translate::balances(quoted.card, now)),
-                        changes: Some(
-                            quoted
-                                .changes
-                                .iter()
-                                .map(|(k, a)| (protocol::field::BalanceKind(u16::from(k.0)), *a))
-                                .collect(),
-                        ),
-                        explanation: translate::explanation(&quoted.reasons, true),
-                        next_step: step.map(|(missing, bonus)| NextStep {
-                            missing: total(missing),
-                            bonus: total(bonus),
-                        }),
-                        ..base.clone()
-                    }
-                }
-            },
-            _ => match view_card(facts, &claim, currency) {
-                Err(decline) => declined(decline),
-                Ok(card) => Answer { balances: Some(translate::balances(card, now)), ..base.clone() },
-            },
-        };
-        if answer.code == ResponseCode::CARD_NOT_ACCEPTED {
-            self.budget.miss(&held.terminal, now.ms);
-        }
-        Ok(answer)
-    }
-
-    fn transaction_status(
-        &mut self,
-        group: &Group,
-        terminal: &str,
-        generation: u32,
-        stan: u32,
-        request_id: [u8; 32],
-        same_terminal: bool,
-    ) -> Result<Waiting, InDoubt> {
-        let now = self.now();
-        let key = identity(terminal, generation, stan);
-        let base = Answer {
-            business_date: Date::new(now.business_date),
-            ..Answer::new(
-                MessageType::TRANSACTION_STATUS,
-                ResponseCode::APPROVED,
-                translate::unix_seconds(now),
-            )
-        };
-        let not_found = Answer { code: ResponseCode::ORIGINAL_NOT_FOUND, ..base.clone() };
-        if !same_terminal || Stan::new(stan).is_none() {
-            return Ok(Waiting::Ready(ready(&not_found)));
-        }
-        if group.by_identity.contains_key(&key) {
-            // Decided in this very group: it is not committed yet, so its fate is not known yet.
-            let detail = "being decided now; ask again";
-            return Ok(Waiting::Ready(self.refuse(base.kind, ResponseCode::BUSY, None, detail)));
-        }
-        let Some(index) = self.storage.find(&key).map_err(in_doubt("looking up a request"))? else {
-            let tombstone = (terminal.to_owned(), generation, stan);
-            self.fetch(&Touched::Tombstone(tombstone.clone()))?;
-            return Ok(Waiting::Ready(match self.state.tombstones.get(&tombstone) {
-                Some(id) if *id != request_id => ready(&not_found),
-                found => {
-                    let state =
-                        if found.is_some() { TransactionState::Blocked } else { TransactionState::Unknown };
-                    let status =
-                        self.sealer.status(request_id, translate::wire_state(state), &self.head, now.s());
-                    let answer = Answer { state: Some(translate::wire_state(state)), ..base };
-                    Reply { sidecar: status_only(status), ..ready(&answer) }
-                }
-            }));
-        };
-        let entry = self.verified(index)?;
-        if entry.request_id != request_id {
-            return Ok(Waiting::Ready(ready(&not_found)));
-        }
-        let stored = entry.record.answer.clone().unwrap_or_default();
-        let code = Answer::decode(&stored).map_or(ResponseCode::SYSTEM_MALFUNCTION, |answer| answer.code);
-        let state = self.present_state(index, code)?;
-        let status = self.sealer.status(request_id, translate::wire_state(state), &self.head, now.s());
-        let answer =
-            Answer { state: Some(translate::wire_state(state)), stored_answer: Blob::new(stored), ..base };
-        let sidecar = sidecar(entry.receipt, entry.details_hash, Some(status));
-        Ok(Waiting::Ready(Reply { sidecar, ..ready(&answer) }))
-    }
 }
 
-fn ready(answer: &Answer) -> Reply {
+/// A reply that records nothing.
+pub(super) fn ready(answer: &Answer) -> Reply {
     Reply { code: answer.code, body: answer.encode(), sidecar: Vec::new(), repeat: false }
-}
-
-fn status_only(status: Vec<u8>) -> Vec<u8> {
-    protocol::answer::AnswerSidecar { status: Blob::new(status), ..Default::default() }.encode()
 }
 
 fn place_of(terminal: &Terminal) -> (&str, &str) {

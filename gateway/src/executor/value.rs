@@ -101,6 +101,9 @@ impl Writer {
         if let Some(claim) = request.command.claim() {
             self.fetch_card(claim.card)?;
         }
+        if let Command::Transfer { to, .. } = &request.command {
+            self.fetch_card(*to)?;
+        }
         if let Some(shift) = request.shift {
             self.fetch(&Touched::Shift((request.terminal.clone(), request.generation, shift)))?;
         }
@@ -119,10 +122,13 @@ impl Writer {
         let Some(named) = request.command.original() else { return Ok(None) };
         let mut original =
             self.find_original(group, &identity(&named.terminal, named.generation, named.stan))?;
-        while let Some(card) = original.as_ref().and_then(|original| original.card) {
-            self.fetch_card(card)?;
+        // Each round brings in the cards that have taken the place of those before.
+        while let Some(before) = original.as_ref().map(Original::cards) {
+            for card in &before {
+                self.fetch_card(*card)?;
+            }
             original = original.map(|original| original.followed(&self.state));
-            if original.as_ref().and_then(|original| original.card) == Some(card) {
+            if original.as_ref().map(Original::cards) == Some(before) {
                 break;
             }
         }
@@ -151,9 +157,14 @@ impl Writer {
         original: Option<&Original>,
         now: Now,
     ) -> Result<usize, Fault> {
-        let in_force = self.in_force(now);
+        let quoted = request.quote.and_then(|id| self.quotes.find(&id));
+        let version =
+            quoted.filter(|quoted| quoted.covers(request, now)).map(|quoted| quoted.programme_version);
+        let quoted_version =
+            version.and_then(|version| self.programmes.iter().find(|p| p.version == version));
+        let in_force = quoted_version.cloned().unwrap_or_else(|| self.in_force(now));
         let index = self.next_index(group);
-        let facts = Facts { state: &self.state, programme: &in_force.programme, index, original };
+        let facts = Facts { state: &self.state, programme: &in_force.programme, index, original, quoted };
         let decided = catch_unwind(AssertUnwindSafe(|| decide(facts, terminal, request, now)));
         let decision = decided.unwrap_or(Err(Fault::Misfit("a rule panicked")))?;
         if decision.verdict == Verdict::Declined(Decline::CardNotAccepted) {
@@ -170,7 +181,7 @@ impl Writer {
             now,
             effects: decision.effects.clone(),
         };
-        self.append(group, cause, |state| Some(final_body(state, request, &decision, occasion)))
+        self.append(group, &in_force, cause, |state| Some(final_body(state, request, &decision, occasion)))
     }
 }
 

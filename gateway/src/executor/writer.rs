@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 use super::budget::GuessBudget;
 use super::group::{Cause, Draft, Group, Waiting, sidecar};
 use super::known::state_when_decided;
+use super::quotes::Quotes;
 use super::{GROUP_MAX, Job, Registry, Reply, TerminalView};
 use crate::clock::{Clock, stopwatch};
 use crate::domain::card::CardReference;
@@ -82,6 +83,7 @@ pub struct Writer {
     pub(super) registry: Arc<Registry>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) budget: GuessBudget,
+    pub(super) quotes: Quotes,
     /// Why no money is taken, once that is so; only a person can end it.
     pub(super) stopped: Option<String>,
     pub(super) space: Space,
@@ -286,14 +288,14 @@ impl Writer {
         Some(Reply { code, body, sidecar: sidecar(receipt, entry.details_hash, status), repeat })
     }
 
-    /// Appends an entry under the programme in force. `answer` sees the state after the entry's effects.
+    /// Appends an entry, priced by a programme version. `answer` sees the state after the entry's effects.
     pub(super) fn append(
         &mut self,
         group: &mut Group,
+        priced_by: &InForce,
         cause: Cause<'_>,
         answer: impl FnOnce(&State) -> Option<(Vec<u8>, ResponseCode)>,
     ) -> Result<usize, Fault> {
-        let in_force = self.in_force(cause.now);
         let details = Details {
             chain: CHAIN,
             epoch: self.head.epoch,
@@ -302,8 +304,8 @@ impl Writer {
             business_date: cause.now.business_date,
             merchant: cause.merchant.into(),
             store: cause.store.into(),
-            currency: (in_force.programme.currency, in_force.programme.exponent),
-            programme_version: in_force.version,
+            currency: (priced_by.programme.currency, priced_by.programme.exponent),
+            programme_version: priced_by.version,
             effects: cause.effects,
         };
         let draft =

@@ -4,7 +4,7 @@ use minicbor::data::Type;
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 
-use crate::domain::card::{CardReference, CardStatus, Hold, Successor};
+use crate::domain::card::{CardReference, CardStatus, Day, Hold, Successor};
 use crate::domain::effect::{Account, Effect, Fate, Posting, Subject, TransactionState};
 use crate::domain::ledger::Kind;
 use crate::domain::terminal::{Limits, Role, TerminalStatus};
@@ -91,6 +91,10 @@ pub(super) fn encode<W: Write>(e: &mut Encoder<W>, effect: &Effect) -> EncodeRes
         Effect::NextLot { card, next_lot } => {
             e.array(3)?.u8(18)?.u64(card.0)?.u32(*next_lot)?;
         }
+        Effect::CardDay { card, day } => {
+            e.array(7)?.u8(19)?.u64(card.0)?;
+            encode_day(e, day)?;
+        }
     }
     Ok(())
 }
@@ -117,6 +121,23 @@ pub(crate) fn encode_fate<W: Write>(e: &mut Encoder<W>, fate: &Fate) -> EncodeRe
 /// Counterpart of [`encode_fate`].
 pub(crate) fn decode_fate(d: &mut Decoder<'_>) -> DecodeResult<Fate> {
     Ok(Fate { state: transaction_state(d.u8()?)?, refunded: d.i64()?, last_refund: d.u64()? })
+}
+
+/// Business date, loads, load sum, purchases, purchase sum.
+pub(super) fn encode_day<W: Write>(e: &mut Encoder<W>, day: &Day) -> EncodeResult<W> {
+    e.u32(day.business_date)?.u32(day.loads)?.i64(day.load_sum)?;
+    e.u32(day.purchases)?.i64(day.purchase_sum)?.ok()
+}
+
+/// Counterpart of [`encode_day`].
+pub(super) fn decode_day(d: &mut Decoder<'_>) -> DecodeResult<Day> {
+    Ok(Day {
+        business_date: d.u32()?,
+        loads: d.u32()?,
+        load_sum: d.i64()?,
+        purchases: d.u32()?,
+        purchase_sum: d.i64()?,
+    })
 }
 
 /// Hold, expires, captured, `[[lot, amount], …]`.
@@ -239,6 +260,7 @@ pub(super) fn decode(d: &mut Decoder<'_>) -> DecodeResult<Effect> {
             let successor = Successor { card: CardReference(d.u64()?), offset: d.u32()? };
             Effect::Successor { card, successor }
         }
+        (19, 7) => Effect::CardDay { card: CardReference(d.u64()?), day: decode_day(d)? },
         (18, 3) => Effect::NextLot { card: CardReference(d.u64()?), next_lot: d.u32()? },
         _ => return Err(minicbor::decode::Error::message("unknown effect")),
     };

@@ -2,7 +2,9 @@
 
 use minicbor::Decoder;
 
-use super::effects::{card_status, decode_hold, encode_hold, fixed, optional, optionally};
+use super::effects::{
+    card_status, decode_day, decode_hold, encode_day, encode_hold, fixed, optional, optionally,
+};
 use super::record::{RecordError, written};
 use super::sha256;
 use crate::domain::card::{Card, CardReference, Lot, Successor};
@@ -17,11 +19,11 @@ pub fn state_hash(bytes: &[u8]) -> [u8; 16] {
     short
 }
 
-/// `[reference, version, status, product, proof, next lot, points debt, lots, holds, successor]`.
+/// `[reference, version, status, product, proof, next lot, points debt, lots, holds, successor, day]`.
 #[must_use]
 pub fn encode_card(card: &Card) -> Vec<u8> {
     written(|e| {
-        e.array(10)?.u64(card.reference.0)?.u64(card.version)?.u8(card.status as u8)?.str(&card.product)?;
+        e.array(11)?.u64(card.reference.0)?.u64(card.version)?.u8(card.status as u8)?.str(&card.product)?;
         e.bytes(&card.proof)?.u32(card.next_lot)?.i64(card.points_debt)?.array(card.lots.len() as u64)?;
         for lot in &card.lots {
             e.array(5)?.u32(lot.id)?.u8(lot.kind.0)?.i64(lot.amount)?;
@@ -35,6 +37,10 @@ pub fn encode_card(card: &Card) -> Vec<u8> {
         })?;
         optional(e, card.successor.as_ref(), |e, successor| {
             e.array(2)?.u64(successor.card.0)?.u32(successor.offset)?.ok()
+        })?;
+        optional(e, card.day.as_ref(), |e, day| {
+            e.array(5)?;
+            encode_day(e, day)
         })
     })
 }
@@ -65,7 +71,23 @@ pub fn decode_card(bytes: &[u8]) -> Result<Card, RecordError> {
         d.array()?;
         Ok(Successor { card: CardReference(d.u64()?), offset: d.u32()? })
     })?;
-    Ok(Card { reference, version, status, product, proof, next_lot, points_debt, lots, holds, successor })
+    let day = optionally(d, |d| {
+        d.array()?;
+        decode_day(d)
+    })?;
+    Ok(Card {
+        reference,
+        version,
+        status,
+        product,
+        proof,
+        next_lot,
+        points_debt,
+        lots,
+        holds,
+        successor,
+        day,
+    })
 }
 
 /// `[name, version, [[kind, balance], …]]`.

@@ -349,6 +349,13 @@ impl Session {
             Body::LoadQuote { card, amount } => {
                 Some(Inquiry::LoadQuote { claim: claim(card), currency, amount: amount.get() })
             }
+            Body::PurchaseQuote { card, amount } => {
+                Some(Inquiry::PurchaseQuote { claim: claim(card), currency, amount: amount.get() })
+            }
+            Body::ShiftReport { after } => Some(Inquiry::Shift {
+                shift: request.header.shift.map_or(0, |shift| shift.get()),
+                after: *after,
+            }),
             Body::BalanceInquiry { card } => Some(Inquiry::Balance { claim: claim(card), currency }),
             Body::TransactionStatus { original } => Some(Inquiry::Status {
                 terminal: original.terminal.as_str().into(),

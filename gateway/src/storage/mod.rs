@@ -267,6 +267,20 @@ impl Storage {
         Ok(select.query_row(parameters, |row| row.get(0)).optional()?)
     }
 
+    /// STAN and entry of a terminal's requests after the STAN of `after`, by STAN, at most `limit`.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn requests_after(&self, after: &Identity, limit: u32) -> Result<Vec<(u32, u64)>> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT stan, idx FROM journal WHERE terminal = ? AND generation = ? AND stan > ? AND terminal IS NOT NULL
+             ORDER BY stan LIMIT ?",
+        )?;
+        let parameters = params![after.terminal, after.generation, after.stan, limit];
+        let rows = select.query_map(parameters, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<std::result::Result<_, _>>()?)
+    }
+
     /// One entry.
     ///
     /// # Errors

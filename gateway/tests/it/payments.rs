@@ -1,5 +1,7 @@
 //! Refunds, voids, holds and captures from the counter: over the wire, through the journal and back.
 
+mod counter_services;
+
 use protocol::code::ResponseCode;
 use protocol::field::{BalanceKind, Flags, Original, Reason, TransactionState};
 use protocol::request::{Body, Header, Request, RequestSidecar};

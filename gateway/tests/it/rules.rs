@@ -62,6 +62,7 @@ impl Shop {
             stan,
             shift: Some(1),
             currency: 156,
+            quote: None,
             command,
         };
         let facts = Facts {
@@ -69,6 +70,7 @@ impl Shop {
             programme: &self.programme,
             index: self.index,
             original: original.as_ref(),
+            quoted: None,
         };
         let decision = decide(facts, &self.terminal, &request, self.now).expect("no fault");
         let postings: Vec<_> = decision
@@ -451,9 +453,11 @@ fn the_first_reason_to_decline_is_the_one_that_is_given() {
             stan,
             shift: Some(1),
             currency,
+            quote: None,
             command: Command::Purchase { claim, amount: 100, partial_allowed: false },
         };
-        let facts = Facts { state: &shop.state, programme: &shop.programme, index: 11, original: None };
+        let facts =
+            Facts { state: &shop.state, programme: &shop.programme, index: 11, original: None, quoted: None };
         let decision = decide(facts, &shop.terminal, &request, shop.now).expect("no fault");
         assert_eq!(decision.verdict, Verdict::Declined(*expected));
         let only_stan = matches!(decision.effects.as_slice(), [Effect::LastStan { .. }]);

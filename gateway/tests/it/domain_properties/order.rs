@@ -50,6 +50,7 @@ impl Case {
             stan: STAN,
             shift: Some(1),
             currency: 156,
+            quote: None,
             command,
         };
         Self { state, terminal, request }
@@ -78,7 +79,8 @@ impl Case {
 
     fn decided(&self) -> (Verdict, Vec<Effect>) {
         let programme = programme_file::parse(programme_file::DEFAULT).expect("the default programme");
-        let facts = Facts { state: &self.state, programme: &programme, index: 12, original: None };
+        let facts =
+            Facts { state: &self.state, programme: &programme, index: 12, original: None, quoted: None };
         let now = Now { ms: 1_790_000_000_000, business_date: 2026_09_21, certain: true };
         let decision = decide(facts, &self.terminal, &self.request, now).expect("no fault");
         (decision.verdict, decision.effects)

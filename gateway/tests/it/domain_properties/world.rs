@@ -290,9 +290,16 @@ impl World {
             stan,
             shift,
             currency: 156,
+            quote: None,
             command,
         };
-        let facts = Facts { state: &self.state, programme: &self.programme, index: self.index, original };
+        let facts = Facts {
+            state: &self.state,
+            programme: &self.programme,
+            index: self.index,
+            original,
+            quoted: None,
+        };
         let decision = decide(facts, &terminal, &request, self.now).expect("no fault");
         assert_eq!(decide(facts, &terminal, &request, self.now).as_ref(), Ok(&decision), "the same again");
         self.apply(&decision.effects);

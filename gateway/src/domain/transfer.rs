@@ -1,0 +1,92 @@
+//! Transfer: lots of one card go over to another, each with its balance and expiry.
+
+use super::Fault;
+use super::card::{Card, CardReference};
+use super::day::{Counted, count};
+use super::decision::{Decision, Decline};
+use super::effect::{Account, Effect, Posting};
+use super::expiry::expire;
+use super::facts::{Facts, accept_card, product_of, usable};
+use super::programme::Product;
+use super::request::{CardClaim, Now, Request};
+use super::spend::choose;
+use super::terminal::Terminal;
+
+pub(super) fn decide(
+    facts: Facts<'_>,
+    terminal: &Terminal,
+    request: &Request,
+    claim: &CardClaim,
+    to: CardReference,
+    amount: i64,
+    now: Now,
+) -> Result<Decision, Fault> {
+    let accepted = accept_card(facts, request.currency, claim)
+        .and_then(|from| receiving(facts, request.currency, claim.card, to).map(|to| (from, to)));
+    let ((from, product), (to, to_product)) = match accepted {
+        Ok(accepted) => accepted,
+        Err(decline) => return Ok(Decision::declined(decline)),
+    };
+    let (from, mut effects) = expire(from, now)?;
+    let (to, ended) = expire(to, now)?;
+    effects.extend(ended);
+    if let Err(decline) = check(terminal, product, to_product, &to, amount, now) {
+        return Ok(Decision::declined(decline));
+    }
+    match count(&from, product, now, Counted::Purchase, amount) {
+        Ok(day) => effects.extend(day),
+        Err(decline) => return Ok(Decision::declined(decline)),
+    }
+    let Some(chosen) = choose(&from, product.spend, amount, now.s()) else {
+        return Ok(Decision::declined(Decline::NotSufficientFunds));
+    };
+    for (opened, (lot, part)) in (0_u32..).zip(chosen) {
+        let lot = from.lot(lot).ok_or(Fault::Misfit("a lot that is not there was chosen"))?;
+        effects.push(Effect::Posting(from.posting(lot, part.checked_neg().ok_or(Fault::Overflow)?)));
+        let account = Account::Card {
+            card: to.reference,
+            lot: to.next_lot.checked_add(opened).ok_or(Fault::Overflow)?,
+            expires: lot.expires,
+            source: facts.index,
+        };
+        effects.push(Effect::Posting(Posting { account, kind: lot.kind, amount: part }));
+    }
+    Ok(Decision { amount: Some(amount), ..Decision::approved(effects) })
+}
+
+/// The card that is given to: in use, of a product that there is, and another one.
+fn receiving<'a>(
+    facts: Facts<'a>,
+    currency: u16,
+    from: CardReference,
+    to: CardReference,
+) -> Result<(&'a Card, &'a Product), Decline> {
+    let card = facts.state.cards.get(&to).ok_or(Decline::CardNotAccepted)?;
+    if from == to {
+        return Err(Decline::TransferToItself);
+    }
+    usable(card)?;
+    Ok((card, product_of(facts, currency, card)?))
+}
+
+fn check(
+    terminal: &Terminal,
+    product: &Product,
+    to_product: &Product,
+    to: &Card,
+    amount: i64,
+    now: Now,
+) -> Result<(), Decline> {
+    let most = product.max_transfer.ok_or(Decline::TransferNotAllowed)?;
+    if amount > terminal.limits.purchase {
+        return Err(Decline::AboveTerminalLimit);
+    }
+    if amount > most {
+        return Err(Decline::AboveProductLimit);
+    }
+    let balance = to.worth(now.s()).checked_add(amount);
+    if balance.is_none_or(|balance| balance > to_product.max_balance) {
+        return Err(Decline::AboveMaximumBalance);
+    }
+    Ok(())
+}
