@@ -92,6 +92,7 @@ pub fn name(act: &Act) -> &'static str {
         Act::CardUnblock { .. } => "card-unblock",
         Act::CardReplace { .. } => "card-replace",
         Act::CardMerge { .. } => "card-merge",
+        Act::CardRefund { .. } => "card-refund",
         Act::OperatorAdd { .. } => "operator-add",
         Act::OperatorRevoke { .. } => "operator-revoke",
         Act::ProgrammeActivate { .. } => "programme-activate",
@@ -120,6 +121,9 @@ fn arguments(e: &mut Encoder<Vec<u8>>, act: &Act) -> Write {
         Act::CardIssue { product, count } => e.map(2)?.u8(0)?.str(product)?.u8(1)?.u32(*count)?.ok(),
         Act::CardBlock { card, reason } => e.map(2)?.u8(0)?.u64(card.0)?.u8(1)?.str(reason)?.ok(),
         Act::CardUnblock { card } => e.map(1)?.u8(0)?.u64(card.0)?.ok(),
+        Act::CardRefund { card, amount, reason } => {
+            e.map(3)?.u8(0)?.u64(card.0)?.u8(1)?.i64(*amount)?.u8(2)?.str(reason)?.ok()
+        }
         Act::CardReplace { card, by: other, reason } | Act::CardMerge { card, into: other, reason } => {
             e.map(3)?.u8(0)?.u64(card.0)?.u8(1)?.u64(other.0)?.u8(2)?.str(reason)?.ok()
         }
@@ -168,6 +172,7 @@ fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> 
         "card-block" => Act::CardBlock { card: card(d)?, reason: text(d)? },
         "card-unblock" => Act::CardUnblock { card: card(d)? },
         "card-replace" => Act::CardReplace { card: card(d)?, by: card(d)?, reason: text(d)? },
+        "card-refund" => Act::CardRefund { card: card(d)?, amount: number(d)?, reason: text(d)? },
         "card-merge" => Act::CardMerge { card: card(d)?, into: card(d)?, reason: text(d)? },
         "operator-add" => Act::OperatorAdd {
             operator: text(d)?,
@@ -212,6 +217,7 @@ mod tests {
             Act::CardIssue { product: "standard".into(), count: 7 },
             Act::CardBlock { card, reason: "lost".into() },
             Act::CardUnblock { card },
+            Act::CardRefund { card, amount: 5, reason: "no receipt".into() },
             Act::CardReplace { card, by: CardReference(9), reason: "lost".into() },
             Act::CardMerge { card, into: CardReference(9), reason: "two of them".into() },
             Act::OperatorAdd { operator: "ann".into(), public_key: vec![1, 2] },

@@ -59,6 +59,18 @@ impl Client {
     /// # Errors
     /// When there is no such key, or the gateway refuses the act; nothing was recorded then.
     pub fn act(data: &DataDir, operator: &str, act: Act) -> Result<Value> {
+        Self::sign(data, operator, act, None)
+    }
+
+    /// Signs the act that waits under `number`, as its second person, and has it recorded.
+    ///
+    /// # Errors
+    /// When there is no such act or key, or the gateway refuses; nothing was recorded then.
+    pub fn confirm(data: &DataDir, operator: &str, number: u32, act: Act) -> Result<Value> {
+        Self::sign(data, operator, act, Some(number))
+    }
+
+    fn sign(data: &DataDir, operator: &str, act: Act, confirms: Option<u32>) -> Result<Value> {
         let key = SigningKey::load(&data.operator_key(operator))
             .with_context(|| format!("operator {operator} has no key here"))?;
         let mut client = Self::connect(data)?;
@@ -76,7 +88,7 @@ impl Client {
             act,
         };
         let signed = act.sign(&key, &Installation(field("installation")?));
-        let answer = client.ask(&Ask::Act { signed: hex(&signed) })?;
+        let answer = client.ask(&Ask::Act { signed: hex(&signed), confirms })?;
         Ok(answer["done"].clone())
     }
 }

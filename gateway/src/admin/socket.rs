@@ -27,6 +27,13 @@ pub enum Ask {
     /// A COSE_Sign1 over an act, in hex, with this connection's nonce.
     Act {
         signed: String,
+        /// The waiting act that this is the second signature of.
+        #[serde(default)]
+        confirms: Option<u32>,
+    },
+    Proposals,
+    Proposal {
+        number: u32,
     },
     Terminals,
     Terminal {
@@ -95,9 +102,9 @@ async fn answer(ask: Ask, handle: &Handle, nonce: [u8; 16], used: &mut bool) -> 
             return json!({ "installation": hex(&handle.installation.0), "nonce": hex(&nonce) });
         }
         Ask::Act { .. } if *used => return json!({ "error": "one act a connection" }),
-        Ask::Act { signed } => {
+        Ask::Act { signed, confirms } => {
             *used = true;
-            return act(&signed, handle, nonce).await;
+            return act(&signed, confirms, handle, nonce).await;
         }
         Ask::Terminals => Query::Terminals,
         Ask::Terminal { terminal } => Query::Terminal(terminal),
@@ -105,6 +112,8 @@ async fn answer(ask: Ask, handle: &Handle, nonce: [u8; 16], used: &mut bool) -> 
         Ask::Operators => Query::Operators,
         Ask::Programmes => Query::Programmes,
         Ask::Status => Query::Status,
+        Ask::Proposals => Query::Proposals,
+        Ask::Proposal { number } => Query::Proposal(number),
     };
     let (reply, answer) = oneshot::channel();
     match handle.submit(Job::Query { query, reply }) {
@@ -113,10 +122,10 @@ async fn answer(ask: Ask, handle: &Handle, nonce: [u8; 16], used: &mut bool) -> 
     }
 }
 
-async fn act(signed: &str, handle: &Handle, nonce: [u8; 16]) -> Value {
+async fn act(signed: &str, confirms: Option<u32>, handle: &Handle, nonce: [u8; 16]) -> Value {
     let Some(signed) = from_hex(signed) else { return json!({ "error": "not hex" }) };
     let (reply, answer) = oneshot::channel();
-    if let Err(reason) = handle.submit(Job::Act { signed, nonce, reply }) {
+    if let Err(reason) = handle.submit(Job::Act { signed, nonce, confirms, reply }) {
         return not_taken(reason);
     }
     match answer.await {

@@ -76,7 +76,7 @@ SIGTERM or Ctrl-C: open requests are answered, then it ends.")]
     /// Terminals: enrol, show, suspend, resume, revoke.
     #[command(subcommand)]
     Terminal(Terminal),
-    /// Cards: issue, show, block, unblock, replace, merge.
+    /// Cards: issue, show, block, unblock, replace, merge, refund.
     #[command(subcommand)]
     Card(Card),
     /// Operators: add, list, revoke.
@@ -85,6 +85,9 @@ SIGTERM or Ctrl-C: open requests are answered, then it ends.")]
     /// The programme: check a file, put it in force, list versions.
     #[command(subcommand)]
     Programme(Programme),
+    /// Acts that two people must sign: list those that wait, confirm one.
+    #[command(subcommand)]
+    Act(Acts),
     /// The machine's clock: vouch for it after it jumped.
     #[command(subcommand)]
     Clock(Clock),
@@ -234,6 +237,18 @@ The old card answers \"replaced\" (46) from then on; refunds and captures of its
         #[arg(long)]
         reason: String,
     },
+    /// Put money back on a card without a sale to refund; a second operator must confirm it.
+    #[command(after_help = "Example:
+  gateway card refund --card 9000000000000014 --amount 12.50 --reason 'no receipt' --operator ann
+  gateway act confirm --number 1 --operator bob")]
+    Refund {
+        #[arg(long, value_name = "REFERENCE")]
+        card: u64,
+        #[arg(long)]
+        amount: String,
+        #[arg(long)]
+        reason: String,
+    },
     /// Let a blocked card be used again.
     Unblock {
         #[arg(long, value_name = "REFERENCE")]
@@ -265,6 +280,21 @@ enum Programme {
     Activate { file: PathBuf },
     /// List the versions in the journal.
     List,
+}
+
+#[derive(Debug, Subcommand)]
+enum Acts {
+    /// List acts that wait for a second person.
+    List,
+    /// Sign a waiting act as its second person; it is recorded then.
+    #[command(after_help = "Examples:
+  gateway card refund --card 9000000000000014 --amount 12.50 --reason 'no receipt' --operator ann
+  gateway act list
+  gateway act confirm --number 1 --operator bob")]
+    Confirm {
+        #[arg(long, value_name = "N")]
+        number: u32,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -327,6 +357,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Card(command) => operate::card(common, command),
         Command::Operator(command) => operate::operator(common, command),
         Command::Programme(command) => operate::programme(common, command),
+        Command::Act(command) => operate::act(common, command),
         Command::Clock(Clock::Confirm) => operate::confirm_clock(common),
         Command::Journal(Journal::Verify { anchors }) => journal::verify_journal(common, anchors),
         Command::Journal(Journal::Export { out }) => journal::export_journal(common, &out),

@@ -8,7 +8,8 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::show::{bar, table, text};
-use super::{Card, Common, Operator, Programme, RoleArgument, Terminal};
+use super::{Acts, Card, Common, Operator, Programme, RoleArgument, Terminal};
+use crate::admin::act::SignedAct;
 use crate::admin::client::Client;
 use crate::admin::socket::Ask;
 use crate::clock;
@@ -17,8 +18,9 @@ use crate::domain::act::{Act, MAX_CARDS_PER_ACT};
 use crate::domain::card::CardReference;
 use crate::domain::{Limits, Role};
 use crate::journal::sha256;
-use crate::keys::{SigningKey, fingerprint, hex};
+use crate::keys::{SigningKey, fingerprint, from_hex, hex};
 use crate::programme_file;
+use protocol::cose::Sign1;
 
 /// Crockford's base 32.
 const CODE_ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -29,6 +31,30 @@ pub(super) fn status(common: &Common) -> Result<ExitCode> {
         let fields = ["business_date", "time", "clock", "index", "group", "epoch", "installation", "stopped"];
         table(["what", "value"], fields.map(|field| [field.replace('_', " "), text(answer, field)]));
     })
+}
+
+pub(super) fn act(common: &Common, command: Acts) -> Result<ExitCode> {
+    match command {
+        Acts::List => {
+            let answer = ask(common, &Ask::Proposals)?;
+            show(common, &answer, |answer| {
+                let rows = answer["proposals"].as_array();
+                let fields = ["number", "act", "operator", "what", "expires"];
+                table(fields, rows.into_iter().flatten().map(|row| fields.map(|field| text(row, field))));
+            })
+        }
+        Acts::Confirm { number } => {
+            let waiting = ask(common, &Ask::Proposal { number })?;
+            let signed = waiting["signed"].as_str().and_then(from_hex).context("no act in the answer")?;
+            let payload = Sign1::parse(&signed).ok().and_then(|sign1| sign1.payload);
+            let first = SignedAct::decode(payload.context("the waiting act cannot be read")?)?;
+            if !common.json {
+                println!("{} proposes: {}", first.operator, first.act.words());
+            }
+            let done = Client::confirm(&common.directory(), &common.operator, number, first.act)?;
+            show(common, &done, |done| println!("Done: journal entry {}.", done["index"]))
+        }
+    }
 }
 
 pub(super) fn confirm_clock(common: &Common) -> Result<ExitCode> {
@@ -119,6 +145,9 @@ pub(super) fn card(common: &Common, command: Card) -> Result<ExitCode> {
         }
         Card::Merge { card, into, reason } => {
             Act::CardMerge { card: CardReference(card), into: CardReference(into), reason }
+        }
+        Card::Refund { card, amount, reason } => {
+            Act::CardRefund { card: CardReference(card), amount: minor(&amount)?, reason }
         }
         Card::Unblock { card } => Act::CardUnblock { card: CardReference(card) },
     };
@@ -273,7 +302,13 @@ fn ask(common: &Common, ask: &Ask) -> Result<Value> {
 
 fn done(common: &Common, act: Act) -> Result<ExitCode> {
     let done = Client::act(&common.directory(), &common.operator, act)?;
-    show(common, &done, |done| println!("Done: journal entry {}.", done["index"]))
+    show(common, &done, |done| match done["proposal"].as_u64() {
+        Some(number) => println!(
+            "Nothing is recorded yet: a second operator must confirm it within an hour, with
+  gateway act confirm --number {number} --operator NAME"
+        ),
+        None => println!("Done: journal entry {}.", done["index"]),
+    })
 }
 
 fn show(common: &Common, answer: &Value, people: impl FnOnce(&Value)) -> Result<ExitCode> {

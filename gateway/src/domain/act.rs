@@ -3,6 +3,8 @@
 use super::State;
 use super::card::{CardReference, CardStatus};
 use super::effect::Effect;
+use super::expiry::expire;
+use super::ledger::{Kind, named, redemption};
 use super::programme::Programme;
 use super::request::Now;
 use super::succession;
@@ -53,6 +55,13 @@ pub enum Act {
         into: CardReference,
         reason: String,
     },
+    /// Money back on a card without a sale that it belongs to; two people answer for it.
+    CardRefund {
+        card: CardReference,
+        /// Minor units.
+        amount: i64,
+        reason: String,
+    },
     OperatorAdd {
         operator: String,
         public_key: Vec<u8>,
@@ -65,6 +74,25 @@ pub enum Act {
     },
     /// The machine's clock is right, whatever it looks like.
     ClockConfirm,
+}
+
+impl Act {
+    /// Whether two operators must have signed it.
+    #[must_use]
+    pub fn needs_two(&self) -> bool {
+        matches!(self, Self::CardRefund { .. })
+    }
+
+    /// What an act that waits for a second person would do, for that person.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::CardRefund { card, amount, reason } => {
+                format!("put {amount} minor units on card {}, without a sale: {reason}", card.0)
+            }
+            other => format!("{other:?}"),
+        }
+    }
 }
 
 /// How long an enrolment code may be used.
@@ -86,8 +114,10 @@ pub enum Refusal {
     CardState { is: &'static str, needs: &'static str },
     #[error("the two cards must be different ones of the same product")]
     CardPair,
-    #[error("an amount left its range")]
+    #[error("an amount must be above zero and in range")]
     Range,
+    #[error("the balance would exceed the product's maximum")]
+    MaximumBalance,
     #[error("the programme in force has no product {0:?}")]
     NoSuchProduct(String),
     #[error("between 1 and {MAX_CARDS_PER_ACT} cards can be issued at once")]
@@ -133,6 +163,13 @@ impl CardStatus {
     }
 }
 
+/// Where the gateway itself stands, and the entry that the act will be.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    pub store: &'a str,
+    pub index: u64,
+}
+
 /// Decides an act. `drawn` are the cards that the shell has drawn for [`Act::CardIssue`], none of which exists yet;
 /// the state holds the card that an act names, if there is one.
 ///
@@ -143,6 +180,7 @@ pub fn decide_act(
     programme: &Programme,
     act: &Act,
     drawn: &[(CardReference, [u8; 32])],
+    place: Place<'_>,
     now: Now,
 ) -> Result<Vec<Effect>, Refusal> {
     match act {
@@ -236,6 +274,9 @@ pub fn decide_act(
         }
         Act::CardUnblock { card } => set_card(state, *card, true, CardStatus::Active, None),
         Act::CardReplace { card, by, reason } => succession::replace(state, *card, *by, reason),
+        Act::CardRefund { card, amount, reason } => {
+            refund_without_sale(state, programme, *card, *amount, reason, place, now)
+        }
         Act::CardMerge { card, into, reason } => succession::merge(state, *card, *into, reason),
         Act::OperatorAdd { operator, public_key } => {
             check_code("an operator's name", operator)?;
@@ -323,6 +364,33 @@ fn set_card(
     let never_used = to == CardStatus::Active && held.next_lot == 1;
     let status = if never_used { CardStatus::Issued } else { to };
     Ok(vec![Effect::Card { card, status, product: held.product.clone(), proof: held.proof, reason }])
+}
+
+/// A new lot of principal, taken back from what the store has sold.
+fn refund_without_sale(
+    state: &State,
+    programme: &Programme,
+    card: CardReference,
+    amount: i64,
+    reason: &str,
+    place: Place<'_>,
+    now: Now,
+) -> Result<Vec<Effect>, Refusal> {
+    check_reason(reason)?;
+    let held = state.cards.get(&card).ok_or(Refusal::NoSuchCard)?;
+    if held.status != CardStatus::Active {
+        return Err(Refusal::CardState { is: held.status.name(), needs: "an active" });
+    }
+    let most = programme.products.get(&held.product).map_or(0, |product| product.max_balance);
+    let out = amount.checked_neg().filter(|_| amount > 0).ok_or(Refusal::Range)?;
+    if held.worth(now.s()).checked_add(amount).is_none_or(|balance| balance > most) {
+        return Err(Refusal::MaximumBalance);
+    }
+    let (held, mut effects) = expire(held, now).map_err(|_| Refusal::Range)?;
+    let credit = held.credit(Kind::PRINCIPAL, amount, programme.principal_expiry(now), place.index, 0);
+    effects.push(Effect::Posting(credit));
+    effects.push(named(redemption(place.store), Kind::MONEY, out));
+    Ok(effects)
 }
 
 /// # Errors

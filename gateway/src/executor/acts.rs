@@ -9,10 +9,11 @@ use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::group::{Cause, Group};
+use super::proposals::{LIFETIME_S, Proposal};
 use super::writer::{InDoubt, InForce, Writer};
 use crate::admin::act::{SignedAct, name};
 use crate::clock;
-use crate::domain::act::{Act, MAX_CARDS_PER_ACT, Refusal, decide_act};
+use crate::domain::act::{Act, MAX_CARDS_PER_ACT, Place, Refusal, decide_act};
 use crate::domain::card::CardReference;
 use crate::domain::ledger::Kind;
 use crate::domain::state::Touched;
@@ -25,11 +26,14 @@ use crate::programme_file;
 /// What came of an act, after its commit.
 #[derive(Debug, Clone, Serialize)]
 pub struct ActDone {
-    /// Index of its entry.
+    /// Index of its entry; 0 while it waits for a second person.
     pub index: u64,
     /// Cards that were issued: reference and secret, shown this once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cards: Vec<IssuedCard>,
+    /// Number under which it waits for a second person; nothing is recorded yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<u32>,
 }
 
 /// A card as it goes to the printer.
@@ -48,6 +52,9 @@ pub enum Query {
     Operators,
     Programmes,
     Status,
+    /// Acts that wait for a second signature.
+    Proposals,
+    Proposal(u32),
 }
 
 /// A terminal, for people.
@@ -72,6 +79,7 @@ impl Writer {
         group: &mut Group,
         signed: Vec<u8>,
         nonce: [u8; 16],
+        confirms: Option<u32>,
         reply: oneshot::Sender<Result<ActDone, String>>,
     ) -> Result<(), InDoubt> {
         let opened = match self.open_act(&signed, nonce) {
@@ -83,8 +91,28 @@ impl Writer {
             }
         };
         let (act, request_id) = opened;
+        let (signatures, request_id) = match self.signatures(&act, signed, request_id, confirms) {
+            Ok(Signed::Enough(signatures, request_id)) => (signatures, request_id),
+            Ok(Signed::Proposed(number)) => {
+                info!(
+                    act = name(&act.act),
+                    operator = act.operator,
+                    number,
+                    "an act waits for a second person"
+                );
+                let done = ActDone { index: 0, cards: Vec::new(), proposal: Some(number) };
+                drop(reply.send(Ok(done)));
+                return Ok(());
+            }
+            Err(reason) => {
+                drop(reply.send(Err(reason)));
+                return Ok(());
+            }
+        };
         match &act.act {
-            Act::CardBlock { card, .. } | Act::CardUnblock { card } => self.fetch_card(*card)?,
+            Act::CardBlock { card, .. } | Act::CardUnblock { card } | Act::CardRefund { card, .. } => {
+                self.fetch_card(*card)?
+            }
             Act::CardReplace { card, by: other, .. } | Act::CardMerge { card, into: other, .. } => {
                 self.fetch_card(*card)?;
                 self.fetch_card(*other)?;
@@ -100,17 +128,59 @@ impl Writer {
             Act::CardIssue { count, .. } if *count <= MAX_CARDS_PER_ACT => self.draw_cards(*count)?,
             _ => Vec::new(),
         };
-        match self.record_act(group, &act, signed, request_id, &drawn) {
+        match self.record_act(group, &act, signatures, request_id, &drawn) {
             Ok(index) => {
+                if let Some(number) = confirms {
+                    self.proposals.forget(number);
+                }
                 info!(act = name(&act.act), operator = act.operator, index, "operator's act");
                 let cards = drawn
                     .into_iter()
                     .map(|(card, secret, _)| IssuedCard { reference: card.0.to_string(), secret });
-                group.acts.push((reply, ActDone { index, cards: cards.collect() }));
+                group.acts.push((reply, ActDone { index, cards: cards.collect(), proposal: None }));
             }
             Err(reason) => drop(reply.send(Err(reason))),
         }
         Ok(())
+    }
+
+    /// Whether an act has all the signatures that it needs; one that lacks the second is kept for it.
+    fn signatures(
+        &mut self,
+        act: &SignedAct,
+        signed: Vec<u8>,
+        request_id: [u8; 32],
+        confirms: Option<u32>,
+    ) -> Result<Signed, String> {
+        let now_s = self.now().s();
+        match (act.act.needs_two(), confirms) {
+            (false, None) => Ok(Signed::Enough(vec![signed], request_id)),
+            (false, Some(_)) => Err("this act needs no second person".into()),
+            (true, None) => {
+                let expires = now_s.saturating_add(LIFETIME_S);
+                let proposal = Proposal { act: act.clone(), signed, request_id, expires };
+                let number = self.proposals.keep(proposal, now_s);
+                number.map(Signed::Proposed).ok_or_else(|| "too many acts wait for a second person".into())
+            }
+            (true, Some(number)) => {
+                let first = self.proposals.find(number, now_s);
+                let first = first.ok_or("no such act waits; `gateway act list` shows those that do")?;
+                if first.act.act != act.act {
+                    return Err("the second signature is on another act".into());
+                }
+                if !self.two_people(&first.act.operator, &act.operator) {
+                    return Err("the second signature must be another operator's, with another key".into());
+                }
+                Ok(Signed::Enough(vec![first.signed.clone(), signed], first.request_id))
+            }
+        }
+    }
+
+    /// Both are active still, and do not share a key.
+    fn two_people(&self, one: &str, other: &str) -> bool {
+        let key =
+            |name: &str| self.state.operators.get(name).filter(|(active, _)| *active).map(|(_, key)| key);
+        one != other && key(one).zip(key(other)).is_some_and(|(one, other)| one != other)
     }
 
     fn open_act(&self, signed: &[u8], nonce: [u8; 16]) -> Result<(SignedAct, [u8; 32]), String> {
@@ -137,7 +207,7 @@ impl Writer {
         &mut self,
         group: &mut Group,
         act: &SignedAct,
-        signed: Vec<u8>,
+        signed: Vec<Vec<u8>>,
         request_id: [u8; 32],
         drawn: &[(CardReference, String, [u8; 32])],
     ) -> Result<u64, String> {
@@ -147,12 +217,13 @@ impl Writer {
             check_programme(document, &in_force)?;
         }
         let proofs: Vec<_> = drawn.iter().map(|(card, _, proof)| (*card, *proof)).collect();
-        let effects = decide_act(&self.state, &in_force.programme, &act.act, &proofs, now)
-            .map_err(|refusal: Refusal| refusal.to_string())?;
         let index = self.next_index(group);
         let place = self.place.clone();
+        let here = Place { store: &place.1, index };
+        let effects = decide_act(&self.state, &in_force.programme, &act.act, &proofs, here, now)
+            .map_err(|refusal: Refusal| refusal.to_string())?;
         let cause = Cause {
-            origin: Origin::Operator { signed: vec![signed] },
+            origin: Origin::Operator { signed },
             identity: None,
             request_id,
             merchant: &place.0,
@@ -221,6 +292,22 @@ impl Writer {
                 "version": p.version, "name": p.programme.name, "effective_from": p.effective_from,
                 "digest": crate::keys::hex(&p.digest),
             })).collect::<Vec<_>>() }),
+            Query::Proposals => {
+                let waiting = self.proposals.waiting(now.s()).map(|(number, waiting)| {
+                    json!({
+                        "number": number, "act": name(&waiting.act.act), "operator": waiting.act.operator,
+                        "what": waiting.act.act.words(), "expires": waiting.expires,
+                    })
+                });
+                json!({ "proposals": waiting.collect::<Vec<_>>() })
+            }
+            Query::Proposal(number) => match self.proposals.find(number, now.s()) {
+                Some(waiting) => json!({
+                    "signed": crate::keys::hex(&waiting.signed), "what": waiting.act.act.words(),
+                    "operator": waiting.act.operator,
+                }),
+                None => json!({ "error": "no such act waits; `gateway act list` shows those that do" }),
+            },
             Query::Status => json!({
                 "installation": crate::keys::hex(&self.sealer.installation.0),
                 "epoch": self.head.epoch, "group": self.head.group, "index": self.head.index,
@@ -261,6 +348,13 @@ impl Writer {
             "replaced_by": held.successor.map(|successor| successor.card.0.to_string()),
         })
     }
+}
+
+/// What an act's signatures come to.
+enum Signed {
+    /// The signatures to journal, and the request id of the first.
+    Enough(Vec<Vec<u8>>, [u8; 32]),
+    Proposed(u32),
 }
 
 /// A programme that may follow the one in force.

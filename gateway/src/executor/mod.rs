@@ -11,6 +11,7 @@ mod group;
 mod inquiry;
 mod known;
 mod open;
+mod proposals;
 mod quotes;
 mod scrub;
 mod session;
@@ -63,7 +64,13 @@ pub enum Job {
     /// Makes a key a terminal's key.
     Enroll { enrolment: Enrolment, reply: oneshot::Sender<Reply> },
     /// An operator's signed act.
-    Act { signed: Vec<u8>, nonce: [u8; 16], reply: oneshot::Sender<Result<ActDone, String>> },
+    Act {
+        signed: Vec<u8>,
+        nonce: [u8; 16],
+        /// The proposal that this is the second signature of.
+        confirms: Option<u32>,
+        reply: oneshot::Sender<Result<ActDone, String>>,
+    },
     /// Damage was found: take no more money.
     Stop { reason: String },
     /// A question of an operator.

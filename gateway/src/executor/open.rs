@@ -8,6 +8,7 @@ use protocol::field::Installation;
 use tracing::info;
 
 use super::budget::GuessBudget;
+use super::proposals::Proposals;
 use super::quotes::Quotes;
 use super::writer::{InForce, Space, SpaceLimits, Writer};
 use super::{Handle, Job, QUEUE, Registry};
@@ -128,6 +129,7 @@ pub fn open(
         metrics,
         budget: GuessBudget::default(),
         quotes: Quotes::default(),
+        proposals: Proposals::default(),
         stopped: None,
         space: Space::Enough,
         directory: options.data.0,

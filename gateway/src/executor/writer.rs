@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 use super::budget::GuessBudget;
 use super::group::{Cause, Draft, Group, Waiting, sidecar};
 use super::known::state_when_decided;
+use super::proposals::Proposals;
 use super::quotes::Quotes;
 use super::{GROUP_MAX, Job, Registry, Reply, TerminalView};
 use crate::clock::{Clock, stopwatch};
@@ -84,6 +85,7 @@ pub struct Writer {
     pub(super) metrics: Arc<Metrics>,
     pub(super) budget: GuessBudget,
     pub(super) quotes: Quotes,
+    pub(super) proposals: Proposals,
     /// Why no money is taken, once that is so; only a person can end it.
     pub(super) stopped: Option<String>,
     pub(super) space: Space,
@@ -189,7 +191,7 @@ impl Writer {
             }
             Job::SignOn { sign_on, reply } => self.sign_on(group, sign_on, reply),
             Job::Enroll { enrolment, reply } => self.enroll(group, enrolment, reply),
-            Job::Act { signed, nonce, reply } => self.act(group, signed, nonce, reply),
+            Job::Act { signed, nonce, confirms, reply } => self.act(group, signed, nonce, confirms, reply),
             Job::Query { query, reply } => self.query(group, query, reply),
             Job::Stop { reason } => {
                 self.stop(reason);

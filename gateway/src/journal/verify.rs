@@ -141,9 +141,7 @@ impl Verifier {
                 self.terminal_signature(entry, MessageType(*message), signed, installation)
             }
             _ if entry.row.identity.is_some() => Err("its identity columns differ"),
-            Origin::Operator { signed } => {
-                signed.iter().try_for_each(|act| self.act_signature(act, installation))
-            }
+            Origin::Operator { signed } => self.act_signatures(signed, installation),
             Origin::System { .. } => return,
         };
         match verified {
@@ -194,7 +192,28 @@ impl Verifier {
         if verifies { Ok(()) } else { Err("its terminal's signature does not verify") }
     }
 
-    fn act_signature(&self, act: &[u8], installation: &Installation) -> Result<(), &'static str> {
+    /// Every signature verifies; an act that needs two people has those of two, on the same act, and no other act has.
+    fn act_signatures(&self, signed: &[Vec<u8>], installation: &Installation) -> Result<(), &'static str> {
+        let acts = signed.iter().map(|act| self.act_signature(act, installation));
+        match acts.collect::<Result<Vec<_>, _>>()?.as_slice() {
+            [(act, _)] if !act.act.needs_two() => Ok(()),
+            [(one, key), (other, other_key)] if one.act.needs_two() => {
+                let two_people = one.operator != other.operator && key != other_key;
+                if two_people && one.act == other.act {
+                    Ok(())
+                } else {
+                    Err("it is not signed by two people")
+                }
+            }
+            _ => Err("it has not the number of signatures that its act needs"),
+        }
+    }
+
+    fn act_signature(
+        &self,
+        act: &[u8],
+        installation: &Installation,
+    ) -> Result<(SignedAct, &[u8]), &'static str> {
         let sign1 = Sign1::parse(act).map_err(|_| "its act cannot be read")?;
         let payload = sign1.payload.ok_or("its act has no payload")?;
         if sign1.protected != Algorithm::Es256.protected_header() || sign1.unprotected != EMPTY_MAP {
@@ -202,11 +221,11 @@ impl Verifier {
         }
         let decoded = SignedAct::decode(payload).map_err(|_| "its act cannot be read")?;
         let operator = self.state.operators.get(&decoded.operator).filter(|(active, _)| *active);
-        let (_, key) = operator.ok_or("its operator was not active")?;
-        let key = PublicKey::from_spki(key).ok_or("its operator's key cannot be read")?;
+        let (_, spki) = operator.ok_or("its operator was not active")?;
+        let key = PublicKey::from_spki(spki).ok_or("its operator's key cannot be read")?;
         let message = sig_structure(Context::Act, installation, sign1.protected, payload);
         if key.verify(&message, sign1.signature) {
-            Ok(())
+            Ok((decoded, spki))
         } else {
             Err("its operator's signature does not verify")
         }

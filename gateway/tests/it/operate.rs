@@ -5,6 +5,7 @@ mod day;
 mod programme;
 mod secrets;
 mod terminals;
+mod two_people;
 
 use protocol::code::ResponseCode;
 use protocol::field::{Shift, Totals};

@@ -1,6 +1,6 @@
 //! The rules at work: several cards, a register and a kiosk, and a journal of what was decided.
 
-use gateway::domain::act::{Act, decide_act};
+use gateway::domain::act::{Act, Place, decide_act};
 use gateway::domain::effect::TransactionState;
 use gateway::domain::ledger::check_balanced;
 use gateway::domain::request::CardClaim;
@@ -319,7 +319,14 @@ impl World {
     }
 
     fn act(&mut self, act: &Act) -> Said {
-        match decide_act(&self.state, &self.programme, act, &[], self.now) {
+        match decide_act(
+            &self.state,
+            &self.programme,
+            act,
+            &[],
+            Place { store: "S", index: self.index + 1 },
+            self.now,
+        ) {
             Ok(effects) => {
                 self.index += 1;
                 self.apply(&effects);
