@@ -59,7 +59,8 @@ pub(super) fn decide(
         effects.extend(award_points(facts, &card, earned.result, now, 0)?);
     }
     if hold.parts.is_empty() {
-        let fate = Fate::of(TransactionState::Captured);
+        // The hold is gone: its authorize remembers how much was captured, for a capture that is undone later.
+        let fate = Fate { done: hold.captured, ..Fate::of(TransactionState::Captured) };
         effects.push(Effect::Transaction { index: hold.id, fate });
     }
     Ok(Decision {

@@ -72,8 +72,8 @@ pub enum TransactionState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fate {
     pub state: TransactionState,
-    /// Minor units that were refunded so far.
-    pub refunded: i64,
+    /// Minor units of it that were refunded so far; of an authorize whose hold is gone, captured.
+    pub done: i64,
     /// Index of the last refund; 0 for none, or when that one was undone.
     pub last_refund: u64,
 }
@@ -82,7 +82,7 @@ impl Fate {
     /// Nothing but a state.
     #[must_use]
     pub const fn of(state: TransactionState) -> Self {
-        Self { state, refunded: 0, last_refund: 0 }
+        Self { state, done: 0, last_refund: 0 }
     }
 }
 

@@ -92,17 +92,28 @@ pub(super) fn named_original<'a>(
     within: Within,
 ) -> Result<&'a Original, Box<Decision>> {
     let declined = |decline| Err(Box::new(Decision::declined(decline)));
+    let near = |merchant: &str, store: &str| {
+        merchant == terminal.merchant && (within == Within::Merchant || store == terminal.store)
+    };
+    // A reversal may have blocked a request that never came: only its terminal says where that would have been.
+    if let Some(blocked) = facts.state.tombstones.get(&named.identity()) {
+        let place = facts.state.terminals.get(&named.terminal);
+        if *blocked != named.request_id {
+            return declined(Decline::OriginalDiffers);
+        }
+        if !place.is_some_and(|place| near(&place.merchant, &place.store)) {
+            return declined(Decline::OriginalElsewhere);
+        }
+        let state = TransactionState::Blocked;
+        let card = facts.original.and_then(|original| original.card);
+        let decision = Decision::declined(Decline::OriginalOver(state));
+        return Err(Box::new(Decision { card, original_state: Some(state), ..decision }));
+    }
     let Some(original) = facts.original.filter(|original| original.request_id == named.request_id) else {
         return declined(Decline::OriginalNotFound);
     };
-    let near = original.merchant == terminal.merchant
-        && (within == Within::Merchant || original.store == terminal.store);
-    if !near {
+    if !near(&original.merchant, &original.store) {
         return declined(Decline::OriginalElsewhere);
-    }
-    if facts.state.tombstones.contains_key(&named.identity()) {
-        let blocked = TransactionState::Blocked;
-        return Err(Box::new(Decision::declined_for(original, blocked, Decline::OriginalOver(blocked))));
     }
     if message::undoes_or_closes(original.message) {
         return declined(Decline::OriginalNotReversible);

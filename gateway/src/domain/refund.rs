@@ -34,7 +34,7 @@ pub(super) fn decide(
     if !matches!(state, TransactionState::Live | TransactionState::RefundedInPart) {
         return refused(Decline::OriginalOver(state));
     }
-    let before = facts.state.transactions.get(&original.index).map_or(0, |fate| fate.refunded);
+    let before = facts.state.transactions.get(&original.index).map_or(0, |fate| fate.done);
     let left = original.approved_amount.checked_sub(before).ok_or(Fault::Overflow)?;
     if amount > terminal.limits.refund {
         return Ok(Decision::declined(Decline::AboveTerminalLimit));
@@ -62,7 +62,7 @@ pub(super) fn decide(
     };
     let refunded = before.checked_add(amount).ok_or(Fault::Overflow)?;
     let state = if amount == left { TransactionState::Refunded } else { TransactionState::RefundedInPart };
-    let fate = Fate { state, refunded, last_refund: facts.index };
+    let fate = Fate { state, done: refunded, last_refund: facts.index };
     effects.push(Effect::Transaction { index: original.index, fate });
     Ok(Decision {
         card: original.card,

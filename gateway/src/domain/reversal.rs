@@ -44,6 +44,7 @@ pub(super) fn decide(
                 original_state: Some(TransactionState::Reversed),
                 ..Decision::approved(effects)
             }),
+            Err(decline @ Decline::OriginalOver(over)) => Ok(Decision::declined_for(original, over, decline)),
             Err(decline) => Ok(Decision::declined_for(original, state, decline)),
         },
         _ => Ok(Decision::declined_for(original, state, Decline::OriginalOver(state))),

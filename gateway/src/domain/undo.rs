@@ -8,6 +8,7 @@ use super::card::{Card, CardReference, CardStatus, Hold};
 use super::day::uncount;
 use super::decision::Decline;
 use super::effect::{Account, Effect, Fate, Posting, TransactionState};
+use super::expiry::expire;
 use super::facts::Facts;
 use super::ledger::{Kind, named, points_receivable};
 use super::original::Original;
@@ -20,85 +21,194 @@ pub(super) fn undo(
     state: TransactionState,
     now: Now,
 ) -> Result<Result<Vec<Effect>, Decline>, Fault> {
-    let card = original
-        .card
-        .and_then(|card| facts.state.cards.get(&card))
-        .ok_or(Fault::Misfit("the original's card is gone"))?;
+    let mut undoing = Undoing::of(facts, original, now)?;
     let undone = match original.message {
-        message::ACTIVATE => deactivate(card),
+        message::ACTIVATE => undoing.deactivate()?,
         message::LOAD | message::PURCHASE | message::TRANSFER => {
-            mirror(facts, original)?.ok_or(Decline::LoadAlreadySpent)
+            undoing.mirror()?.then_some(()).ok_or(Decline::LoadAlreadySpent)
         }
-        message::CAPTURE => match mirror(facts, original)? {
-            Some(effects) => hold_again(facts, card, original, effects, now)?,
-            None => Err(Decline::LoadAlreadySpent),
-        },
-        message::REFUND => undo_refund(facts, original)?,
-        message::AUTHORIZE => release(card, original, state),
+        message::CAPTURE if undoing.mirror()? => undoing.hold_again().map(Ok)?,
+        message::CAPTURE => Err(Decline::LoadAlreadySpent),
+        message::REFUND => undoing.undo_refund()?,
+        message::AUTHORIZE => undoing.release(state)?,
         _ => return Err(Fault::Misfit("not a message that can be undone")),
     };
-    let Ok(mut effects) = undone else { return Ok(undone) };
+    if let Err(decline) = undone {
+        return Ok(Err(decline));
+    }
+    let uncounted = uncount(undoing.card()?, original, now);
+    let mut effects = undoing.effects;
     effects.push(Effect::Transaction { index: original.index, fate: Fate::of(state) });
     effects.extend(count_out(facts, original)?);
-    effects.extend(uncount(card, original, now));
+    effects.extend(uncounted);
     Ok(Ok(effects))
 }
 
-/// Once a card was loaded, reversing a sale may bring value back to it: it must stay able to hold it.
-fn deactivate(card: &Card) -> Result<Vec<Effect>, Decline> {
-    if card.next_lot != 1 || card.status != CardStatus::Active {
-        return Err(Decline::ActivatedCardInUse);
-    }
-    Ok(vec![Effect::Card {
-        card: card.reference,
-        status: CardStatus::Issued,
-        product: card.product.clone(),
-        proof: card.proof,
-        reason: None,
-    }])
+/// A transaction that is being undone: its cards as they are by then, and the effects so far. What has ended on them by
+/// now is booked first, so that it makes no difference whether a sweep came by.
+struct Undoing<'a> {
+    facts: Facts<'a>,
+    original: &'a Original,
+    now: Now,
+    cards: BTreeMap<CardReference, Card>,
+    effects: Vec<Effect>,
 }
 
-/// Every leg of the original with its sign turned; `None` when value that it gave is no longer free in its lot. Points
-/// that are gone come from the card's other points, and what is missing then becomes a debt. What the original
-/// let expire stays expired.
-fn mirror(facts: Facts<'_>, original: &Original) -> Result<Option<Vec<Effect>>, Fault> {
-    let mut left: BTreeMap<CardReference, Card> = BTreeMap::new();
-    for card in original.cards() {
-        let held = facts.state.cards.get(&card).ok_or(Fault::Misfit("the original's card is gone"))?;
-        left.insert(card, held.clone());
+impl<'a> Undoing<'a> {
+    fn of(facts: Facts<'a>, original: &'a Original, now: Now) -> Result<Self, Fault> {
+        let (mut cards, mut effects) = (BTreeMap::new(), Vec::new());
+        for card in original.cards() {
+            let held = facts.state.cards.get(&card).ok_or(Fault::Misfit("the original's card is gone"))?;
+            let (held, ended) = expire(held, now)?;
+            cards.insert(card, held);
+            effects.extend(ended);
+        }
+        Ok(Self { facts, original, now, cards, effects })
     }
-    let mut effects = Vec::new();
-    let mut debt: i64 = 0;
-    for posting in original.own_postings() {
-        let amount = posting.amount.checked_neg().ok_or(Fault::Overflow)?;
-        let Account::Card { card, lot, expires, source } = &posting.account else {
-            effects.push(named(posting.account.clone(), posting.kind, amount));
-            continue;
+
+    /// The card that the original is about.
+    fn card(&self) -> Result<&Card, Fault> {
+        let card = self.original.card.and_then(|card| self.cards.get(&card));
+        card.ok_or(Fault::Misfit("an original without a card"))
+    }
+
+    /// Once a card was loaded, reversing a sale may bring value back to it: it must stay able to hold it.
+    fn deactivate(&mut self) -> Result<Result<(), Decline>, Fault> {
+        let card = self.card()?;
+        if card.next_lot != 1 || card.status != CardStatus::Active {
+            return Ok(Err(Decline::ActivatedCardInUse));
+        }
+        let issued = Effect::Card {
+            card: card.reference,
+            status: CardStatus::Issued,
+            product: card.product.clone(),
+            proof: card.proof,
+            reason: None,
         };
-        let left = left.get_mut(card).ok_or(Fault::Misfit("a posting to another card"))?;
-        if amount > 0 {
-            left.post(*lot, *expires, *source, posting.kind, amount)?;
-            effects.push(Effect::Posting(Posting { amount, ..posting.clone() }));
-            continue;
+        self.effects.push(issued);
+        Ok(Ok(()))
+    }
+
+    /// Every leg of the original with its sign turned; false when value that it gave is no longer free in its lot. Points
+    /// that are gone come from the card's other points, and what is missing then becomes a debt. What the original
+    /// let expire stays expired.
+    fn mirror(&mut self) -> Result<bool, Fault> {
+        let mut missing: i64 = 0;
+        for posting in self.original.own_postings() {
+            let amount = posting.amount.checked_neg().ok_or(Fault::Overflow)?;
+            let Account::Card { card, lot, expires, source } = &posting.account else {
+                self.effects.push(named(posting.account.clone(), posting.kind, amount));
+                continue;
+            };
+            let held = self.cards.get_mut(card).ok_or(Fault::Misfit("a posting to another card"))?;
+            if amount > 0 {
+                held.post(*lot, *expires, *source, posting.kind, amount)?;
+                self.effects.push(Effect::Posting(Posting { amount, ..posting.clone() }));
+                continue;
+            }
+            let free = held.lot(*lot).map_or(0, |lot| held.free(lot));
+            if free < posting.amount && posting.kind.is_money() {
+                return Ok(false);
+            }
+            let gone = take_back(held, *lot, posting.kind, posting.amount, &mut self.effects)?;
+            missing = missing.checked_add(gone).ok_or(Fault::Overflow)?;
         }
-        let wanted = posting.amount;
-        let free = left.lot(*lot).map_or(0, |held| left.free(held));
-        if free < wanted && posting.kind.is_money() {
-            return Ok(None);
+        self.settle_points_debt(missing)?;
+        Ok(true)
+    }
+
+    /// Points that the original's award repaid are owed again, points that it cannot give back become a debt, and a debt
+    /// that it made and that has been repaid since comes back as points.
+    fn settle_points_debt(&mut self, missing: i64) -> Result<(), Fault> {
+        let wanted = missing.checked_sub(self.original.points_debt()).ok_or(Fault::Overflow)?;
+        if wanted == 0 && missing == 0 {
+            return Ok(());
         }
-        let missing = take_back(left, *lot, posting.kind, wanted, &mut effects)?;
-        debt = debt.checked_add(missing).ok_or(Fault::Overflow)?;
+        let card = self.card()?;
+        let owed = card.points_debt.checked_add(wanted).ok_or(Fault::Overflow)?;
+        let repaid = owed.min(0).checked_neg().ok_or(Fault::Overflow)?;
+        let change = wanted.checked_add(repaid).ok_or(Fault::Overflow)?;
+        let (reference, ends) = (card.reference, self.facts.programme.points_expiry(self.now));
+        let back = card.credit(Kind::POINTS, repaid, ends, self.facts.index, 0);
+        // The receivable's mirrored legs stand already; what differs from them is what is missing and what was repaid.
+        let receivable = repaid.checked_add(missing).and_then(i64::checked_neg).ok_or(Fault::Overflow)?;
+        if receivable != 0 {
+            self.effects.push(named(points_receivable(), Kind::POINTS, receivable));
+        }
+        if repaid > 0 {
+            self.effects.push(Effect::Posting(back));
+        }
+        if change != 0 {
+            self.effects.push(Effect::PointsDebt { card: reference, change });
+        }
+        Ok(())
     }
-    // Points that the original's award repaid are owed again; points that it cannot give back become a debt.
-    let change = debt.checked_sub(original.points_debt()).ok_or(Fault::Overflow)?;
-    if debt > 0 {
-        let owed = debt.checked_neg().ok_or(Fault::Overflow)?;
-        effects.push(named(points_receivable(), Kind::POINTS, owed));
+
+    /// What a capture took goes back into its hold, in front, unless the hold's time is over or somebody has ended it.
+    fn hold_again(&mut self) -> Result<(), Fault> {
+        let then = self.original.hold().ok_or(Fault::Misfit("a capture without a hold"))?;
+        let present = self.card()?.hold(then.id).cloned();
+        let fate = self.facts.state.transactions.get(&then.id).copied();
+        let captured = match (&present, fate) {
+            (Some(hold), _) => hold.captured,
+            // It ended with its last capture, and remembers how much all of them took.
+            (None, Some(Fate { state: TransactionState::Captured, done, .. })) => done,
+            _ => return Ok(()),
+        };
+        if then.expires <= self.now.s() {
+            return Ok(());
+        }
+        let mut parts: Vec<(u32, i64)> = Vec::new();
+        for posting in self.original.spent() {
+            if let Account::Card { lot, .. } = &posting.account {
+                parts.push((*lot, posting.amount.checked_neg().ok_or(Fault::Overflow)?));
+            }
+        }
+        parts.extend(present.into_iter().flat_map(|hold| hold.parts));
+        let captured = captured.checked_sub(self.original.approved_amount).ok_or(Fault::Overflow)?;
+        let hold = Hold { id: then.id, expires: then.expires, captured, parts };
+        let card = self.card()?.reference;
+        self.effects.push(Effect::Hold { card, hold });
+        self.effects.push(Effect::Transaction { index: then.id, fate: Fate::of(TransactionState::Live) });
+        Ok(())
     }
-    if let Some(card) = original.card.filter(|_| change != 0) {
-        effects.push(Effect::PointsDebt { card, change });
+
+    /// A refund is undone like a sale, and its original counts as refunded by so much less; only the last one of an
+    /// original, because each refund goes on where the one before it stopped.
+    fn undo_refund(&mut self) -> Result<Result<(), Decline>, Fault> {
+        let (refunded, then) = self.original.refund_of().ok_or(Fault::Misfit("a refund of nothing"))?;
+        let last = self.facts.state.transactions.get(&refunded).map(|fate| fate.last_refund);
+        if last != Some(self.original.index) {
+            return Ok(Err(Decline::RefundedAgainSince));
+        }
+        if !self.mirror()? {
+            return Ok(Err(Decline::RefundAlreadySpent));
+        }
+        let before = then.done.checked_sub(self.original.refunded_amount()).ok_or(Fault::Overflow)?;
+        let state = if before == 0 { TransactionState::Live } else { TransactionState::RefundedInPart };
+        let fate = Fate { state, done: before, last_refund: 0 };
+        self.effects.push(Effect::Transaction { index: refunded, fate });
+        Ok(Ok(()))
     }
-    Ok(Some(effects))
+
+    /// Ends a hold, or takes from it what a later authorize has added.
+    fn release(&mut self, state: TransactionState) -> Result<Result<(), Decline>, Fault> {
+        let card = self.card()?;
+        let raised = self.original.raised_another();
+        let Some(hold) = self.original.hold().and_then(|then| card.hold(then.id)) else {
+            let lapsed = Decline::OriginalOver(TransactionState::Lapsed);
+            return Ok(Err(if raised { Decline::HoldEnded } else { lapsed }));
+        };
+        if hold.captured != 0 && (raised || state == TransactionState::Reversed) {
+            return Ok(Err(Decline::CapturedSince));
+        }
+        let left =
+            if raised { without_last(hold, self.original.approved_amount) } else { Some(hold.ended()) };
+        let Some(hold) = left else { return Ok(Err(Decline::HoldEnded)) };
+        let card = card.reference;
+        self.effects.push(Effect::Hold { card, hold });
+        Ok(Ok(()))
+    }
 }
 
 /// Takes `wanted` from the lot, then from the card's other lots of that kind; returns what was missing.
@@ -124,75 +234,6 @@ pub(super) fn take_back(
         missing = missing.checked_sub(part).ok_or(Fault::Overflow)?;
     }
     Ok(missing)
-}
-
-/// What a capture took goes back into its hold, in front, unless the hold's time is over or somebody has ended it.
-fn hold_again(
-    facts: Facts<'_>,
-    card: &Card,
-    original: &Original,
-    mut effects: Vec<Effect>,
-    now: Now,
-) -> Result<Result<Vec<Effect>, Decline>, Fault> {
-    let after = original.hold().ok_or(Fault::Misfit("a capture without a hold"))?;
-    let fate = facts.state.transactions.get(&after.id).map(|fate| fate.state);
-    let ended_otherwise = !matches!(fate, None | Some(TransactionState::Live | TransactionState::Captured));
-    if after.expires <= now.s() || ended_otherwise {
-        return Ok(Ok(effects));
-    }
-    let present = card.hold(after.id);
-    let captured = present.map_or(after.captured, |hold| hold.captured);
-    let mut parts: Vec<(u32, i64)> = original
-        .spent()
-        .filter_map(|posting| match &posting.account {
-            Account::Card { lot, .. } => posting.amount.checked_neg().map(|amount| (*lot, amount)),
-            Account::Named(_) => None,
-        })
-        .collect();
-    parts.extend(present.into_iter().flat_map(|hold| hold.parts.iter().copied()));
-    let hold = Hold {
-        id: after.id,
-        expires: after.expires,
-        captured: captured.checked_sub(original.approved_amount).ok_or(Fault::Overflow)?,
-        parts,
-    };
-    effects.push(Effect::Hold { card: card.reference, hold });
-    effects.push(Effect::Transaction { index: after.id, fate: Fate::of(TransactionState::Live) });
-    Ok(Ok(effects))
-}
-
-/// A refund is undone like a sale, and its original counts as refunded by so much less; only the last one of an original,
-/// because each refund goes on where the one before it stopped.
-fn undo_refund(facts: Facts<'_>, original: &Original) -> Result<Result<Vec<Effect>, Decline>, Fault> {
-    let (refunded, then) = original.refund_of().ok_or(Fault::Misfit("a refund without an original"))?;
-    let last = facts.state.transactions.get(&refunded).map(|fate| fate.last_refund);
-    if last != Some(original.index) {
-        return Ok(Err(Decline::RefundedAgainSince));
-    }
-    let Some(mut effects) = mirror(facts, original)? else { return Ok(Err(Decline::RefundAlreadySpent)) };
-    let before = then.refunded.checked_sub(original.refunded_amount()).ok_or(Fault::Overflow)?;
-    let state = if before == 0 { TransactionState::Live } else { TransactionState::RefundedInPart };
-    let fate = Fate { state, refunded: before, last_refund: 0 };
-    effects.push(Effect::Transaction { index: refunded, fate });
-    Ok(Ok(effects))
-}
-
-/// Ends a hold, or takes from it what a later authorize has added.
-fn release(card: &Card, original: &Original, state: TransactionState) -> Result<Vec<Effect>, Decline> {
-    let hold = original.hold().and_then(|then| card.hold(then.id));
-    let hold = hold.ok_or(Decline::HoldEnded)?;
-    let left = if hold.id == original.index {
-        if hold.captured != 0 && state == TransactionState::Reversed {
-            return Err(Decline::CapturedSince);
-        }
-        hold.ended()
-    } else {
-        if hold.captured != 0 {
-            return Err(Decline::CapturedSince);
-        }
-        without_last(hold, original.approved_amount).ok_or(Decline::HoldEnded)?
-    };
-    Ok(vec![Effect::Hold { card: card.reference, hold: left }])
 }
 
 /// The hold without the last `amount` of it; `None` when it would end by that.

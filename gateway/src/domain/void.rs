@@ -42,6 +42,7 @@ pub(super) fn decide(
             original_state: Some(TransactionState::Voided),
             ..Decision::approved(effects)
         }),
+        Err(decline @ Decline::OriginalOver(state)) => Ok(Decision::declined_for(original, state, decline)),
         Err(decline) => refused(decline),
     }
 }

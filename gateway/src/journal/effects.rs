@@ -113,14 +113,14 @@ fn encode_posting<W: Write>(e: &mut Encoder<W>, posting: &Posting) -> EncodeResu
     Ok(())
 }
 
-/// State, refunded, last refund.
+/// State, done, last refund.
 pub(crate) fn encode_fate<W: Write>(e: &mut Encoder<W>, fate: &Fate) -> EncodeResult<W> {
-    e.u8(fate.state as u8)?.i64(fate.refunded)?.u64(fate.last_refund)?.ok()
+    e.u8(fate.state as u8)?.i64(fate.done)?.u64(fate.last_refund)?.ok()
 }
 
 /// Counterpart of [`encode_fate`].
 pub(crate) fn decode_fate(d: &mut Decoder<'_>) -> DecodeResult<Fate> {
-    Ok(Fate { state: transaction_state(d.u8()?)?, refunded: d.i64()?, last_refund: d.u64()? })
+    Ok(Fate { state: transaction_state(d.u8()?)?, done: d.i64()?, last_refund: d.u64()? })
 }
 
 /// Business date, loads, load sum, purchases, purchase sum.
