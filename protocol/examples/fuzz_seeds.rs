@@ -50,7 +50,7 @@ fn main() {
     }
 }
 
-/// Connect, Hello, sign-on, a value message of the answer's kind (or a sale), and this answer to it.
+/// Connect, Hello, sign-on, a message of the answer's kind (or a sale), and this answer to it.
 fn session(body: &[u8], sidecar: &[u8]) -> Vec<u8> {
     let hello = protocol::hello::Hello {
         installation: protocol::field::Installation([7; 16]),
@@ -70,6 +70,9 @@ fn session(body: &[u8], sidecar: &[u8]) -> Vec<u8> {
         Ok(MessageType::VOID) => 17,
         Ok(MessageType::AUTHORIZE) => 25,
         Ok(MessageType::CAPTURE) => 33,
+        Ok(MessageType::TRANSFER) => 41,
+        Ok(MessageType::PURCHASE_QUOTE) => 49,
+        Ok(MessageType::SHIFT_REPORT) => 57,
         _ => 1,
     };
     let frame = |step: u8, body: &[u8], sidecar: &[u8]| {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use protocol::answer::{Answer, AnswerSidecar, Hold};
+use protocol::answer::{Answer, AnswerSidecar, Explanation, Explanations, Hold, Quote, ShiftTransaction};
 use protocol::code::ResponseCode;
 use protocol::cose::{self, Algorithm, Context};
-use protocol::field::{BalanceKind, Blob, Hash, RequestId, Text, TotalMinor, TransactionState};
+use protocol::field::{BalanceKind, Blob, Hash, QuoteId, RequestId, Text, TotalMinor, TransactionState};
 use protocol::frame::MessageType;
 use protocol::merkle::{Tree, leaf_hash};
 use protocol::receipt::{Receipt, ReceiptFile, Seal, SealHeader, Status, entry_leaf};
@@ -19,6 +19,7 @@ use crate::{frame_bytes, hex};
 const FIRST_INDEX: u64 = 5001;
 const PURCHASE: &str = "Purchase-es256";
 const AUTHORIZE: &str = "Authorize-es256";
+const TRANSFER: &str = "Transfer-es256";
 
 /// An answer that was sealed.
 struct Sealed<'a> {
@@ -57,6 +58,7 @@ pub(crate) fn all(requests: &[Made]) -> Vec<AnswerVector> {
         (PURCHASE, TransactionState::REFUNDED, "undone"),
         (AUTHORIZE, TransactionState::CAPTURED, "approved"),
         (AUTHORIZE, TransactionState::LAPSED, "undone"),
+        (TRANSFER, TransactionState::VOIDED, "undone"),
     ] {
         vectors.push(group.repeated(&sealed[place(name)], place(name), state, verdict));
     }
@@ -89,6 +91,13 @@ fn seal_one<'a>(made: &'a Made, index: u64, opened: u64) -> Sealed<'a> {
         "Refund-of-a-Load-es256" => {
             let (code, detail) = (ResponseCode::NOT_SUFFICIENT_FUNDS, "the load is spent");
             decline(&mut answer, code, detail, Some(TransactionState::LIVE));
+        }
+        "Load-quote-expired-es256" => {
+            decline(&mut answer, ResponseCode::INVALID_TRANSACTION, "the quote has expired", None);
+        }
+        "Transfer-to-a-blocked-card-es256" => {
+            let detail = "the card that it gives to is blocked";
+            decline(&mut answer, ResponseCode::CARD_BLOCKED, detail, None);
         }
         "Purchase-ignorable-keys" => {
             decline(&mut answer, ResponseCode::NOT_SUFFICIENT_FUNDS, "not sufficient funds", None);
@@ -316,9 +325,49 @@ fn bare(
 }
 
 fn session_answer(made: &Made) -> AnswerVector {
-    let answer = samples::typical_answer(made.request.kind());
+    let typical = samples::typical_answer(made.request.kind());
+    let answer = match made.vector.name.as_str() {
+        "PurchaseQuote-in-part-es256" => in_part(typical),
+        "ShiftReport-first-page-es256" => page(typical, 4601, 4648),
+        "ShiftReport-next-page-es256" => page(typical, 4649, 4712),
+        _ => typical,
+    };
     let note = format!("answer to {}", made.vector.name);
     bare(&made.vector.name, &note, Some(made), &answer, &[], false, "nothing")
+}
+
+/// The card can pay 130.00 of what was asked.
+fn in_part(typical: Answer) -> Answer {
+    let changes =
+        [(BalanceKind::PRINCIPAL, -120_00), (BalanceKind::BONUS, -10_00), (BalanceKind::POINTS, 130)];
+    let points = typical
+        .explanation
+        .as_ref()
+        .map(|lines| lines.iter().map(|line| Explanation { base: 130_00, result: 130, ..*line }).collect());
+    Answer {
+        code: ResponseCode::APPROVED_IN_PART,
+        approved_amount: TotalMinor::new(130_00),
+        changes: Some(changes.into()),
+        explanation: points.and_then(Explanations::new),
+        quote: typical.quote.map(|quote| Quote { id: QuoteId(*b"quote-10"), ..quote }),
+        ..typical
+    }
+}
+
+/// The transactions from `first` to `last` of a closed shift: 60 Purchases of 10.00 from STAN 4601, and its
+/// Reconciliation. The totals are those of the whole shift.
+fn page(typical: Answer, first: u32, last: u32) -> Answer {
+    let live = TransactionState::LIVE;
+    let purchase = |stan| samples::transaction(stan, MessageType::PURCHASE, Some(10_00), live);
+    let reconciliation = ShiftTransaction {
+        amount: None,
+        ..samples::transaction(4661, MessageType::RECONCILIATION, Some(0), live)
+    };
+    let mut all: Vec<ShiftTransaction> = (4601..=4660).map(purchase).collect();
+    let whole = samples::shift_report(typical.clone(), all.clone(), last).totals;
+    all.push(reconciliation);
+    let listed = all.into_iter().filter(|listed| (first..=last).contains(&listed.stan.get())).collect();
+    Answer { totals: whole, shift_closed: Some(true), ..samples::shift_report(typical, listed, last) }
 }
 
 fn busy(made: &Made) -> AnswerVector {

@@ -1,7 +1,7 @@
 //! Requests that a gateway must accept.
 
 use protocol::cose::{self, Algorithm, Context, Sign1};
-use protocol::field::{AmountMinor, Flags, Original, RequestId, Stan, TerminalId};
+use protocol::field::{AmountMinor, Flags, Original, RequestId, Shift, Stan, TerminalId};
 use protocol::frame::MessageType;
 use protocol::request::{Body, Request, key_name};
 
@@ -50,7 +50,10 @@ fn add(made: &mut Vec<Made>, kind: MessageType, stan: u32, signer: &(TerminalId,
 fn add_variants(made: &mut Vec<Made>, signer: &(TerminalId, TestKey)) {
     let (authorize, capture) = (MessageType::AUTHORIZE, MessageType::CAPTURE);
     let amount = |request: &mut Request, minor| match &mut request.body {
-        Body::Authorize { amount, .. } | Body::Capture { amount, .. } | Body::Refund { amount, .. } => {
+        Body::Authorize { amount, .. }
+        | Body::Capture { amount, .. }
+        | Body::Refund { amount, .. }
+        | Body::PurchaseQuote { amount, .. } => {
             *amount = AmountMinor::new(minor).unwrap();
         }
         _ => unreachable!(),
@@ -78,6 +81,32 @@ fn add_variants(made: &mut Vec<Made>, signer: &(TerminalId, TestKey)) {
     amount(&mut load, 100_00);
     let note = "pays a Load back, and says no reason";
     made.push(make(made, "Refund-of-a-Load", note, load, Some(MessageType::LOAD), signer));
+
+    let mut part = typical(MessageType::PURCHASE_QUOTE, FIRST_VARIANT, signer);
+    amount(&mut part, 200_00);
+    made.push(make(made, "PurchaseQuote-in-part", "more than the card can pay", part, None, signer));
+
+    let mut quoted = typical(MessageType::PURCHASE, FIRST_VARIANT + 4, signer);
+    quoted.header.quote = Some(samples::PURCHASE_QUOTE);
+    let note = "key 15: the price that the PurchaseQuote named";
+    made.push(make(made, "Purchase-as-quoted", note, quoted, None, signer));
+
+    let late = typical(MessageType::LOAD, FIRST_VARIANT + 5, signer);
+    made.push(make(made, "Load-quote-expired", "key 15: the quote has expired", late, None, signer));
+
+    let blocked = typical(MessageType::TRANSFER, FIRST_VARIANT + 6, signer);
+    let note = "the card of key 33 is blocked";
+    made.push(make(made, "Transfer-to-a-blocked-card", note, blocked, None, signer));
+
+    for (name, after, note) in [
+        ("ShiftReport-first-page", 0, "a shift before the typical one, with more than 48 transactions"),
+        ("ShiftReport-next-page", 4648, "key 34: what comes after the page before"),
+    ] {
+        let mut page = typical(MessageType::SHIFT_REPORT, FIRST_VARIANT, signer);
+        page.header.shift = Shift::new(310);
+        page.body = Body::ShiftReport { after };
+        made.push(make(made, name, note, page, None, signer));
+    }
 }
 
 /// What the typical request of this kind names; every vector stands for itself.

@@ -201,6 +201,15 @@ fn the_schema_refuses_what_section_5_refuses() {
     let two_items = [&authorize[..=hold], &[0x82], &authorize[hold + 2..authorize.len() - 5]].concat();
     assert!(schema.check("answer", &authorize).is_ok() && schema.check("answer", &two_items).is_err());
     assert!(Answer::decode(&authorize).is_ok() && Answer::decode(&two_items).is_err());
+    let report = samples::largest_answer(MessageType::SHIFT_REPORT);
+    let encoded = report.encode();
+    let list = encoded.windows(2).position(|pair| pair == [33, 0x98]).unwrap();
+    let transaction = &encoded[list + 3..list + 3 + 21];
+    let mut forty_nine = encoded[..list + 3].to_vec();
+    forty_nine[list + 2] += 1;
+    forty_nine.extend([transaction, &encoded[list + 3..]].concat());
+    assert!(schema.check("answer", &encoded).is_ok() && Answer::decode(&encoded).is_ok());
+    assert!(schema.check("answer", &forty_nine).is_err() && Answer::decode(&forty_nine).is_err());
     let answer = samples::typical_answer(MessageType::LOAD);
     let too_many = (0..17).map(|kind| (BalanceKind(kind), 0)).collect();
     let bloated = Answer { balances: Some(too_many), ..answer.clone() };
@@ -210,6 +219,37 @@ fn the_schema_refuses_what_section_5_refuses() {
         let answer = Answer { changes, ..answer.clone() };
         assert_eq!(schema.check("answer", &answer.encode()).is_ok(), accepted, "a change of {change}");
     }
+}
+
+/// What a state hash is taken over, written by hand from section 12.
+#[test]
+fn hashed_states_are_valid_under_the_schema() {
+    let schema = Schema::read();
+    let card = |successor: bool, day: bool| {
+        let mut w = Writer::new();
+        w.array(11)
+            .uint(samples::card(1).number())
+            .uint(3)
+            .uint(2)
+            .text("gift")
+            .bytes(&[7; 32])
+            .uint(4)
+            .uint(0);
+        w.array(2).array(5).uint(1).uint(1).uint(50).uint(1_790_086_400).uint(9);
+        w.array(5).uint(3).uint(16).uint(85).null().uint(12);
+        w.array(1).array(4).uint(12).uint(1_790_086_400).uint(0).array(1).array(2).uint(1).uint(700);
+        _ = if successor { w.array(2).uint(samples::card(2).number()).uint(3) } else { w.null() };
+        _ = if day { w.array(5).uint(20_261_121).uint(1).uint(100_00).uint(2).uint(75_00) } else { w.null() };
+        w.finish()
+    };
+    for (successor, day) in [(false, false), (true, false), (false, true), (true, true)] {
+        schema.accepts("hashed-card", &card(successor, day));
+    }
+    let without_day = [&[0x8a], &card(true, false)[1..card(true, false).len() - 1]].concat();
+    assert!(schema.check("hashed-card", &without_day).is_err(), "no day is null, not left out");
+    let mut account = Writer::new();
+    account.array(3).text("redemption:S01").uint(3).array(1).array(2).uint(0).int(-50);
+    schema.accepts("hashed-account", &account.finish());
 }
 
 type Write<'a> = &'a dyn Fn(&mut Writer);
@@ -249,6 +289,10 @@ fn journal_records_and_acts_are_valid_under_the_schema() {
         w.array(2).uint(1).uint(700).array(2).uint(2).uint(300);
     });
     effect(&|w| _ = w.array(6).uint(16).uint(card).uint(12).uint(1_790_086_400).uint(1050).array(0));
+    effect(&|w| _ = w.array(6).uint(3).uint(card).uint(4).text("gift").bytes(&hash).text("lost"));
+    effect(&|w| _ = w.array(4).uint(17).uint(card).uint(samples::card(2).number()).uint(3));
+    effect(&|w| _ = w.array(3).uint(18).uint(card).uint(9));
+    effect(&|w| _ = w.array(7).uint(19).uint(card).uint(20_261_121).uint(1).uint(100_00).uint(2).uint(75_00));
 
     let mut details = Writer::new();
     details

@@ -1,10 +1,10 @@
 //! What is encoded comes back, in one encoding only; and nothing that arrives makes a decoder panic.
 
 use proptest::prelude::*;
-use protocol::answer::{Answer, AnswerSidecar};
+use protocol::answer::{Answer, AnswerSidecar, ShiftTransactions};
 use protocol::cose::{Sign1, open_request};
 use protocol::error::FormatError;
-use protocol::field::Blob;
+use protocol::field::{Blob, TransactionState};
 use protocol::frame::{self, Frame, Incoming, MAX_CONTENT, MAX_LENGTH, MessageType};
 use protocol::hello::Hello;
 use protocol::receipt::{Receipt, ReceiptFile, Seal, SealHeader, Status};
@@ -111,6 +111,7 @@ fn any_item() -> impl Strategy<Value = Vec<u8>> {
         prop::collection::vec(any::<u8>(), 0..40).prop_map(|value| minicbor_bytes(|e| drop(e.bytes(&value)))),
         "[ -~]{0,40}".prop_map(|value| minicbor_bytes(|e| drop(e.str(&value)))),
         Just(vec![0xf6]),
+        Just(vec![0xf5]),
     ];
     leaf.prop_recursive(3, 32, 8, |inner| {
         prop::collection::vec(inner, 0..8).prop_map(|items| {
@@ -206,7 +207,7 @@ fn without_entry(map: &[u8], skipped: u64) -> Vec<u8> {
 fn maps_whose_keys_are_all_required_are_refused_without_any_one_of_them() {
     let status = Status {
         request_id: protocol::field::RequestId([1; 32]),
-        state: protocol::field::TransactionState::LIVE,
+        state: TransactionState::LIVE,
         time: samples::seconds(1),
         epoch: 1,
         last_index: 1,
@@ -246,6 +247,40 @@ fn maps_have_no_more_entries_than_section_6_allows_and_no_empty_personal_fields(
     assert!(Answer::decode(&answer(16).encode()).is_ok() && Answer::decode(&answer(17).encode()).is_err());
     assert!(RequestSidecar::decode(MessageType::LOAD, &super::keys::hex("a10aa0")).is_err());
     assert!(RequestSidecar::decode(MessageType::LOAD, &super::keys::hex("a10aa1006161")).is_ok());
+}
+
+#[test]
+fn a_shift_s_transactions_rise_and_are_no_more_than_section_6_allows() {
+    let transactions = |stans: &[u32]| {
+        let one =
+            |stan: &u32| samples::transaction(*stan, MessageType::LOAD, Some(1), TransactionState::LIVE);
+        ShiftTransactions::new(stans.iter().map(one).collect())
+    };
+    let all: Vec<u32> = (1..=49).collect();
+    assert!(transactions(&all[..48]).is_some() && transactions(&[]).is_some());
+    assert!(transactions(&all).is_none(), "49");
+    assert!(transactions(&[2, 1]).is_none() && transactions(&[1, 1]).is_none());
+
+    let answer = |transactions: &str| {
+        let head = super::keys::hex("a5000101181e020004001821");
+        Answer::decode(&[head, super::keys::hex(&transactions.replace(' ', ""))].concat())
+    };
+    let decoded = answer("82 85 01 13 00 05 01 85 02 13 1863 f6 05").unwrap();
+    assert_eq!(decoded.transactions.unwrap().as_slice()[1].amount, None);
+    for (transactions, what) in [
+        ("82 85 02 13 00 05 01 85 01 13 00 05 01", "out of order"),
+        ("82 85 01 13 00 05 01 85 01 13 00 05 01", "a STAN twice"),
+        ("81 85 00 13 00 05 01", "STAN 0"),
+        ("81 85 01 13 1864 05 01", "code 100"),
+        ("81 85 01 13 00 20 01", "an amount below zero"),
+        ("81 85 01 13 00 f5 01", "an amount that is no number"),
+        ("81 84 01 13 00 05", "four items"),
+        ("81 86 01 13 00 05 01 00", "six items"),
+    ] {
+        assert!(answer(transactions).is_err(), "{what}");
+    }
+    let forty_nine: String = (24..73).map(|stan| format!("85 18{stan:02x} 13 00 05 01")).collect();
+    assert!(answer(&format!("9831{forty_nine}")).is_err());
 }
 
 #[test]

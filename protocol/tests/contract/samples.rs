@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use protocol::answer::{
-    Answer, AnswerSidecar, CurrencyUnit, Explanation, Explanations, Hold, InFlight, Limits, NextStep,
+    Answer, AnswerSidecar, CurrencyUnit, Explanation, Explanations, Hold, InFlight, Limits, NextStep, Quote,
+    ShiftTransaction, ShiftTransactions,
 };
 use protocol::code::ResponseCode;
 use protocol::cose::{self, Algorithm, Context};
@@ -22,6 +23,10 @@ use protocol::request::{Body, Header, LastReceipt, Request, RequestSidecar, Rese
 use super::keys::INSTALLATION;
 
 pub(crate) const TIME: i64 = 1_790_000_000;
+/// What the typical LoadQuote is answered, and the typical Load cites.
+pub(crate) const LOAD_QUOTE: QuoteId = QuoteId(*b"quote-id");
+/// What the typical PurchaseQuote is answered.
+pub(crate) const PURCHASE_QUOTE: QuoteId = QuoteId(*b"quote-no");
 
 /// Who signs a sample.
 #[derive(Clone, Copy)]
@@ -78,7 +83,10 @@ pub(crate) fn typical_request(kind: MessageType, signer: &Signer, stan: u32) -> 
         header.programme_shown = Some(ProgrammeDigest(*b"program1"));
     }
     if kind == MessageType::LOAD {
-        header.quote = Some(QuoteId(*b"quote-id"));
+        header.quote = Some(LOAD_QUOTE);
+    }
+    if kind == MessageType::SHIFT_REPORT {
+        header.shift = Shift::new(311);
     }
     request
 }
@@ -141,6 +149,11 @@ fn typical_body(kind: MessageType, signer: &Signer, stan: u32) -> Body {
             lines: None,
             original: original(signer.terminal, stan - 1),
         },
+        MessageType::PURCHASE_QUOTE => Body::PurchaseQuote { card, amount: amount(37_50) },
+        MessageType::TRANSFER => {
+            Body::Transfer { card, to: self::card(20_000_000_005_678), amount: amount(50_00) }
+        }
+        MessageType::SHIFT_REPORT => Body::ShiftReport { after: 0 },
         other => panic!("{other:?} is no request"),
     }
 }
@@ -164,9 +177,12 @@ pub(crate) fn largest_request(kind: MessageType) -> Request {
         Header::session(terminal, generation, Nonce([0xff; 16]), key_id, time)
     };
     let body = largest_body(kind, &signer);
-    if matches!(body, Body::LoadQuote { .. } | Body::BalanceInquiry { .. }) {
+    if !kind.is_value() && body.card().is_some() {
         header.currency = Currency::new(999);
         header.entry_mode = Some(EntryMode(255));
+    }
+    if kind == MessageType::SHIFT_REPORT {
+        header.shift = Shift::new(u32::MAX);
     }
     Request { header, body }
 }
@@ -242,6 +258,9 @@ fn largest_body(kind: MessageType, signer: &Signer) -> Body {
             lines: Some(largest_lines()),
             original,
         },
+        MessageType::PURCHASE_QUOTE => Body::PurchaseQuote { card, amount: all },
+        MessageType::TRANSFER => Body::Transfer { card, to: card, amount: all },
+        MessageType::SHIFT_REPORT => Body::ShiftReport { after: u32::MAX },
         other => typical_body(other, signer, 2),
     }
 }
@@ -348,6 +367,7 @@ pub(crate) fn typical_answer(kind: MessageType) -> Answer {
                 missing: TotalMinor::new(100_00).unwrap(),
                 bonus: TotalMinor::new(30_00).unwrap(),
             }),
+            quote: Some(quote(LOAD_QUOTE)),
             ..priced(answer, 100_00, balances(120_00, 10_00, 85), changes(100_00, 10_00, 0))
         },
         MessageType::BALANCE_INQUIRY => Answer {
@@ -405,7 +425,62 @@ pub(crate) fn typical_answer(kind: MessageType) -> Answer {
             explanation: Explanations::new(vec![rule("base-points", BalanceKind::POINTS, 37_50, 37)]),
             ..priced(answer, 37_50, balances(82_50, 10_00, 122), changes(-37_50, 0, 37))
         },
+        MessageType::PURCHASE_QUOTE => Answer {
+            stan: None,
+            reference: None,
+            explanation: Explanations::new(vec![rule("base-points", BalanceKind::POINTS, 37_50, 37)]),
+            quote: Some(quote(PURCHASE_QUOTE)),
+            ..priced(answer, 37_50, balances(120_00, 10_00, 85), changes(-37_50, 0, 37))
+        },
+        MessageType::TRANSFER => priced(answer, 50_00, balances(70_00, 10_00, 85), changes(-50_00, 0, 0)),
+        MessageType::SHIFT_REPORT => {
+            let (live, refunded) = (TransactionState::LIVE, TransactionState::REFUNDED_IN_PART);
+            let transactions = vec![
+                transaction(4708, MessageType::ACTIVATE, Some(0), live),
+                transaction(4709, MessageType::LOAD, Some(100_00), live),
+                transaction(4710, MessageType::PURCHASE, Some(37_50), refunded),
+                transaction(4711, MessageType::PURCHASE, None, TransactionState::DECLINED),
+                transaction(4712, MessageType::REFUND, Some(12_50), live),
+            ];
+            shift_report(Answer { business_date: date, ..answer }, transactions, 4712)
+        }
         other => panic!("{other:?} has no answer"),
+    }
+}
+
+fn quote(id: QuoteId) -> Quote {
+    Quote { id, expires: seconds(TIME + 300) }
+}
+
+/// Approved with an amount, or not sufficient funds.
+pub(crate) fn transaction(
+    stan: u32,
+    kind: MessageType,
+    amount: Option<i64>,
+    state: TransactionState,
+) -> ShiftTransaction {
+    let code = if amount.is_some() { ResponseCode::APPROVED } else { ResponseCode::NOT_SUFFICIENT_FUNDS };
+    let amount = amount.map(|minor| TotalMinor::new(minor).unwrap());
+    ShiftTransaction { stan: Stan::new(stan).unwrap(), kind, code, amount, state }
+}
+
+/// A ShiftReport that lists these, all of the shift up to STAN `listed_to`, and counts what is approved among them.
+pub(crate) fn shift_report(answer: Answer, transactions: Vec<ShiftTransaction>, listed_to: u32) -> Answer {
+    let mut sums: BTreeMap<MessageType, (u32, i64)> = BTreeMap::new();
+    for transaction in &transactions {
+        if let Some(amount) = transaction.amount {
+            let (count, sum) = sums.entry(transaction.kind).or_default();
+            (*count, *sum) = (*count + 1, *sum + amount.get());
+        }
+    }
+    let total = |(kind, (count, sum))| Total { kind, count, amount: TotalMinor::new(sum).unwrap() };
+    Answer {
+        totals: Totals::new(sums.into_iter().map(total).collect()),
+        host_last_stan: Some(4712),
+        shift_closed: Some(false),
+        transactions: ShiftTransactions::new(transactions),
+        listed_to: Some(listed_to),
+        ..answer
     }
 }
 
@@ -490,6 +565,7 @@ pub(crate) fn largest_answer(kind: MessageType) -> Answer {
         ..bare.clone()
     };
     let largest_hold = Hold { reference: last, held: TotalMinor::MAX, expires: UnixSeconds::MAX };
+    let largest_quote = Quote { id: QuoteId([0xff; 8]), expires: UnixSeconds::MAX };
     match kind {
         MessageType::ENROLL => Answer {
             reference: Some(last),
@@ -511,7 +587,19 @@ pub(crate) fn largest_answer(kind: MessageType) -> Answer {
             stan: None,
             reference: None,
             next_step: Some(NextStep { missing: TotalMinor::MAX, bonus: TotalMinor::MAX }),
+            quote: Some(largest_quote),
             ..all
+        },
+        MessageType::PURCHASE_QUOTE => {
+            Answer { stan: None, reference: None, quote: Some(largest_quote), ..all }
+        }
+        MessageType::SHIFT_REPORT => Answer {
+            totals: Some(largest_totals()),
+            host_last_stan: Some(u32::MAX),
+            shift_closed: Some(true),
+            transactions: Some(largest_transactions()),
+            listed_to: Some(u32::MAX),
+            ..bare
         },
         MessageType::BALANCE_INQUIRY => {
             Answer { programme_version: Some(last), card: all.card, balances: all.balances, ..bare }
@@ -533,6 +621,17 @@ pub(crate) fn largest_answer(kind: MessageType) -> Answer {
         }
         _ => all,
     }
+}
+
+fn largest_transactions() -> ShiftTransactions {
+    let transaction = |stan| ShiftTransaction {
+        stan: Stan::new(stan).unwrap(),
+        kind: MessageType(255),
+        code: ResponseCode(99),
+        amount: Some(TotalMinor::MAX),
+        state: TransactionState(255),
+    };
+    ShiftTransactions::new((u32::MAX - 47..=u32::MAX).map(transaction).collect()).unwrap()
 }
 
 /// The receipt of an entry in a group whose tree has `height` levels above the leaves.

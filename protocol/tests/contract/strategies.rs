@@ -1,9 +1,11 @@
-//! Random values of every type on the wire, within their ranges.
+//! Random values of every type on the wire, within their ranges. The largest are boxed: all at once, they are too much for the
+//! stack of a test.
 
 use proptest::option;
 use proptest::prelude::*;
 use protocol::answer::{
-    Answer, AnswerSidecar, CurrencyUnit, Explanation, Explanations, Hold, InFlight, Limits, NextStep,
+    Answer, AnswerSidecar, CurrencyUnit, Explanation, Explanations, Hold, InFlight, Limits, NextStep, Quote,
+    ShiftTransaction, ShiftTransactions,
 };
 use protocol::code::ResponseCode;
 use protocol::field::{
@@ -162,7 +164,7 @@ fn enrolment_code() -> impl Strategy<Value = EnrolmentCode> {
     "[0-9A-HJKMNP-TV-Z]{20}".prop_map(|text| text.parse().unwrap())
 }
 
-fn body() -> impl Strategy<Value = Body> {
+fn body() -> BoxedStrategy<Body> {
     let version = || ranged::<1, 15>();
     let enroll = (text(), enrolment_code(), blob(), any::<[u8; 32]>(), version());
     let sign_on = (text(), any::<u32>(), option::of(last_receipt()), version());
@@ -215,23 +217,29 @@ fn body() -> impl Strategy<Value = Body> {
         (bill(), option::of(tenders()), original()).prop_map(|((amount, lines), tenders, original)| {
             Body::Capture { amount, tenders: tenders.map(|two| two.1), lines, original }
         }),
+        (card(), ranged()).prop_map(|(card, amount)| Body::PurchaseQuote { card, amount }),
+        (card(), card(), ranged()).prop_map(|(card, to, amount)| Body::Transfer { card, to, amount }),
+        any::<u32>().prop_map(|after| Body::ShiftReport { after }),
     ]
+    .boxed()
 }
 
 /// A request that keeps section 5.1's table.
-pub(crate) fn request() -> impl Strategy<Value = Request> {
+pub(crate) fn request() -> BoxedStrategy<Request> {
     let always = (terminal(), positive(Generation::new), any::<[u8; 4]>(), time());
     let identity = (positive(Stan::new), any::<[u8; 16]>());
     let people =
         (option::of(code()), option::of(positive(Shift::new)), option::of(text()), option::of(any::<u8>()));
     let more =
         (option::of(any::<u32>()), option::of(any::<[u8; 8]>()), option::of(any::<[u8; 8]>()), reserved());
-    (always, identity, people, more, ranged::<1, 999>(), body()).prop_map(
-        |((terminal, generation, key_id, time), (stan, nonce), people, more, currency, body)| {
+    (always, identity, people, more, ranged::<1, 999>(), body())
+        .prop_map(|((terminal, generation, key_id, time), (stan, nonce), people, more, currency, body)| {
             let (cashier, shift, order_reference, entry_mode) = people;
             let (flags, programme, quote, reserved) = more;
             let (kind, key_id, nonce) = (body.kind(), KeyId(key_id), Nonce(nonce));
             let entry_mode = entry_mode.map(EntryMode);
+            let needs_shift = matches!(kind, MessageType::RECONCILIATION | MessageType::SHIFT_REPORT);
+            let shift = if needs_shift { shift.or(Some(Shift::FIRST)) } else { shift };
             let mut header = if kind.is_value() {
                 Header {
                     currency: Some(currency),
@@ -249,15 +257,15 @@ pub(crate) fn request() -> impl Strategy<Value = Request> {
                 let generation = (kind != MessageType::ENROLL).then_some(generation);
                 Header::session(terminal, generation, nonce, key_id, time)
             };
-            if kind == MessageType::RECONCILIATION && header.shift.is_none() {
-                header.shift = Some(Shift::FIRST);
+            if kind == MessageType::SHIFT_REPORT {
+                header.shift = shift;
             }
             if !kind.is_value() && body.card().is_some() {
                 (header.currency, header.entry_mode) = (Some(currency), entry_mode);
             }
             Request { header, body }
-        },
-    )
+        })
+        .boxed()
 }
 
 pub(crate) fn request_sidecar() -> impl Strategy<Value = RequestSidecar> {
@@ -291,8 +299,22 @@ fn journal_number() -> impl Strategy<Value = Option<u64>> {
     option::of(journal_index())
 }
 
+fn transactions() -> impl Strategy<Value = ShiftTransactions> {
+    let what = (any::<u8>(), 0..=99_u8, option::of(ranged()), any::<u8>());
+    prop::collection::btree_map(positive(Stan::new), what, 0..=48).prop_map(|transactions| {
+        let transaction = |(stan, (kind, code, amount, state))| ShiftTransaction {
+            stan,
+            kind: MessageType(kind),
+            code: ResponseCode(code),
+            amount,
+            state: TransactionState(state),
+        };
+        ShiftTransactions::new(transactions.into_iter().map(transaction).collect()).unwrap()
+    })
+}
+
 /// An answer with any of its keys.
-pub(crate) fn answer() -> impl Strategy<Value = Answer> {
+pub(crate) fn answer() -> BoxedStrategy<Answer> {
     let start = (any::<u8>(), 0..=99_u8, option::of(positive(Stan::new)), ranged(), option::of(date()));
     let result =
         (journal_number(), journal_number(), option::of(card()), option::of(text()), option::of(ranged()));
@@ -303,7 +325,8 @@ pub(crate) fn answer() -> impl Strategy<Value = Answer> {
         held,
         expires,
     });
-    let lists = (option::of(blob()), option::of(totals()), option::of(hold));
+    let quote = (any::<[u8; 8]>(), ranged()).prop_map(|(id, expires)| Quote { id: QuoteId(id), expires });
+    let lists = (option::of(blob()), option::of(totals()), option::of(hold), option::of(quote));
     let session = (
         option::of(ranged::<1, 1024>()),
         option::of(any::<u32>()),
@@ -320,8 +343,9 @@ pub(crate) fn answer() -> impl Strategy<Value = Answer> {
         option::of(positive(Generation::new)),
         option::of(terminal()),
     );
-    (start, result, values, lists, session, facts).prop_map(
-        |(start, result, values, lists, session, facts)| {
+    let shift = (option::of(any::<bool>()), option::of(transactions()), option::of(any::<u32>()));
+    (start, result, values, lists, session, facts, shift)
+        .prop_map(|(start, result, values, lists, session, facts, shift)| {
             let in_flight: Option<InFlight> = session.0;
             let unit = |(number, exponent): (Currency, u8)| CurrencyUnit { number, exponent };
             Answer {
@@ -342,6 +366,7 @@ pub(crate) fn answer() -> impl Strategy<Value = Answer> {
                 stored_answer: lists.0,
                 totals: lists.1,
                 hold: lists.2,
+                quote: lists.3,
                 in_flight,
                 heartbeat_seconds: session.1,
                 programme_digest: session.2.map(ProgrammeDigest),
@@ -354,10 +379,13 @@ pub(crate) fn answer() -> impl Strategy<Value = Answer> {
                 currency: facts.3.map(unit),
                 generation: facts.4,
                 terminal: facts.5,
+                shift_closed: shift.0,
+                transactions: shift.1,
+                listed_to: shift.2,
                 ..Answer::new(MessageType(start.0), ResponseCode(start.1), start.3)
             }
-        },
-    )
+        })
+        .boxed()
 }
 
 pub(crate) fn answer_sidecar() -> impl Strategy<Value = AnswerSidecar> {

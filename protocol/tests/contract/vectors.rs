@@ -95,6 +95,12 @@ fn the_private_keys_load_as_pkcs8() {
 #[test]
 fn every_request_is_signed_and_is_what_it_says() {
     let vectors: Vec<RequestVector> = read("requests.json");
+    let answers: Vec<AnswerVector> = read("answers.json");
+    let quotes: Vec<_> = answers
+        .iter()
+        .filter_map(|vector| Answer::decode(&hex(&vector.body)).ok())
+        .filter_map(|answer| Some((answer.quote?.id, answer.approved_amount.map(|amount| amount.get()))))
+        .collect();
     let mut seen = BTreeSet::new();
     for vector in &vectors {
         let (kind, key) = (MessageType(vector.message_type), key_of(&vector.terminal));
@@ -129,6 +135,10 @@ fn every_request_is_signed_and_is_what_it_says() {
                 "{}",
                 vector.name
             );
+        }
+        if let (Some(quote), "Load" | "Purchase") = (request.header.quote, kind.name()) {
+            let amount = request.body.amount().map(|amount| amount.get());
+            assert!(quotes.contains(&(quote, amount)), "{} cites nothing", vector.name);
         }
         let ignorable = vector.name.contains("ignorable");
         assert_eq!(request.encode_payload() == opened.payload, !ignorable, "{}", vector.name);
@@ -173,6 +183,10 @@ fn every_answer_is_proven_as_it_says() {
         let answer = Answer::decode(&frame.body).unwrap();
         let holds = matches!(answer.kind, MessageType::AUTHORIZE | MessageType::CAPTURE);
         assert_eq!(answer.hold.is_some(), holds && answer.code.is_approval(), "{}", vector.name);
+        let quotes = matches!(answer.kind, MessageType::LOAD_QUOTE | MessageType::PURCHASE_QUOTE);
+        assert_eq!(answer.quote.is_some(), quotes && answer.code.is_approval(), "{}", vector.name);
+        let reports = answer.kind == MessageType::SHIFT_REPORT;
+        assert_eq!(answer.transactions.is_some(), reports, "{}", vector.name);
         assert_eq!((answer.encode(), Some(answer.code.0)), (frame.body.clone(), vector.code));
         assert_eq!(fields(&frame.body, answer_key_name), vector.fields);
         let request = vector.request.as_deref().map(|name| requests[name]);

@@ -190,11 +190,12 @@ fn sidecars() -> Vec<BadVector> {
         "a10aa9".to_owned() + &(0..9).map(|number| format!("{number:02x}6161")).collect::<String>();
     let long_secret = "a1017841".to_owned() + &"39".repeat(65);
     let secret = "a10168 3132333435363738";
-    let cases: [(&str, MessageType, &str, &str); 15] = [
+    let cases: [(&str, MessageType, &str, &str); 16] = [
         ("sidecar where none may be", MessageType::REVERSAL, secret, "a Reversal has no card"),
         ("card secret with a Refund", MessageType::REFUND, secret, "it names the card by its original"),
         ("card secret with a Void", MessageType::VOID, secret, "it names the card by its original"),
         ("card secret with a Capture", MessageType::CAPTURE, secret, "it names the card by its original"),
+        ("card secret with a ShiftReport", MessageType::SHIFT_REPORT, secret, "a ShiftReport has no card"),
         ("empty map as sidecar where none may be", MessageType::ECHO, "a0", "an Echo has no sidecar"),
         ("sidecar is no map", PURCHASE, "68 3132333435363738", "text is no map"),
         (

@@ -12,6 +12,9 @@ const REFUND: MessageType = MessageType::REFUND;
 const VOID: MessageType = MessageType::VOID;
 const AUTHORIZE: MessageType = MessageType::AUTHORIZE;
 const CAPTURE: MessageType = MessageType::CAPTURE;
+const PURCHASE_QUOTE: MessageType = MessageType::PURCHASE_QUOTE;
+const TRANSFER: MessageType = MessageType::TRANSFER;
+const SHIFT_REPORT: MessageType = MessageType::SHIFT_REPORT;
 
 pub(super) fn all() -> Vec<BadVector> {
     let mut vectors = types();
@@ -71,6 +74,13 @@ fn types() -> Vec<BadVector> {
         (AUTHORIZE, 23, "f6"),
         (CAPTURE, 20, "f6"),
         (CAPTURE, 23, "00"),
+        (PURCHASE_QUOTE, 12, "f6"),
+        (PURCHASE_QUOTE, 20, "f6"),
+        (TRANSFER, 15, "68 71756f74652d6964"),
+        (TRANSFER, 20, "61 31"),
+        (TRANSFER, 33, "70 39323030303030303030303132333439"),
+        (SHIFT_REPORT, 9, "f6"),
+        (SHIFT_REPORT, 34, "f6"),
         (MessageType::SIGN_ON, 26, "00"),
         (MessageType::SIGN_ON, 27, "20"),
         (MessageType::SIGN_ON, 28, "40"),
@@ -99,9 +109,13 @@ fn number(value: u64) -> String {
     format!("1b{value:016x}")
 }
 
-fn ranges() -> Vec<BadVector> {
+/// A card reference with another check digit.
+fn wrong_card() -> u64 {
     let right = crate::samples::card(20_000_000_001_234).number();
-    let wrong = right / 10 * 10 + (right + 1) % 10;
+    right / 10 * 10 + (right + 1) % 10
+}
+
+fn ranges() -> Vec<BadVector> {
     let cases: Vec<(&str, MessageType, u64, String, &str)> = vec![
         ("schema version 2", PURCHASE, 0, "02".into(), "1 is the only version"),
         ("schema version 0", PURCHASE, 0, "00".into(), "1 is the only version"),
@@ -135,7 +149,7 @@ fn ranges() -> Vec<BadVector> {
         ("card of 15 digits", PURCHASE, 12, number(900_000_000_000_000), "16 digits"),
         ("card of 17 digits", PURCHASE, 12, number(92_000_000_000_012_345), "16 digits"),
         ("bank card", PURCHASE, 12, number(4_111_111_111_111_111), "the first digit is 9"),
-        ("card with a wrong check digit", PURCHASE, 12, number(wrong), "Luhn"),
+        ("card with a wrong check digit", PURCHASE, 12, number(wrong_card()), "Luhn"),
         ("flags of 33 bits", PURCHASE, 13, "1b0000000100000000".into(), "2^32 - 1 at most"),
         ("programme digest of 7 bytes", PURCHASE, 14, bytes(7), "8 bytes"),
         ("quote id of 9 bytes", PURCHASE, 15, bytes(9), "8 bytes"),
@@ -283,7 +297,8 @@ fn lists() -> Vec<BadVector> {
         .collect()
 }
 
-/// The keys of Reversal, Reconciliation, SignOn, Enroll, Refund, Void, Authorize and Capture.
+/// The keys of Reversal, Reconciliation, SignOn, Enroll, Refund, Void, Authorize, Capture, PurchaseQuote, Transfer and
+/// ShiftReport.
 fn others() -> Vec<BadVector> {
     let hash = bytes(32);
     let receipt = |length: usize| format!("84 {hash} {hash} {hash} 59{length:04x}") + &"00".repeat(length);
@@ -294,6 +309,7 @@ fn others() -> Vec<BadVector> {
     let seventeen: String = (0..17).map(|kind| total(&format!("{kind:02x}"))).collect();
     let (reversal, reconciliation) = (MessageType::REVERSAL, MessageType::RECONCILIATION);
     let (sign_on, enroll) = (MessageType::SIGN_ON, MessageType::ENROLL);
+    let too_much = number(1_000_000_000_000);
     let cases: Vec<(&str, MessageType, u64, String, &str)> = vec![
         ("original with three items", reversal, 23, "83 655630303031 01 1903e9".into(), "four items"),
         (
@@ -315,6 +331,15 @@ fn others() -> Vec<BadVector> {
         ("captured original with STAN 0", CAPTURE, 23, format!("84 655630303031 01 00 {hash}"), "1 at least"),
         ("hold in an Authorize", AUTHORIZE, 18, "83 01 191388 1a6ab13780".into(), "key 18 is an answer's"),
         ("hold in a Capture", CAPTURE, 18, "83 01 191388 1a6ab13780".into(), "key 18 is an answer's"),
+        ("PurchaseQuote of nothing", PURCHASE_QUOTE, 20, "00".into(), "1 at least"),
+        ("PurchaseQuote over the maximum", PURCHASE_QUOTE, 20, too_much, "999,999,999,999 at most"),
+        ("Transfer of nothing", TRANSFER, 20, "00".into(), "1 at least"),
+        ("Transfer to a card of 15 digits", TRANSFER, 33, number(900_000_000_000_000), "16 digits"),
+        ("Transfer to a bank card", TRANSFER, 33, number(4_111_111_111_111_111), "the first digit is 9"),
+        ("Transfer to a card with a wrong check digit", TRANSFER, 33, number(wrong_card()), "Luhn"),
+        ("ShiftReport of shift 0", SHIFT_REPORT, 9, "00".into(), "1 at least"),
+        ("ShiftReport after STAN -1", SHIFT_REPORT, 34, "20".into(), "0 at least"),
+        ("ShiftReport after a STAN of 33 bits", SHIFT_REPORT, 34, number(1 << 32), "2^32 - 1 at most"),
         ("17 totals", reconciliation, 24, "91".to_owned() + &seventeen, "16 at most"),
         ("totals out of order", reconciliation, 24, totals(&["13", "12"]), "rising by kind"),
         ("totals twice for a kind", reconciliation, 24, totals(&["12", "12"]), "none twice"),

@@ -4,7 +4,9 @@ use protocol::answer::{Answer, AnswerSidecar, Hold};
 use protocol::cbor::Writer;
 use protocol::code::ResponseCode;
 use protocol::cose::open_request;
-use protocol::field::{Blob, Generation, Pin, Reason, Stan, TotalMinor, TransactionState, UnixSeconds};
+use protocol::field::{
+    Blob, Currency, Generation, Pin, Reason, Shift, Stan, TotalMinor, TransactionState, UnixSeconds,
+};
 use protocol::frame::{Frame, Incoming, MessageType, decode};
 use protocol::hello::Hello;
 use protocol::request::{Body, Request, RequestSidecar};
@@ -15,7 +17,9 @@ use protocol::terminal::{
 
 use super::super::keys::{INSTALLATION, gateway as gateway_key, terminal_ed25519};
 use super::gateway::{Gateway, transient};
-use super::{at, authorize, capture, card, enrolled, purchase, refund, terminal, ticket_text, void};
+use super::{
+    amount, at, authorize, capture, card, enrolled, purchase, refund, terminal, ticket_text, transfer, void,
+};
 
 /// A terminal, its gateway, and the wire between them under the test's control.
 struct Till {
@@ -95,6 +99,12 @@ impl Till {
         self.drain();
         let question = self.sent.pop().unwrap();
         self.gateway.handle(&question)
+    }
+
+    fn ask(&mut self, body: Body, details: Details) -> Result<u32, SubmitError> {
+        let number = self.terminal.ask(at(self.ms), body, details, RequestSidecar::default());
+        self.drain();
+        number
     }
 
     /// The last reply to a question.
@@ -383,6 +393,7 @@ fn a_hold_is_in_every_approval_of_an_authorize_or_capture_and_nowhere_else() {
         (capture(700), false, false),
         (purchase(1250), true, false),
         (refund(1250), true, false),
+        (transfer(1250), true, false),
         (void(), true, false),
     ] {
         let mut till = Till::signed_on();
@@ -406,8 +417,8 @@ fn a_hold_is_in_every_approval_of_an_authorize_or_capture_and_nowhere_else() {
 }
 
 #[test]
-fn refund_authorize_and_capture_are_repeated_and_reversed_like_a_sale() {
-    for body in [refund(1250), authorize(1250), capture(1250)] {
+fn refund_authorize_capture_and_transfer_are_repeated_and_reversed_like_a_sale() {
+    for body in [refund(1250), authorize(1250), capture(1250), transfer(1250)] {
         let mut till = Till::signed_on();
         till.submit(body.clone());
         let first = till.sent[0].clone();
@@ -777,21 +788,56 @@ fn a_gateway_of_another_installation_is_left() {
 #[test]
 fn questions_are_answered_or_fail_and_are_never_repeated() {
     let mut till = Till::signed_on();
-    let ask = |till: &mut Till, body| {
-        let number = till.terminal.ask(at(till.ms), body, Details::default(), RequestSidecar::default());
-        till.drain();
-        number.unwrap()
-    };
-    let first = ask(&mut till, Body::BalanceInquiry { card: card() });
+    let first = till.ask(Body::BalanceInquiry { card: card() }, Details::default()).unwrap();
     till.serve();
     assert!(matches!(&till.events[..], [Event::Replied { question, reply: Ok(_) }] if *question == first));
 
-    ask(&mut till, Body::Echo);
+    till.ask(Body::Echo, Details::default()).unwrap();
     till.pass(10_000);
     assert_eq!(till.closed, Some(CloseReason::Silence));
     assert!(matches!(till.events.last(), Some(Event::Replied { reply: Err(NoReply::Silence), .. })));
     till.connect();
     assert!(till.sent.is_empty());
+}
+
+#[test]
+fn a_sale_may_cite_the_quote_that_came_before_it() {
+    let mut till = Till::signed_on();
+    let body = Body::PurchaseQuote { card: card(), amount: amount(1250) };
+    till.ask(body, Details { shift: Shift::new(311), ..Details::default() }).unwrap();
+    let question = decoded(&till.sent[0]).header;
+    assert_eq!((question.shift, question.currency), (None, Currency::new(156)));
+    till.serve();
+    let quote = till.reply().unwrap().answer.quote.unwrap().id;
+
+    let details = Details { quote: Some(quote), ..Details::default() };
+    till.terminal.submit(at(0), purchase(1250), details, RequestSidecar::default()).unwrap();
+    till.drain();
+    assert_eq!(decoded(&till.sent[0]).header.quote, Some(quote));
+    till.serve();
+    assert_eq!(till.verdict(), Some((Verdict::Approved, 0)));
+}
+
+#[test]
+fn a_shift_report_names_its_shift_and_lists_what_was_decided() {
+    let mut till = Till::signed_on();
+    for minor in [1250, 700, 1000] {
+        till.sell(minor);
+    }
+    till.serve();
+    let refused = till.ask(Body::ShiftReport { after: 0 }, Details::default());
+    assert!(matches!(refused, Err(SubmitError::Format(error)) if error.key == Some(9)), "{refused:?}");
+
+    let details = Details { shift: Shift::new(311), ..Details::default() };
+    till.ask(Body::ShiftReport { after: 1 }, details).unwrap();
+    assert_eq!(decoded(&till.sent[0]).header.shift, Shift::new(311));
+    till.serve();
+    let answer = till.reply().unwrap().answer;
+    let listed = answer.transactions.unwrap();
+    let amounts: Vec<_> =
+        listed.as_slice().iter().map(|one| (one.stan.get(), one.amount.map(|amount| amount.get()))).collect();
+    assert_eq!(amounts, [(2, None), (3, Some(1000))]);
+    assert_eq!((answer.listed_to, answer.host_last_stan), (Some(3), Some(3)));
 }
 
 #[test]

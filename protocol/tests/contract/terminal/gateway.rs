@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use protocol::answer::{Answer, AnswerSidecar, CurrencyUnit, Hold, InFlight};
+use protocol::answer::{
+    Answer, AnswerSidecar, CurrencyUnit, Hold, InFlight, Quote, ShiftTransaction, ShiftTransactions,
+};
 use protocol::code::{Class, ResponseCode};
 use protocol::cose::{self, Context, open_request};
 use protocol::field::{
-    Blob, Currency, Generation, Hash, Nonce, Original, ProtocolVersion, RequestId, Stan, TotalMinor,
+    Blob, Currency, Generation, Hash, Nonce, Original, ProtocolVersion, QuoteId, RequestId, Stan, TotalMinor,
     TransactionState, UnixSeconds,
 };
 use protocol::frame::{Frame, MessageType};
@@ -153,9 +155,29 @@ impl Gateway {
                     status: Some(self.status(original.request_id, state)),
                 };
             }
+            Body::LoadQuote { amount, .. } | Body::PurchaseQuote { amount, .. } => {
+                answer.approved_amount = TotalMinor::new(amount.get());
+                answer.quote = Some(Quote { id: QuoteId([self.connection; 8]), expires: time() });
+            }
+            Body::ShiftReport { after } => {
+                answer.shift_closed = Some(false);
+                answer.transactions = self.transactions(*after);
+                answer.host_last_stan = self.journal.last_key_value().map(|(stan, _)| stan.get());
+                answer.listed_to = answer.host_last_stan;
+            }
             _ => {}
         }
         Frame { sidecar: sidecar.encode(), ..frame(sent.kind.answer(), sent.correlation, answer.encode()) }
+    }
+
+    /// What was decided after this STAN; this gateway's terminals have one shift.
+    fn transactions(&self, after: u32) -> Option<ShiftTransactions> {
+        let transaction = |(stan, entry): (&Stan, &Entry)| {
+            let Answer { code, approved_amount: amount, .. } = Answer::decode(&entry.answer).unwrap();
+            ShiftTransaction { stan: *stan, kind: entry.kind, code, amount, state: entry.state }
+        };
+        let after = self.journal.iter().filter(|(stan, _)| stan.get() > after);
+        ShiftTransactions::new(after.map(transaction).collect())
     }
 
     fn check_witness(&mut self, last: Option<&LastReceipt>) {

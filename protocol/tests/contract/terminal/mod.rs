@@ -80,6 +80,10 @@ pub(crate) fn capture(minor: i64) -> Body {
     Body::Capture { amount: amount(minor), tenders: None, lines: None, original: original() }
 }
 
+pub(crate) fn transfer(minor: i64) -> Body {
+    Body::Transfer { card: card(), to: CardReference::from_parts(2).unwrap(), amount: amount(minor) }
+}
+
 pub(crate) fn ticket_text() -> (String, EnrolmentCode, Fingerprint) {
     let gateway = gateway_key().fingerprint();
     let code = "7K3QZ9XW2M4RT8VNB6HD";

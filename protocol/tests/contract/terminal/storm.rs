@@ -13,7 +13,7 @@ use protocol::request::{Body, RequestSidecar};
 use protocol::terminal::{Action, Alarm, Details, Event, Outcome, State, Terminal, TransactionId, Verdict};
 
 use super::gateway::Gateway;
-use super::{at, authorize, capture, card, enrolled, purchase, refund, terminal, void};
+use super::{at, authorize, capture, card, enrolled, purchase, refund, terminal, transfer, void};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200, ..ProptestConfig::default() })]
@@ -159,6 +159,7 @@ impl Storm {
             3 => void(),
             4 => authorize(amount),
             5 => capture(amount),
+            6 => transfer(amount),
             _ => purchase(amount),
         };
         let mut sidecar = RequestSidecar::default();
