@@ -5,8 +5,8 @@
 use libfuzzer_sys::fuzz_target;
 use protocol::cose::Algorithm;
 use protocol::field::{
-    AmountMinor, CardReference, Fingerprint, Generation, Installation, Original, Reason, RequestId, Stan,
-    TerminalTime,
+    AmountMinor, CardReference, Fingerprint, Generation, Installation, Original, Reason, RequestId, Shift,
+    Stan, TerminalTime,
 };
 use protocol::frame::{Frame, Incoming, MessageType, decode};
 use protocol::request::{Body, RequestSidecar};
@@ -23,7 +23,15 @@ fuzz_target!(|data: &[u8]| {
         rest = tail;
         match step % 8 {
             0 => terminal.connected(now),
-            1 => drop(terminal.submit(now, body(*step), Details::default(), RequestSidecar::default())),
+            1 => {
+                let details = Details { shift: Some(Shift::FIRST), ..Details::default() };
+                let (body, sidecar) = (body(*step), RequestSidecar::default());
+                if body.kind().is_value() {
+                    let _ = terminal.submit(now, body, details, sidecar);
+                } else {
+                    let _ = terminal.ask(now, body, details, sidecar);
+                }
+            }
             2 => {
                 let last = terminal.state().unfinished().last();
                 if let Some(last) = last {
@@ -108,6 +116,9 @@ fn body(step: u8) -> Body {
         2 => Body::Void { original, reason },
         3 => Body::Authorize { card, amount, raises: Some(original) },
         4 => Body::Capture { amount, tenders, lines, original },
+        5 => Body::Transfer { card, to: CardReference::from_parts(2).unwrap(), amount },
+        6 => Body::PurchaseQuote { card, amount },
+        7 => Body::ShiftReport { after: u32::from(step) },
         _ => Body::Purchase { card, amount, tenders, lines },
     }
 }
