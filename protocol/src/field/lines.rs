@@ -113,7 +113,7 @@ impl Item for PurchaseLine {
 /// What one side counted for one kind of message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Total {
-    /// Activate, Load, Purchase, Refund or Capture.
+    /// Activate, Load, Purchase, Refund, Capture or Transfer.
     pub kind: MessageType,
     /// Number of live, approved transactions.
     pub count: u32,
