@@ -65,6 +65,7 @@ struct RawProduct {
     spend: Option<Spanned<String>>,
     hold_hours: Option<Spanned<u16>>,
     refund_grace_days: Option<Spanned<u16>>,
+    return_days: Option<Spanned<u16>>,
     max_transfer: Option<Spanned<String>>,
     daily: Option<RawDaily>,
 }
@@ -270,6 +271,7 @@ impl Checker<'_> {
             spend,
             hold_s: i64::from(hold_hours).saturating_mul(3600),
             refund_grace_days,
+            return_days: raw.return_days.map(|days| self.at_least_one(Some(days), 1, "days")),
             max_transfer: raw.max_transfer.map(|amount| self.amount(&amount)),
             daily: raw.daily.map(|daily| Daily {
                 loads: daily.loads.map(Spanned::into_inner),

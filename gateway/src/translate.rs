@@ -112,6 +112,7 @@ pub fn code(verdict: Verdict) -> ResponseCode {
             | Decline::ActivatedCardInUse
             | Decline::OriginalOver(_)
             | Decline::NotRefundable
+            | Decline::ReturnTimeOver
             | Decline::RefundedAgainSince
             | Decline::NotAnAuthorize
             | Decline::RaisedAnother
@@ -184,6 +185,7 @@ pub fn detail(decline: Decline) -> &'static str {
             _ => "a reversal has blocked it",
         },
         Decline::NotRefundable => "only a load, a purchase or a capture can be refunded",
+        Decline::ReturnTimeOver => "its return time is over; two operators can still pay it back",
         Decline::AboveRefundable => "more than is left to refund",
         Decline::RefundAlreadySpent => "what the refund gave back is spent already",
         Decline::RefundedAgainSince => "it was refunded again since; undo that one",

@@ -34,6 +34,7 @@ pub enum Decline {
     /// What it is now, which leaves nothing to do.
     OriginalOver(TransactionState),
     NotRefundable,
+    ReturnTimeOver,
     AboveRefundable,
     RefundAlreadySpent,
     RefundedAgainSince,

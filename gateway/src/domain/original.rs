@@ -20,6 +20,8 @@ pub struct Original {
     pub generation: u32,
     pub merchant: String,
     pub store: String,
+    /// YYYYMMDD of its entry.
+    pub business_date: u32,
     pub shift: Option<u32>,
     pub card: Option<CardReference>,
     pub approved: bool,

@@ -52,6 +52,8 @@ pub struct Product {
     pub hold_s: i64,
     /// How many days a refund lasts that comes back to a lot which has expired since.
     pub refund_grace_days: u16,
+    /// How many business days after a sale it can be refunded; `None` for ever (LOYALTY A9).
+    pub return_days: Option<u16>,
     /// Largest transfer to another card, minor units; `None` when it may give nothing.
     pub max_transfer: Option<i64>,
     /// What a card may do in a business day.
@@ -174,11 +176,18 @@ impl Programme {
     /// The end of the business day that many months on; the 29th to 31st become the month's last day where it is
     /// shorter. The last business day is spendable to its end.
     fn after_months(&self, now: Now, months: Option<u16>) -> Option<i64> {
-        let day = i8::try_from(now.business_date % 100).ok()?;
-        let month = i8::try_from(now.business_date / 100 % 100).ok()?;
-        let year = i16::try_from(now.business_date / 10_000).ok()?;
-        let last = Date::new(year, month, day).ok()?.checked_add(i32::from(months?).months()).ok()?;
+        let last = date(now.business_date)?.checked_add(i32::from(months?).months()).ok()?;
         self.end_of(last)
+    }
+
+    /// Whether a sale of that business date can still be refunded: to the end of the last of its product's return days.
+    #[must_use]
+    pub fn is_returnable(&self, product: &str, business_date: u32, now: Now) -> bool {
+        let Some(days) = self.products.get(product).and_then(|product| product.return_days) else {
+            return true;
+        };
+        let last = date(business_date).and_then(|sold| sold.checked_add(i64::from(days).days()).ok());
+        last.and_then(|last| self.end_of(last)).is_some_and(|end| now.s() < end)
     }
 
     /// The second at which a business day ends.
@@ -203,4 +212,11 @@ impl Programme {
             .saturating_add(month_day)
             .saturating_add(u32::from(date.day().unsigned_abs())))
     }
+}
+
+/// YYYYMMDD as a date.
+fn date(business_date: u32) -> Option<Date> {
+    let day = i8::try_from(business_date % 100).ok()?;
+    let month = i8::try_from(business_date / 100 % 100).ok()?;
+    Date::new(i16::try_from(business_date / 10_000).ok()?, month, day).ok()
 }

@@ -34,6 +34,12 @@ pub(super) fn decide(
     if !matches!(state, TransactionState::Live | TransactionState::RefundedInPart) {
         return refused(Decline::OriginalOver(state));
     }
+    let product = original.card.and_then(|card| facts.state.cards.get(&card)).map(|card| &card.product);
+    let returnable =
+        product.is_none_or(|product| facts.programme.is_returnable(product, original.business_date, now));
+    if original.message != message::LOAD && !returnable {
+        return refused(Decline::ReturnTimeOver);
+    }
     let before = facts.state.transactions.get(&original.index).map_or(0, |fate| fate.done);
     let left = original.approved_amount.checked_sub(before).ok_or(Fault::Overflow)?;
     if amount > terminal.limits.refund {

@@ -192,6 +192,7 @@ fn remembered(index: u64, request_id: [u8; 32], record: &Record) -> Result<Origi
         generation: request.header.generation.map_or(0, |generation| generation.get()),
         merchant: record.details.merchant.clone(),
         store: record.details.store.clone(),
+        business_date: record.details.business_date,
         shift: request.header.shift.map(|shift| shift.get()),
         card: answer.card.map(|card| CardReference(card.number())),
         approved: answer.code.is_approval(),

@@ -95,6 +95,7 @@ impl Shop {
             generation: 1,
             merchant: "M".into(),
             store: "S".into(),
+            business_date: self.now.business_date,
             shift: Some(1),
             card: Some(CARD),
             approved: decision.is_approved(),
@@ -481,4 +482,28 @@ fn a_posting_that_does_not_fit_its_lot_is_refused() {
     assert!(shop.state.clone().apply(&posting(-1, lot.source + 1)).is_err(), "another lot's source");
     assert!(shop.state.clone().apply(&posting(i64::MAX, lot.source)).is_err(), "overflow");
     assert!(shop.state.apply(&posting(-100_00, lot.source)).is_ok());
+}
+
+#[test]
+fn a_sale_is_refunded_to_the_last_second_of_its_return_days_and_not_after() {
+    let document = programme_file::DEFAULT.replace("# return_days = 7 ", "return_days = 7 ");
+    let mut shop = Shop::new(&document);
+    shop.load(100_00);
+    shop.sale(10_00, false);
+    let sale = shop.decided.last().expect("the sale").clone();
+    let zoned = jiff::civil::date(2026, 11, 29).at(4, 0, 0, 0).to_zoned(shop.programme.zone.clone());
+    let end = zoned.expect("a time").timestamp().as_millisecond();
+    let named = Named {
+        terminal: "T1".into(),
+        generation: 1,
+        stan: u32::try_from(sale.index).expect("small"),
+        request_id: sale.request_id,
+    };
+    shop.now.ms = end - 1;
+    let refunded = shop.ask(Command::Refund { original: named.clone(), amount: 1_00 });
+    assert!(refunded.is_approved(), "{:?}", refunded.verdict);
+    shop.now.ms = end;
+    let late = shop.ask(Command::Refund { original: named, amount: 1_00 });
+    assert_eq!(late.verdict, Verdict::Declined(Decline::ReturnTimeOver));
+    assert_eq!(late.original_state, Some(TransactionState::RefundedInPart));
 }
