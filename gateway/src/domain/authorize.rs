@@ -41,10 +41,10 @@ pub(super) fn decide(
     let (card, mut effects) = expire(card, now)?;
     let before = match wish.raises {
         None => Ok(None),
-        Some(named) => match named_original(facts, terminal, named, Within::Store) {
+        Some(named) => match named_original(facts, terminal, request.currency, named, Within::Store) {
             Ok(original) => raised(facts, &card, original).map(Some),
-            // What it wanted to raise is not what it is about: the answer says nothing of its state.
-            Err(declined) => return Ok(Decision { original_state: None, ..*declined }),
+            // The answer says nothing of an original's state, nor of another card.
+            Err(declined) => return Ok(Decision { original_state: None, card: None, ..*declined }),
         },
     };
     let reserved = before.and_then(|before| reserve(facts, terminal, product, &card, before, wish, now));

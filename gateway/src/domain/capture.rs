@@ -14,12 +14,12 @@ use super::terminal::Terminal;
 pub(super) fn decide(
     facts: Facts<'_>,
     terminal: &Terminal,
+    currency: u16,
     named: &Named,
-    amount: i64,
-    more_follow: bool,
+    (amount, more_follow): (i64, bool),
     now: Now,
 ) -> Result<Decision, Fault> {
-    let original = match named_original(facts, terminal, named, Within::Store) {
+    let original = match named_original(facts, terminal, currency, named, Within::Store) {
         Ok(original) => original,
         Err(declined) => return Ok(*declined),
     };
@@ -40,7 +40,10 @@ pub(super) fn decide(
         .ok_or(Fault::Misfit("the original's card is gone"))?;
     let (card, mut effects) = expire(card, now)?;
     let Some(hold) = card.hold(original.index) else {
-        return refused(TransactionState::Lapsed, Decline::HoldEnded);
+        // Its time is over: that is booked here, so that what the answer says is so.
+        let lapsed = TransactionState::Lapsed;
+        let declined = Decision::declined_for(original, lapsed, Decline::OriginalOver(lapsed));
+        return Ok(Decision { effects, ..declined });
     };
     if amount > terminal.limits.purchase {
         return Ok(Decision::declined(Decline::AboveTerminalLimit));

@@ -162,11 +162,14 @@ impl Card {
             .fold(0, |sum, lot| sum.saturating_add(self.free(lot)))
     }
 
-    /// All the money on the card that has not expired, held or free: what its product's largest balance is about.
+    /// All the money on the card, free and not expired or held: what its product's largest balance is about.
     #[must_use]
     pub fn worth(&self, now_s: i64) -> i64 {
-        let money = self.lots.iter().filter(|lot| lot.kind.is_money() && !lot.is_expired(now_s));
-        money.fold(0, |sum, lot| sum.saturating_add(lot.amount))
+        let money = self.lots.iter().filter(|lot| lot.kind.is_money());
+        money.fold(0, |sum, lot| {
+            let worth = if lot.is_expired(now_s) { self.held_in(lot.id) } else { lot.amount };
+            sum.saturating_add(worth)
+        })
     }
 
     /// What of a lot is not held.

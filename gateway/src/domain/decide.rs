@@ -28,8 +28,10 @@ pub fn decide(facts: Facts<'_>, terminal: &Terminal, request: &Request, now: Now
                 purchase::decide(facts, terminal, request, claim, *amount, *partial_allowed, now)
             }
             Command::Reversal { original } => reversal::decide(facts, request, original, now),
-            Command::Refund { original, amount } => refund::decide(facts, terminal, original, *amount, now),
-            Command::Void { original } => void::decide(facts, terminal, original, now),
+            Command::Refund { original, amount } => {
+                refund::decide(facts, terminal, request.currency, original, *amount, now)
+            }
+            Command::Void { original } => void::decide(facts, terminal, request.currency, original, now),
             Command::Authorize { claim, amount, partial_allowed, raises } => {
                 let (amount, partial_allowed, raises) = (*amount, *partial_allowed, raises.as_ref());
                 authorize::decide(
@@ -44,7 +46,7 @@ pub fn decide(facts: Facts<'_>, terminal: &Terminal, request: &Request, now: Now
                 transfer::decide(facts, terminal, request, claim, *to, *amount, now)
             }
             Command::Capture { original, amount, more_follow } => {
-                capture::decide(facts, terminal, original, *amount, *more_follow, now)
+                capture::decide(facts, terminal, request.currency, original, (*amount, *more_follow), now)
             }
             Command::Reconciliation { totals } => reconciliation::decide(facts, request, totals),
         },

@@ -88,10 +88,12 @@ pub(super) enum Within {
 pub(super) fn named_original<'a>(
     facts: Facts<'a>,
     terminal: &Terminal,
+    currency: u16,
     named: &Named,
     within: Within,
 ) -> Result<&'a Original, Box<Decision>> {
     let declined = |decline| Err(Box::new(Decision::declined(decline)));
+    let foreign = currency != facts.programme.currency;
     let near = |merchant: &str, store: &str| {
         merchant == terminal.merchant && (within == Within::Merchant || store == terminal.store)
     };
@@ -104,6 +106,9 @@ pub(super) fn named_original<'a>(
         if !place.is_some_and(|place| near(&place.merchant, &place.store)) {
             return declined(Decline::OriginalElsewhere);
         }
+        if foreign {
+            return declined(Decline::CurrencyNotAccepted);
+        }
         let state = TransactionState::Blocked;
         let card = facts.original.and_then(|original| original.card);
         let decision = Decision::declined(Decline::OriginalOver(state));
@@ -114,6 +119,9 @@ pub(super) fn named_original<'a>(
     };
     if !near(&original.merchant, &original.store) {
         return declined(Decline::OriginalElsewhere);
+    }
+    if foreign {
+        return declined(Decline::CurrencyNotAccepted);
     }
     if message::undoes_or_closes(original.message) {
         return declined(Decline::OriginalNotReversible);

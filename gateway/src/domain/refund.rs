@@ -18,11 +18,12 @@ use super::undo::take_back;
 pub(super) fn decide(
     facts: Facts<'_>,
     terminal: &Terminal,
+    currency: u16,
     named: &Named,
     amount: i64,
     now: Now,
 ) -> Result<Decision, Fault> {
-    let original = match named_original(facts, terminal, named, Within::Merchant) {
+    let original = match named_original(facts, terminal, currency, named, Within::Merchant) {
         Ok(original) => original,
         Err(declined) => return Ok(*declined),
     };

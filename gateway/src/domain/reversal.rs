@@ -37,16 +37,10 @@ pub(super) fn decide(
     match state {
         TransactionState::Declined => Ok(settled(original, state, None)),
         TransactionState::Reversed | TransactionState::Voided => Ok(settled(original, state, Some(0))),
-        TransactionState::Live => match undo(facts, original, TransactionState::Reversed, now)? {
-            Ok(effects) => Ok(Decision {
-                card: original.card,
-                amount: Some(original.approved_amount),
-                original_state: Some(TransactionState::Reversed),
-                ..Decision::approved(effects)
-            }),
-            Err(decline @ Decline::OriginalOver(over)) => Ok(Decision::declined_for(original, over, decline)),
-            Err(decline) => Ok(Decision::declined_for(original, state, decline)),
-        },
+        TransactionState::Live => {
+            let reversed = TransactionState::Reversed;
+            Ok(undo(facts, original, reversed, now)?.decision(original, reversed))
+        }
         _ => Ok(Decision::declined_for(original, state, Decline::OriginalOver(state))),
     }
 }

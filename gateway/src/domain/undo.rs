@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::Fault;
 use super::card::{Card, CardReference, CardStatus, Hold};
 use super::day::uncount;
-use super::decision::Decline;
+use super::decision::{Decision, Decline};
 use super::effect::{Account, Effect, Fate, Posting, TransactionState};
 use super::expiry::expire;
 use super::facts::Facts;
@@ -14,14 +14,45 @@ use super::ledger::{Kind, named, points_receivable};
 use super::original::Original;
 use super::request::{Now, message};
 
-/// The effects that undo `original` and leave it in `state`, or why it stands.
+/// What undoing comes to.
+pub(super) enum Undone {
+    /// With these effects; this much was given back, taken back or set free, in minor units.
+    Done { effects: Vec<Effect>, amount: i64 },
+    /// The original stands.
+    Stands(Decline),
+    /// Its hold's time is over, which these effects book.
+    Lapsed(Vec<Effect>),
+}
+
+impl Undone {
+    /// As a decision about an original that was live and is `state` when it was undone.
+    pub(super) fn decision(self, original: &Original, state: TransactionState) -> Decision {
+        match self {
+            Self::Done { effects, amount } => Decision {
+                card: original.card,
+                amount: Some(amount),
+                original_state: Some(state),
+                ..Decision::approved(effects)
+            },
+            Self::Stands(decline) => Decision::declined_for(original, TransactionState::Live, decline),
+            Self::Lapsed(effects) => {
+                let lapsed = TransactionState::Lapsed;
+                let decision = Decision::declined_for(original, lapsed, Decline::OriginalOver(lapsed));
+                Decision { effects, ..decision }
+            }
+        }
+    }
+}
+
+/// Undoes a live `original` and leaves it in `state`, if nothing stands against it.
 pub(super) fn undo(
     facts: Facts<'_>,
     original: &Original,
     state: TransactionState,
     now: Now,
-) -> Result<Result<Vec<Effect>, Decline>, Fault> {
+) -> Result<Undone, Fault> {
     let mut undoing = Undoing::of(facts, original, now)?;
+    let mut amount = original.approved_amount;
     let undone = match original.message {
         message::ACTIVATE => undoing.deactivate()?,
         message::LOAD | message::PURCHASE | message::TRANSFER => {
@@ -30,18 +61,21 @@ pub(super) fn undo(
         message::CAPTURE if undoing.mirror()? => undoing.hold_again().map(Ok)?,
         message::CAPTURE => Err(Decline::LoadAlreadySpent),
         message::REFUND => undoing.undo_refund()?,
-        message::AUTHORIZE => undoing.release(state)?,
+        message::AUTHORIZE => match undoing.release(state)? {
+            Err(Decline::OriginalOver(_)) => return Ok(Undone::Lapsed(undoing.effects)),
+            released => released.map(|free| amount = free),
+        },
         _ => return Err(Fault::Misfit("not a message that can be undone")),
     };
     if let Err(decline) = undone {
-        return Ok(Err(decline));
+        return Ok(Undone::Stands(decline));
     }
     let uncounted = uncount(undoing.card()?, original, now);
     let mut effects = undoing.effects;
     effects.push(Effect::Transaction { index: original.index, fate: Fate::of(state) });
     effects.extend(count_out(facts, original)?);
     effects.extend(uncounted);
-    Ok(Ok(effects))
+    Ok(Undone::Done { effects, amount })
 }
 
 /// A transaction that is being undone: its cards as they are by then, and the effects so far. What has ended on them by
@@ -191,8 +225,8 @@ impl<'a> Undoing<'a> {
         Ok(Ok(()))
     }
 
-    /// Ends a hold, or takes from it what a later authorize has added.
-    fn release(&mut self, state: TransactionState) -> Result<Result<(), Decline>, Fault> {
+    /// Ends a hold, or takes from it what a later authorize has added; says how much is free by that.
+    fn release(&mut self, state: TransactionState) -> Result<Result<i64, Decline>, Fault> {
         let card = self.card()?;
         let raised = self.original.raised_another();
         let Some(hold) = self.original.hold().and_then(|then| card.hold(then.id)) else {
@@ -204,10 +238,11 @@ impl<'a> Undoing<'a> {
         }
         let left =
             if raised { without_last(hold, self.original.approved_amount) } else { Some(hold.ended()) };
-        let Some(hold) = left else { return Ok(Err(Decline::HoldEnded)) };
+        let Some(left) = left else { return Ok(Err(Decline::HoldEnded)) };
+        let free = hold.held().checked_sub(left.held()).ok_or(Fault::Overflow)?;
         let card = card.reference;
-        self.effects.push(Effect::Hold { card, hold });
-        Ok(Ok(()))
+        self.effects.push(Effect::Hold { card, hold: left });
+        Ok(Ok(free))
     }
 }
 

@@ -12,10 +12,11 @@ use super::undo::undo;
 pub(super) fn decide(
     facts: Facts<'_>,
     terminal: &Terminal,
+    currency: u16,
     named: &Named,
     now: Now,
 ) -> Result<Decision, Fault> {
-    let original = match named_original(facts, terminal, named, Within::Store) {
+    let original = match named_original(facts, terminal, currency, named, Within::Store) {
         Ok(original) => original,
         Err(declined) => return Ok(*declined),
     };
@@ -30,21 +31,8 @@ pub(super) fn decide(
     if message::counts(original.message) && original.message != message::ACTIVATE && closed(facts, original) {
         return refused(Decline::ShiftClosed);
     }
-    let held = original.hold().filter(|_| original.message == message::AUTHORIZE);
-    let amount = match (held, original.card.and_then(|card| facts.state.cards.get(&card))) {
-        (Some(hold), Some(card)) => card.hold(hold.id).map_or(0, super::card::Hold::held),
-        _ => original.approved_amount,
-    };
-    match undo(facts, original, TransactionState::Voided, now)? {
-        Ok(effects) => Ok(Decision {
-            card: original.card,
-            amount: Some(amount),
-            original_state: Some(TransactionState::Voided),
-            ..Decision::approved(effects)
-        }),
-        Err(decline @ Decline::OriginalOver(state)) => Ok(Decision::declined_for(original, state, decline)),
-        Err(decline) => refused(decline),
-    }
+    let voided = TransactionState::Voided;
+    Ok(undo(facts, original, voided, now)?.decision(original, voided))
 }
 
 fn closed(facts: Facts<'_>, original: &Original) -> bool {

@@ -12,6 +12,7 @@ mod hostile;
 mod journal;
 mod layering;
 mod operate;
+mod payment_rules;
 mod payments;
 mod powerloss;
 mod repeats;
