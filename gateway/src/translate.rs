@@ -141,6 +141,7 @@ pub fn code(verdict: Verdict) -> ResponseCode {
             Decline::OriginalDiffers
             | Decline::OriginalOfAnotherTerminal
             | Decline::OriginalNotFound
+            | Decline::NoHoldOfThisCard
             | Decline::OriginalElsewhere => ResponseCode::ORIGINAL_NOT_FOUND,
         },
     }
@@ -190,6 +191,7 @@ pub fn detail(decline: Decline) -> &'static str {
         Decline::RefundAlreadySpent => "what the refund gave back is spent already",
         Decline::RefundedAgainSince => "it was refunded again since; undo that one",
         Decline::NotAnAuthorize => "only an authorize can be captured",
+        Decline::NoHoldOfThisCard => "that is no authorize of this card",
         Decline::RaisedAnother => "it raised another; name the first authorize",
         Decline::CapturedSince => "something was captured since",
         Decline::HoldEnded => "the hold has ended",

@@ -44,7 +44,15 @@ pub(super) fn decide(
         Some(named) => match named_original(facts, terminal, request.currency, named, Within::Store) {
             Ok(original) => raised(facts, &card, original).map(Some),
             // The answer says nothing of an original's state, nor of another card.
-            Err(declined) => return Ok(Decision { original_state: None, card: None, ..*declined }),
+            Err(declined) => {
+                let verdict = match declined.verdict {
+                    Verdict::Declined(Decline::OriginalNotReversible) => {
+                        Verdict::Declined(Decline::NoHoldOfThisCard)
+                    }
+                    other => other,
+                };
+                return Ok(Decision { verdict, original_state: None, card: None, ..*declined });
+            }
         },
     };
     let reserved = before.and_then(|before| reserve(facts, terminal, product, &card, before, wish, now));
@@ -64,7 +72,7 @@ pub(super) fn decide(
 /// The hold that an authorize of this card has opened and that has not ended.
 fn raised<'a>(facts: Facts<'_>, card: &'a Card, original: &Original) -> Result<&'a Hold, Decline> {
     if original.message != message::AUTHORIZE || original.card != Some(card.reference) {
-        return Err(Decline::OriginalDiffers);
+        return Err(Decline::NoHoldOfThisCard);
     }
     if original.raised_another() {
         return Err(Decline::RaisedAnother);

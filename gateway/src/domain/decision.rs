@@ -39,6 +39,7 @@ pub enum Decline {
     RefundAlreadySpent,
     RefundedAgainSince,
     NotAnAuthorize,
+    NoHoldOfThisCard,
     RaisedAnother,
     CapturedSince,
     HoldEnded,

@@ -169,8 +169,7 @@ impl Programme {
     #[must_use]
     pub fn refund_grace(&self, product: &str, now: Now) -> Option<i64> {
         let days = self.products.get(product).map_or(0, |product| product.refund_grace_days);
-        let today = jiff::Timestamp::from_second(now.s()).ok()?.to_zoned(self.zone.clone()).date();
-        self.end_of(today.checked_add(i64::from(days).days()).ok()?)
+        self.end_of(date(now.business_date)?.checked_add(i64::from(days).days()).ok()?)
     }
 
     /// The end of the business day that many months on; the 29th to 31st become the month's last day where it is

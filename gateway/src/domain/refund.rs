@@ -142,7 +142,7 @@ fn give_back(
     for (lot, part) in slice.of_legs(&spent)? {
         if lot.is_expired(now.s()) {
             let ends = facts.programme.refund_grace(&card.product, now);
-            effects.push(Effect::Posting(card.credit(lot.kind, part, ends, lot.source, opened)));
+            effects.push(Effect::Posting(card.credit(lot.kind, part, ends, facts.index, opened)));
             opened = opened.saturating_add(1);
         } else {
             effects.push(Effect::Posting(card.posting(&lot, part)));

@@ -1,6 +1,6 @@
 //! Inquiries: quotes, balances, states and shifts. Nothing is recorded.
 
-use protocol::answer::{Answer, NextStep, Quote as WireQuote, ShiftTransaction, ShiftTransactions};
+use protocol::answer::{Answer, Balances, NextStep, Quote as WireQuote, ShiftTransaction, ShiftTransactions};
 use protocol::code::ResponseCode;
 use protocol::cose::Sign1;
 use protocol::field::{
@@ -20,7 +20,7 @@ use crate::domain::effect::TransactionState;
 use crate::domain::facts::view_card;
 use crate::domain::request::{CardClaim, message};
 use crate::domain::state::Touched;
-use crate::domain::{Decline, Facts, Now, Quoted, Terminal, Verdict, purchase_quote, quote};
+use crate::domain::{Card, Decline, Facts, Now, Quoted, Terminal, Verdict, expire, purchase_quote, quote};
 use crate::journal::record::{Origin, Record};
 use crate::translate;
 
@@ -99,7 +99,7 @@ impl Writer {
         let base = about_card(MessageType::BALANCE_INQUIRY, claim, &in_force, now);
         Ok(match view_card(self.facts(&in_force), claim, currency) {
             Err(decline) => declined(base, decline),
-            Ok(card) => Answer { balances: Some(translate::balances(card, now)), ..base },
+            Ok(card) => Answer { balances: Some(balances(card, now)), ..base },
         })
     }
 
@@ -261,6 +261,12 @@ fn read_request(record: &Record) -> Option<(MessageType, protocol::request::Head
     Some((message, request.header, Answer::decode(record.answer.as_deref()?).ok()?))
 }
 
+/// What can be spent now: a hold whose time is over is as good as ended, booked or not.
+fn balances(card: &Card, now: Now) -> Balances {
+    let ended = expire(card, now);
+    translate::balances(ended.as_ref().map_or(card, |(card, _)| card), now)
+}
+
 fn about_card(message: MessageType, claim: &CardClaim, in_force: &InForce, now: Now) -> Answer {
     Answer {
         business_date: Date::new(now.business_date),
@@ -292,7 +298,7 @@ fn load_quote(
     let changes = quoted.changes.iter().map(|(kind, amount)| (BalanceKind(u16::from(kind.0)), *amount));
     Answer {
         approved_amount: TotalMinor::new(amount),
-        balances: Some(translate::balances(quoted.card, now)),
+        balances: Some(balances(quoted.card, now)),
         changes: Some(changes.collect()),
         explanation: translate::explanation(&quoted.reasons, true),
         next_step: quoted
@@ -320,7 +326,7 @@ fn purchase_answer(
     Answer {
         code: translate::code(decision.verdict),
         approved_amount: decision.amount.and_then(TotalMinor::new),
-        balances: card.map(|card| translate::balances(card, now)),
+        balances: card.map(|card| balances(card, now)),
         changes: Some(translate::changes(claim.card, &decision.effects)),
         explanation: translate::explanation(&decision.explanation, true),
         ..base

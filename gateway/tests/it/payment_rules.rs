@@ -1,7 +1,7 @@
 //! Payments of several cards at several tills, drawn at random, against a paper model that was written from the protocol's
 //! text and shares no code with the rules.
 //!
-//! `PAYMENT_CASES` sequences are drawn (`PAYMENT_CASES=10000` takes about a minute) from the seed `PAYMENT_SEED`, or from one
+//! `PAYMENT_CASES` sequences of 100 steps are drawn (10000 take about two minutes) from the seed `PAYMENT_SEED`, or from one
 //! that a failure prints.
 
 mod ahead;
@@ -23,7 +23,7 @@ use ahead::Customers;
 use paper::Deal;
 use steps::{Both, Step};
 
-const CASES: u32 = 1_000;
+const CASES: u32 = 500;
 const LENGTH: usize = 100;
 
 fn number(name: &str) -> Option<u64> {

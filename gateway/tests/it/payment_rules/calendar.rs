@@ -61,7 +61,7 @@ pub(super) fn principal_end(now: i64) -> i64 {
     months_on(now, 3)
 }
 
-/// The end of the last grace day; today is the calendar's, also between midnight and the cutover.
+/// The end of the last grace day, in business days.
 pub(super) fn grace_end(now: i64, card: usize) -> i64 {
-    end_of((now + EAST) / DAY + GRACE_DAYS[card])
+    end_of((now + EAST - CUTOVER) / DAY + GRACE_DAYS[card])
 }

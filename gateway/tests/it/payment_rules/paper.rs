@@ -21,6 +21,18 @@ pub(super) enum Deal {
     Close,
 }
 
+impl Deal {
+    /// The earlier request that it acts on.
+    fn of(&self) -> Option<usize> {
+        match *self {
+            Self::Capture { of, .. } | Self::Refund { of, .. } | Self::Void { of } | Self::Reverse { of } => {
+                Some(of)
+            }
+            _ => None,
+        }
+    }
+}
+
 const LIVE: u8 = 1;
 const REVERSED: u8 = 2;
 const VOIDED: u8 = 3;
@@ -286,7 +298,15 @@ impl Paper {
                 self.count(self.slips[at.request].till, at.shift, message, 1, entry.amount);
                 done.said
             }
-            Err(said) => said,
+            Err(said) => {
+                // Whoever finds a hold's time over books its end.
+                if let (Some(LAPSED), Some(of)) = (said.state, deal.of())
+                    && self.entry(of).state == LIVE
+                {
+                    self.sweep(self.entry(of).card, at.now, at.index);
+                }
+                said
+            }
         };
         if matches!(message, 0x15 | 0x17 | 0x19) {
             entry.deed = Deed::Final;
@@ -453,8 +473,11 @@ impl Paper {
         let mut draft = self.draft(card, at);
         let mut present = None;
         if let Some(of) = raises {
-            // An answer to an authorize has no key 15.
-            let entry = self.near(of, true, at).map_err(|said| Said { state: None, ..said })?;
+            // An answer to an authorize has no key 15; what undoes or closes is no authorize.
+            let entry = self.near(of, true, at).map_err(|said| match said.state {
+                None => no(25),
+                Some(_) => Said { state: None, ..said },
+            })?;
             if entry.message != 0x1A || entry.card != card {
                 return Err(no(25));
             }
@@ -499,7 +522,7 @@ impl Paper {
         };
         let mut held = draft.sheet.holds.remove(hold);
         if amount > MOST || amount > held.held() {
-            return Err(no_because(61, LIVE));
+            return Err(no(61));
         }
         let (mut missing, mut taken, mut left) = (amount, Vec::new(), Vec::new());
         for (lot, part) in &held.parts {
@@ -531,7 +554,7 @@ impl Paper {
         let state = entry.state;
         let left = whole - before;
         if amount > MOST || amount > left {
-            return Err(no_because(61, state));
+            return Err(no(61));
         }
         let mut draft = self.draft(card, at);
         let of_refunded = |all: i64| share_up(all, before + amount, whole) - share_up(all, before, whole);
@@ -648,7 +671,7 @@ impl Paper {
                 }
                 let hold = &mut draft.sheet.holds[at];
                 if raised.is_none() {
-                    amount = if state == VOIDED { hold.held() } else { amount };
+                    amount = hold.held();
                     draft.sheet.holds.remove(at);
                 } else if !shorten(hold, amount) {
                     return stands(12, LIVE);

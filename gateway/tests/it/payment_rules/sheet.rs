@@ -269,8 +269,8 @@ impl Draft {
     /// Gives money back to a lot that paid; a lot that has ended comes back as one of the product's grace time.
     pub(super) fn give_back(&mut self, lot: usize, amount: i64, card: usize, open: usize) {
         if self.is_over(lot) {
-            let Lot { kind, source, .. } = self.sheet.lots[lot];
-            self.credit(kind, amount, Some(grace_end(self.now, card)), source, open);
+            let kind = self.sheet.lots[lot].kind;
+            self.credit(kind, amount, Some(grace_end(self.now, card)), self.index, open);
         } else {
             self.lot(lot, amount);
         }

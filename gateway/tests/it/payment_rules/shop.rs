@@ -5,7 +5,7 @@ use gateway::domain::{Command, Kind};
 
 use super::paper::Deal;
 use super::steps::command;
-use super::world::{Said, World};
+use super::world::{Said, World, claim, reference};
 
 pub(super) struct Shop {
     pub(super) world: World,
@@ -62,6 +62,14 @@ impl Shop {
 
     pub(super) fn refund(&mut self, of: usize, amount: i64) -> usize {
         self.done(Deal::Refund { of, amount })
+    }
+
+    /// A transfer to the next card, which is sold for it.
+    pub(super) fn give(&mut self, amount: i64) -> usize {
+        self.done(Deal::Activate { card: 1 });
+        let said = self.say(0, Command::Transfer { claim: claim(0), to: reference(1), amount });
+        assert_eq!(said.code, 0, "{said:?}");
+        self.last()
     }
 
     pub(super) fn void(&mut self, of: usize) -> usize {

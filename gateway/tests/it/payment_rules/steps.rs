@@ -159,7 +159,11 @@ impl Step {
             58..60 => return Some(Self::Sweep { card }),
             _ => {
                 let hours = [1, 5, 1, 25, 49, 20 * 24, 42 * 24, 100 * 24][digits.below(8)];
-                return Some(Self::Wait { seconds: hours * 3600 + 17 });
+                // Often to the second at which something of a card ends, or the second before.
+                let due = world.card(card).due().map(|due| due - world.now.s());
+                let before = i64::try_from(digits.below(2)).expect("small");
+                let seconds = due.filter(|due| partial && *due > before).map(|due| due - before);
+                return Some(Self::Wait { seconds: seconds.unwrap_or(hours * 3600 + 17) });
             }
         };
         let shift = if matches!(deal, Deal::Close) { shift.or(Some(1)) } else { shift };

@@ -229,6 +229,7 @@ fn originals(row: &str) -> Vec<fn(&mut Shop) -> usize> {
         ],
         "Activate, live" => vec![activated],
         "Load, live" => vec![|shop| shop.load(10_00)],
+        "Transfer, live" => vec![|shop| shop.give(10_00)],
         "Purchase or Capture, live" => vec![|shop| shop.pay(30_00), captured],
         "Load, Purchase or Capture, refunded in part" => vec![
             |shop| {
@@ -340,6 +341,9 @@ fn cases(row: &str, column: &str, condition: Option<&str>) -> Vec<Case> {
         (_, None) => all().collect(),
         (_, Some("the card was loaded since")) => then(|shop, _| {
             shop.done(Deal::Load { card: 1, amount: 1_00 });
+        }),
+        (_, Some("its value is spent")) if row.starts_with("Transfer") => then(|shop, _| {
+            shop.done(Deal::Purchase { card: 1, amount: 1, partial: false });
         }),
         (_, Some("its value is spent")) => {
             // 110.00 and 5.00: nothing is left of the later load.
