@@ -88,9 +88,11 @@ mod tests {
             amount: Some(amount),
             partial: false,
             genuine: true,
+            original: None,
+            more: false,
             shift: None,
             totals: Some([(0x12, (1, 100))].into()),
-            rules: TerminalRules { sells: true, max_load: 1, max_purchase: 1 },
+            rules: TerminalRules { sells: true, max_load: 1, max_purchase: 1, max_refund: 1 },
         })
     }
 

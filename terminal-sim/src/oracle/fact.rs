@@ -26,14 +26,21 @@ pub struct Intent {
     pub key: TransactionKey,
     /// The message type.
     pub kind: u8,
-    /// The card's number; none for a Reconciliation.
+    /// The card's number, that of the original's card where the request names none; none for a Reconciliation.
     pub card: Option<u64>,
     /// Minor units.
     pub amount: Option<i64>,
     /// Partial approval is allowed.
     pub partial: bool,
-    /// The card is known and its secret is its own.
+    /// The card is known and its secret is its own; of a request without a card: its original has the request id that
+    /// it names.
     pub genuine: bool,
+    /// The transaction that a Refund, Void, Capture or raising Authorize names.
+    #[serde(default)]
+    pub original: Option<TransactionKey>,
+    /// More captures follow.
+    #[serde(default)]
+    pub more: bool,
     /// The shift that the request names.
     pub shift: Option<u32>,
     /// The totals that a Reconciliation claims: message type to count and amount.
@@ -51,6 +58,9 @@ pub struct TerminalRules {
     pub max_load: i64,
     /// The largest purchase, minor units.
     pub max_purchase: i64,
+    /// The largest refund, minor units.
+    #[serde(default)]
+    pub max_refund: i64,
 }
 
 impl TerminalRules {
@@ -62,6 +72,7 @@ impl TerminalRules {
             sells: sign_on.role? != Role::KIOSK,
             max_load: limits.load.get(),
             max_purchase: limits.purchase.get(),
+            max_refund: limits.refund.get(),
         })
     }
 }
@@ -92,6 +103,23 @@ pub struct Fact {
     pub state: Option<u8>,
     /// Key 17.
     pub totals: Option<ShiftTotals>,
+    /// Key 4.
+    #[serde(default)]
+    pub time: i64,
+    /// Key 18.
+    #[serde(default)]
+    pub hold: Option<HoldShown>,
+}
+
+/// What an answer says of a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldShown {
+    /// Key 6 of the Authorize that opened it.
+    pub reference: u64,
+    /// What is still held, minor units.
+    pub held: i64,
+    /// When it ends by time, Unix seconds.
+    pub expires: i64,
 }
 
 /// Principal, bonus and points: of a card, or changes to them.
@@ -117,9 +145,15 @@ impl Fact {
             index: answer.reference?,
             approved: answer.approved_amount.map(Ranged::get),
             balances: answer.balances.as_ref().and_then(Wallet::of),
-            changes: answer.changes.as_ref().and_then(Wallet::of),
+            changes: answer.changes.as_ref().and_then(Wallet::of_changes),
             state: answer.state.map(|state| state.0),
             totals: answer.totals.as_ref().map(totals_of),
+            time: answer.time.get(),
+            hold: answer.hold.map(|hold| HoldShown {
+                reference: hold.reference,
+                held: hold.held.get(),
+                expires: hold.expires.get(),
+            }),
         })
     }
 
@@ -129,12 +163,13 @@ impl Fact {
         ResponseCode(self.code).is_approval()
     }
 
-    /// A Reversal after which its original is undone, by itself or by an earlier one.
+    /// A Reversal or Void after which its original is undone, by itself or by an earlier one.
     #[must_use]
     pub fn undoes(&self) -> bool {
-        self.kind == MessageType::REVERSAL.0
+        let undone = [TransactionState::REVERSED.0, TransactionState::VOIDED.0];
+        [MessageType::REVERSAL.0, MessageType::VOID.0].contains(&self.kind)
             && self.is_approval()
-            && self.state == Some(TransactionState::REVERSED.0)
+            && self.state.is_some_and(|state| undone.contains(&state))
     }
 }
 
@@ -146,6 +181,12 @@ impl Wallet {
         let amount = |kind| balances.get(&kind).copied().unwrap_or(0);
         let [principal, bonus, points] = known.map(amount);
         balances.keys().all(|kind| known.contains(kind)).then_some(Wallet { principal, bonus, points })
+    }
+
+    /// The same of changes, which leave out kinds without change: `None` when one is listed all the same.
+    #[must_use]
+    pub fn of_changes(changes: &Balances) -> Option<Self> {
+        Wallet::of(changes).filter(|_| changes.values().all(|change| *change != 0))
     }
 
     /// Both together; `None` on overflow.

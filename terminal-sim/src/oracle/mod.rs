@@ -13,7 +13,7 @@ mod shift;
 #[cfg(test)]
 mod tests;
 
-pub use fact::{Fact, Intent, ShiftTotals, TerminalRules, TransactionKey, Wallet, totals_of};
+pub use fact::{Fact, HoldShown, Intent, ShiftTotals, TerminalRules, TransactionKey, Wallet, totals_of};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ use protocol::frame::MessageType;
 use serde::Serialize;
 
 use book::{CardBook, Waiting, check_reconciliation};
-use card::CardModel;
+use card::{CardModel, Request};
 use shift::ShiftBook;
 
 /// The oracle of one shop, or of all shops of one gateway.
@@ -33,6 +33,8 @@ pub struct Oracle {
     cards: BTreeMap<u64, CardBook>,
     issued: BTreeSet<u64>,
     shifts: BTreeMap<(String, u32), ShiftBook>,
+    /// Closes that wait until no Void by another terminal is open that may belong before them.
+    closes: Vec<(Intent, Fact)>,
     open: BTreeMap<TransactionKey, Intent>,
     /// Of settled requests, which may be opened again by a Reversal.
     intents: BTreeMap<TransactionKey, Intent>,
@@ -87,14 +89,21 @@ impl Oracle {
             if !self.take_index(&fact) {
                 continue;
             }
-            let shifts = self.shifts.entry((key.terminal.clone(), key.generation)).or_default();
-            let shift_closed = shifts.is_closed(intent.shift) && fact.kind != MessageType::REVERSAL.0;
-            if fact.kind == MessageType::RECONCILIATION.0 {
-                let ours = shifts.totals(intent.shift.unwrap_or_default());
-                let wrong = check_reconciliation(&intent, &fact, &ours, shift_closed);
-                self.mismatches.extend(wrong);
+            if fact.undoes() {
+                let undone = intent.original.as_ref().filter(|_| fact.kind == MessageType::VOID.0);
+                let undone = undone.unwrap_or(&fact.about);
+                self.shift_book(undone).undo(undone.stan, fact.index);
             }
-            shifts.apply(&intent, &fact);
+            let shifts = self.shift_book(key);
+            let shift_closed = shifts.is_closed(intent.shift) && fact.kind != MessageType::REVERSAL.0;
+            if fact.kind == MessageType::RECONCILIATION.0 && shift_closed {
+                self.mismatches.extend(check_reconciliation(&intent, &fact, None));
+            } else if fact.kind == MessageType::RECONCILIATION.0 {
+                shifts.apply(&intent, &fact);
+                self.closes.push((intent.clone(), fact.clone()));
+            } else {
+                shifts.apply(&intent, &fact);
+            }
             if let Some(card) = intent.card {
                 let waiting = Waiting { intent: intent.clone(), fact, shift_closed };
                 self.cards.entry(card).or_default().waiting.push(waiting);
@@ -102,10 +111,55 @@ impl Oracle {
         }
         if let Some(book) = intent.card.and_then(|card| self.cards.get_mut(&card)) {
             book.open.remove(key);
-            if !self.replaying {
-                self.mismatches.extend(book.apply_waiting());
-            }
         }
+        if !self.replaying {
+            self.check_card(intent.card);
+            self.check_closes();
+        }
+    }
+
+    /// Checks what has waited about a card, unless something about it is open.
+    fn check_card(&mut self, card: Option<u64>) {
+        let Some(book) = card.and_then(|card| self.cards.get_mut(&card)) else { return };
+        let (shifts, open, intents) = (&self.shifts, &self.open, &self.intents);
+        let closed_before = |key: &TransactionKey, index: u64| {
+            let shift = open.get(key).or_else(|| intents.get(key)).and_then(|intent| intent.shift);
+            let shifts = shifts.get(&(key.terminal.clone(), key.generation));
+            let closing = |intent: &Intent| {
+                intent.kind == MessageType::RECONCILIATION.0
+                    && (&intent.key.terminal, intent.key.generation) == (&key.terminal, key.generation)
+                    && intent.shift == shift
+            };
+            match shifts.is_some_and(|shifts| shifts.is_closed_before(shift, index)) {
+                false if open.values().any(closing) => None,
+                closed => Some(closed),
+            }
+        };
+        self.mismatches.extend(book.apply_waiting(&closed_before));
+    }
+
+    /// Checks the closes of shifts of which no transaction may have been voided unknown to the oracle.
+    fn check_closes(&mut self) {
+        let mut waiting = Vec::new();
+        for (intent, fact) in std::mem::take(&mut self.closes) {
+            let own = (&intent.key.terminal, intent.key.generation);
+            let open = self
+                .open
+                .values()
+                .filter_map(|open| open.original.as_ref().filter(|_| open.kind == MessageType::VOID.0));
+            if open.map(|key| (&key.terminal, key.generation)).any(|other| other == own) {
+                waiting.push((intent, fact));
+                continue;
+            }
+            let shift = intent.shift.unwrap_or_default();
+            let ours = self.shift_book(&intent.key).totals_before(shift, fact.index);
+            self.mismatches.extend(check_reconciliation(&intent, &fact, Some(&ours)));
+        }
+        self.closes = waiting;
+    }
+
+    fn shift_book(&mut self, key: &TransactionKey) -> &mut ShiftBook {
+        self.shifts.entry((key.terminal.clone(), key.generation)).or_default()
     }
 
     /// From here on the books of several terminals are read in again, one terminal after the other: nothing about cards
@@ -117,8 +171,9 @@ impl Oracle {
     /// All books are read in.
     pub fn replayed(&mut self) {
         self.replaying = false;
-        let wrong: Vec<Mismatch> = self.cards.values_mut().flat_map(CardBook::apply_waiting).collect();
-        self.mismatches.extend(wrong);
+        let cards: Vec<u64> = self.cards.keys().copied().collect();
+        cards.into_iter().for_each(|card| self.check_card(Some(card)));
+        self.check_closes();
     }
 
     /// What a request was for, whether it is open or settled.
@@ -162,7 +217,7 @@ impl Oracle {
     /// Checks the answer to a balance inquiry; `None` when somebody used the card meanwhile.
     pub fn inquired(&mut self, watch: Watch, answer: &Answer) -> Option<bool> {
         let model = self.unchanged(watch)?;
-        let (code, wallet) = match (model.active, model.wallet) {
+        let (code, wallet) = match (model.active, model.wallet()) {
             (true, wallet) => (ResponseCode::APPROVED, Some(wallet)),
             (false, _) => (ResponseCode::CARD_NOT_ACTIVE, None),
         };
@@ -200,18 +255,22 @@ impl Oracle {
             amount: Some(amount),
             partial: false,
             genuine: true,
+            original: None,
+            more: false,
             shift: None,
             totals: None,
             rules,
         };
-        let expected = model.expected(&intent, false);
-        let changes = answer.changes.as_ref().and_then(Wallet::of);
+        let request =
+            Request { intent: &intent, index: 0, time: 0, shift_closed: false, original_closed: None };
+        let expected = model.expected(&request).into_iter().next().map(|outcome| outcome.expected)?;
+        let changes = answer.changes.as_ref().and_then(Wallet::of_changes);
         let step = answer.next_step.map(|step| (step.missing.get(), step.bonus.get()));
         let balances = answer.balances.as_ref().and_then(Wallet::of);
         let right = if expected.code == ResponseCode::APPROVED.0 {
             answer.code == ResponseCode::APPROVED
-                && balances == Some(model.wallet)
-                && changes == Some(expected.changes)
+                && balances == Some(model.wallet())
+                && changes == expected.shown.map(|shown| shown.changes)
                 && step == rules::next_step(amount)
         } else {
             answer.code.0 == expected.code
@@ -229,7 +288,13 @@ impl Oracle {
     /// What a card must hold, and whether it is active. While something about it is open: what was known before.
     #[must_use]
     pub fn card(&self, card: CardReference) -> Option<(bool, Wallet)> {
-        self.cards.get(&card.number()).map(|book| (book.model.active, book.model.wallet))
+        self.cards.get(&card.number()).map(|book| (book.model.active, book.model.wallet()))
+    }
+
+    /// How many holds a card must have, as far as is known.
+    #[must_use]
+    pub fn holds(&self, card: CardReference) -> usize {
+        self.cards.get(&card.number()).map_or(0, |book| book.model.holds())
     }
 
     /// The cards that were issued.
@@ -241,7 +306,7 @@ impl Oracle {
     #[must_use]
     pub fn shift_totals(&self, terminal: &str, generation: u32, shift: u32) -> ShiftTotals {
         let book = self.shifts.get(&(terminal.to_owned(), generation));
-        book.map(|book| book.totals(shift)).unwrap_or_default()
+        book.map(|book| book.totals_before(shift, u64::MAX)).unwrap_or_default()
     }
 
     /// Every disagreement so far.

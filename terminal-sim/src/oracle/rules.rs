@@ -7,6 +7,12 @@ pub const MIN_LOAD: i64 = 1_00;
 pub const MAX_LOAD: i64 = 5_000_00;
 /// Principal and bonus together after a load.
 pub const MAX_BALANCE: i64 = 5_000_00;
+/// An Authorize holds its amount for so many seconds.
+pub const HOLD_SECONDS: i64 = 7 * 24 * 3600;
+/// Holds that a card can have at a time.
+pub const MOST_HOLDS: usize = 16;
+/// A card with so many lots that are not empty opens no more: a load joins the last lot of its balance.
+pub const LOTS_APART: usize = 32;
 
 /// From this load on, this bonus; the highest step that is reached pays once.
 const BONUS_STEPS: [(i64, i64); 4] = [(100_00, 5_00), (300_00, 20_00), (500_00, 50_00), (1_000_00, 120_00)];
@@ -30,6 +36,15 @@ pub fn next_step(load: i64) -> Option<(i64, i64)> {
 #[must_use]
 pub fn points(paid: i64) -> i64 {
     paid.checked_div(POINTS_PER).unwrap_or(0)
+}
+
+/// What has been taken back of something that was given on a whole, once `refunded` of it has been refunded: in
+/// proportion, rounded up over all refunds together.
+#[must_use]
+pub fn taken_back(given: i64, refunded: i64, whole: i64) -> i64 {
+    let product = i128::from(given).saturating_mul(i128::from(refunded));
+    let up = product.saturating_add(i128::from(whole)).saturating_sub(1).checked_div(i128::from(whole));
+    up.and_then(|up| i64::try_from(up).ok()).unwrap_or(given)
 }
 
 #[cfg(test)]
@@ -60,6 +75,14 @@ mod tests {
         assert_eq!(next_step(99_99), Some((1, 5_00)));
         assert_eq!(next_step(100_00), Some((200_00, 20_00)));
         assert_eq!(next_step(1_000_00), None);
+    }
+
+    #[test]
+    fn what_is_taken_back_is_rounded_up_and_whole_at_the_end() {
+        let taken =
+            [0, 1, 33_33, 33_34, 66_67, 99_99, 100_00].map(|refunded| taken_back(3, refunded, 100_00));
+        assert_eq!(taken, [0, 1, 1, 2, 3, 3, 3]);
+        assert_eq!([taken_back(0, 5, 10), taken_back(7, 10, 10), taken_back(5, 1, 0)], [0, 7, 5]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What each terminal's shifts add up to (section 11, Reconciliation).
+//! What each terminal's shifts add up to (section 11, Reconciliation), at any place of the journal.
 
 use std::collections::BTreeMap;
 
@@ -7,60 +7,75 @@ use protocol::frame::MessageType;
 
 use super::fact::{Fact, Intent, ShiftTotals};
 
+/// The message types that totals count.
+const COUNTED: [MessageType; 5] = [
+    MessageType::ACTIVATE,
+    MessageType::LOAD,
+    MessageType::PURCHASE,
+    MessageType::REFUND,
+    MessageType::CAPTURE,
+];
+
 /// The shifts of one terminal and generation.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ShiftBook {
-    shifts: BTreeMap<u32, Shift>,
-    /// Live transactions that count, by STAN: shift, message type and approved amount.
-    live: BTreeMap<u32, (u32, u8, i64)>,
+    /// Closed shifts, and the journal index at which they were closed.
+    closed: BTreeMap<u32, u64>,
+    /// Approved transactions that count, by STAN.
+    counted: BTreeMap<u32, Counted>,
+    /// Undone transactions by STAN, and the journal index at which they were undone.
+    undone: BTreeMap<u32, u64>,
 }
 
-#[derive(Clone, Debug, Default)]
-struct Shift {
-    closed: bool,
-    totals: ShiftTotals,
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    shift: u32,
+    kind: u8,
+    amount: i64,
+    index: u64,
 }
 
 impl ShiftBook {
     pub(super) fn is_closed(&self, shift: Option<u32>) -> bool {
-        shift.and_then(|shift| self.shifts.get(&shift)).is_some_and(|shift| shift.closed)
+        self.is_closed_before(shift, u64::MAX)
     }
 
-    /// The totals of a shift; kinds with count 0 are left out.
-    pub(super) fn totals(&self, shift: u32) -> ShiftTotals {
-        self.shifts.get(&shift).map(|shift| shift.totals.clone()).unwrap_or_default()
+    /// Whether the shift was closed before this journal index.
+    pub(super) fn is_closed_before(&self, shift: Option<u32>, index: u64) -> bool {
+        shift.and_then(|shift| self.closed.get(&shift)).is_some_and(|closed| *closed < index)
     }
 
-    /// Counts an approved transaction, uncounts a reversed one, closes a shift.
-    pub(super) fn apply(&mut self, intent: &Intent, fact: &Fact) {
-        match (MessageType(fact.kind), intent.shift) {
-            (MessageType::REVERSAL, _) if fact.undoes() => self.uncount(fact.about.stan),
-            (MessageType::RECONCILIATION, Some(shift))
-                if [ResponseCode::APPROVED.0, ResponseCode::TOTALS_DIFFER.0].contains(&fact.code) =>
-            {
-                self.shifts.entry(shift).or_default().closed = true;
-            }
-            (MessageType::ACTIVATE | MessageType::LOAD | MessageType::PURCHASE, Some(shift))
-                if fact.is_approval() =>
-            {
-                let amount = fact.approved.unwrap_or(0);
-                self.live.insert(fact.key.stan, (shift, fact.kind, amount));
-                let totals = &mut self.shifts.entry(shift).or_default().totals;
-                let (count, sum) = totals.entry(fact.kind).or_default();
+    /// The totals of a shift as it was before this journal index; kinds with count 0 are left out.
+    pub(super) fn totals_before(&self, shift: u32, index: u64) -> ShiftTotals {
+        let mut totals = ShiftTotals::new();
+        // What is undone after the shift was closed has been counted.
+        let end = self.closed.get(&shift).map_or(index, |closed| index.min(*closed));
+        for (stan, counted) in &self.counted {
+            let undone = self.undone.get(stan).is_some_and(|undone| *undone < end);
+            if counted.shift == shift && counted.index < end && !undone {
+                let (count, sum) = totals.entry(counted.kind).or_default();
                 *count = count.saturating_add(1);
-                *sum = sum.saturating_add(amount);
+                *sum = sum.saturating_add(counted.amount);
             }
-            _ => {}
+        }
+        totals
+    }
+
+    /// Counts an approved transaction, closes a shift.
+    pub(super) fn apply(&mut self, intent: &Intent, fact: &Fact) {
+        let Some(shift) = intent.shift else { return };
+        let closes = [ResponseCode::APPROVED.0, ResponseCode::TOTALS_DIFFER.0].contains(&fact.code);
+        if fact.kind == MessageType::RECONCILIATION.0 && closes {
+            self.closed.entry(shift).or_insert(fact.index);
+        } else if COUNTED.contains(&MessageType(fact.kind)) && fact.is_approval() {
+            let (kind, amount, index) = (fact.kind, fact.approved.unwrap_or(0), fact.index);
+            self.counted.insert(fact.key.stan, Counted { shift, kind, amount, index });
         }
     }
 
-    fn uncount(&mut self, stan: u32) {
-        let Some((shift, kind, amount)) = self.live.remove(&stan) else { return };
-        let Some(shift) = self.shifts.get_mut(&shift).filter(|shift| !shift.closed) else { return };
-        if let Some((count, sum)) = shift.totals.get_mut(&kind) {
-            *count = count.saturating_sub(1);
-            *sum = sum.saturating_sub(amount);
-        }
-        shift.totals.retain(|_, (count, _)| *count > 0);
+    /// A transaction of this terminal was undone, by whomever.
+    pub(super) fn undo(&mut self, stan: u32, index: u64) {
+        let first = self.undone.entry(stan).or_insert(index);
+        *first = index.min(*first);
     }
 }

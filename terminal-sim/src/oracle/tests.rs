@@ -3,7 +3,8 @@
 use super::*;
 use protocol::field::TransactionState;
 
-const RULES: TerminalRules = TerminalRules { sells: true, max_load: 5_000_00, max_purchase: 3_000_00 };
+const RULES: TerminalRules =
+    TerminalRules { sells: true, max_load: 5_000_00, max_purchase: 3_000_00, max_refund: 1_000_00 };
 
 fn key(terminal: &str, stan: u32) -> TransactionKey {
     TransactionKey { terminal: terminal.into(), generation: 1, stan }
@@ -21,6 +22,8 @@ fn intent(stan: u32, kind: MessageType, amount: i64) -> Intent {
         amount: (amount > 0).then_some(amount),
         partial: false,
         genuine: true,
+        original: None,
+        more: false,
         shift: Some(1),
         totals: None,
         rules: RULES,
@@ -45,6 +48,8 @@ fn fact(stan: u32, kind: MessageType, code: u8, approved: i64, changes: Wallet, 
         changes: approval.then_some(changes),
         state: None,
         totals: None,
+        time: 1_000,
+        hold: None,
     }
 }
 

@@ -62,6 +62,57 @@ impl Terminal {
         self.finish(id).await
     }
 
+    /// Gives back part or all of a Purchase or Capture, or pays back a Load, of any terminal of the merchant.
+    pub async fn refund(&mut self, original: Original, amount_minor: i64) -> Result<Outcome, Error> {
+        let id = self.submit(refund_body(original, amount_minor)?, RequestSidecar::default()).await?;
+        self.finish(id).await
+    }
+
+    /// Cancels a transaction of any terminal of the store while its shift is open. It is repeated until it is answered,
+    /// and never reversed.
+    pub async fn void(&mut self, original: Original) -> Result<Outcome, Error> {
+        let id = self.submit(void_body(original), RequestSidecar::default()).await?;
+        self.finish(id).await
+    }
+
+    /// Holds an amount for later captures.
+    pub async fn authorize(&mut self, card: &Card, amount_minor: i64) -> Result<Outcome, Error> {
+        let id = self.submit(authorize_body(card, amount_minor, None)?, card.sidecar()).await?;
+        self.finish(id).await
+    }
+
+    /// Holds more in the hold that an earlier Authorize has opened.
+    pub async fn raise(
+        &mut self,
+        card: &Card,
+        original: Original,
+        amount_minor: i64,
+    ) -> Result<Outcome, Error> {
+        let id = self.submit(authorize_body(card, amount_minor, Some(original))?, card.sidecar()).await?;
+        self.finish(id).await
+    }
+
+    /// Takes an amount from a hold, and lets the rest go.
+    pub async fn capture(&mut self, original: Original, amount_minor: i64) -> Result<Outcome, Error> {
+        let id = self.submit(capture_body(original, amount_minor)?, RequestSidecar::default()).await?;
+        self.finish(id).await
+    }
+
+    /// Takes an amount from a hold, and keeps the rest for more captures.
+    pub async fn capture_more(&mut self, original: Original, amount_minor: i64) -> Result<Outcome, Error> {
+        let details = Details { flags: Some(Flags::MORE_CAPTURES), ..self.details.clone() };
+        let body = capture_body(original, amount_minor)?;
+        let id = self.submit_with(body, details, RequestSidecar::default()).await?;
+        self.finish(id).await
+    }
+
+    /// How any terminal names the transaction of an outcome of this one, acknowledged or not.
+    #[must_use]
+    pub fn original_of(&self, outcome: &Outcome) -> Original {
+        let TransactionId { generation, stan } = outcome.id;
+        Original { terminal: self.id(), generation, stan, request_id: outcome.request_id }
+    }
+
     /// Closes the shift that [`Terminal::details`] name.
     pub async fn reconcile(&mut self, totals: Totals) -> Result<Outcome, Error> {
         let id = self.submit(Body::Reconciliation { totals }, RequestSidecar::default()).await?;
@@ -226,6 +277,31 @@ pub(crate) fn load_body(card: &Card, amount_minor: i64) -> Result<Body, Error> {
 /// A Purchase without lines.
 pub(crate) fn purchase_body(card: &Card, amount_minor: i64) -> Result<Body, Error> {
     Ok(Body::Purchase { card: card.reference, amount: amount(amount_minor)?, tenders: None, lines: None })
+}
+
+/// A Refund without lines.
+pub(crate) fn refund_body(original: Original, amount_minor: i64) -> Result<Body, Error> {
+    let reason = Some(Reason::GOODS_RETURNED);
+    Ok(Body::Refund { amount: amount(amount_minor)?, lines: None, original, reason })
+}
+
+/// A Void by the customer's wish.
+pub(crate) const fn void_body(original: Original) -> Body {
+    Body::Void { original, reason: Some(Reason::CUSTOMERS_WISH) }
+}
+
+/// An Authorize, which raises the hold of an earlier one if it names one.
+pub(crate) fn authorize_body(
+    card: &Card,
+    amount_minor: i64,
+    raises: Option<Original>,
+) -> Result<Body, Error> {
+    Ok(Body::Authorize { card: card.reference, amount: amount(amount_minor)?, raises })
+}
+
+/// A Capture without lines.
+pub(crate) fn capture_body(original: Original, amount_minor: i64) -> Result<Body, Error> {
+    Ok(Body::Capture { amount: amount(amount_minor)?, tenders: None, lines: None, original })
 }
 
 /// The whole amount in cash.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::cose::Algorithm;
-use protocol::field::{Flags, Ranged, Reason, Shift, TotalMinor, Totals};
+use protocol::field::{AmountMinor, Flags, Original, Ranged, Reason, Shift, TotalMinor, Totals};
 use protocol::frame::MessageType;
 use protocol::request::{Body, RequestSidecar};
 use protocol::terminal::EnrolmentTicket;
@@ -35,6 +35,64 @@ pub enum Act {
     Purchase(i64),
     /// Take the amount, or what there is.
     PurchasePart(i64),
+    /// Give back this much of an earlier transaction, at any terminal.
+    Refund(i64, Original),
+    /// Cancel an earlier transaction, at any terminal.
+    Void(Original),
+    /// Hold the amount.
+    Authorize(i64),
+    /// Hold the amount, or what there is.
+    AuthorizePart(i64),
+    /// Hold this much more in the hold of an earlier Authorize.
+    Raise(i64, Original),
+    /// Take an amount from a hold, and let the rest go.
+    Capture(i64, Original),
+    /// Take an amount from a hold, and keep the rest for more captures.
+    CaptureMore(i64, Original),
+}
+
+impl Act {
+    /// The earlier transaction that it names.
+    #[must_use]
+    pub const fn original(&self) -> Option<Original> {
+        match self {
+            Act::Refund(_, original)
+            | Act::Void(original)
+            | Act::Raise(_, original)
+            | Act::Capture(_, original)
+            | Act::CaptureMore(_, original) => Some(*original),
+            _ => None,
+        }
+    }
+
+    /// Whether it is given up by a Reversal; a Void is repeated until it has an answer.
+    #[must_use]
+    pub const fn is_reversible(&self) -> bool {
+        !matches!(self, Act::Void(_))
+    }
+
+    fn body(&self, card: &Card) -> Result<Body, Error> {
+        match *self {
+            Act::Activate => Ok(Body::Activate { card: card.reference }),
+            Act::Load(amount) => calls::load_body(card, amount),
+            Act::Purchase(amount) | Act::PurchasePart(amount) => calls::purchase_body(card, amount),
+            Act::Refund(amount, original) => calls::refund_body(original, amount),
+            Act::Void(original) => Ok(calls::void_body(original)),
+            Act::Authorize(amount) | Act::AuthorizePart(amount) => calls::authorize_body(card, amount, None),
+            Act::Raise(amount, original) => calls::authorize_body(card, amount, Some(original)),
+            Act::Capture(amount, original) | Act::CaptureMore(amount, original) => {
+                calls::capture_body(original, amount)
+            }
+        }
+    }
+
+    const fn flags(&self) -> Option<Flags> {
+        match self {
+            Act::PurchasePart(_) | Act::AuthorizePart(_) => Some(Flags::PARTIAL_ALLOWED),
+            Act::CaptureMore(..) => Some(Flags::MORE_CAPTURES),
+            _ => None,
+        }
+    }
 }
 
 /// A terminal with a diary and an oracle.
@@ -90,18 +148,15 @@ impl Till {
     }
 
     /// Starts something: it is in the diary and on the terminal's disk, and sent if the terminal is signed on.
-    /// `genuine` says whether the gateway has issued this card with this secret.
+    /// The card is the original's, where the act names one. `genuine` says whether the gateway has issued this card with
+    /// this secret; of an act that needs no secret, whether the original has the request id named.
     pub async fn begin(&mut self, card: &Card, act: Act, genuine: bool) -> Result<TransactionId, Error> {
         let (reference, mut details) = (card.reference, self.details());
-        let (body, amount) = match act {
-            Act::Activate => (Body::Activate { card: reference }, None),
-            Act::Load(amount) => (calls::load_body(card, amount)?, Some(amount)),
-            Act::Purchase(amount) | Act::PurchasePart(amount) => {
-                (calls::purchase_body(card, amount)?, Some(amount))
-            }
-        };
-        let partial = matches!(act, Act::PurchasePart(_));
-        details.flags = partial.then_some(Flags::PARTIAL_ALLOWED);
+        let body = act.body(card)?;
+        details.flags = act.flags();
+        let flag = |flag| details.flags.is_some_and(|flags| flags.contains(flag));
+        let (partial, more) = (flag(Flags::PARTIAL_ALLOWED), flag(Flags::MORE_CAPTURES));
+        let (amount, names_card) = (body.amount().map(AmountMinor::get), body.card().is_some());
         let intent = |key, kind: MessageType, rules, shift| Intent {
             key,
             kind: kind.0,
@@ -109,11 +164,20 @@ impl Till {
             amount,
             partial,
             genuine,
+            original: act.original().as_ref().map(key_of),
+            more,
             shift: Some(shift),
             totals: None,
             rules,
         };
-        self.start(body, details, card.sidecar(), intent).await
+        let sidecar = if names_card { card.sidecar() } else { RequestSidecar::default() };
+        self.start(body, details, sidecar, intent).await
+    }
+
+    /// How any till names the transaction of an outcome of this one.
+    #[must_use]
+    pub fn original_of(&self, outcome: &Outcome) -> Original {
+        self.terminal.original_of(outcome)
     }
 
     /// Waits for the outcome of what was started, whatever happened to it, and has it checked.
@@ -123,7 +187,7 @@ impl Till {
         Ok(outcome)
     }
 
-    /// Gives up what was started, or what was approved and not forgotten yet.
+    /// Gives up what was started, or what was approved and not forgotten yet; a Void cannot be given up.
     pub async fn reverse(&mut self, id: TransactionId, reason: Reason) -> Result<Outcome, Error> {
         let key = self.key(id);
         let intent = self.oracle().intent(&key).cloned();
@@ -171,6 +235,8 @@ impl Till {
             amount: None,
             partial: false,
             genuine: true,
+            original: None,
+            more: false,
             shift: Some(shift),
             totals: Some(totals),
             rules,
@@ -251,6 +317,15 @@ impl Till {
             generation: id.generation.get(),
             stan: id.stan.get(),
         }
+    }
+}
+
+/// How the oracle names an original.
+fn key_of(original: &Original) -> TransactionKey {
+    TransactionKey {
+        terminal: original.terminal.as_str().to_owned(),
+        generation: original.generation.get(),
+        stan: original.stan.get(),
     }
 }
 

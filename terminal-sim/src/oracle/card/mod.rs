@@ -1,0 +1,257 @@
+//! One card as it must be, and what must come of each request about it.
+
+mod hold;
+mod purse;
+mod refund;
+mod trade;
+mod undo;
+
+use std::collections::BTreeMap;
+
+use protocol::code::ResponseCode;
+use protocol::field::TransactionState;
+use protocol::frame::MessageType;
+
+use super::fact::{Fact, HoldShown, Intent, TransactionKey, Wallet};
+use purse::{Hold, Part, Points, Purse};
+
+/// What must come of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Expected {
+    pub(super) code: u8,
+    pub(super) approved: Option<i64>,
+    /// What is booked, and what can be spent afterwards; `None` when nothing is said of the card.
+    pub(super) shown: Option<Shown>,
+    pub(super) state: Option<u8>,
+    pub(super) hold: Option<HoldShown>,
+}
+
+/// Keys 12 and 11 of an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Shown {
+    pub(super) changes: Wallet,
+    pub(super) balances: Wallet,
+}
+
+/// One of the results that are right for a request, and the card after it.
+#[derive(Clone, Debug)]
+pub(super) struct Outcome {
+    pub(super) expected: Expected,
+    pub(super) after: CardModel,
+}
+
+/// A request as it was decided.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request<'a> {
+    pub(super) intent: &'a Intent,
+    /// Key 6 of its answer.
+    pub(super) index: u64,
+    /// Key 4 of its answer.
+    pub(super) time: i64,
+    /// The shift that it names was closed before.
+    pub(super) shift_closed: bool,
+    /// The shift that its original names was closed before; `None` when that cannot be known.
+    pub(super) original_closed: Option<bool>,
+}
+
+/// A card and what was decided about it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CardModel {
+    pub(super) active: bool,
+    purse: Purse,
+    /// Holds that have ended with their last capture: one that is undone opens them again.
+    ended: BTreeMap<u64, Hold>,
+    decided: BTreeMap<TransactionKey, Decided>,
+    /// It has been loaded, whatever became of that: its activation stands.
+    loaded: bool,
+}
+
+/// A decided request and everything that it did.
+#[derive(Clone, Debug)]
+struct Decided {
+    kind: u8,
+    approved: i64,
+    state: TransactionState,
+    index: u64,
+    /// What it booked on lots, in its order.
+    parts: Vec<Part>,
+    points: Points,
+    /// Points that it gave, those too that paid a debt.
+    earned: i64,
+    /// How much of it was refunded.
+    refunded: i64,
+    last_refund: Option<TransactionKey>,
+    /// Of a Refund: what it refunded, and by how much that counts as refunded.
+    refunds: Option<(TransactionKey, i64)>,
+    /// Of an Authorize or Capture: the reference of the hold's first Authorize.
+    hold: Option<u64>,
+}
+
+impl Default for Decided {
+    fn default() -> Self {
+        Decided {
+            kind: 0,
+            approved: 0,
+            state: TransactionState::LIVE,
+            index: 0,
+            parts: Vec::new(),
+            points: Points::default(),
+            earned: 0,
+            refunded: 0,
+            last_refund: None,
+            refunds: None,
+            hold: None,
+        }
+    }
+}
+
+impl CardModel {
+    /// What can be spent now, and the points.
+    pub(super) fn wallet(&self) -> Wallet {
+        self.purse.wallet()
+    }
+
+    /// Nothing is below zero.
+    pub(super) fn is_sound(&self) -> bool {
+        self.purse.is_sound()
+    }
+
+    /// How many holds it has.
+    pub(super) fn holds(&self) -> usize {
+        self.purse.holds.len()
+    }
+
+    /// The outcomes that are right for a request that is decided now: mostly one.
+    pub(super) fn expected(&self, request: &Request<'_>) -> Vec<Outcome> {
+        let intent = request.intent;
+        let kind = MessageType(intent.kind);
+        let sells = [
+            MessageType::PURCHASE,
+            MessageType::REFUND,
+            MessageType::VOID,
+            MessageType::AUTHORIZE,
+            MessageType::CAPTURE,
+        ];
+        let blocked = TransactionState::BLOCKED;
+        if self.decided.get(&intent.key).is_some_and(|decided| decided.state == blocked) {
+            return self.declined(request, ResponseCode::ALREADY_REVERSED);
+        }
+        if sells.contains(&kind) && !intent.rules.sells {
+            return self.declined(request, ResponseCode::NOT_PERMITTED_TERMINAL);
+        }
+        if request.shift_closed && kind != MessageType::VOID {
+            return self.declined(request, ResponseCode::INVALID_TRANSACTION);
+        }
+        match kind {
+            MessageType::REFUND => return self.expected_refund(request),
+            MessageType::VOID => return self.expected_void(request),
+            MessageType::CAPTURE => return self.expected_capture(request),
+            _ if !intent.genuine => return self.declined(request, ResponseCode::CARD_NOT_ACCEPTED),
+            _ => {}
+        }
+        match (kind, self.active) {
+            (MessageType::ACTIVATE, true) => self.declined(request, ResponseCode::INVALID_TRANSACTION),
+            (MessageType::ACTIVATE, false) => self.expected_activation(request),
+            (_, false) => self.declined(request, ResponseCode::CARD_NOT_ACTIVE),
+            (MessageType::LOAD, true) => self.expected_load(request),
+            (MessageType::AUTHORIZE, true) => self.expected_authorize(request),
+            (_, true) => self.expected_purchase(request),
+        }
+    }
+
+    /// Takes an answer for true that is not among the expected ones, as far as it can be understood.
+    pub(super) fn believe(&mut self, intent: &Intent, fact: &Fact) {
+        let blocked = fact.code == ResponseCode::ALREADY_REVERSED.0;
+        let state = match (fact.is_approval(), blocked) {
+            (true, _) => TransactionState::LIVE,
+            (false, true) => TransactionState::BLOCKED,
+            (false, false) => TransactionState::DECLINED,
+        };
+        if fact.kind == MessageType::REVERSAL.0 {
+            if let Some(state) = fact.state {
+                let decided = self.decided.entry(fact.about.clone()).or_default();
+                decided.state = TransactionState(state);
+                self.active &= !(fact.undoes() && decided.kind == MessageType::ACTIVATE.0);
+            }
+        } else {
+            let decided = Decided {
+                kind: fact.kind,
+                approved: fact.approved.unwrap_or(0),
+                state,
+                index: fact.index,
+                ..Decided::default()
+            };
+            self.decided.insert(intent.key.clone(), decided);
+            self.active |= fact.is_approval() && fact.kind == MessageType::ACTIVATE.0;
+            self.loaded |= fact.is_approval() && fact.kind == MessageType::LOAD.0;
+        }
+        if let Some(said) = fact.balances.filter(|_| fact.is_approval()) {
+            self.purse.force(said);
+        }
+    }
+
+    /// The decline of a request.
+    fn declined(&self, request: &Request<'_>, code: ResponseCode) -> Vec<Outcome> {
+        self.declined_in(request, code, None)
+    }
+
+    /// The decline of a request for what its original is.
+    fn declined_in(
+        &self,
+        request: &Request<'_>,
+        code: ResponseCode,
+        state: Option<TransactionState>,
+    ) -> Vec<Outcome> {
+        let expected = Expected { code: code.0, state: state.map(|state| state.0), ..Expected::default() };
+        let mut after = self.clone();
+        let blocked = code == ResponseCode::ALREADY_REVERSED;
+        let state = if blocked { TransactionState::BLOCKED } else { TransactionState::DECLINED };
+        let kind = request.intent.kind;
+        let decided = Decided { kind, state, index: request.index, ..Decided::default() };
+        after.decided.insert(request.intent.key.clone(), decided);
+        vec![Outcome { expected, after }]
+    }
+
+    /// An approval: `self` is the card after it, but for what is remembered of the request itself.
+    fn approved(
+        mut self,
+        request: &Request<'_>,
+        code: ResponseCode,
+        changes: Wallet,
+        decided: Decided,
+    ) -> Outcome {
+        let shown = Shown { changes, balances: self.wallet() };
+        let expected = Expected {
+            code: code.0,
+            approved: Some(decided.approved),
+            shown: Some(shown),
+            state: None,
+            hold: decided.hold.map(|reference| self.hold_shown(reference, request)),
+        };
+        let decided = Decided {
+            kind: request.intent.kind,
+            state: TransactionState::LIVE,
+            index: request.index,
+            ..decided
+        };
+        self.decided.insert(request.intent.key.clone(), decided);
+        Outcome { expected, after: self }
+    }
+
+    /// What a request names that has no card of its own, or why that is not to be acted on (the rows of section 11's
+    /// table that all messages have in common).
+    fn original(&self, request: &Request<'_>) -> Result<(TransactionKey, &Decided), Vec<Outcome>> {
+        let not_found = || self.declined(request, ResponseCode::ORIGINAL_NOT_FOUND);
+        let over = |state| self.declined_in(request, ResponseCode::INVALID_TRANSACTION, state);
+        let key = request.intent.original.clone().ok_or_else(not_found)?;
+        let decided = self.decided.get(&key).ok_or_else(not_found)?;
+        let undoing = [MessageType::REVERSAL, MessageType::VOID, MessageType::RECONCILIATION];
+        if decided.state == TransactionState::BLOCKED {
+            return Err(over(Some(decided.state)));
+        }
+        if undoing.contains(&MessageType(decided.kind)) {
+            return Err(over(None));
+        }
+        Ok((key, decided))
+    }
+}

@@ -1,0 +1,203 @@
+//! Reversal and Void: exactly what was done is undone.
+
+use protocol::code::ResponseCode;
+use protocol::field::TransactionState;
+use protocol::frame::MessageType;
+
+use super::purse::{Hold, Part, opposite, sum};
+use super::{CardModel, Decided, Expected, Outcome, Request, Shown};
+use crate::oracle::fact::{TransactionKey, Wallet};
+
+/// Which of the two.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Reversal,
+    Void,
+}
+
+/// The card without the original: what changed, and the amount that was undone.
+struct Undone {
+    after: CardModel,
+    changes: Wallet,
+    amount: i64,
+}
+
+impl CardModel {
+    /// The outcomes that are right for a Reversal of `original`, decided now.
+    pub(in crate::oracle) fn expected_reversal(&self, original: &TransactionKey, kind: u8) -> Vec<Outcome> {
+        let answer = |code: ResponseCode, approved, state: Option<TransactionState>| {
+            let state = state.map(|state| state.0);
+            let expected = Expected { code: code.0, approved, state, ..Expected::default() };
+            vec![Outcome { expected, after: self.clone() }]
+        };
+        let (done, not_valid) = (ResponseCode::APPROVED, ResponseCode::INVALID_TRANSACTION);
+        let Some(decided) = self.decided.get(original) else {
+            let mut outcomes = answer(done, None, Some(TransactionState::BLOCKED));
+            let blocked = Decided { kind, state: TransactionState::BLOCKED, ..Decided::default() };
+            outcomes.iter_mut().for_each(|outcome| {
+                outcome.after.decided.insert(original.clone(), blocked.clone());
+            });
+            return outcomes;
+        };
+        let state = decided.state;
+        if decided.kind == MessageType::VOID.0 {
+            return answer(not_valid, None, None);
+        }
+        match state {
+            TransactionState::BLOCKED | TransactionState::DECLINED => answer(done, None, Some(state)),
+            TransactionState::REVERSED | TransactionState::VOIDED => answer(done, Some(0), Some(state)),
+            TransactionState::LIVE => match self.undo(original, decided, Way::Reversal) {
+                Err(code) => answer(code, None, Some(state)),
+                Ok(undone) => undone.into_iter().map(|undone| undone.reversed(original)).collect(),
+            },
+            _ => answer(not_valid, None, Some(state)),
+        }
+    }
+
+    pub(super) fn expected_void(&self, request: &Request<'_>) -> Vec<Outcome> {
+        if !request.intent.genuine {
+            return self.declined(request, ResponseCode::ORIGINAL_NOT_FOUND);
+        }
+        let (key, original) = match self.original(request) {
+            Ok(found) => found,
+            Err(declined) => return declined,
+        };
+        let state = original.state;
+        let refused = |code| self.declined_in(request, code, Some(state));
+        let raised = original.kind == MessageType::AUTHORIZE.0 && original.hold != Some(original.index);
+        if state != TransactionState::LIVE || raised {
+            return refused(ResponseCode::INVALID_TRANSACTION);
+        }
+        let kept = [MessageType::ACTIVATE, MessageType::AUTHORIZE].contains(&MessageType(original.kind));
+        let closed = if kept { Some(false) } else { request.original_closed };
+        let mut outcomes = Vec::new();
+        if closed != Some(false) {
+            outcomes.extend(refused(ResponseCode::INVALID_TRANSACTION));
+        }
+        if closed != Some(true) {
+            match self.undo(&key, original, Way::Void) {
+                Err(code) => outcomes.extend(refused(code)),
+                Ok(undone) => outcomes.extend(undone.into_iter().map(|undone| undone.voided(&key, request))),
+            }
+        }
+        outcomes
+    }
+
+    /// Undoes a live original, or says why it stands: one result, or two where it is left open which of two holds' lots
+    /// are freed.
+    fn undo(&self, key: &TransactionKey, original: &Decided, way: Way) -> Result<Vec<Undone>, ResponseCode> {
+        let in_use = Err(ResponseCode::INVALID_TRANSACTION);
+        match MessageType(original.kind) {
+            MessageType::ACTIVATE if self.loaded => in_use,
+            MessageType::ACTIVATE => {
+                let after = CardModel { active: false, ..self.clone() };
+                Ok(vec![Undone { after, changes: Wallet::default(), amount: 0 }])
+            }
+            MessageType::AUTHORIZE => self.release(original, way),
+            MessageType::REFUND => {
+                let Some((refunded, by)) = &original.refunds else { return in_use };
+                let before = self.decided.get(refunded);
+                let Some(before) = before.filter(|before| before.last_refund.as_ref() == Some(key)) else {
+                    return in_use;
+                };
+                let left = before.refunded.saturating_sub(*by);
+                let mut undone = self.mirror(original)?;
+                undone.after.refunded(refunded, left, None);
+                Ok(vec![undone])
+            }
+            _ => {
+                let mut undone = self.mirror(original)?;
+                if let Some(reference) = original.hold {
+                    undone.after.hold_again(reference, original);
+                }
+                Ok(vec![undone])
+            }
+        }
+    }
+
+    /// Every part back where it was: what the original gave must be free in its very lots.
+    fn mirror(&self, original: &Decided) -> Result<Undone, ResponseCode> {
+        let given: Vec<&Part> = original.parts.iter().filter(|part| part.amount > 0).collect();
+        let gone = |lot| {
+            let wanted = sum(given.iter().filter(|part| part.lot == lot).map(|part| part.amount));
+            self.purse.free(lot) < wanted
+        };
+        if given.iter().any(|part| gone(part.lot)) {
+            return Err(ResponseCode::NOT_SUFFICIENT_FUNDS);
+        }
+        let mut after = self.clone();
+        let mut changes = after.purse.book(&opposite(&original.parts));
+        changes.points = after.purse.undo_points(original.points).card;
+        Ok(Undone { after, changes, amount: original.approved })
+    }
+
+    /// Frees a whole hold, or what a later Authorize has added to it.
+    fn release(&self, original: &Decided, way: Way) -> Result<Vec<Undone>, ResponseCode> {
+        let hold = original.hold.and_then(|reference| Some((reference, self.purse.holds.get(&reference)?)));
+        let Some((reference, hold)) = hold else { return Err(ResponseCode::INVALID_TRANSACTION) };
+        let opened = reference == original.index;
+        let all = opened || original.approved < hold.held();
+        if way == Way::Reversal && hold.captured != 0 || !all {
+            return Err(ResponseCode::INVALID_TRANSACTION);
+        }
+        let amount = if way == Way::Void { hold.held() } else { original.approved };
+        let without = |parts: Option<Vec<(u64, Part)>>| {
+            let mut after = self.clone();
+            match parts {
+                None => after.purse.holds.remove(&reference),
+                Some(parts) => after.purse.holds.insert(reference, Hold { parts, ..hold.clone() }),
+            };
+            Undone { after, changes: Wallet::default(), amount }
+        };
+        if opened {
+            return Ok(vec![without(None)]);
+        }
+        let own = hold.parts.iter().filter(|(by, _)| *by != original.index).copied().collect();
+        Ok(vec![without(Some(own)), without(Some(without_last(hold, original.approved)))])
+    }
+}
+
+/// The parts of a hold without the last `amount` of them.
+fn without_last(hold: &Hold, amount: i64) -> Vec<(u64, Part)> {
+    let mut parts = hold.parts.clone();
+    let mut missing = amount;
+    for (_, part) in parts.iter_mut().rev() {
+        let off = part.amount.min(missing);
+        missing = missing.saturating_sub(off);
+        part.amount = part.amount.saturating_sub(off);
+    }
+    parts.retain(|(_, part)| part.amount > 0);
+    parts
+}
+
+impl Undone {
+    fn reversed(mut self, original: &TransactionKey) -> Outcome {
+        let state = TransactionState::REVERSED;
+        self.after.set_state(original, state);
+        let expected = Expected {
+            code: ResponseCode::APPROVED.0,
+            approved: Some(self.amount),
+            shown: Some(Shown { changes: self.changes, balances: self.after.wallet() }),
+            state: Some(state.0),
+            hold: None,
+        };
+        Outcome { expected, after: self.after }
+    }
+
+    fn voided(mut self, original: &TransactionKey, request: &Request<'_>) -> Outcome {
+        let state = TransactionState::VOIDED;
+        self.after.set_state(original, state);
+        let decided = Decided { approved: self.amount, ..Decided::default() };
+        let mut outcome = self.after.approved(request, ResponseCode::APPROVED, self.changes, decided);
+        outcome.expected.state = Some(state.0);
+        outcome
+    }
+}
+
+impl CardModel {
+    fn set_state(&mut self, key: &TransactionKey, state: TransactionState) {
+        if let Some(decided) = self.decided.get_mut(key) {
+            decided.state = state;
+        }
+    }
+}
