@@ -90,6 +90,7 @@ mod tests {
             genuine: true,
             original: None,
             more: false,
+            request_id: None,
             shift: None,
             totals: Some([(0x12, (1, 100))].into()),
             rules: TerminalRules { sells: true, max_load: 1, max_purchase: 1, max_refund: 1 },

@@ -62,6 +62,7 @@ impl CardBook {
             Some(outcome) => self.model = outcome.after,
             None => self.model.believe(intent, fact),
         }
+        self.model.settle();
         (!is_right || !self.model.is_sound()).then(|| Mismatch {
             about: format!("{} about {} ({before:?} before)", describe(&fact.key), about(intent, fact)),
             expected: format!("{expected:?}"),

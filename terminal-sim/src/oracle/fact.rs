@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use protocol::answer::{Answer, Balances};
 use protocol::code::ResponseCode;
-use protocol::field::{BalanceKind, CardReference, Ranged, Role, Totals, TransactionState};
+use protocol::field::{
+    BalanceKind, CardReference, Generation, Original, Ranged, RequestId, Role, Stan, Totals, TransactionState,
+};
 use protocol::frame::MessageType;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +43,9 @@ pub struct Intent {
     /// More captures follow.
     #[serde(default)]
     pub more: bool,
+    /// The request id in hex, by which later requests name it.
+    #[serde(default)]
+    pub request_id: Option<String>,
     /// The shift that the request names.
     pub shift: Option<u32>,
     /// The totals that a Reconciliation claims: message type to count and amount.
@@ -227,6 +232,18 @@ impl Intent {
     #[must_use]
     pub fn card_reference(&self) -> Option<CardReference> {
         self.card.and_then(CardReference::new)
+    }
+
+    /// How a later request names this one.
+    #[must_use]
+    pub fn as_original(&self) -> Option<Original> {
+        let id = crate::hash::unhex(self.request_id.as_ref()?)?;
+        Some(Original {
+            terminal: self.key.terminal.parse().ok()?,
+            generation: Generation::new(self.key.generation)?,
+            stan: Stan::new(self.key.stan)?,
+            request_id: RequestId(id.try_into().ok()?),
+        })
     }
 }
 

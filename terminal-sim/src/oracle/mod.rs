@@ -24,6 +24,7 @@ use protocol::frame::MessageType;
 use serde::Serialize;
 
 use book::{CardBook, Waiting, check_reconciliation};
+pub use card::Standing;
 use card::{CardModel, Request};
 use shift::ShiftBook;
 
@@ -257,6 +258,7 @@ impl Oracle {
             genuine: true,
             original: None,
             more: false,
+            request_id: None,
             shift: None,
             totals: None,
             rules,
@@ -289,6 +291,12 @@ impl Oracle {
     #[must_use]
     pub fn card(&self, card: CardReference) -> Option<(bool, Wallet)> {
         self.cards.get(&card.number()).map(|book| (book.model.active, book.model.wallet()))
+    }
+
+    /// The newest decisions about a card, newest first, as far as is known.
+    #[must_use]
+    pub fn newest(&self, card: CardReference, most: usize) -> Vec<Standing> {
+        self.cards.get(&card.number()).map(|book| book.model.newest(most)).unwrap_or_default()
     }
 
     /// How many holds a card must have, as far as is known.

@@ -24,6 +24,7 @@ fn intent(stan: u32, kind: MessageType, amount: i64) -> Intent {
         genuine: true,
         original: None,
         more: false,
+        request_id: None,
         shift: Some(1),
         totals: None,
         rules: RULES,

@@ -12,11 +12,11 @@ use crate::checked::Checked;
 use crate::error::{Broken, Error};
 use crate::oracle::Wallet;
 use crate::session::Session;
-use crate::terminal::{TransactionId, Verdict};
+use crate::terminal::{Outcome, TransactionId, Verdict};
 
 impl Trader {
     pub(super) async fn lose_answer(&mut self, card: &Card, wallet: Wallet) -> Result<(), Error> {
-        let act = self.any_act(wallet);
+        let act = self.any_act(card, wallet);
         self.till.terminal.sign_on().await?;
         let id = self.till.begin(card, act, true).await?;
         self.linger_and_cut().await;
@@ -27,7 +27,7 @@ impl Trader {
 
     /// Asks for the status on a connection beside the terminal's own, which would repeat at once.
     pub(super) async fn lose_answer_and_ask(&mut self, card: &Card, wallet: Wallet) -> Result<(), Error> {
-        let act = self.any_act(wallet);
+        let act = self.any_act(card, wallet);
         self.till.terminal.sign_on().await?;
         let id = self.till.begin(card, act, true).await?;
         self.linger_and_cut().await;
@@ -63,36 +63,49 @@ impl Trader {
     }
 
     pub(super) async fn abandon(&mut self, card: &Card, wallet: Wallet) -> Result<(), Error> {
-        let act = self.any_act(wallet);
+        let act = self.any_act(card, wallet);
+        let reversible = act.is_reversible();
         self.till.terminal.sign_on().await?;
         let id = self.till.begin(card, act, true).await?;
         self.linger_and_cut().await;
-        let outcome = self.till.reverse(id, Reason::NO_ANSWER).await?;
+        let outcome = self.give_up(id, reversible, Reason::NO_ANSWER).await?;
         self.done("abandoned, reversed", &outcome);
         Ok(())
     }
 
     pub(super) async fn give_up_unsent(&mut self, card: &Card, wallet: Wallet) -> Result<(), Error> {
-        let act = self.any_act(wallet);
+        let act = self.any_act(card, wallet);
+        let reversible = act.is_reversible();
         // The limits must be known before, or beginning would sign on to learn them.
         self.till.rules().await?;
         self.till.terminal.cut();
         let id = self.till.begin(card, act, true).await?;
-        let outcome = self.till.reverse(id, Reason::CANCELLED).await?;
+        let outcome = self.give_up(id, reversible, Reason::CANCELLED).await?;
         self.done("never sent, reversed", &outcome);
         Ok(())
     }
 
+    /// A Void is not given up: it is repeated until it is answered.
+    async fn give_up(
+        &mut self,
+        id: TransactionId,
+        reversible: bool,
+        reason: Reason,
+    ) -> Result<Outcome, Error> {
+        if reversible { self.till.reverse(id, reason).await } else { self.till.finish(id).await }
+    }
+
     /// Reverses what was approved; then the original's stored answer must come back with the state "reversed".
     pub(super) async fn reverse(&mut self, card: &Card, wallet: Wallet) -> Result<(), Error> {
-        let act = self.any_act(wallet);
+        let act = self.any_act(card, wallet);
+        let reversible = act.is_reversible();
         let outcome = self.till.trade(card, act).await?;
-        if !outcome.is_approved() {
+        if !outcome.is_approved() || !reversible {
             self.done("approved, reversed", &outcome);
             return Ok(());
         }
         let undone = self.till.reverse(outcome.id, Reason::TERMINAL_FAULT).await?;
-        if self.rng.chance(1, 3) {
+        if self.rng.chance(1, 3) && !self.is_shared(card) {
             let repeated = self.till.terminal.repeat(&outcome).await?;
             let state = repeated.status.map(|status| status.state);
             let expected = match undone.verdict {
@@ -109,7 +122,7 @@ impl Trader {
     }
 
     pub(super) async fn repeat(&mut self, card: &Card, wallet: Wallet) -> Result<(), Error> {
-        let act = self.any_act(wallet);
+        let act = self.any_act(card, wallet);
         let outcome = self.till.trade(card, act).await?;
         let repeated = self.till.terminal.repeat(&outcome).await?;
         let state = repeated.status.map(|status| status.state);
@@ -117,7 +130,7 @@ impl Trader {
             Verdict::Approved => TransactionState::LIVE,
             _ => TransactionState::DECLINED,
         };
-        if repeated.is_final() && state != Some(expected) {
+        if repeated.is_final() && !self.is_shared(card) && state != Some(expected) {
             let what = format!("its first answer: the repeat says {state:?}, not {expected:?}");
             return Err(Broken::Contradiction(what).into());
         }

@@ -1,6 +1,7 @@
 //! A shop: many terminals that trade at once with a seed, through whatever happens to the network and the gateway, and a
 //! final account that must agree to the cent.
 
+mod later;
 mod mishaps;
 mod plan;
 mod report;

@@ -1,5 +1,6 @@
 //! What may happen at a till, and how often.
 
+use super::later::{Known, draw_authorize, draw_capture, draw_raise, draw_refund, draw_void};
 use crate::oracle::Wallet;
 use crate::rng::Rng;
 use crate::till::Act;
@@ -37,20 +38,32 @@ pub enum Scenario {
     ActivateAgain,
     /// A wrong secret, or a card that was never issued.
     Mistake,
+    /// Part or all of an earlier transaction is given back, at whatever terminal it was made.
+    Refund,
+    /// An earlier transaction is cancelled, at whatever terminal it was made.
+    Void,
+    /// An amount is held.
+    Authorize,
+    /// More is held in an earlier hold.
+    Raise,
+    /// An amount is taken from a hold; several terminals may do so at once.
+    Capture,
+    /// An earlier transaction is named by a request id that is not its own.
+    Misnamed,
     /// The shift is closed.
     CloseShift,
     /// The shift is closed with wrong totals.
     CloseShiftWrong,
 }
 
-const WEIGHTS: [(Scenario, u64); 17] = [
-    (Scenario::Quote, 40),
-    (Scenario::Load, 180),
-    (Scenario::BadLoad, 15),
-    (Scenario::Purchase, 320),
-    (Scenario::Overspend, 30),
-    (Scenario::PartialPurchase, 50),
-    (Scenario::Inquiry, 80),
+const WEIGHTS: [(Scenario, u64); 23] = [
+    (Scenario::Quote, 30),
+    (Scenario::Load, 160),
+    (Scenario::BadLoad, 10),
+    (Scenario::Purchase, 240),
+    (Scenario::Overspend, 20),
+    (Scenario::PartialPurchase, 40),
+    (Scenario::Inquiry, 60),
     (Scenario::LostAnswer, 60),
     (Scenario::LostAnswerStatus, 30),
     (Scenario::Abandoned, 50),
@@ -59,6 +72,12 @@ const WEIGHTS: [(Scenario, u64); 17] = [
     (Scenario::Repeated, 30),
     (Scenario::ActivateAgain, 10),
     (Scenario::Mistake, 15),
+    (Scenario::Refund, 45),
+    (Scenario::Void, 25),
+    (Scenario::Authorize, 30),
+    (Scenario::Raise, 15),
+    (Scenario::Capture, 30),
+    (Scenario::Misnamed, 10),
     (Scenario::CloseShift, 15),
     (Scenario::CloseShiftWrong, 5),
 ];
@@ -105,13 +124,19 @@ pub(super) fn draw_overspend(rng: &mut Rng, wallet: Wallet) -> i64 {
 }
 
 /// Any act with money, whatever becomes of it.
-pub(super) fn draw_act(rng: &mut Rng, wallet: Wallet) -> Act {
-    match rng.below(10) {
-        0..4 => Act::Load(draw_load(rng)),
-        4 => Act::Purchase(draw_overspend(rng, wallet)),
-        5 => Act::PurchasePart(draw_overspend(rng, wallet)),
-        _ => draw_purchase(rng, wallet),
-    }
+pub(super) fn draw_act(rng: &mut Rng, wallet: Wallet, known: &[Known]) -> Act {
+    let act = match rng.below(16) {
+        0..4 => Some(Act::Load(draw_load(rng))),
+        4 => Some(Act::Purchase(draw_overspend(rng, wallet))),
+        5 => Some(Act::PurchasePart(draw_overspend(rng, wallet))),
+        6 | 7 => draw_refund(rng, known),
+        8 => draw_void(rng, known),
+        9 => Some(draw_authorize(rng, wallet, known)),
+        10 => draw_raise(rng, wallet, known),
+        11 => draw_capture(rng, known),
+        _ => None,
+    };
+    act.unwrap_or_else(|| draw_purchase(rng, wallet))
 }
 
 #[cfg(test)]

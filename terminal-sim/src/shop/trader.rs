@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::field::{CardReference, Reason};
+use protocol::field::{CardReference, Reason, TransactionState};
 use protocol::frame::MessageType;
 use tokio::time::sleep;
 
+use super::later::{Known, draw_authorize, draw_capture, draw_misnamed, draw_raise, draw_refund, draw_void};
 use super::plan::{Scenario, draw_act, draw_bad_load, draw_load, draw_overspend, draw_purchase};
 use super::{MistakePause, Shared};
 use crate::card::Card;
@@ -18,6 +19,8 @@ use crate::till::{Act, Till};
 
 /// A terminal that broke this many promises is stopped: the rest would say the same.
 const MOST_BROKEN: u32 = 20;
+/// So many of a card's newest transactions are named by later ones.
+const KNOWN: usize = 24;
 
 pub(super) struct Trader {
     pub(super) till: Till,
@@ -52,7 +55,8 @@ impl Trader {
     /// One scenario; `false` ends the day.
     async fn turn(&mut self) -> bool {
         let scenario = Scenario::draw(&mut self.rng);
-        let hot = self.rng.chance(1, 8);
+        // Captures race more than others: two tills on one hold.
+        let hot = self.rng.chance(1, if scenario == Scenario::Capture { 2 } else { 8 });
         let own = if hot { None } else { self.shared.take_card(&mut self.rng) };
         let card = own.clone().or_else(|| self.rng.pick(&self.shared.hot).cloned());
         let result = match &card {
@@ -149,6 +153,32 @@ impl Trader {
             Scenario::NeverSent => self.give_up_unsent(card, wallet).await,
             Scenario::Reversed => self.reverse(card, wallet).await,
             Scenario::Repeated => self.repeat(card, wallet).await,
+            Scenario::Refund => {
+                let known = self.known(card);
+                let act = draw_refund(&mut self.rng, &known);
+                self.later("refund", card, act).await
+            }
+            Scenario::Void => {
+                let known = self.known(card);
+                let act = draw_void(&mut self.rng, &known);
+                self.later("void", card, act).await
+            }
+            Scenario::Authorize => {
+                let known = self.known(card);
+                let act = draw_authorize(&mut self.rng, wallet, &known);
+                self.later("authorize", card, Some(act)).await
+            }
+            Scenario::Raise => {
+                let known = self.known(card);
+                let act = draw_raise(&mut self.rng, wallet, &known);
+                self.later("raise", card, act).await
+            }
+            Scenario::Capture => {
+                let known = self.known(card);
+                let act = draw_capture(&mut self.rng, &known);
+                self.later("capture", card, act).await
+            }
+            Scenario::Misnamed => self.misname(card).await,
             Scenario::ActivateAgain => self.trade("activate again", card, Act::Activate).await,
             Scenario::Mistake => self.mistake(card).await,
             Scenario::CloseShift => self.close_shift(None).await,
@@ -162,12 +192,56 @@ impl Trader {
     /// A kiosk seldom tries to sell.
     fn sale(&mut self, act: Act) -> Act {
         let sells = self.till.known_rules().is_none_or(|rules| rules.sells);
-        if sells || self.rng.chance(1, 10) { act } else { Act::Load(draw_load(&mut self.rng)) }
+        if sells || matches!(act, Act::Activate | Act::Load(_)) || self.rng.chance(1, 10) {
+            act
+        } else {
+            Act::Load(draw_load(&mut self.rng))
+        }
     }
 
-    pub(super) fn any_act(&mut self, wallet: Wallet) -> Act {
-        let act = draw_act(&mut self.rng, wallet);
+    pub(super) fn any_act(&mut self, card: &Card, wallet: Wallet) -> Act {
+        let known = self.known(card);
+        let act = draw_act(&mut self.rng, wallet, &known);
         self.sale(act)
+    }
+
+    /// What can be named of a card's earlier transactions, whichever terminal's. One that never arrived is left out:
+    /// nobody has seen its receipt.
+    fn known(&self, card: &Card) -> Vec<Known> {
+        let oracle = self.shared.oracle();
+        let newest = oracle.newest(card.reference, KNOWN).into_iter();
+        let arrived = newest.filter(|standing| standing.state != TransactionState::BLOCKED.0);
+        let known = arrived.filter_map(|standing| {
+            let original = oracle.intent(&standing.key)?.as_original()?;
+            Some(Known { original, standing })
+        });
+        known.collect()
+    }
+
+    /// Whether other terminals may use the card at the same time.
+    pub(super) fn is_shared(&self, card: &Card) -> bool {
+        self.shared.hot.contains(card)
+    }
+
+    /// An act on an earlier transaction; a purchase when there is none.
+    async fn later(&mut self, name: &'static str, card: &Card, act: Option<Act>) -> Result<(), Error> {
+        let Some(act) = act else {
+            let (_, wallet) = self.shared.oracle().card(card.reference).unwrap_or_default();
+            let act = draw_purchase(&mut self.rng, wallet);
+            let act = self.sale(act);
+            return self.trade("purchase", card, act).await;
+        };
+        let act = self.sale(act);
+        self.trade(name, card, act).await
+    }
+
+    async fn misname(&mut self, card: &Card) -> Result<(), Error> {
+        let known = self.known(card);
+        let Some(act) = draw_misnamed(&mut self.rng, &known) else { return Ok(()) };
+        let id = self.till.begin(card, act, false).await?;
+        let outcome = self.till.finish(id).await?;
+        self.done("wrong original", &outcome);
+        Ok(())
     }
 
     async fn trade(&mut self, name: &'static str, card: &Card, act: Act) -> Result<(), Error> {
@@ -198,7 +272,8 @@ impl Trader {
             let reference = CardReference::from_parts(self.rng.below(1_000_000));
             Card { reference: reference.unwrap_or(card.reference), ..card.with_wrong_secret() }
         };
-        let act = self.any_act(Wallet::default());
+        let act = draw_act(&mut self.rng, Wallet::default(), &[]);
+        let act = self.sale(act);
         let id = self.till.begin(&mistaken, act, false).await?;
         let outcome = self.till.finish(id).await?;
         self.done("wrong card", &outcome);

@@ -16,6 +16,7 @@ use crate::card::Card;
 use crate::checked::Checked;
 use crate::diary::{Diary, Entry};
 use crate::error::Error;
+use crate::hash::hex;
 use crate::oracle::{Intent, Oracle, ShiftTotals, TerminalRules, TransactionKey};
 use crate::terminal::{Details, Outcome, Terminal, TransactionId, calls};
 
@@ -166,6 +167,7 @@ impl Till {
             genuine,
             original: act.original().as_ref().map(key_of),
             more,
+            request_id: None,
             shift: Some(shift),
             totals: None,
             rules,
@@ -237,6 +239,7 @@ impl Till {
             genuine: true,
             original: None,
             more: false,
+            request_id: None,
             shift: Some(shift),
             totals: Some(totals),
             rules,
@@ -289,7 +292,8 @@ impl Till {
         let rules = self.rules().await?;
         let kind = body.kind();
         let id = self.terminal.prepare(body, details, sidecar)?;
-        let intent = intent(self.key(id), kind, rules, self.shift);
+        let mut intent = intent(self.key(id), kind, rules, self.shift);
+        intent.request_id = self.terminal.original(id).map(|own| hex(&own.request_id.0));
         self.diary.append(&Entry::Begin(intent.clone()))?;
         self.oracle().begin(intent);
         self.terminal.dispatch().await?;

@@ -31,6 +31,7 @@ async fn day(till: &mut Till, card: &Card) -> Result<(), Error> {
         return Err(Broken::Contradiction("a Reversal: its original is an approval".into()).into());
     }
     till.inquire(card).await?;
+    counter(till, card).await?;
     let abandoned = till.begin(card, Act::Purchase(1_00), true).await?;
     till.terminal.cut();
     till.reverse(abandoned, Reason::NO_ANSWER).await?;
@@ -38,6 +39,28 @@ async fn day(till: &mut Till, card: &Card) -> Result<(), Error> {
     till.inquire(card).await?;
     till.close_shift(None).await?;
     till.terminal.sign_off().await
+}
+
+/// What comes after the sale: goods brought back, a deposit.
+async fn counter(till: &mut Till, card: &Card) -> Result<(), Error> {
+    let sale = till.trade(card, Act::Purchase(30_00)).await?;
+    let sale = till.original_of(&sale);
+    for amount in [10_01, 19_99, 30_00] {
+        till.trade(card, Act::Refund(amount, sale)).await?;
+    }
+    let deposit = till.trade(card, Act::Authorize(50_00)).await?;
+    let deposit = till.original_of(&deposit);
+    till.trade(card, Act::Raise(10_00, deposit)).await?;
+    till.terminal.faults.force(Fault::LoseAnswer);
+    till.trade(card, Act::CaptureMore(25_50, deposit)).await?;
+    till.trade(card, Act::Capture(34_51, deposit)).await?;
+    let rest = till.trade(card, Act::Capture(30_00, deposit)).await?;
+    till.terminal.cut();
+    let void = till.begin(card, Act::Void(till.original_of(&rest)), true).await?;
+    till.finish(void).await?;
+    till.trade(card, Act::Void(deposit)).await?;
+    till.inquire(card).await?;
+    Ok(())
 }
 
 /// What was noticed: an error, or the oracle's mismatches.
@@ -87,6 +110,10 @@ async fn every_lie_is_noticed_for_what_it_is() {
         (Lie::SameIndex, "journal index"),
         (Lie::OtherStored, "Unproven"),
         (Lie::OtherKey, "Unproven"),
+        (Lie::CapturesMore, "expected"),
+        (Lie::RefundsTwice, "expected"),
+        (Lie::KeepsPoints, "expected"),
+        (Lie::ZeroChanges, "expected"),
     ];
     for (lie, word) in lies {
         let directory = tempfile::tempdir().unwrap();

@@ -32,7 +32,7 @@ impl CardModel {
         let mut after = self.clone();
         let reference = opener.unwrap_or(request.index);
         let expires = request.time.saturating_add(rules::HOLD_SECONDS);
-        let new = Hold { expires, ..Hold::default() };
+        let new = Hold { opener: Some(request.intent.key.clone()), expires, ..Hold::default() };
         let hold = after.purse.holds.entry(reference).or_insert(new);
         hold.parts.extend(self.purse.choose(amount).into_iter().map(|part| (request.index, part)));
         let decided = Decided { approved: amount, hold: Some(reference), ..Decided::default() };
@@ -107,27 +107,27 @@ impl CardModel {
         hold.parts.retain(|(_, part)| part.amount > 0);
         hold.captured = hold.captured.saturating_add(amount);
         if hold.parts.is_empty() || !more {
-            let (expires, captured) = (hold.expires, hold.captured);
+            let ended = Hold { parts: Vec::new(), ..hold.clone() };
             self.purse.holds.remove(&reference);
-            self.ended.insert(reference, Hold { expires, captured, parts: Vec::new() });
+            self.ended.insert(reference, ended);
         }
         taken
     }
 
     /// Puts back in front what an undone capture had taken, if its Authorize still stands.
     pub(super) fn hold_again(&mut self, reference: u64, capture: &Decided) {
-        let opener = self
-            .decided
-            .values_mut()
-            .find(|decided| decided.index == reference && decided.kind == MessageType::AUTHORIZE.0);
+        let hold = self.purse.holds.get(&reference).or_else(|| self.ended.get(&reference)).cloned();
+        let key = hold.as_ref().and_then(|hold| hold.opener.as_ref());
         let stands = [TransactionState::LIVE, TransactionState::CAPTURED];
-        let Some(opener) = opener.filter(|opener| stands.contains(&opener.state)) else { return };
+        let opener = key.and_then(|key| self.decided.get_mut(key));
+        let opener = opener.filter(|opener| stands.contains(&opener.state));
+        let (Some(opener), Some(mut hold)) = (opener, hold) else { return };
         opener.state = TransactionState::LIVE;
-        let ended = self.ended.remove(&reference).unwrap_or_default();
-        let hold = self.purse.holds.entry(reference).or_insert(ended);
         hold.captured = hold.captured.saturating_sub(capture.approved);
         let back = opposite(&capture.parts).into_iter().map(|part| (reference, part));
         hold.parts.splice(0..0, back);
+        self.ended.remove(&reference);
+        self.purse.holds.insert(reference, hold);
     }
 
     /// Key 18 of an answer about this hold.

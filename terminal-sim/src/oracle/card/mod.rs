@@ -1,6 +1,7 @@
 //! One card as it must be, and what must come of each request about it.
 
 mod hold;
+mod memory;
 mod purse;
 mod refund;
 mod trade;
@@ -13,6 +14,7 @@ use protocol::field::TransactionState;
 use protocol::frame::MessageType;
 
 use super::fact::{Fact, HoldShown, Intent, TransactionKey, Wallet};
+use memory::Memory;
 use purse::{Hold, Part, Points, Purse};
 
 /// What must come of a request.
@@ -54,6 +56,21 @@ pub(super) struct Request<'a> {
     pub(super) original_closed: Option<bool>,
 }
 
+/// A decided request as it stands now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Which one.
+    pub key: TransactionKey,
+    /// The message type.
+    pub kind: u8,
+    /// Section 8.3.
+    pub state: u8,
+    /// What was approved and is not refunded, minor units.
+    pub left: i64,
+    /// What is still held by the hold that it opened, minor units.
+    pub held: i64,
+}
+
 /// A card and what was decided about it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CardModel {
@@ -61,7 +78,7 @@ pub(super) struct CardModel {
     purse: Purse,
     /// Holds that have ended with their last capture: one that is undone opens them again.
     ended: BTreeMap<u64, Hold>,
-    decided: BTreeMap<TransactionKey, Decided>,
+    decided: Memory,
     /// It has been loaded, whatever became of that: its activation stands.
     loaded: bool,
 }
@@ -114,6 +131,25 @@ impl CardModel {
     /// Nothing is below zero.
     pub(super) fn is_sound(&self) -> bool {
         self.purse.is_sound()
+    }
+
+    /// It is what is known now; there are no copies of it.
+    pub(super) fn settle(&mut self) {
+        self.decided.settle();
+    }
+
+    /// The newest decisions about it, newest first.
+    pub(super) fn newest(&self, most: usize) -> Vec<Standing> {
+        let mut all: Vec<_> = self.decided.iter().collect();
+        all.sort_by_key(|(_, decided)| std::cmp::Reverse(decided.index));
+        let standing = |(key, decided): (&TransactionKey, &Decided)| Standing {
+            key: key.clone(),
+            kind: decided.kind,
+            state: decided.state.0,
+            left: decided.approved.saturating_sub(decided.refunded),
+            held: self.purse.holds.get(&decided.index).map_or(0, Hold::held),
+        };
+        all.into_iter().take(most).map(standing).collect()
     }
 
     /// How many holds it has.
@@ -169,9 +205,10 @@ impl CardModel {
         };
         if fact.kind == MessageType::REVERSAL.0 {
             if let Some(state) = fact.state {
-                let decided = self.decided.entry(fact.about.clone()).or_default();
+                let mut decided = self.decided.get(&fact.about).cloned().unwrap_or_default();
                 decided.state = TransactionState(state);
                 self.active &= !(fact.undoes() && decided.kind == MessageType::ACTIVATE.0);
+                self.decided.insert(fact.about.clone(), decided);
             }
         } else {
             let decided = Decided {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::oracle::fact::Wallet;
+use crate::oracle::fact::{TransactionKey, Wallet};
 use crate::oracle::rules;
 
 /// One of the two balances that pay.
@@ -39,6 +39,8 @@ pub(super) struct Purse {
 /// What an Authorize has set aside.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hold {
+    /// The Authorize that opened it.
+    pub(super) opener: Option<TransactionKey>,
     pub(super) expires: i64,
     /// What was captured of it and not undone.
     pub(super) captured: i64,

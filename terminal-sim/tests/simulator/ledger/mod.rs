@@ -1,5 +1,8 @@
 //! The test gateway's books: small, and honest unless told to lie.
 
+mod card;
+mod later;
+
 use std::collections::BTreeMap;
 
 use protocol::answer::{Answer, AnswerSidecar, Balances, CurrencyUnit, InFlight, Limits, NextStep};
@@ -16,6 +19,9 @@ use protocol::request::{Body, Request, RequestSidecar};
 use terminal_sim::keys::TerminalKey;
 use terminal_sim::oracle::{ShiftTotals, Wallet, rules};
 use terminal_sim::sha256;
+
+use card::{CardRow, Leg, negated};
+use later::Refusal;
 
 /// The secret of every card of these tests.
 pub(crate) const SECRET: &str = "27175142096771094217";
@@ -58,6 +64,14 @@ pub(crate) enum Lie {
     OtherStored,
     /// Answers are signed by another key than the pinned one.
     OtherKey,
+    /// A capture of more than is held is approved.
+    CapturesMore,
+    /// What was refunded wholly is refunded once more.
+    RefundsTwice,
+    /// Refunds leave the points that the sale had earned.
+    KeepsPoints,
+    /// The changes name kinds without change.
+    ZeroChanges,
 }
 
 type Id = (String, u32);
@@ -68,17 +82,26 @@ struct Decided {
     body: Vec<u8>,
     sidecar: AnswerSidecar,
     kind: MessageType,
-    card: Option<u64>,
-    amount: i64,
-    changes: Wallet,
+    index: u64,
+    deed: Deed,
     shift: Option<u32>,
     state: TransactionState,
 }
 
-#[derive(Clone, Copy, Default)]
-struct CardRow {
-    active: bool,
-    wallet: Wallet,
+/// What a transaction did.
+#[derive(Clone, Default)]
+struct Deed {
+    amount: i64,
+    card: Option<u64>,
+    legs: Vec<Leg>,
+    points: i64,
+    earned: i64,
+    refunded: i64,
+    last_refund: Option<Id>,
+    /// Of a Refund: what it refunded, and how much of that.
+    refunds: Option<(Id, i64)>,
+    /// The reference of its hold's first Authorize.
+    hold: Option<u64>,
 }
 
 pub(crate) struct Ledger {
@@ -102,9 +125,12 @@ pub(crate) struct Ledger {
 /// A decision before it is sealed.
 struct Verdict {
     answer: Answer,
-    changes: Wallet,
-    amount: i64,
+    deed: Deed,
 }
+
+const MAX_LOAD: i64 = 5_000_00;
+const MAX_PURCHASE: i64 = 3_000_00;
+const MAX_REFUND: i64 = 1_000_00;
 
 impl Ledger {
     pub(crate) fn new(lie: Lie) -> Self {
@@ -168,17 +194,16 @@ impl Ledger {
     }
 
     fn decide(&mut self, request: &Request, id: &Id, request_id: &RequestId) -> Verdict {
-        let declined = |ledger: &Self, code| Verdict {
-            answer: ledger.bare(request, code),
-            changes: Wallet::default(),
-            amount: 0,
-        };
         let shift = request.header.shift.map(|shift| (id.0.clone(), shift.get()));
+        let declined = |ledger: &Self, code| ledger.refused(request, (code, None));
         if self.blocked.get(id) == Some(request_id) {
             return declined(self, ResponseCode::ALREADY_REVERSED);
         }
         if let Body::Reversal { original, .. } = &request.body {
             return self.reverse(request, original);
+        }
+        if let Body::Void { original, .. } = &request.body {
+            return self.void(request, original).unwrap_or_else(|refusal| self.refused(request, refusal));
         }
         if shift.as_ref().is_some_and(|shift| self.closed.contains(shift)) {
             return declined(self, ResponseCode::INVALID_TRANSACTION);
@@ -189,96 +214,65 @@ impl Ledger {
             let code = if agree { ResponseCode::APPROVED } else { ResponseCode::TOTALS_DIFFER };
             self.closed.push(shift.unwrap());
             let answer = Answer { totals: Some(ours), ..self.bare(request, code) };
-            return Verdict { answer, changes: Wallet::default(), amount: 0 };
+            return Verdict { answer, deed: Deed::default() };
         }
-        let row = self.cards.get(&request.body.card().unwrap().number()).copied();
-        let Some(row) = row.filter(|_| self.secret_is_right) else {
-            return declined(self, ResponseCode::CARD_NOT_ACCEPTED);
+        let decided = match &request.body {
+            Body::Refund { original, .. } => self.refund(request, id, original),
+            Body::Capture { original, .. } => self.capture(request, original),
+            _ => self.at_card(request),
         };
-        match self.changes(request, row) {
-            Ok((code, amount, changes)) => {
-                let wallet = row.wallet.plus(changes).unwrap();
-                let answer = Answer {
-                    card: request.body.card(),
-                    approved_amount: TotalMinor::new(amount),
-                    balances: Some(balances(wallet)),
-                    changes: Some(balances(changes)),
-                    ..self.bare(request, code)
-                };
-                let active = row.active || request.kind() == MessageType::ACTIVATE;
-                self.cards.insert(request.body.card().unwrap().number(), CardRow { active, wallet });
-                Verdict { answer, changes, amount }
+        decided.unwrap_or_else(|refusal| self.refused(request, refusal))
+    }
+
+    /// What needs a card and its secret.
+    fn at_card(&mut self, request: &Request) -> Result<Verdict, Refusal> {
+        let card = request.body.card().unwrap().number();
+        let row = self.cards.get(&card).filter(|_| self.secret_is_right);
+        let active = row.map(|row| row.active).ok_or((ResponseCode::CARD_NOT_ACCEPTED, None))?;
+        match (&request.body, active) {
+            (Body::Activate { .. }, false) => {
+                self.cards.get_mut(&card).unwrap().active = true;
+                let deed = Deed { card: Some(card), ..Deed::default() };
+                Ok(self.approve(request, ResponseCode::APPROVED, deed))
             }
-            Err(code) => declined(self, code),
+            (Body::Activate { .. }, true) => Err((ResponseCode::INVALID_TRANSACTION, None)),
+            (_, false) => Err((ResponseCode::CARD_NOT_ACTIVE, None)),
+            (Body::Load { amount, .. }, true) => self.load(request, card, amount.get()),
+            (Body::Authorize { .. }, true) => self.authorize(request, card, self.journal.len() as u64 + 1),
+            _ => self.purchase(request, card),
         }
     }
 
-    fn changes(&self, request: &Request, row: CardRow) -> Result<(ResponseCode, i64, Wallet), ResponseCode> {
+    fn load(&mut self, request: &Request, card: u64, amount: i64) -> Result<Verdict, Refusal> {
+        let row = self.cards.get_mut(&card).unwrap();
+        let bonus = rules::bonus(amount) + i64::from(self.lie == Lie::Bonus);
+        let fits = row.wallet().payable().unwrap() + amount + bonus <= rules::MAX_BALANCE;
+        match amount {
+            ..rules::MIN_LOAD => return Err((ResponseCode::INVALID_AMOUNT, None)),
+            _ if !fits || amount > MAX_LOAD => return Err((ResponseCode::AMOUNT_LIMIT, None)),
+            _ => {}
+        }
+        let first = row.lots.len();
+        row.lots.extend([(false, 0), (true, 0)].iter().take(if bonus > 0 { 2 } else { 1 }));
+        let legs = [(first, amount), (first + 1, bonus)].into_iter().filter(|leg| leg.1 > 0).collect();
+        let deed = Deed { amount, card: Some(card), legs, ..Deed::default() };
+        Ok(self.approve(request, ResponseCode::APPROVED, deed))
+    }
+
+    fn purchase(&mut self, request: &Request, card: u64) -> Result<Verdict, Refusal> {
         let partial = request.header.flags.is_some_and(|flags| flags.contains(Flags::PARTIAL_ALLOWED));
-        let payable = row.wallet.payable().unwrap();
-        match (&request.body, row.active) {
-            (Body::Activate { .. }, false) => Ok((ResponseCode::APPROVED, 0, Wallet::default())),
-            (Body::Activate { .. }, true) => Err(ResponseCode::INVALID_TRANSACTION),
-            (_, false) => Err(ResponseCode::CARD_NOT_ACTIVE),
-            (Body::Load { amount, .. }, true) => {
-                let principal = amount.get();
-                let bonus = rules::bonus(principal) + i64::from(self.lie == Lie::Bonus);
-                let fits = payable + principal + bonus <= rules::MAX_BALANCE;
-                match principal {
-                    ..rules::MIN_LOAD => Err(ResponseCode::INVALID_AMOUNT),
-                    _ if !fits => Err(ResponseCode::AMOUNT_LIMIT),
-                    _ => Ok((ResponseCode::APPROVED, principal, Wallet { principal, bonus, points: 0 })),
-                }
-            }
-            _ => {
-                let amount = request.body.amount().unwrap().get();
-                let (code, paid) = match amount {
-                    amount if amount <= payable || self.lie == Lie::Overspend => {
-                        (ResponseCode::APPROVED, amount)
-                    }
-                    _ if partial && payable > 0 => (ResponseCode::APPROVED_IN_PART, payable),
-                    _ => return Err(ResponseCode::NOT_SUFFICIENT_FUNDS),
-                };
-                let principal = -paid.min(row.wallet.principal);
-                let bonus = (-paid - principal).max(-row.wallet.bonus);
-                let points = rules::points(paid) + i64::from(self.lie == Lie::Points && paid % 100 != 0);
-                Ok((code, paid, Wallet { principal, bonus, points }))
-            }
-        }
-    }
-
-    fn reverse(&mut self, request: &Request, original: &Original) -> Verdict {
-        let id = (original.terminal.to_string(), original.stan.get());
-        let answer = |ledger: &Self, code, state| Answer { state: Some(state), ..ledger.bare(request, code) };
-        let nothing = |answer| Verdict { answer, changes: Wallet::default(), amount: 0 };
-        let Some(known) = self.decided.get(&id).cloned() else {
-            self.blocked.insert(id, original.request_id);
-            return nothing(answer(self, ResponseCode::APPROVED, TransactionState::BLOCKED));
+        let row = &self.cards[&card];
+        let (amount, payable) = (request.body.amount().unwrap().get(), row.wallet().payable().unwrap());
+        let (code, paid) = match amount {
+            amount if amount > MAX_PURCHASE => return Err((ResponseCode::AMOUNT_LIMIT, None)),
+            amount if amount <= payable || self.lie == Lie::Overspend => (ResponseCode::APPROVED, amount),
+            _ if partial && payable > 0 => (ResponseCode::APPROVED_IN_PART, payable),
+            _ => return Err((ResponseCode::NOT_SUFFICIENT_FUNDS, None)),
         };
-        if known.state != TransactionState::LIVE {
-            let undone = answer(self, ResponseCode::APPROVED, known.state);
-            let zero = (known.state == TransactionState::REVERSED).then_some(TotalMinor::MIN);
-            return nothing(Answer { approved_amount: zero, ..undone });
-        }
-        let row = known.card.and_then(|card| self.cards.get_mut(&card)).unwrap();
-        let back = known.changes.negated().unwrap();
-        let Some(wallet) = row.wallet.plus(back).filter(|wallet| wallet.is_sound()) else {
-            return nothing(answer(self, ResponseCode::NOT_SUFFICIENT_FUNDS, TransactionState::LIVE));
-        };
-        if self.lie != Lie::KeepsTheMoney {
-            row.wallet = wallet;
-        }
-        row.active &= known.kind != MessageType::ACTIVATE;
-        let wallet = row.wallet;
-        self.decided.get_mut(&id).unwrap().state = TransactionState::REVERSED;
-        let undone = answer(self, ResponseCode::APPROVED, TransactionState::REVERSED);
-        let answer = Answer {
-            approved_amount: TotalMinor::new(known.amount),
-            balances: Some(balances(wallet)),
-            changes: Some(balances(back)),
-            ..undone
-        };
-        Verdict { answer, changes: Wallet::default(), amount: 0 }
+        let points = rules::points(paid) + i64::from(self.lie == Lie::Points && paid % 100 != 0);
+        let legs = negated(&row.choose(paid));
+        let deed = Deed { amount: paid, card: Some(card), legs, points, earned: points, ..Deed::default() };
+        Ok(self.approve(request, code, deed))
     }
 
     /// Writes the decision into the journal: a group of its own, sealed.
@@ -288,7 +282,10 @@ impl Ledger {
         let lie = if request.kind().is_value() { self.lie } else { Lie::None };
         let same = u64::from(lie == Lie::SameIndex && self.journal.len().is_multiple_of(2));
         let index = self.journal.len() as u64 - same;
-        let answer = Answer { reference: Some(index), ..verdict.answer };
+        let mut answer = Answer { reference: Some(index), ..verdict.answer };
+        if let Some(changes) = answer.changes.as_mut().filter(|_| self.lie == Lie::ZeroChanges) {
+            changes.entry(BalanceKind::BONUS).or_insert(0);
+        }
         let body = answer.encode();
         let details_hash = Hash([7; 32]);
         let leaf = entry_leaf(&request_id, &Hash(sha256(&[&body])), &details_hash);
@@ -322,9 +319,8 @@ impl Ledger {
             body: body.clone(),
             sidecar: sidecar.clone(),
             kind: request.kind(),
-            card: request.body.card().map(CardReference::number),
-            amount: verdict.amount,
-            changes: verdict.changes,
+            index,
+            deed: verdict.deed,
             shift: request.header.shift.map(protocol::field::Shift::get),
             state: if approved { TransactionState::LIVE } else { TransactionState::DECLINED },
         };
@@ -335,14 +331,14 @@ impl Ledger {
     fn session(&mut self, request: &Request, opened: &OpenedRequest<'_>) -> Reply {
         let terminal = request.header.terminal.to_string();
         let approved = self.bare(request, ResponseCode::APPROVED);
-        let row = request.body.card().and_then(|card| self.cards.get(&card.number()).copied());
+        let row = request.body.card().and_then(|card| self.cards.get(&card.number()).cloned());
         match &request.body {
             Body::Enroll { code, .. } => {
                 assert!(crate::gateway::is_code(code));
                 let answer = Answer { generation: Some(Generation::FIRST), ..self.terms(approved) };
                 let id = (format!("enrolment of {terminal}"), 0);
                 let request_id = RequestId::of(&opened.to_be_signed, sha256);
-                self.seal(request, request_id, id, Verdict { answer, changes: Wallet::default(), amount: 0 })
+                self.seal(request, request_id, id, Verdict { answer, deed: Deed::default() })
             }
             Body::SignOn { .. } => {
                 if self.lie == Lie::Forgets {
@@ -356,16 +352,16 @@ impl Ledger {
             }
             Body::TransactionStatus { original } => self.answer_status(approved, original),
             Body::BalanceInquiry { .. } => {
-                let mut wallet = row.unwrap().wallet;
+                let mut wallet = row.unwrap().wallet();
                 wallet.principal += i64::from(self.lie == Lie::Inquiry);
                 Reply::plain(Answer { balances: Some(balances(wallet)), ..approved })
             }
-            Body::LoadQuote { amount, .. } => Reply::plain(self.quote(approved, amount.get(), row.unwrap())),
+            Body::LoadQuote { amount, .. } => Reply::plain(self.quote(approved, amount.get(), &row.unwrap())),
             _ => Reply::plain(approved),
         }
     }
 
-    fn quote(&self, approved: Answer, amount: i64, row: CardRow) -> Answer {
+    fn quote(&self, approved: Answer, amount: i64, row: &CardRow) -> Answer {
         let bonus = rules::bonus(amount) + i64::from(self.lie == Lie::Quote);
         let step = rules::next_step(amount);
         let step = step.map(|(missing, bonus)| NextStep {
@@ -374,8 +370,8 @@ impl Ledger {
         });
         Answer {
             approved_amount: TotalMinor::new(amount),
-            balances: Some(balances(row.wallet)),
-            changes: Some(balances(Wallet { principal: amount, bonus, points: 0 })),
+            balances: Some(balances(row.wallet())),
+            changes: Some(changes_of(Wallet { principal: amount, bonus, points: 0 })),
             next_step: step,
             ..approved
         }
@@ -412,11 +408,18 @@ impl Ledger {
     fn totals(&self, terminal: &str, shift: u32) -> Totals {
         let mut totals = ShiftTotals::new();
         let own = self.decided.iter().filter(|((name, _), _)| name == terminal).map(|(_, decided)| decided);
-        let counted = [MessageType::ACTIVATE, MessageType::LOAD, MessageType::PURCHASE];
+        let counted = [
+            MessageType::ACTIVATE,
+            MessageType::LOAD,
+            MessageType::PURCHASE,
+            MessageType::REFUND,
+            MessageType::CAPTURE,
+        ];
+        let over = [TransactionState::DECLINED, TransactionState::REVERSED, TransactionState::VOIDED];
         for decided in own.filter(|decided| counted.contains(&decided.kind)) {
-            if decided.shift == Some(shift) && decided.state == TransactionState::LIVE {
+            if decided.shift == Some(shift) && !over.contains(&decided.state) {
                 let (count, amount) = totals.entry(decided.kind.0).or_default();
-                (*count, *amount) = (*count + 1, *amount + decided.amount);
+                (*count, *amount) = (*count + 1, *amount + decided.deed.amount);
             }
         }
         if self.lie == Lie::Totals {
@@ -443,9 +446,9 @@ impl Ledger {
             heartbeat_seconds: Some(60),
             programme_digest: Some(ProgrammeDigest([1; 8])),
             limits: Some(Limits {
-                load: limit(5_000_00),
-                purchase: limit(3_000_00),
-                refund: limit(1_000_00),
+                load: limit(MAX_LOAD),
+                purchase: limit(MAX_PURCHASE),
+                refund: limit(MAX_REFUND),
             }),
             role: Some(Role::REGISTER),
             currency: Currency::new(156).map(|number| CurrencyUnit { number, exponent: 2 }),
@@ -461,6 +464,11 @@ fn balances(wallet: Wallet) -> Balances {
         (BalanceKind::POINTS, wallet.points),
     ]
     .into()
+}
+
+/// Kinds without change are left out.
+fn changes_of(changes: Wallet) -> Balances {
+    balances(changes).into_iter().filter(|(_, change)| *change != 0).collect()
 }
 
 /// What goes into the answer frame.
