@@ -1,5 +1,7 @@
 //! The oracle against a day that was worked out by hand.
 
+mod counter;
+
 use super::*;
 use protocol::field::TransactionState;
 

@@ -27,7 +27,7 @@ impl Known {
     }
 
     /// It opened a hold that has not ended.
-    fn holds(&self) -> bool {
+    pub(super) fn holds(&self) -> bool {
         self.standing.held > 0
     }
 }

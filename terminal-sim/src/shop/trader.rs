@@ -169,12 +169,12 @@ impl Trader {
                 self.later("authorize", card, Some(act)).await
             }
             Scenario::Raise => {
-                let known = self.known(card);
+                let known = self.with_hold(card, wallet).await?;
                 let act = draw_raise(&mut self.rng, wallet, &known);
                 self.later("raise", card, act).await
             }
             Scenario::Capture => {
-                let known = self.known(card);
+                let known = self.with_hold(card, wallet).await?;
                 let act = draw_capture(&mut self.rng, &known);
                 self.later("capture", card, act).await
             }
@@ -216,6 +216,17 @@ impl Trader {
             Some(Known { original, standing })
         });
         known.collect()
+    }
+
+    /// What can be named, after an Authorize where nothing is held.
+    async fn with_hold(&mut self, card: &Card, wallet: Wallet) -> Result<Vec<Known>, Error> {
+        let known = self.known(card);
+        if known.iter().any(Known::holds) {
+            return Ok(known);
+        }
+        let act = draw_authorize(&mut self.rng, wallet, &known);
+        self.later("authorize", card, Some(act)).await?;
+        Ok(self.known(card))
     }
 
     /// Whether other terminals may use the card at the same time.

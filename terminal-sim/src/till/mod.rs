@@ -194,6 +194,9 @@ impl Till {
         let key = self.key(id);
         let intent = self.oracle().intent(&key).cloned();
         let intent = intent.ok_or_else(|| Error::Usage("the oracle knows nothing of it".into()))?;
+        if !MessageType(intent.kind).is_reversible() {
+            return Err(Error::Usage("it is repeated until it is answered, and never reversed".into()));
+        }
         if !self.oracle().is_open(&key) {
             self.diary.append(&Entry::Begin(intent.clone()))?;
             self.oracle().begin(intent);

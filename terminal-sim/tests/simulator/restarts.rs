@@ -121,3 +121,38 @@ async fn an_approved_sale_whose_reversal_was_cut_short_ends_reversed() {
     let (till, _) = stage.reopen().await;
     assert_eq!(wallet(&till, &stage.card), Wallet { principal: 100_00, bonus: 5_00, points: 0 });
 }
+
+#[tokio::test]
+async fn a_void_without_an_answer_is_repeated_after_the_kill_and_cannot_be_given_up() {
+    let (stage, mut till) = Stage::open().await;
+    let sale = till.trade(&stage.card, Act::Purchase(30_00)).await.unwrap();
+    let original = till.original_of(&sale);
+    till.terminal.acknowledge(sale.id);
+    let entries = stage.entries();
+    let void = till.begin(&stage.card, Act::Void(original), true).await.unwrap();
+    assert!(till.reverse(void, Reason::CANCELLED).await.is_err());
+    drop(till);
+    let (till, resolved) = stage.reopen().await;
+    assert_eq!((resolved, stage.entries()), (1, entries + 1));
+    assert_eq!(wallet(&till, &stage.card), Wallet { principal: 100_00, bonus: 5_00, points: 0 });
+}
+
+#[tokio::test]
+async fn a_capture_given_up_before_the_kill_leaves_its_hold_as_it_was() {
+    let (stage, mut till) = Stage::open().await;
+    let hold = till.trade(&stage.card, Act::Authorize(60_00)).await.unwrap();
+    let original = till.original_of(&hold);
+    till.terminal.acknowledge(hold.id);
+    let capture = till.begin(&stage.card, Act::CaptureMore(25_00, original), true).await.unwrap();
+    till.terminal.cut();
+    till.terminal.give_up(capture, Reason::NO_ANSWER).await.unwrap();
+    drop(till);
+    let (mut till, resolved) = stage.reopen().await;
+    assert_eq!(resolved, 1);
+    assert_eq!(wallet(&till, &stage.card), Wallet { principal: 40_00, bonus: 5_00, points: 0 });
+    let standing = till.oracle().newest(stage.card.reference, 24);
+    assert_eq!(standing.iter().map(|standing| standing.held).max(), Some(60_00));
+    let captured = till.trade(&stage.card, Act::Capture(60_00, original)).await.unwrap();
+    assert!(captured.is_approved());
+    assert_eq!(till.inquire(&stage.card).await.unwrap(), Some(true));
+}
