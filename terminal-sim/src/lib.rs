@@ -34,6 +34,11 @@
 //! std::fs::write("sale.receipt", sale.receipt_file().expect("a receipt")).expect("a disk");
 //! terminal.repeat(&sale).await?; // the stored answer, byte for byte, or an error
 //! terminal.reverse(sale.id, Reason::CANCELLED).await?;
+//!
+//! let deposit = terminal.authorize(&card, 50_00).await?;
+//! let deposit = terminal.original_of(&deposit); // any terminal of the store may name it
+//! let paid = terminal.capture(deposit, 42_00).await?;
+//! terminal.refund(terminal.original_of(&paid), 2_00).await?;
 //! # Ok(())
 //! # }
 //! ```

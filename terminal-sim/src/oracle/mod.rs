@@ -1,9 +1,12 @@
 //! What every card and every shift must be. It is told what terminals mean to do and what they were answered, and it
 //! says where the two disagree with the rules.
 //!
-//! It knows the default programme alone, in integers of its own. An unknown outcome (a lost answer) keeps its card
-//! **open**: what else is decided about the card waits, and all of it is checked in the journal's order once nothing
-//! about the card is open. So any number of terminals may use one card at the same time.
+//! It knows the default programme alone, in integers of its own: every lot, who paid from which, what is held, what was
+//! refunded. Nothing expires in it: a run must be over before its first hold's time is (a week).
+//!
+//! An unknown outcome (a lost answer) keeps its card **open**: what else is decided about the card waits, and all of it is
+//! checked in the journal's order once nothing about the card is open. So any number of terminals may use one card at the
+//! same time.
 
 mod book;
 mod card;
@@ -13,6 +16,7 @@ mod shift;
 #[cfg(test)]
 mod tests;
 
+pub use card::Standing;
 pub use fact::{Fact, HoldShown, Intent, ShiftTotals, TerminalRules, TransactionKey, Wallet, totals_of};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +28,6 @@ use protocol::frame::MessageType;
 use serde::Serialize;
 
 use book::{CardBook, Waiting, check_reconciliation};
-pub use card::Standing;
 use card::{CardModel, Request};
 use shift::ShiftBook;
 
