@@ -9,13 +9,16 @@ from crypto import PROTECTED, open_sign1
 HELLO, ENROLL, SIGN_ON, SIGN_OFF, ECHO = 0x01, 0x02, 0x03, 0x04, 0x05
 ACTIVATE, LOAD_QUOTE, LOAD, PURCHASE, BALANCE_INQUIRY = 0x10, 0x11, 0x12, 0x13, 0x14
 REVERSAL, TRANSACTION_STATUS, RECONCILIATION, REJECT = 0x15, 0x16, 0x17, 0xFF
-VALUE = {ACTIVATE, LOAD, PURCHASE, REVERSAL, RECONCILIATION}
+REFUND, VOID, AUTHORIZE, CAPTURE = 0x18, 0x19, 0x1A, 0x1B
+VALUE = {ACTIVATE, LOAD, PURCHASE, REVERSAL, RECONCILIATION, REFUND, VOID, AUTHORIZE, CAPTURE}
 SESSION = {ENROLL, SIGN_ON, SIGN_OFF, ECHO, LOAD_QUOTE, BALANCE_INQUIRY, TRANSACTION_STATUS}
-WITH_CARD = {ACTIVATE, LOAD_QUOTE, LOAD, PURCHASE, BALANCE_INQUIRY}
-FINAL_CODES = {0, 10, 12, 13, 14, 21, 25, 51, 54, 57, 58, 61, 62, 78, 95}
+WITH_CARD = {ACTIVATE, LOAD_QUOTE, LOAD, PURCHASE, BALANCE_INQUIRY, AUTHORIZE}
+FINAL_CODES = {0, 10, 12, 13, 14, 21, 25, 46, 51, 54, 57, 58, 61, 62, 78, 95}
 TRANSIENT_CODES = {9, 30, 63, 65, 88, 89, 91, 94, 96, 97}
 REPEAT = 1
-LIVE, REVERSED, DECLINED, BLOCKED = 1, 2, 5, 6
+PARTIAL, MORE_FOLLOW = 2, 8  # bits of key 13
+UNKNOWN, LIVE, REVERSED, VOIDED, REFUNDED, DECLINED, BLOCKED, REFUNDED_IN_PART, CAPTURED, LAPSED = range(10)
+APPROVING = {LIVE, REFUNDED_IN_PART, CAPTURED}  # the states with which a stored approval is one still
 INT64 = (1 << 63) - 1
 U32 = (1 << 32) - 1
 MONEY = 999_999_999_999
@@ -122,9 +125,10 @@ ALWAYS, VALUE_MAY = {0, 1, 2, 5, 7}, {8, 9, 10, 11, 13, 14, 15, *range(40, 48)}
 REQUIRED = {  # beyond ALWAYS, 3 and 4 or 16
     ENROLL: {26, 29, 30, 31, 32}, SIGN_ON: {26, 27, 32}, SIGN_OFF: set(), ECHO: set(), ACTIVATE: {6, 12}, LOAD_QUOTE: {6, 12, 20},
     LOAD: {6, 12, 20, 21}, PURCHASE: {6, 12, 20}, BALANCE_INQUIRY: {6, 12}, REVERSAL: {6, 23, 25}, TRANSACTION_STATUS: {23},
-    RECONCILIATION: {6, 9, 24},
+    RECONCILIATION: {6, 9, 24}, REFUND: {6, 20, 23}, VOID: {6, 23}, AUTHORIZE: {6, 12, 20}, CAPTURE: {6, 20, 23},
 }
-OPTIONAL = {SIGN_ON: {28}, LOAD_QUOTE: {11}, BALANCE_INQUIRY: {11}, PURCHASE: {21, 22}}
+OPTIONAL = {SIGN_ON: {28}, LOAD_QUOTE: {11}, BALANCE_INQUIRY: {11}, PURCHASE: {21, 22}, REFUND: {22, 25}, VOID: {25}, AUTHORIZE: {23},
+            CAPTURE: {21, 22}}
 
 
 def known_keys(fields: dict) -> set:
@@ -166,38 +170,89 @@ def _check_fields(fields, types, required, allowed):
 ANSWER_FIELDS = {
     0: uint(1, 1), 1: uint(0, 255), 2: uint(0, 99), 3: uint(1, U32), 4: uint(1, INT64), 5: date,
     6: uint(1, INT64), 7: uint(0, INT64), 8: luhn, 9: text(0, 80), 10: uint(0, INT64), 11: balances, 12: changes,
-    13: many(0, 16, tup(text(0, 32), uint(0, INT64), sint, sint)), 14: tup(uint(0, INT64), uint(0, INT64)), 15: uint(0, 7),
-    16: raw(1, 2048), 17: rising, 20: uint(1, 1024), 21: uint(0, INT64), 22: raw(8), 23: uint(0, U32), 24: uint(0, INT64),
-    25: tup(uint(0, INT64), uint(0, INT64)), 26: code(16), 27: code(16), 28: uint(1, 2), 29: tup(uint(1, 999), uint(0, 9)),
+    13: many(0, 16, tup(text(0, 32), uint(0, INT64), sint, sint)), 14: tup(uint(0, INT64), uint(0, INT64)), 15: uint(0, 9),
+    16: raw(1, 2048), 17: rising, 18: tup(uint(1, INT64), uint(0, INT64), uint(0, (1 << 40) - 1)), 20: uint(1, 1024), 21: uint(0, INT64), 22: raw(8), 23: uint(0, U32), 24: uint(0, INT64),
+    25: tup(*3 * [uint(0, INT64)]), 26: code(16), 27: code(16), 28: uint(1, 2), 29: tup(uint(1, 999), uint(0, 9)),
     30: uint(1, U32), 31: tid,
 }
-SALE = ({3, 5, 6, 7, 8, 10, 11, 12}, {13})
+SALE, UNDOING = ({3, 5, 6, 7, 8, 10, 11, 12}, {13}), ({3, 5, 6, 7, 8, 10, 11, 12, 15}, set())
 APPROVED = {  # (required, also allowed), beyond 0, 1, 2 and 4, when the code is 00 or 10
     ENROLL: ({5, 6, 25, 26, 27, 28, 29, 30, 31}, set()), SIGN_ON: ({5, 7, *range(20, 30)}, set()), SIGN_OFF: ({5}, set()), ECHO: ({5}, set()),
     LOAD_QUOTE: ({5, 7, 8, 10, 11, 12}, {13, 14}), BALANCE_INQUIRY: ({5, 7, 8, 11}, set()), TRANSACTION_STATUS: ({5, 15}, {16}),
-    ACTIVATE: (SALE[0] - {12}, {12, 13}), LOAD: SALE, PURCHASE: SALE, REVERSAL: ({3, 5, 6, 15}, {7, 8, 10, 11, 12}), RECONCILIATION: ({3, 5, 6}, {17}),
+    ACTIVATE: SALE, LOAD: SALE, PURCHASE: SALE, REVERSAL: ({3, 5, 6, 15}, {7, 8, 10, 11, 12}), RECONCILIATION: ({3, 5, 6}, {17}),
+    REFUND: UNDOING, VOID: UNDOING, AUTHORIZE: (SALE[0] | {18}, {13}), CAPTURE: (SALE[0] | {18}, {13}),
 }
+OUTCOMES = {REVERSAL: {REVERSED, VOIDED, DECLINED, BLOCKED}, VOID: {VOIDED}, REFUND: {REFUNDED, REFUNDED_IN_PART}}  # key 15 of an approval
+PARTLY = {PURCHASE, AUTHORIZE}
 
 
 def check_answer(kind: int, body: bytes) -> dict:
     """Checks the body of an answer to a request of this kind (REJECT for a Reject). Returns its map, or raises Malformed."""
     fields = decode(body)
     need(type(fields) is dict and type(fields.get(2)) is int, "answer is no map with a code")
-    value, final = kind in VALUE, fields[2] not in TRANSIENT_CODES
+    value, final, code = kind in VALUE, fields[2] not in TRANSIENT_CODES, fields[2]
     if kind == REJECT:
         required, allowed = set(), {9}
-    elif fields[2] in (0, 10):
+    elif code in (0, 10):
         required, allowed = APPROVED[kind]
     elif final and value:
-        required, allowed = {3, 5, 6}, {7, 8, 9, *((10, 11, 12, 15) if kind == REVERSAL else (17,) if kind == RECONCILIATION else ())}
+        state = {15} if kind in (REVERSAL, REFUND, VOID, CAPTURE) and code in (12, 51) else set()
+        required, allowed = {3, 5, 6}, {7, 8, 9} | state | ({17} if kind == RECONCILIATION else set())
     elif final:
         required, allowed = set(), APPROVED[kind][0] | {9}
     else:
         required, allowed = set(), {9} | ({3} if value else set())
     _check_fields(fields, ANSWER_FIELDS, {0, 1, 2, 4} | required, {0, 1, 2, 4} | required | allowed)
     need(fields[1] == kind, "answer is of another kind")
-    need(kind != REJECT or fields[2] == 30, "Reject with another code than 30")
+    need(kind != REJECT or code == 30, "Reject with another code than 30")
+    need(code != 10 or kind in PARTLY, "approved in part, what cannot be")
+    if code in (0, 10):
+        _check_approval(kind, fields)
     return fields
+
+
+def _check_approval(kind, fields):
+    """What sections 6 and 11 say of an approval's keys among themselves."""
+    need(kind not in OUTCOMES or fields[15] in OUTCOMES[kind], "state is no outcome of this message")
+    if kind == REVERSAL:
+        undone = fields[15] in (REVERSED, VOIDED)
+        need(undone or 10 not in fields, "amount of a reversal that undid nothing")
+        need(not undone or 10 in fields, "reversal without an amount")
+        need(not fields.get(10) or {7, 8, 11, 12} <= set(fields), "reversal without what it undid")
+    need(kind not in (ACTIVATE, AUTHORIZE) or fields[12] == {}, "changes of what changes nothing")
+    need(kind != ACTIVATE or fields[10] == 0, "activation with an amount")
+    if kind in (PURCHASE, CAPTURE):
+        need(money(fields[12]) == -fields[10], "changes are not the approved amount")
+    if kind == AUTHORIZE:
+        need(fields[18][1] >= fields[10] and fields[18][2] > fields[4], "hold is smaller than what was added, or is over")
+        need(fields[18][0] <= fields[6], "hold is from a later entry")
+    need(kind != CAPTURE or fields[18][0] < fields[6], "hold is not from an earlier entry")
+
+
+def money(changes: dict) -> int:
+    return changes.get(1, 0) + changes.get(2, 0)
+
+
+def check_answer_to(asked: dict, fields: dict):
+    """What can be said of a checked answer only beside its request's payload."""
+    kind, code = asked[1], fields[2]
+    need(8 not in fields or fields[8] == asked.get(12, fields[8]), "answer about another card")
+    if code not in (0, 10):
+        return
+    amount, flags = asked.get(20), asked.get(13, 0)
+    if kind in (LOAD, PURCHASE, AUTHORIZE, CAPTURE):
+        need(fields[10] == amount if code == 0 else flags & PARTIAL and 0 < fields[10] < amount, "another amount was approved")
+    if kind == LOAD:
+        need(fields[12].get(1, 0) == amount, "a load's principal is its amount")
+    if kind == AUTHORIZE and 23 not in asked:
+        need(fields[18][0] == fields[6] and fields[18][1] == fields[10], "a new hold is another one's")
+    if kind == AUTHORIZE and 23 in asked:
+        need(fields[18][0] < fields[6] and fields[18][1] >= fields[10], "a raised hold is a new one")
+    if kind == CAPTURE and not flags & MORE_FOLLOW:
+        need(fields[18][1] == 0, "something is still held after the last capture")
+    if kind == REFUND:
+        paid_back = money(fields[12]) == fields[10] == amount  # of a payment; else money is paid back for a load
+        need(paid_back or fields[12].get(1, 0) == -amount and fields[10] <= amount, "refund of another amount")
 
 
 def check_answer_sidecar(sidecar: bytes) -> dict:

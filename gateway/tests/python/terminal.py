@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass, field
 
 import messages as m
-from codec import encode, need
-from crypto import PROTECTED, BadSignature, Context, Key, check_receipt, check_status, sha256
+from codec import decode, encode, need
+from crypto import PROTECTED, BadSignature, Context, Key, check_receipt, check_status, open_sign1, sha256
 from wire import Connection, certificate, tls_context
 
 
@@ -25,7 +25,10 @@ class Request:
     body: bytes
     sidecar: bytes
     id: bytes
-    original: list | None = None  # how a Reversal or a TransactionStatus names this request
+    original: list | None = None  # how a later message names this request
+
+    def payload(self) -> dict:
+        return decode(open_sign1(self.body)[2])
 
 
 @dataclass
@@ -37,6 +40,10 @@ class Answer:
     side: dict = field(default_factory=dict)
     state: int | None = None  # what the status says, when one came
     place: object = None  # the seal's place in the journal, when a receipt came
+
+    def approved(self) -> bool:
+        """Section 8.3: a repeated answer is an approval only if its status says so."""
+        return self.code in (0, 10) and (not self.repeat or self.state in m.APPROVING)
 
     def balances(self) -> tuple:
         return tuple(self.fields[11][kind] for kind in (1, 2, 16))
@@ -55,6 +62,7 @@ class Terminal:
         self.generation, self.currency, self.last_stan, self.correlation = None, None, 0, 0
         self.last_receipt, self.connection = None, None
         self.enrolments = []
+        self.clock, self.gateway_time, self.asked_at = time.time, 0, {}  # its own clock; what answers may not go back behind
         self.sent, self.early, self.seen = {}, {}, {}  # requests by STAN; answers that overtook; card -> balances last told
 
     # ---- connections ----
@@ -62,7 +70,8 @@ class Terminal:
     def connect(self) -> "Terminal":
         self.close()
         self.connection = Connection(self.address, tls_context(self.key, self.certificate), self.fingerprint)
-        self.context, self.early = Context(self.connection.installation), {}
+        self.context, self.early, self.asked_at = Context(self.connection.installation), {}, {}
+        self._hear_time(self.connection.hello[4], self.gateway_time)
         return self
 
     def close(self):
@@ -81,7 +90,7 @@ class Terminal:
     def make(self, kind, fields: dict, sidecar=b"", stan=None, key=None, protected=None, nonce=None) -> Request:
         """Builds and signs a request; tests may pass another STAN, key, header or nonce."""
         key = key or self.key
-        payload = {0: 1, 1: kind, 2: self.tid, 5: key.id, 7: [int(time.time()), 480]}
+        payload = {0: 1, 1: kind, 2: self.tid, 5: key.id, 7: [int(self.clock()) if self.clock else 0, 480]}
         if kind != m.ENROLL:
             payload[3] = self.generation
         if kind in m.VALUE:
@@ -106,6 +115,7 @@ class Terminal:
 
     def send(self, request: Request, repeat=False) -> int:
         self.correlation += 1
+        self.asked_at[self.correlation] = self.gateway_time
         self.connection.request(request.kind, request.body, request.sidecar, self.correlation, m.REPEAT if repeat else 0)
         return self.correlation
 
@@ -114,7 +124,14 @@ class Terminal:
             came = self.connection.read()
             if came is not None:
                 self.early[came.correlation] = came
-        return self.judge(self.early.pop(correlation), request)
+        answer, asked_at = self.judge(self.early.pop(correlation), request), self.asked_at.pop(correlation)
+        if not answer.repeat:
+            self._hear_time(answer.fields[4], asked_at)
+        return answer
+
+    def _hear_time(self, told: int, asked_at: int):
+        need(told >= asked_at, "the gateway's time went back")
+        self.gateway_time = max(self.gateway_time, told)
 
     def ask(self, request: Request, repeat=False) -> Answer:
         return self.receive(self.send(request, repeat), request)
@@ -127,6 +144,7 @@ class Terminal:
     def judge(self, came, request: Request) -> Answer:
         need(came.kind == request.kind | 0x80, f"answer of type {came.kind:#x}")
         fields, side = m.check_answer(request.kind, came.body), m.check_answer_sidecar(came.sidecar)
+        m.check_answer_to(request.payload(), fields)
         answer = Answer(fields[2], fields, came.body, bool(came.flags & m.REPEAT), side)
         if request.kind in m.VALUE:
             need(fields.get(3, request.stan) == request.stan, "answer names another STAN")
@@ -139,6 +157,8 @@ class Terminal:
                 answer.state = check_status(side[3], self.context, self.connection.gateway_spki, request.id)[2]
         if request.kind == m.ENROLL and answer.code == 0:
             self._check_enrolment(answer)
+        if request.kind == m.TRANSACTION_STATUS:
+            self._check_told(answer, request.payload()[23][3])
         if 11 in fields and answer.code in (0, 10) and not answer.repeat and request.kind != m.LOAD_QUOTE:
             self.seen[fields[8]] = answer.balances()
         return answer
@@ -149,6 +169,22 @@ class Terminal:
         if index != answer.fields[6]:
             raise BadSignature("receipt is for another journal entry")
         self.last_receipt = proof
+
+    def _check_told(self, answer, original_id):
+        """A TransactionStatus: the status is about the original, and a stored answer comes with its own receipt."""
+        need((answer.code == 0) == (3 in answer.side), "a known state comes with a status, a refusal without one")
+        need((16 in answer.fields) == (1 in answer.side), "a stored answer comes with its receipt")
+        if answer.code == 0:
+            answer.state = check_status(answer.side[3], self.context, self.connection.gateway_spki, original_id)[2]
+            need(answer.state == answer.fields[15], "status and answer disagree")
+            need(answer.state != m.UNKNOWN or 16 not in answer.fields, "stored answer of the unknown")
+        if 16 in answer.fields:
+            stored = decode(answer.fields[16])
+            need(type(stored) is dict and stored.get(1) in m.VALUE, "stored answer of no value message")
+            m.check_answer(stored[1], answer.fields[16])
+            proof = original_id, sha256(answer.fields[16]), answer.side[2]
+            _, index = check_receipt(answer.side[1], self.context, self.connection.gateway_spki, *proof)
+            need(index == stored[6], "stored answer's receipt is for another journal entry")
 
     def _check_enrolment(self, answer):
         """An Enroll that comes again has a new nonce, so the receipt may be that of any of the Enrolls that we sent."""
@@ -212,14 +248,29 @@ class Terminal:
         return self.ask(self.make(m.REVERSAL, {23: getattr(original, "original", original), 25: reason}))
 
     def status(self, original: Request | list) -> Answer:
-        """Asks for a transaction's status; checks the gateway's signature on it against the answer's state."""
-        named = getattr(original, "original", original)
-        answer = self.ask(self.make(m.TRANSACTION_STATUS, {23: named}))
-        if answer.code == 0:
-            said = check_status(answer.side[3], self.context, self.connection.gateway_spki, named[3])
-            need(said[2] == answer.fields[15], "status and answer disagree")
-            answer.state = said[2]
-        return answer
+        """Asks for a transaction's status; `judge` checks the gateway's signature on it against the answer's state."""
+        return self.ask(self.make(m.TRANSACTION_STATUS, {23: getattr(original, "original", original)}))
+
+    def about(self, kind, original: Request | list, amount=None, more=None, **changes) -> Request:
+        """A Reversal, Refund, Void or Capture of an earlier request, this terminal's or another's."""
+        fields = {23: getattr(original, "original", original)} | ({20: amount} if amount is not None else {}) | (more or {})
+        return self.make(kind, fields, **changes)
+
+    def refund(self, original, amount, more=None) -> Answer:
+        return self.ask(self.about(m.REFUND, original, amount, more))
+
+    def void(self, original, more=None) -> Answer:
+        return self.ask(self.about(m.VOID, original, more=more))
+
+    def authorize(self, card, amount, more=None, raises=None) -> Answer:
+        more = (more or {}) | ({23: getattr(raises, "original", raises)} if raises else {})
+        return self.ask(self.card_request(m.AUTHORIZE, card, amount, more))
+
+    def capture(self, original, amount, more=None) -> Answer:
+        return self.ask(self.about(m.CAPTURE, original, amount, more))
+
+    def request_of(self, answer: Answer) -> Request:
+        return self.sent[answer.fields[3]]
 
     def reconciliation(self, shift: int, totals: list) -> Answer:
         return self.ask(self.make(m.RECONCILIATION, {9: shift, 24: totals}))

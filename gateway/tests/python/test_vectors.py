@@ -92,9 +92,9 @@ class Judge(Terminal):
             return "nothing"
         if answer.code in m.TRANSIENT_CODES:
             return "transient"
-        if answer.state not in (None, m.LIVE, m.DECLINED):
-            return "undone"
-        return "approved" if answer.code in (0, 10) and answer.state in (None, m.LIVE) else "declined"
+        if answer.approved():
+            return "approved"
+        return "declined" if answer.state in (None, m.DECLINED) else "undone"
 
 
 def request_of(vector):
