@@ -11,6 +11,7 @@ from books import Books
 from codec import Malformed, decode, decode_sequence, encode, need
 from crypto import (ES256, PROTECTED, ZERO, BadSignature, Context, check_receipt, entry_leaf, leaf_hash, open_sign1, seal_header,
                     sha256, tree_root, verify)
+from fates import Entry, Fates
 from messages import ENROLL, INT64, VALUE, known_keys, uint
 
 natural, one = uint(0, INT64), uint(1, 1)  # a CBOR `true` is no 1
@@ -20,7 +21,7 @@ class Audit:
     """`faults` is empty when everything holds."""
 
     def __init__(self, data: bytes):
-        self.books, self.faults = Books(), []
+        self.books, self.fates, self.faults = Books(), Fates(), []
         self.used, self.leaves, self.seals, self.keys = {}, {}, {}, []  # STANs; index -> leaf parts; group -> (epoch, index, hash)
         self.epoch, self.index, self.group, self.entries = 0, 0, 0, 0
         try:
@@ -82,21 +83,29 @@ class Audit:
     def _record(self, record, place):
         form, origin, answer, details = decode(record)
         need(one(form) and natural(origin[0]) and (answer is None or type(answer) is bytes), "record")
-        chain, epoch, index, _time, _date, _merchant, _store, _currency, _programme, effects = decode(details)
+        chain, epoch, index, time_ms, _date, merchant, store, _currency, _programme, effects = decode(details)
         if (chain, epoch, index) != (place.chain, place.epoch, self.index):
             self.fault(f"details say chain {chain}, epoch {epoch}, index {index}")
         if (self.index == 1) != (origin[:2] == [3, "genesis"]):
             self.fault("genesis is not the first entry, or not the only one")
+        cause = {}
         if origin[0] == 1:
+            cause = {"asked": decode(open_sign1(origin[2])[2]), "told": decode(answer)}
             request_id = self._request(*origin[1:], answer, effects)
         elif origin[0] == 2:
             request_id = self._act(origin[1:])
         else:
             need(origin[0] == 3 and len(origin) == 3 and all(type(o) is str for o in origin[1:]), "origin")
             need(self.index > 1 or origin[2] == self.context.installation.hex(), "genesis of another installation")
-            request_id = sha256(encode(origin))
+            request_id, cause = sha256(encode(origin)), {"due": origin[1]}
+            if origin[1] == "expiry":
+                self._due(*origin[2].split("/"), effects)
         for text in self.books.apply(effects, self.index):
             self.fault(text)
+        for text in self.fates.apply(Entry(self.index, time_ms // 1000, (merchant, store), request_id=request_id, **cause), effects):
+            self.fault(text)
+        if cause.get("told"):
+            self._balances(cause["asked"], cause["told"], effects)
         return request_id, sha256(answer) if answer is not None else ZERO, sha256(details)
 
     def _request(self, kind, body, answer, effects):
@@ -122,6 +131,25 @@ class Audit:
             self.fault("message kind or key id does not fit")
         self.attempt(f"request of {tid}", verify, key, protected, signature, structure)
         return sha256(structure)
+
+    def _due(self, card, version, effects):
+        if {e[1] for e in effects if e[0] in (2, 3, 16) or e[0] == 1 and len(e) == 7} != {int(card)} or self.books.cards[int(card)].version != int(version):
+            self.fault("due item is of another card or version")
+
+    def _balances(self, asked, told, effects):
+        """What the answer tells of the card is what the books have after the entry."""
+        if told[2] not in (0, 10) or 11 not in told or told[1] not in VALUE:
+            return
+        available = self.books.cards[told[8]].available()
+        if {k: a for k, a in told[11].items() if a} != {k: a for k, a in available.items() if a}:
+            self.fault(f"answer tells balances {told[11]}, but {available} are there")
+        changes = {}
+        for effect in effects:
+            if effect[0] == 1 and effect[1] in (told[8], "breakage") and (len(effect) == 4) == (effect[1] == "breakage"):
+                kind = effect[2]
+                changes[kind] = changes.get(kind, 0) + effect[3]
+        if 0 not in changes and {k: a for k, a in changes.items() if a} != told[12]:  # kind 0: expired value was booked in front
+            self.fault(f"answer tells changes {told[12]}, but {changes} were booked")
 
     def _act(self, signed):
         ids, signers = [], []

@@ -7,7 +7,9 @@ from codec import encode, need
 from crypto import sha256
 
 RECEIVABLE = "receivable:points"
-LENGTHS = {1: 4, 2: 3, 3: 6, 4: 3, 5: 5, 6: 7, 7: 4, 8: 11, 9: 5, 10: 4, 11: 4, 12: 2, 13: 4, 14: 4, 15: 2}
+LENGTHS = {1: 4, 2: 3, 3: 6, 4: 5, 5: 5, 6: 7, 7: 4, 8: 12, 9: 5, 10: 4, 11: 4, 12: 2, 13: 4, 14: 4, 15: 2, 16: 6,
+           17: 4, 18: 3}
+REPLACED = 4
 
 
 @dataclass
@@ -27,10 +29,30 @@ class CardBook:
     next_lot: int = 1
     debt: int = 0
     lots: dict = field(default_factory=dict)
+    holds: dict = field(default_factory=dict)  # number -> (expires, captured, [[lot, amount], ...]); one that has ended is gone
+    successor: tuple | None = None  # (card, offset)
 
     def hash(self, reference) -> bytes:
         lots = [[n, lot.kind, lot.amount, lot.expires, lot.source] for n, lot in sorted(self.lots.items()) if lot.amount]
-        return sha256(encode([reference, self.version, self.status, self.product, self.proof, self.next_lot, self.debt, lots]))[:16]
+        holds = [[number, *hold] for number, hold in sorted(self.holds.items())]
+        state = [self.version, self.status, self.product, self.proof, self.next_lot, self.debt, lots, holds, self.successor]
+        return sha256(encode([reference, *state]))[:16]
+
+    def held(self) -> dict:
+        """Lot -> what all holds together hold of it."""
+        result = {}
+        for _, _, parts in self.holds.values():
+            for number, amount in parts:
+                result[number] = result.get(number, 0) + amount
+        return result
+
+    def available(self) -> dict:
+        """Balances as answers tell them: without what is held."""
+        result = self.balances()
+        for number, amount in self.held().items():
+            kind = self.lots[number].kind
+            result[kind] = result.get(kind, 0) - amount
+        return result
 
     def balances(self) -> dict:
         result = {}
@@ -59,10 +81,12 @@ class Books:
     def __init__(self):
         self.cards, self.named = defaultdict(CardBook), defaultdict(NamedBook)
         self.terminals, self.operators, self.gateway_key = {}, {}, None
+        self.moved = defaultdict(list)  # successor -> [(card whose place it took, offset)]
 
     def apply(self, effects: list, index: int):
         """Applies the effects of entry `index` in order; yields a sentence for every fault."""
         sums, touched, hashed, owed = defaultdict(int), set(), set(), 0
+        yield from self._successions([e[1:] for e in effects if type(e) is list and e and e[0] == 17])
         for effect in effects:
             need(type(effect) is list and len(effect) >= 2, "not an effect")
             what, *rest = effect
@@ -89,12 +113,34 @@ class Books:
                 touched.add(card)
                 book = self.cards[card]
                 book.status, book.product, book.proof = status, product, proof
+                if not 1 <= status <= REPLACED or (status == REPLACED) != (book.successor is not None):
+                    yield f"card {card} has status {status} and successor {book.successor}"
             elif what == 8:
                 self.terminals[rest[0]] = TerminalBook(rest[1], rest[2], rest[5])
             elif what == 10:
                 self.operators[rest[0]] = (rest[1], rest[2])
             elif what == 12:
                 self.gateway_key = rest[0]
+            elif what == 16:
+                card, number, expires, captured, parts = rest
+                touched.add(card)
+                need(all(len(part) == 2 for part in parts), "hold with something else than lots and amounts")
+                if parts:
+                    self.cards[card].holds[number] = (expires, captured, parts)
+                elif self.cards[card].holds.pop(number, None) is None:
+                    yield f"hold {number} of card {card} ends, but never was"
+            elif what == 17:
+                card, successor, offset = rest
+                touched.add(card)
+                self.cards[card].successor = (successor, offset)
+                if self.cards[card].balances() or self.cards[card].holds:
+                    yield f"card {card} is replaced and still has something"
+                if self.cards[successor].next_lot < self.cards[card].next_lot + offset:
+                    yield f"card {successor} may open a lot that another card's transactions mean"
+            elif what == 18:
+                card, number = rest
+                touched.add(card)
+                self.cards[card].next_lot = max(self.cards[card].next_lot, number)
             elif what == 14:
                 hashed.add(rest[0])
                 yield from self._state(*rest)
@@ -103,22 +149,47 @@ class Books:
         for kind, total in sums.items():
             if total:
                 yield f"kind {kind} sums to {total}"
+        for card in (t for t in touched if type(t) is int):
+            book = self.cards[card]
+            for number, amount in book.held().items():
+                if number not in book.lots or amount > book.lots[number].amount or book.lots[number].kind not in (1, 2):
+                    yield f"lot {number} of card {card} does not have the {amount} that are held of it"
+            if book.successor and not any(e[0] == 17 and e[1] == card for e in effects):
+                yield f"card {card} is touched, but another has taken its place"
         for subject in touched - hashed:
             yield f"{subject} was touched and has no state hash"
 
     def _post(self, card, kind, amount, number, expires, source, index):
         book = self.cards[card]
         if number not in book.lots:
-            if number != book.next_lot or source != index:
+            moved = self._moved_lot(card, number)
+            if moved and (moved.kind, moved.expires, moved.source) != (kind, expires, source):
+                yield f"lot {number} of card {card} is not the lot whose place it takes"
+            if not moved and (number != book.next_lot or source != index):
                 yield f"lot {number} of card {card} is new, but not the next one, or comes from another entry"
             book.lots[number] = Lot(kind, expires, source)
-            book.next_lot = number + 1
+            book.next_lot = max(book.next_lot, number + 1)
         lot = book.lots[number]
         if (lot.kind, lot.expires, lot.source) != (kind, expires, source):
             yield f"posting to lot {number} of card {card} has another kind, expiry or source"
         lot.amount += amount
         if lot.amount < 0:
             yield f"lot {number} of card {card} falls to {lot.amount}"
+
+    def _successions(self, successions):
+        for card, successor, offset in successions:
+            if self.cards[card].successor or successor == card or self.cards[successor].successor:
+                yield f"card {card} is replaced twice, or by a replaced one"
+            if offset < self.cards[successor].next_lot - 1:
+                yield f"lots of card {card} fall on lots of card {successor}"
+            self.moved[successor].append((card, offset))
+
+    def _moved_lot(self, card, number):
+        """The lot of a replaced card that this one stands for, if any."""
+        for old, offset in self.moved[card]:
+            found = self.cards[old].lots.get(number - offset) or self._moved_lot(old, number - offset)
+            if found:
+                return found
 
     def _state(self, subject, version, state_hash):
         book = (self.cards if type(subject) is int else self.named)[subject]
