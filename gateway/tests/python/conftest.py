@@ -46,18 +46,18 @@ class Gateway:
         assert run.returncode == 0, f"{arguments}: {run.stdout}{run.stderr}"
         return json.loads(run.stdout) if run.stdout.strip() else {}
 
-    def enrolment(self, tid, role="register"):
-        return self.admin("terminal", "enroll", "--id", tid, "--role", role)["enrolment"]
+    def enrolment(self, tid, role="register", *options):
+        return self.admin("terminal", "enroll", "--id", tid, "--role", role, *options)["enrolment"]
 
-    def new_terminal(self, algorithm, role="register") -> Terminal:
-        """A terminal that is not enrolled yet."""
+    def new_terminal(self, algorithm, role="register", *options) -> Terminal:
+        """A terminal that is not enrolled yet; `options` are those of `terminal enroll`."""
         self.terminals += 1
-        terminal = Terminal(self.enrolment(f"T{self.terminals:04}", role), self.address, algorithm)
+        terminal = Terminal(self.enrolment(f"T{self.terminals:04}", role, *options), self.address, algorithm)
         terminal.seen = self.seen
         return terminal
 
-    def ready_terminal(self, algorithm, role="register") -> Terminal:
-        terminal = self.new_terminal(algorithm, role).connect()
+    def ready_terminal(self, algorithm, role="register", *options) -> Terminal:
+        terminal = self.new_terminal(algorithm, role, *options).connect()
         assert terminal.enrol().code == 0
         return terminal.ready()
 

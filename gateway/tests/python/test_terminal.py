@@ -130,7 +130,7 @@ def test_journal_export(gateway, algorithm, tmp_path):
     assert audit.faults == []
     for book in (told, gateway.seen):
         for card, balances in book.items():
-            assert tuple(audit.balances()[card].get(kind, 0) for kind in (1, 2, 16)) == balances, card
+            assert tuple(audit.books.cards[card].available().get(kind, 0) for kind in (1, 2, 16)) == balances, card
     assert len(audit.books.cards) == len(gateway.cards)
     auditor = Path(__file__).parent / "auditor.py"
     run = subprocess.run([sys.executable, str(auditor), str(path)], capture_output=True, text=True)
