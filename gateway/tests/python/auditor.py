@@ -17,20 +17,29 @@ from messages import ENROLL, INT64, VALUE, known_keys, uint
 natural, one = uint(0, INT64), uint(1, 1)  # a CBOR `true` is no 1
 
 
+class EndOfAudit(Exception):
+    """One fault is enough."""
+
+
 class Audit:
     """`faults` is empty when everything holds."""
 
-    def __init__(self, data: bytes):
+    def __init__(self, data: bytes, to_first_fault=False):
+        self.to_first_fault = to_first_fault
         self.books, self.fates, self.faults = Books(), Fates(), []
         self.used, self.leaves, self.seals, self.keys = {}, {}, {}, []  # STANs; index -> leaf parts; group -> (epoch, index, hash)
         self.epoch, self.index, self.group, self.entries = 0, 0, 0, 0
         try:
             self._run(list(decode_sequence(data)))
+        except EndOfAudit:
+            pass
         except (Malformed, BadSignature, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-            self.fault(f"cannot go on: {type(error).__name__} {error}")
+            self.faults.append(f"cannot go on after entry {self.index}: {type(error).__name__} {error}")
 
     def fault(self, text):
         self.faults.append(f"entry {self.index}, group {self.group}: {text}")
+        if self.to_first_fault:
+            raise EndOfAudit
 
     def attempt(self, what, check, *arguments):
         try:

@@ -38,20 +38,16 @@ def _take(data, at, count):
     return data[at:at + count], at + count
 
 
-def _head(data, at):
-    first, at = _take(data, at, 1)
-    major, info = first[0] >> 5, first[0] & 31
-    if info < 24:
-        return major, info, info, at
-    need(info <= 27, "indefinite or reserved length")
-    raw, at = _take(data, at, 1 << (info - 24))
-    number = int.from_bytes(raw, "big")
-    need(major == 7 or number >= (24, 1 << 8, 1 << 16, 1 << 32)[info - 24], "not in shortest form")
-    return major, info, number, at
-
-
 def _item(data, at, depth, cose_header):
-    major, info, number, at = _head(data, at)
+    need(at < len(data), "cut short")
+    first, at = data[at], at + 1
+    major, info = first >> 5, first & 31
+    number = info
+    if info > 23:
+        need(info <= 27, "indefinite or reserved length")
+        raw, at = _take(data, at, 1 << (info - 24))
+        number = int.from_bytes(raw, "big")
+        need(major == 7 or number >= (24, 1 << 8, 1 << 16, 1 << 32)[info - 24], "not in shortest form")
     if major in (0, 1):
         need(number < 1 << 63, "integer beyond 64 bits, signed")
         return (number if major == 0 else -1 - number), at

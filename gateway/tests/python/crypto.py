@@ -1,5 +1,6 @@
 """Keys, COSE_Sign1, Merkle trees, receipts and status (PROTOCOL.md sections 4 and 8)."""
 
+import functools
 import hashlib
 from dataclasses import dataclass
 
@@ -44,9 +45,14 @@ class Key:
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
+@functools.lru_cache(1000)
+def load_public(spki: bytes):
+    return serialization.load_der_public_key(spki)
+
+
 def algorithm_of(spki: bytes) -> str:
     try:
-        key = serialization.load_der_public_key(spki)
+        key = load_public(spki)
     except (ValueError, UnsupportedAlgorithm):
         raise Malformed("not a public key") from None
     if isinstance(key, ed25519.Ed25519PublicKey):
@@ -60,7 +66,7 @@ def verify(spki: bytes, protected: bytes, signature: bytes, message: bytes):
     algorithm = algorithm_of(spki)
     if decode(protected, cose_header=True).get(1) != {ES256: -7, EDDSA: -8}[algorithm] or len(signature) != 64:
         raise BadSignature("algorithm is not the key's, or signature has no 64 bytes")
-    key = serialization.load_der_public_key(spki)
+    key = load_public(spki)
     try:
         if algorithm == EDDSA:
             key.verify(signature, message)

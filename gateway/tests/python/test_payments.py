@@ -273,9 +273,16 @@ def test_kiosk_and_limits(gateway, terminal, card, algorithm):
     refused(small.authorize(card, 401), 61)
     refused(small.capture(hold, 401), 61)
     assert small.capture(hold, 400).code == 0
-    terminal.currency, hold = 978 if terminal.currency != 978 else 840, sold(terminal, terminal.authorize(card, 10))
-    for answer in (terminal.authorize(card, 1), terminal.capture(hold, 1), terminal.void(hold), terminal.refund(sale, 1)):
-        refused(answer, 57)
+
+
+@pytest.mark.parametrize("name", ["authorize", "raise", "capture", "refund", "void"])
+def test_foreign_currency(terminal, card, name):
+    """Section 7: a currency other than the programme's gets 57."""
+    request = prepared(terminal, card, name)
+    before = terminal.balance(card).balances()
+    fields = {k: v for k, v in request.payload().items() if k in (12, 20, 23)} | {6: 978 if terminal.currency != 978 else 840}
+    refused(terminal.ask(terminal.make(request.kind, fields, request.sidecar)), 57)
+    assert terminal.balance(card).balances() == before
 
 
 # ---- the table of section 11 ----
