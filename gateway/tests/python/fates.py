@@ -67,7 +67,7 @@ class Fates:
             original = self._original(entry, faults)
         states = {e[1]: tuple(e[2:]) for e in effects if e[0] == 4}
         held = [e for e in effects if e[0] == 16]
-        before = {index: (fate.state, fate.refunded) for index, fate in self.known.items() if index in states}
+        before = {index: self.known[index].state for index in states if index in self.known}
         wanted = self._wanted(entry, kind, original, faults) if acting else {}
         moved = any(e[0] == 17 for e in effects)
         if acting and kind in m.VALUE - {m.RECONCILIATION}:
@@ -150,7 +150,7 @@ class Fates:
             elif fate.kind != m.AUTHORIZE or (refunded, last) != (0, 0):
                 yield f"state of entry {index} changes without a reason"
             elif state == m.LAPSED:
-                if index not in ended or before[index][0] != m.LIVE:
+                if index not in ended or before[index] != m.LIVE:
                     yield f"hold {index} lapses without an end"
             elif state != m.LIVE or index in ended:
                 yield f"state of hold {index} changes without a reason"
@@ -203,7 +203,10 @@ class Fates:
                 yield f"hold {number} changes without a reason"
             elif entry.time < expires:
                 yield f"hold {number} lapses too early"
-            if captured != sum(f.amount for f in self.known.values() if f.kind == m.CAPTURE and f.original == number and f.state not in OVER):
+            if entry.time >= expires:  # what is undone from now on does not come back into the hold
+                if captured < old.captured:
+                    yield f"hold {number} is over and counts again"
+            elif captured != sum(f.amount for f in self.known.values() if f.kind == m.CAPTURE and f.original == number and f.state not in OVER):
                 yield f"hold {number} does not count what was captured of it"
         for number, state in states.items():
             if state[0] in (m.REVERSED, m.VOIDED, m.CAPTURED, m.LAPSED) and number in self.holds and self.holds[number].parts:

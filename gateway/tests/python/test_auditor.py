@@ -209,6 +209,16 @@ def test_good_end_of_a_hold_by_time(site):
     assert site.faults() == [] and card.available() == {1: 7000, 2: 500, 16: 30}
 
 
+def test_good_undoing_after_the_end_of_a_hold(site):
+    site.authorize(2000)
+    site.capture(500, 0, [[1, 1500]])
+    site.journal.now += 3600
+    site.undo(site.captured, [*site.paid(-500), [4, site.captured, m.REVERSED, 0, 0]], {10: 500})
+    version = site.journal.books.cards[CARD].version
+    site.journal.system("expiry", f"{CARD}/{version}", [site.hold_is(500, []), [4, site.hold, m.LAPSED, 0, 0]])
+    assert site.faults() == []
+
+
 def test_good_end_of_a_hold_in_front_of_a_request(site):
     site.authorize(2000)
     site.journal.now += 3600
