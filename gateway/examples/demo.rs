@@ -57,6 +57,7 @@ async fn day() -> Result<()> {
     lost_answer(&mut shop).await?;
     pulled_plug(&mut site, &mut shop).await?;
     afternoon(&mut shop).await?;
+    second_thoughts(&mut shop).await?;
     let receipt = evening(&mut shop).await?;
     audit(&mut site, &shop, &receipt)?;
     Ok(())
@@ -182,6 +183,27 @@ async fn afternoon(shop: &mut Shop) -> Result<()> {
     told("T0002", "a copied card, no secret", &bo.finish(id).await?);
     let kiosk = shop.kiosk.trade(&shop.cards[1], Act::Purchase(1_00)).await?;
     told("K0001", "a kiosk that sells", &kiosk);
+    Ok(())
+}
+
+async fn second_thoughts(shop: &mut Shop) -> Result<()> {
+    section(
+        "17:00",
+        "Goods come back to the other till (退货); a deposit is held, then taken in part (预授权)",
+    );
+    let [anna, bo] = &mut shop.registers;
+    let card = &shop.cards[1];
+    let sale = anna.trade(card, Act::Purchase(48_00)).await?;
+    told("T0001", "sale 48.00", &sale);
+    let back = bo.trade(card, Act::Refund(16_00, anna.original_of(&sale))).await?;
+    told("T0002", "16.00 of it refunded", &back);
+    let deposit = anna.trade(card, Act::Authorize(100_00)).await?;
+    told("T0001", "deposit 100.00 held", &deposit);
+    let taken = bo.trade(card, Act::Capture(64_50, anna.original_of(&deposit))).await?;
+    told("T0002", "64.50 captured, rest free", &taken);
+    let again = bo.trade(card, Act::Capture(35_50, anna.original_of(&deposit))).await?;
+    ensure!(!again.is_approved(), "a deposit that was given back was captured");
+    told("T0002", "35.50 more of it", &again);
     Ok(())
 }
 
