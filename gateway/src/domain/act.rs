@@ -277,7 +277,9 @@ pub fn decide_act(
         Act::CardRefund { card, amount, reason } => {
             refund_without_sale(state, programme, *card, *amount, reason, place, now)
         }
-        Act::CardMerge { card, into, reason } => succession::merge(state, *card, *into, reason),
+        Act::CardMerge { card, into, reason } => {
+            succession::merge(state, programme, (*card, *into), reason, now)
+        }
         Act::OperatorAdd { operator, public_key } => {
             check_code("an operator's name", operator)?;
             if state.operators.contains_key(operator) {
@@ -396,8 +398,8 @@ fn refund_without_sale(
 /// # Errors
 /// [`Refusal::Name`] when it says nothing, or too much.
 pub(super) fn check_reason(reason: &str) -> Result<(), Refusal> {
-    if reason.is_empty() || reason.len() > 80 {
-        return Err(Refusal::Name { what: "a reason", rule: "1 to 80 bytes" });
+    if reason.is_empty() || reason.len() > 80 || reason.chars().any(char::is_control) {
+        return Err(Refusal::Name { what: "a reason", rule: "1 to 80 bytes without control characters" });
     }
     Ok(())
 }

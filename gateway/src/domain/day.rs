@@ -39,16 +39,21 @@ pub(super) fn count(
     Ok(Some(Effect::CardDay { card: card.reference, day }))
 }
 
-/// The card's day without a transaction of the same business day that is undone.
-pub(super) fn uncount(card: &Card, original: &Original, now: Now) -> Option<Effect> {
+/// The card's day without what was undone of a transaction of the same business day; `whole` when nothing of it stays.
+pub(super) fn uncount(
+    card: &Card,
+    original: &Original,
+    (amount, whole): (i64, bool),
+    now: Now,
+) -> Option<Effect> {
     let counted = original.card_day().filter(|day| day.business_date == now.business_date)?;
     let mut day = card.day.filter(|day| day.business_date == counted.business_date)?;
     let (count, sum) = match original.message {
         message::LOAD => (&mut day.loads, &mut day.load_sum),
         _ => (&mut day.purchases, &mut day.purchase_sum),
     };
-    *count = count.saturating_sub(1);
-    *sum = sum.saturating_sub(original.approved_amount).max(0);
+    *count = count.saturating_sub(u32::from(whole));
+    *sum = sum.saturating_sub(amount).max(0);
     Some(Effect::CardDay { card: card.reference, day })
 }
 

@@ -16,7 +16,10 @@ use super::terminal::Terminal;
 pub struct Facts<'a> {
     /// Holds everything that the request names, if it exists.
     pub state: &'a State,
+    /// In force now: what is allowed.
     pub programme: &'a Programme,
+    /// What things cost and earn: the one in force, or that of a quote which is honoured.
+    pub pricing: &'a Programme,
     /// Index of the entry that will be written.
     pub index: u64,
     /// What the journal has under the STAN that the request names.

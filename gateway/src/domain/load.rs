@@ -39,15 +39,14 @@ pub(super) fn decide(
         Err(decline) => return Ok(Decision::declined(decline)),
     }
     let minus = |value: i64| value.checked_neg().ok_or(Fault::Overflow);
-    let principal =
-        card.credit(Kind::PRINCIPAL, amount, facts.programme.principal_expiry(now), facts.index, 0);
+    let principal = card.credit(Kind::PRINCIPAL, amount, facts.pricing.principal_expiry(now), facts.index, 0);
     effects.push(Effect::Posting(principal));
     for (tender, part) in tenders {
         effects.push(named(clearing(&terminal.store, *tender), Kind::MONEY, minus(*part)?));
     }
     let mut explanation = Vec::new();
     if let Some(bonus) = bonus {
-        let expires = facts.programme.bonus_expiry(now);
+        let expires = facts.pricing.bonus_expiry(now);
         effects.push(Effect::Posting(card.credit(Kind::BONUS, bonus.result, expires, facts.index, 1)));
         effects.push(named(bonus_expense(), Kind::MONEY, minus(bonus.result)?));
         explanation.push(bonus);
@@ -73,7 +72,7 @@ pub(super) fn check_load(
     if amount > product.max_load {
         return Err(Decline::AboveProductLimit);
     }
-    let bonus = facts.programme.load_bonus(&card.product, amount);
+    let bonus = facts.pricing.load_bonus(&card.product, amount);
     let gained = amount.checked_add(bonus.as_ref().map_or(0, |b| b.result));
     let balance = gained.and_then(|gained| card.worth(now.s()).checked_add(gained));
     if balance.is_none_or(|balance| balance > product.max_balance) {
@@ -113,6 +112,6 @@ pub fn quote<'a>(
         card,
         changes: std::iter::once((Kind::PRINCIPAL, amount)).chain(given).collect(),
         reasons: bonus.into_iter().collect(),
-        next_step: facts.programme.next_step(&card.product, amount),
+        next_step: facts.pricing.next_step(&card.product, amount),
     })
 }

@@ -6,6 +6,7 @@ use super::card::{CardReference, Day, Hold, Successor};
 use super::effect::{Account, Effect, Fate, Posting, TransactionState};
 use super::facts::Facts;
 use super::ledger::Kind;
+use super::request::message;
 use super::state::State;
 use super::{Fault, ledger};
 
@@ -52,6 +53,11 @@ impl Original {
     /// The same, of the cards that have taken the place of its cards since, as far as the state has them.
     #[must_use]
     pub fn followed(mut self, state: &State) -> Self {
+        // What was declined did nothing to any card, and whoever named a card does not learn of another one by that. A card
+        // that was put into use stays the one that it was.
+        if !self.approved || self.message == message::ACTIVATE {
+            return self;
+        }
         let replaced = |card: CardReference| Some((card, state.cards.get(&card)?.successor?));
         while let Some((card, successor)) = self.cards().into_iter().find_map(replaced) {
             if self.card == Some(card) {

@@ -27,7 +27,7 @@ pub(super) fn award_points(
         effects.push(Effect::PointsDebt { card: card.reference, change: minus(repaid)? });
     }
     if credited > 0 {
-        let expires = facts.programme.points_expiry(now);
+        let expires = facts.pricing.points_expiry(now);
         let posting = card.credit(Kind::POINTS, credited, expires, facts.index, opened);
         effects.push(Effect::Posting(posting));
     }

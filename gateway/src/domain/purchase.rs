@@ -79,7 +79,7 @@ pub(super) fn decide(
         effects.push(Effect::Posting(card.posting(lot, taken)));
     }
     effects.push(named(redemption(&terminal.store), Kind::MONEY, paid));
-    let earned = facts.programme.purchase_points(&card.product, paid);
+    let earned = facts.pricing.purchase_points(&card.product, paid);
     if let Some(earned) = &earned {
         effects.extend(award_points(facts, &card, earned.result, now, 0)?);
     }

@@ -3,8 +3,10 @@
 
 use super::State;
 use super::act::{Refusal, check_reason};
-use super::card::{Card, CardReference, CardStatus, Hold, Successor};
+use super::card::{Card, CardReference, CardStatus, Day, Hold, Successor};
 use super::effect::{Account, Effect, Posting};
+use super::programme::Programme;
+use super::request::Now;
 
 /// A new card takes the place of a lost or worn one.
 pub(super) fn replace(
@@ -25,13 +27,18 @@ pub(super) fn replace(
 /// A card in use takes over what another one holds.
 pub(super) fn merge(
     state: &State,
-    card: CardReference,
-    into: CardReference,
+    programme: &Programme,
+    (card, into): (CardReference, CardReference),
     reason: &str,
+    now: Now,
 ) -> Result<Vec<Effect>, Refusal> {
     let (old, new) = pair(state, card, into, reason)?;
     if new.status != CardStatus::Active {
         return Err(Refusal::CardState { is: new.status.name(), needs: "an active" });
+    }
+    let most = programme.products.get(&new.product).map_or(0, |product| product.max_balance);
+    if old.worth(now.s()).checked_add(new.worth(now.s())).is_none_or(|together| together > most) {
+        return Err(Refusal::MaximumBalance);
     }
     hand_over(old, new, reason)
 }
@@ -56,6 +63,7 @@ fn pair<'a>(
 
 /// Lot n of the old card becomes lot n + offset of the new one.
 fn hand_over(old: &Card, new: &Card, reason: &str) -> Result<Vec<Effect>, Refusal> {
+    let day = days_together(old.day, new.day);
     let offset = new.next_lot.checked_sub(1).ok_or(Refusal::Range)?;
     let moved = |lot: u32| lot.checked_add(offset).ok_or(Refusal::Range);
     let mut effects = Vec::new();
@@ -86,11 +94,28 @@ fn hand_over(old: &Card, new: &Card, reason: &str) -> Result<Vec<Effect>, Refusa
         effects.push(Effect::PointsDebt { card: old.reference, change });
         effects.push(Effect::PointsDebt { card: new.reference, change: old.points_debt });
     }
+    effects.extend(day.map(|day| Effect::CardDay { card: new.reference, day }));
     effects.push(Effect::NextLot { card: new.reference, next_lot: moved(old.next_lot)? });
     let successor = Successor { card: new.reference, offset };
     effects.push(Effect::Successor { card: old.reference, successor });
     effects.push(with_status(old, CardStatus::Replaced, reason));
     Ok(effects)
+}
+
+/// What both cards did in the later of their days.
+fn days_together(old: Option<Day>, new: Option<Day>) -> Option<Day> {
+    match (old, new) {
+        (Some(old), Some(new)) if old.business_date == new.business_date => Some(Day {
+            business_date: new.business_date,
+            loads: old.loads.saturating_add(new.loads),
+            load_sum: old.load_sum.saturating_add(new.load_sum),
+            purchases: old.purchases.saturating_add(new.purchases),
+            purchase_sum: old.purchase_sum.saturating_add(new.purchase_sum),
+        }),
+        (Some(old), Some(new)) if new.business_date > old.business_date => Some(new),
+        (Some(old), _) => Some(old),
+        (None, _) => None,
+    }
 }
 
 fn with_status(card: &Card, status: CardStatus, reason: &str) -> Effect {

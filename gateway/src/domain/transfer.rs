@@ -4,7 +4,7 @@ use super::Fault;
 use super::card::{Card, CardReference};
 use super::day::{Counted, count};
 use super::decision::{Decision, Decline};
-use super::effect::{Account, Effect, Posting};
+use super::effect::Effect;
 use super::expiry::expire;
 use super::facts::{Facts, accept_card, product_of, usable};
 use super::programme::Product;
@@ -30,7 +30,7 @@ pub(super) fn decide(
     let (from, mut effects) = expire(from, now)?;
     let (to, ended) = expire(to, now)?;
     effects.extend(ended);
-    if let Err(decline) = check(terminal, product, to_product, &to, amount, now) {
+    if let Err(decline) = check(terminal, product, amount) {
         return Ok(Decision::declined(decline));
     }
     match count(&from, product, now, Counted::Purchase, amount) {
@@ -40,16 +40,15 @@ pub(super) fn decide(
     let Some(chosen) = choose(&from, product.spend, amount, now.s()) else {
         return Ok(Decision::declined(Decline::NotSufficientFunds));
     };
+    // Last of all: who has nothing to give does not learn what the other card holds.
+    if to.worth(now.s()).checked_add(amount).is_none_or(|balance| balance > to_product.max_balance) {
+        return Ok(Decision::declined(Decline::AboveMaximumBalance));
+    }
     for (opened, (lot, part)) in (0_u32..).zip(chosen) {
         let lot = from.lot(lot).ok_or(Fault::Misfit("a lot that is not there was chosen"))?;
         effects.push(Effect::Posting(from.posting(lot, part.checked_neg().ok_or(Fault::Overflow)?)));
-        let account = Account::Card {
-            card: to.reference,
-            lot: to.next_lot.checked_add(opened).ok_or(Fault::Overflow)?,
-            expires: lot.expires,
-            source: facts.index,
-        };
-        effects.push(Effect::Posting(Posting { account, kind: lot.kind, amount: part }));
+        let credit = to.credit(lot.kind, part, lot.expires, facts.index, opened);
+        effects.push(Effect::Posting(credit));
     }
     Ok(Decision { amount: Some(amount), ..Decision::approved(effects) })
 }
@@ -69,24 +68,13 @@ fn receiving<'a>(
     Ok((card, product_of(facts, currency, card)?))
 }
 
-fn check(
-    terminal: &Terminal,
-    product: &Product,
-    to_product: &Product,
-    to: &Card,
-    amount: i64,
-    now: Now,
-) -> Result<(), Decline> {
+fn check(terminal: &Terminal, product: &Product, amount: i64) -> Result<(), Decline> {
     let most = product.max_transfer.ok_or(Decline::TransferNotAllowed)?;
     if amount > terminal.limits.purchase {
         return Err(Decline::AboveTerminalLimit);
     }
     if amount > most {
         return Err(Decline::AboveProductLimit);
-    }
-    let balance = to.worth(now.s()).checked_add(amount);
-    if balance.is_none_or(|balance| balance > to_product.max_balance) {
-        return Err(Decline::AboveMaximumBalance);
     }
     Ok(())
 }

@@ -70,7 +70,9 @@ pub(super) fn undo(
     if let Err(decline) = undone {
         return Ok(Undone::Stands(decline));
     }
-    let uncounted = uncount(undoing.card()?, original, now);
+    let captured = original.hold().and_then(|then| facts.state.cards.get(&original.card?)?.hold(then.id));
+    let whole = original.message != message::AUTHORIZE || captured.is_none_or(|hold| hold.captured == 0);
+    let uncounted = uncount(undoing.card()?, original, (amount, whole), now);
     let mut effects = undoing.effects;
     effects.push(Effect::Transaction { index: original.index, fate: Fate::of(state) });
     effects.extend(count_out(facts, original)?);
@@ -189,7 +191,7 @@ impl<'a> Undoing<'a> {
             (None, Some(Fate { state: TransactionState::Captured, done, .. })) => done,
             _ => return Ok(()),
         };
-        if then.expires <= self.now.s() {
+        if self.now.certain && then.expires <= self.now.s() {
             return Ok(());
         }
         let mut parts: Vec<(u32, i64)> = Vec::new();
@@ -200,7 +202,7 @@ impl<'a> Undoing<'a> {
         }
         parts.extend(present.into_iter().flat_map(|hold| hold.parts));
         let captured = captured.checked_sub(self.original.approved_amount).ok_or(Fault::Overflow)?;
-        let hold = Hold { id: then.id, expires: then.expires, captured, parts };
+        let hold = Hold { id: then.id, expires: then.expires, captured, parts: joined(parts) };
         let card = self.card()?.reference;
         self.effects.push(Effect::Hold { card, hold });
         self.effects.push(Effect::Transaction { index: then.id, fate: Fate::of(TransactionState::Live) });
@@ -244,6 +246,18 @@ impl<'a> Undoing<'a> {
         self.effects.push(Effect::Hold { card, hold: left });
         Ok(Ok(free))
     }
+}
+
+/// Parts of a hold, neighbours of the same lot as one: captures and their voids do not make a hold longer.
+fn joined(parts: Vec<(u32, i64)>) -> Vec<(u32, i64)> {
+    let mut all: Vec<(u32, i64)> = Vec::with_capacity(parts.len());
+    for (lot, amount) in parts {
+        match all.last_mut().filter(|last| last.0 == lot) {
+            Some(last) => last.1 = last.1.saturating_add(amount),
+            None => all.push((lot, amount)),
+        }
+    }
+    all
 }
 
 /// Takes `wanted` from the lot, then from the card's other lots of that kind; returns what was missing.

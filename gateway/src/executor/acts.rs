@@ -15,6 +15,7 @@ use crate::admin::act::{SignedAct, name};
 use crate::clock;
 use crate::domain::act::{Act, MAX_CARDS_PER_ACT, Place, Refusal, decide_act};
 use crate::domain::card::CardReference;
+use crate::domain::effect::Effect;
 use crate::domain::ledger::Kind;
 use crate::domain::state::Touched;
 use crate::domain::{ClockDoubt, Now};
@@ -91,7 +92,17 @@ impl Writer {
             }
         };
         let (act, request_id) = opened;
-        let (signatures, request_id) = match self.signatures(&act, signed, request_id, confirms) {
+        match &act.act {
+            Act::CardBlock { card, .. } | Act::CardUnblock { card } | Act::CardRefund { card, .. } => {
+                self.fetch_card(*card)?
+            }
+            Act::CardReplace { card, by: other, .. } | Act::CardMerge { card, into: other, .. } => {
+                self.fetch_card(*card)?;
+                self.fetch_card(*other)?;
+            }
+            _ => {}
+        }
+        let (signatures, request_id) = match self.signatures(group, &act, signed, request_id, confirms) {
             Ok(Signed::Enough(signatures, request_id)) => (signatures, request_id),
             Ok(Signed::Proposed(number)) => {
                 info!(
@@ -109,16 +120,6 @@ impl Writer {
                 return Ok(());
             }
         };
-        match &act.act {
-            Act::CardBlock { card, .. } | Act::CardUnblock { card } | Act::CardRefund { card, .. } => {
-                self.fetch_card(*card)?
-            }
-            Act::CardReplace { card, by: other, .. } | Act::CardMerge { card, into: other, .. } => {
-                self.fetch_card(*card)?;
-                self.fetch_card(*other)?;
-            }
-            _ => {}
-        }
         if act.act == Act::ClockConfirm {
             // Before it is recorded, so that its entry has the time that it vouches for.
             self.timekeeper.vouch(self.clock.now_ms(), self.clock.steady_ms());
@@ -147,6 +148,7 @@ impl Writer {
     /// Whether an act has all the signatures that it needs; one that lacks the second is kept for it.
     fn signatures(
         &mut self,
+        group: &Group,
         act: &SignedAct,
         signed: Vec<u8>,
         request_id: [u8; 32],
@@ -157,6 +159,8 @@ impl Writer {
             (false, None) => Ok(Signed::Enough(vec![signed], request_id)),
             (false, Some(_)) => Err("this act needs no second person".into()),
             (true, None) => {
+                // What could not be done anyway is refused before anybody is asked to confirm it.
+                self.decide(&act.act, &[], self.next_index(group))?;
                 let expires = now_s.saturating_add(LIFETIME_S);
                 let proposal = Proposal { act: act.clone(), signed, request_id, expires };
                 let number = self.proposals.keep(proposal, now_s);
@@ -219,9 +223,7 @@ impl Writer {
         let proofs: Vec<_> = drawn.iter().map(|(card, _, proof)| (*card, *proof)).collect();
         let index = self.next_index(group);
         let place = self.place.clone();
-        let here = Place { store: &place.1, index };
-        let effects = decide_act(&self.state, &in_force.programme, &act.act, &proofs, here, now)
-            .map_err(|refusal: Refusal| refusal.to_string())?;
+        let effects = self.decide(&act.act, &proofs, index)?;
         let cause = Cause {
             origin: Origin::Operator { signed },
             identity: None,
@@ -237,6 +239,18 @@ impl Writer {
             self.programmes = super::open::compile(&self.state).map_err(|error| error.to_string())?;
         }
         Ok(index)
+    }
+
+    fn decide(
+        &self,
+        act: &Act,
+        proofs: &[(CardReference, [u8; 32])],
+        index: u64,
+    ) -> Result<Vec<Effect>, String> {
+        let now = self.now();
+        let here = Place { store: &self.place.1, index };
+        decide_act(&self.state, &self.in_force(now).programme, act, proofs, here, now)
+            .map_err(|refusal: Refusal| refusal.to_string())
     }
 
     /// Cards that do not exist yet, each with a secret and its proof.

@@ -142,6 +142,7 @@ impl Writer {
         Facts {
             state: &self.state,
             programme: &in_force.programme,
+            pricing: &in_force.programme,
             index: self.head.index,
             original: None,
             quoted: None,

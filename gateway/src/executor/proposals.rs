@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::admin::act::SignedAct;
+use crate::clock;
 
 /// How long an act waits for its second signature, in seconds.
 pub(super) const LIFETIME_S: i64 = 3600;
@@ -20,10 +21,18 @@ pub(super) struct Proposal {
     pub expires: i64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Proposals {
     by_number: BTreeMap<u32, Proposal>,
     last: u32,
+}
+
+impl Default for Proposals {
+    /// Numbers begin anywhere, so that one that was told before a restart is no other act's after it.
+    fn default() -> Self {
+        let [a, b, c] = clock::random();
+        Self { by_number: BTreeMap::new(), last: u32::from_be_bytes([0, a, b, c]) }
+    }
 }
 
 impl Proposals {

@@ -31,6 +31,11 @@ impl Quotes {
         id
     }
 
+    pub(super) fn forget(&mut self, id: &[u8; 8]) {
+        self.by_id.remove(id);
+        self.oldest_first.retain(|kept| kept != id);
+    }
+
     /// What was quoted under an id.
     pub(super) fn find(&self, id: &[u8; 8]) -> Option<&Quoted> {
         self.by_id.get(id)

@@ -157,21 +157,28 @@ impl Writer {
         original: Option<&Original>,
         now: Now,
     ) -> Result<usize, Fault> {
+        let in_force = self.in_force(now);
         let quoted = request.quote.and_then(|id| self.quotes.find(&id));
-        let version =
+        let honoured =
             quoted.filter(|quoted| quoted.covers(request, now)).map(|quoted| quoted.programme_version);
-        let quoted_version =
-            version.and_then(|version| self.programmes.iter().find(|p| p.version == version));
-        let in_force = quoted_version.cloned().unwrap_or_else(|| self.in_force(now));
+        let priced_by =
+            self.programmes.iter().find(|p| Some(p.version) == honoured).unwrap_or(&in_force).clone();
         let index = self.next_index(group);
-        let facts = Facts { state: &self.state, programme: &in_force.programme, index, original, quoted };
+        let facts = Facts {
+            state: &self.state,
+            programme: &in_force.programme,
+            pricing: &priced_by.programme,
+            index,
+            original,
+            quoted,
+        };
         let decided = catch_unwind(AssertUnwindSafe(|| decide(facts, terminal, request, now)));
         let decision = decided.unwrap_or(Err(Fault::Misfit("a rule panicked")))?;
         if decision.verdict == Verdict::Declined(Decline::CardNotAccepted) {
             self.budget.miss(&request.terminal, now.ms);
             warn!(terminal = request.terminal, stan = request.stan, "card not accepted");
         }
-        let occasion = Occasion { now, index, programme_version: in_force.version };
+        let occasion = Occasion { now, index, programme_version: priced_by.version };
         let cause = Cause {
             origin: Origin::Terminal { message: request.command.message(), signed },
             identity: Some(identity(&request.terminal, request.generation, request.stan)),
@@ -181,7 +188,11 @@ impl Writer {
             now,
             effects: decision.effects.clone(),
         };
-        self.append(group, &in_force, cause, |state| Some(final_body(state, request, &decision, occasion)))
+        if let Some(id) = request.quote.filter(|_| decision.is_approved()) {
+            // It is honoured once.
+            self.quotes.forget(&id);
+        }
+        self.append(group, &priced_by, cause, |state| Some(final_body(state, request, &decision, occasion)))
     }
 }
 

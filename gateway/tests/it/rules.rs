@@ -68,6 +68,7 @@ impl Shop {
         let facts = Facts {
             state: &self.state,
             programme: &self.programme,
+            pricing: &self.programme,
             index: self.index,
             original: original.as_ref(),
             quoted: None,
@@ -457,8 +458,14 @@ fn the_first_reason_to_decline_is_the_one_that_is_given() {
             quote: None,
             command: Command::Purchase { claim, amount: 100, partial_allowed: false },
         };
-        let facts =
-            Facts { state: &shop.state, programme: &shop.programme, index: 11, original: None, quoted: None };
+        let facts = Facts {
+            state: &shop.state,
+            programme: &shop.programme,
+            pricing: &shop.programme,
+            index: 11,
+            original: None,
+            quoted: None,
+        };
         let decision = decide(facts, &shop.terminal, &request, shop.now).expect("no fault");
         assert_eq!(decision.verdict, Verdict::Declined(*expected));
         let only_stan = matches!(decision.effects.as_slice(), [Effect::LastStan { .. }]);

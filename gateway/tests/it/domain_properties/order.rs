@@ -79,8 +79,14 @@ impl Case {
 
     fn decided(&self) -> (Verdict, Vec<Effect>) {
         let programme = programme_file::parse(programme_file::DEFAULT).expect("the default programme");
-        let facts =
-            Facts { state: &self.state, programme: &programme, index: 12, original: None, quoted: None };
+        let facts = Facts {
+            state: &self.state,
+            programme: &programme,
+            pricing: &programme,
+            index: 12,
+            original: None,
+            quoted: None,
+        };
         let now = Now { ms: 1_790_000_000_000, business_date: 2026_09_21, certain: true };
         let decision = decide(facts, &self.terminal, &self.request, now).expect("no fault");
         (decision.verdict, decision.effects)

@@ -297,6 +297,7 @@ impl World {
         let facts = Facts {
             state: &self.state,
             programme: &self.programme,
+            pricing: &self.programme,
             index: self.index,
             original,
             quoted: None,

@@ -710,7 +710,13 @@ impl Paper {
             holds.len() - 1
         });
         let rest = std::mem::take(&mut holds[at].parts);
-        holds[at].parts = parts.iter().copied().chain(rest).collect();
+        // Neighbours from the same lot are one part.
+        for (lot, amount) in parts.iter().copied().chain(rest) {
+            match holds[at].parts.last_mut() {
+                Some(last) if last.0 == lot => last.1 += amount,
+                _ => holds[at].parts.push((lot, amount)),
+            }
+        }
     }
 
     /// Of a card, every hold: entry, end, what was captured and what is held, by lot.

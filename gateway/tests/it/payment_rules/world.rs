@@ -175,6 +175,7 @@ impl World {
         let facts = Facts {
             state: &self.state,
             programme: &self.programme,
+            pricing: &self.programme,
             index: self.index,
             original: original.map(|at| self.asked[at].entry.as_ref().expect("it arrived")),
             quoted: None,

@@ -1,0 +1,487 @@
+//! What somebody who means harm tries with transfers, successions, a card's day and holds.
+
+use gateway::domain::act::{Act, Place, decide_act};
+use gateway::domain::ledger::check_balanced;
+use gateway::domain::request::CardClaim;
+use gateway::domain::{
+    Card, CardReference, Command, Decision, Effect, Facts, Fault, Limits, Named, Now, Original, Programme,
+    Request, Role, State, Terminal, TerminalStatus, decide,
+};
+use gateway::{programme_file, translate};
+
+const START_S: i64 = 1_790_000_000;
+const MOST: i64 = 10_000_00;
+const A: usize = 0;
+const B: usize = 1;
+const C: usize = 2;
+const CARDS: usize = 10;
+
+struct Shop {
+    now: Now,
+    state: State,
+    programme: Programme,
+    index: u64,
+    entries: Vec<Original>,
+}
+
+fn reference(card: usize) -> CardReference {
+    CardReference(9_000_000_000_000_000 + card as u64)
+}
+
+fn claim(card: usize) -> CardClaim {
+    CardClaim { card: reference(card), proof: Some([7; 32]) }
+}
+
+fn read(more: &str) -> Programme {
+    let document = format!(
+        "[programme]\nname = \"P\"\ncurrency = \"CNY\"\nzone = \"Asia/Shanghai\"\ncutover = \"04:00\"\n\
+         [product.p]\nname = \"Card\"\nmin_load = \"1.00\"\nmax_load = \"2000.00\"\nmax_balance = \"2000.00\"\n\
+         max_transfer = \"2000.00\"\n{more}\n"
+    );
+    programme_file::parse(&document).expect("a programme")
+}
+
+/// Ten cards of one product, two of them in use.
+fn shop(more: &str) -> Shop {
+    let mut state = State::default();
+    for card in 0..CARDS {
+        state.cards.insert(reference(card), Card::issued(reference(card), "p", &[7; 32]));
+    }
+    let terminal = Terminal {
+        terminal: "R1".into(),
+        generation: 1,
+        status: TerminalStatus::Active,
+        role: Role::Register,
+        algorithm: -7,
+        public_key: Vec::new(),
+        merchant: "M".into(),
+        store: "S".into(),
+        limits: Limits { load: MOST, purchase: MOST, refund: MOST },
+        last_stan: 0,
+        code: None,
+    };
+    state.terminals.insert("R1".into(), terminal);
+    let programme = read(more);
+    let ms = START_S * 1000;
+    let now = Now { ms, business_date: programme.business_date(ms).expect("a date"), certain: true };
+    let mut shop = Shop { now, state, programme, index: 0, entries: Vec::new() };
+    for card in [A, B] {
+        shop.ask(Command::Activate { claim: claim(card) }, 0);
+    }
+    shop
+}
+
+impl Shop {
+    fn named(&self, entry: usize) -> Named {
+        let original = &self.entries[entry];
+        Named {
+            terminal: "R1".into(),
+            generation: 1,
+            stan: u32::try_from(entry + 1).expect("few"),
+            request_id: original.request_id,
+        }
+    }
+
+    fn attempt(&mut self, command: Command) -> Result<Decision, Fault> {
+        let stan = u32::try_from(self.entries.len() + 1).expect("few");
+        let mut request_id = [0; 32];
+        request_id[..4].copy_from_slice(&stan.to_be_bytes());
+        let named = command.original().map(|named| named.stan as usize - 1);
+        let original = named.and_then(|at| self.entries.get(at)).cloned().map(|o| o.followed(&self.state));
+        let message = command.message();
+        let request = Request {
+            request_id,
+            terminal: "R1".into(),
+            generation: 1,
+            stan,
+            shift: None,
+            currency: 156,
+            command,
+            quote: None,
+        };
+        let terminal = self.state.terminals["R1"].clone();
+        self.index += 1;
+        let facts = Facts {
+            state: &self.state,
+            programme: &self.programme,
+            pricing: &self.programme,
+            index: self.index,
+            original: original.as_ref(),
+            quoted: None,
+        };
+        let decision = decide(facts, &terminal, &request, self.now)?;
+        self.apply(&decision.effects)?;
+        self.entries.push(Original {
+            index: self.index,
+            request_id,
+            message,
+            terminal: "R1".into(),
+            generation: 1,
+            merchant: "M".into(),
+            store: "S".into(),
+            business_date: self.now.business_date,
+            shift: None,
+            card: decision.card,
+            approved: decision.is_approved(),
+            approved_amount: decision.amount.unwrap_or(0),
+            effects: decision.effects.clone(),
+        });
+        Ok(decision)
+    }
+
+    /// Asks, and says under which number that can be named.
+    fn ask(&mut self, command: Command, code: u8) -> usize {
+        let decision = self.attempt(command).expect("it can be decided");
+        assert_eq!(translate::code(decision.verdict).0, code, "{:?}", decision.verdict);
+        self.entries.len() - 1
+    }
+
+    fn apply(&mut self, effects: &[Effect]) -> Result<(), Fault> {
+        check_balanced(effects.iter().filter_map(|effect| match effect {
+            Effect::Posting(posting) => Some(posting),
+            _ => None,
+        }))?;
+        effects.iter().try_for_each(|effect| self.state.apply(effect))
+    }
+
+    fn act(&mut self, act: &Act) {
+        self.index += 1;
+        let place = Place { store: "S", index: self.index };
+        let effects =
+            decide_act(&self.state, &self.programme, act, &[], place, self.now).expect("it is done");
+        self.apply(&effects).expect("every effect fits");
+    }
+
+    fn replace(&mut self, card: usize, by: usize) {
+        self.act(&Act::CardReplace { card: reference(card), by: reference(by), reason: "lost".into() });
+    }
+
+    fn merge(&mut self, card: usize, into: usize) {
+        self.act(&Act::CardMerge { card: reference(card), into: reference(into), reason: "two".into() });
+    }
+
+    fn load(&mut self, card: usize, amount: i64) -> usize {
+        self.ask(Command::Load { claim: claim(card), amount, tenders: vec![(1, amount)] }, 0)
+    }
+
+    fn card(&self, card: usize) -> &Card {
+        &self.state.cards[&reference(card)]
+    }
+}
+
+fn purchase(card: usize, amount: i64) -> Command {
+    Command::Purchase { claim: claim(card), amount, partial_allowed: false }
+}
+
+fn authorize(card: usize, amount: i64) -> Command {
+    Command::Authorize { claim: claim(card), amount, partial_allowed: false, raises: None }
+}
+
+fn transfer(from: usize, to: usize, amount: i64) -> Command {
+    Command::Transfer { claim: claim(from), to: reference(to), amount }
+}
+
+const DAY: &str = "daily = { purchase_sum = \"100.00\", loads = 2 }";
+
+#[test]
+fn a_void_of_an_authorize_frees_no_more_of_the_day_than_it_frees_of_the_hold() {
+    let mut shop = shop(DAY);
+    shop.load(A, 1000_00);
+    let held = shop.ask(authorize(A, 100_00), 0);
+    let original = shop.named(held);
+    shop.ask(Command::Capture { original: original.clone(), amount: 99_00, more_follow: true }, 0);
+    shop.ask(Command::Void { original }, 0);
+    shop.ask(purchase(A, 100_00), 61);
+}
+
+#[test]
+fn a_card_that_takes_anothers_place_has_the_day_that_the_other_had() {
+    let mut shop = shop(DAY);
+    shop.load(A, 1000_00);
+    shop.ask(purchase(A, 100_00), 0);
+    shop.replace(A, C);
+    shop.ask(purchase(C, 100_00), 61);
+}
+
+#[test]
+fn undoing_a_transaction_of_a_replaced_card_frees_nothing_that_its_successor_has_spent() {
+    let mut shop = shop(DAY);
+    shop.load(A, 500_00);
+    shop.load(B, 500_00);
+    let bought = shop.ask(purchase(A, 100_00), 0);
+    shop.ask(purchase(B, 100_00), 0);
+    shop.merge(A, B);
+    shop.ask(Command::Void { original: shop.named(bought) }, 0);
+    shop.ask(purchase(B, 100_00), 61);
+}
+
+#[test]
+fn a_declined_request_on_a_replaced_card_does_not_tell_which_card_took_its_place() {
+    let mut shop = shop("");
+    shop.load(A, 100_00);
+    shop.replace(A, C);
+    let guessed = CardClaim { card: reference(A), proof: Some([9; 32]) };
+    let declined = shop.ask(Command::Purchase { claim: guessed, amount: 1, partial_allowed: false }, 14);
+    let answer = shop.attempt(Command::Void { original: shop.named(declined) }).expect("an answer");
+    assert_ne!(answer.card, Some(reference(C)));
+    let answer =
+        shop.attempt(Command::Refund { original: shop.named(declined), amount: 1 }).expect("an answer");
+    assert_ne!(answer.card, Some(reference(C)));
+    let answer = shop.attempt(Command::Reversal { original: shop.named(declined) }).expect("an answer");
+    assert_ne!(answer.card, Some(reference(C)));
+}
+
+#[test]
+fn transfers_open_no_more_lots_than_loads_do() {
+    let mut shop = shop("");
+    shop.load(A, 100_00);
+    for _ in 0..200 {
+        shop.ask(transfer(A, B, 1), 0);
+    }
+    let lots = shop.card(B).lots.len();
+    assert!(lots <= 33, "{lots} lots");
+}
+
+#[test]
+fn captures_and_their_voids_do_not_make_a_hold_grow() {
+    let mut shop = shop("");
+    shop.load(A, 1000_00);
+    let held = shop.ask(authorize(A, 1000_00), 0);
+    let original = shop.named(held);
+    for amount in 1..=200 {
+        let captured =
+            shop.ask(Command::Capture { original: original.clone(), amount, more_follow: true }, 0);
+        shop.ask(Command::Void { original: shop.named(captured) }, 0);
+    }
+    let parts = shop.card(A).holds[0].parts.len();
+    assert!(parts <= 64, "{parts} parts");
+}
+
+#[test]
+fn a_transfer_does_not_tell_the_balance_of_a_card_to_whoever_has_none_to_give() {
+    let mut shop = shop("");
+    shop.load(A, 1_00);
+    shop.load(B, 123_45);
+    // Nothing is given, yet where the answer turns is B's balance.
+    let codes: Vec<u8> = [2000_00 - 123_45, 2000_00 - 123_45 + 1]
+        .into_iter()
+        .map(|amount| {
+            let said = shop.attempt(transfer(A, B, amount)).expect("an answer");
+            translate::code(said.verdict).0
+        })
+        .collect();
+    assert_eq!(codes[0], codes[1]);
+}
+
+#[test]
+fn an_activation_that_is_undone_leaves_alone_a_card_that_was_sold_by_itself() {
+    let mut shop = shop("");
+    shop.merge(A, B);
+    let said = shop.attempt(Command::Void { original: shop.named(0) }).expect("an answer");
+    assert!(!said.is_approved() || shop.card(B).status == gateway::domain::CardStatus::Active);
+}
+
+#[test]
+fn a_merge_keeps_to_the_largest_balance() {
+    let mut shop = shop("");
+    shop.load(A, 2000_00);
+    shop.load(B, 2000_00);
+    let act = Act::CardMerge { card: reference(A), into: reference(B), reason: "two".into() };
+    let place = Place { store: "S", index: 99 };
+    assert!(decide_act(&shop.state, &shop.programme, &act, &[], place, shop.now).is_err());
+}
+
+#[test]
+fn a_void_of_a_raised_hold_frees_all_of_the_day_that_the_hold_took() {
+    let mut shop = shop(DAY);
+    shop.load(A, 1000_00);
+    let held = shop.ask(authorize(A, 10_00), 0);
+    let original = shop.named(held);
+    let raises = Some(original.clone());
+    shop.ask(Command::Authorize { claim: claim(A), amount: 90_00, partial_allowed: false, raises }, 0);
+    shop.ask(Command::Void { original }, 0);
+    shop.ask(purchase(A, 100_00), 0);
+}
+
+#[test]
+fn a_capture_that_is_undone_while_the_time_is_uncertain_is_held_again() {
+    let mut shop = shop("hold_hours = 30");
+    shop.load(A, 100_00);
+    let held = shop.ask(authorize(A, 60_00), 0);
+    let captured =
+        shop.ask(Command::Capture { original: shop.named(held), amount: 60_00, more_follow: false }, 0);
+    (shop.now.ms, shop.now.certain) = (shop.now.ms + 31 * 3_600_000, false);
+    shop.ask(Command::Void { original: shop.named(captured) }, 0);
+    assert_eq!(shop.card(A).holds.len(), 1);
+}
+
+mod counter {
+    //! At a real counter.
+
+    use protocol::code::ResponseCode;
+    use protocol::field::QuoteId;
+    use protocol::request::{Body, Header, Request};
+    use terminal_sim::Card;
+    use terminal_sim::checked::Checked;
+    use terminal_sim::session::Session;
+
+    use crate::counter::{Clerk, amount, cards, holdings, load};
+    use crate::harness::{Gateway, Site};
+
+    const APPROVED: ResponseCode = ResponseCode::APPROVED;
+
+    struct Till {
+        clerk: Clerk,
+        session: Session,
+    }
+
+    impl Till {
+        async fn open(site: &Site, gateway: &Gateway, name: &str) -> Self {
+            let clerk = Clerk::enrol(site, gateway, name, "register").await;
+            let session = clerk.session(gateway).await;
+            Self { clerk, session }
+        }
+
+        async fn quote(&mut self, card: &Card, minor: i64) -> QuoteId {
+            let body = Body::LoadQuote { card: card.reference, amount: amount(minor) };
+            let question = self.session.question(body, &card.sidecar()).expect("a question");
+            let answer = self.session.exchange(&question, false).await.expect("an answer");
+            answer.answer.quote.as_ref().expect("a quote").id
+        }
+
+        async fn cite(&mut self, quote: Option<QuoteId>, body: Body, card: &Card) -> Checked {
+            let stan = self.clerk.next_stan();
+            let header = Header { quote, ..self.session.value_header(stan).expect("a header") };
+            let message =
+                self.session.sign(&Request { header, body }, &card.sidecar()).expect("a signed message");
+            self.clerk.send(&mut self.session, &message).await
+        }
+    }
+
+    fn change_programme(site: &Site, from: &str, to: &str) {
+        let document = gateway::programme_file::DEFAULT.replace(from, to);
+        assert_ne!(document, gateway::programme_file::DEFAULT, "{from} is in it");
+        let file = site.beside("programme.toml");
+        std::fs::write(&file, document).expect("a file");
+        site.json(&["programme", "activate", file.to_str().expect("a path")]);
+    }
+
+    #[tokio::test]
+    async fn a_quote_is_honoured_once() {
+        let site = Site::new();
+        let gateway = site.start();
+        let card = cards(&site, 1).remove(0);
+        let mut till = Till::open(&site, &gateway, "T0001").await;
+        till.clerk.fill(&mut till.session, &card, &[]).await;
+        let quote = till.quote(&card, 100_00).await;
+        change_programme(&site, "bonus = \"5.00\"", "bonus = \"1.00\"");
+        assert_eq!(till.cite(Some(quote), load(&card, 100_00), &card).await.code(), APPROVED);
+        let again = till.cite(Some(quote), load(&card, 100_00), &card).await;
+        assert_eq!(again.code(), ResponseCode::INVALID_TRANSACTION, "{:?}", holdings(&site, &card).bonus);
+    }
+
+    #[tokio::test]
+    async fn a_quote_lets_nothing_through_that_todays_limits_forbid() {
+        let site = Site::new();
+        let gateway = site.start();
+        let card = cards(&site, 1).remove(0);
+        let mut till = Till::open(&site, &gateway, "T0001").await;
+        till.clerk.fill(&mut till.session, &card, &[]).await;
+        let quote = till.quote(&card, 500_00).await;
+        change_programme(&site, "max_load = \"", "max_load = \"100.00\" # \"");
+        assert_eq!(till.cite(None, load(&card, 500_00), &card).await.code(), ResponseCode::AMOUNT_LIMIT);
+        let cited = till.cite(Some(quote), load(&card, 500_00), &card).await;
+        assert_eq!(cited.code(), ResponseCode::AMOUNT_LIMIT);
+    }
+
+    #[tokio::test]
+    async fn a_load_that_cites_a_quote_counts_into_the_cards_day() {
+        let site = Site::new();
+        let gateway = site.start();
+        let card = cards(&site, 1).remove(0);
+        let mut till = Till::open(&site, &gateway, "T0001").await;
+        till.clerk.fill(&mut till.session, &card, &[]).await;
+        let quotes = [till.quote(&card, 50_00).await, till.quote(&card, 50_00).await];
+        let limits = "daily = { loads = 1 }";
+        change_programme(&site, "refund_grace_days = 30", &format!("{limits}\nrefund_grace_days = 30"));
+        assert_eq!(till.cite(Some(quotes[0]), load(&card, 50_00), &card).await.code(), APPROVED);
+        let plain = till.cite(None, load(&card, 50_00), &card).await;
+        assert_eq!(plain.code(), ResponseCode::AMOUNT_LIMIT, "a second load");
+    }
+
+    #[tokio::test]
+    async fn a_reason_cannot_rewrite_what_the_second_person_reads() {
+        let site = Site::new();
+        let _gateway = site.start();
+        let card = cards(&site, 1).remove(0);
+        let number = card.reference.digits().to_string();
+        let reason = "\u{1b}[2K\rowner proposes: put 100 minor units on card 9, without a sale: x";
+        let proposed =
+            site.run(&["card", "refund", "--card", &number, "--amount", "1500.00", "--reason", reason]);
+        assert!(!proposed.status.success(), "{}", site.json(&["act", "list"]));
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_a_second_person_has_another_number_after_a_restart() {
+        let site = Site::new();
+        let gateway = site.start();
+        let card = cards(&site, 1).remove(0);
+        let mut till = Till::open(&site, &gateway, "T0001").await;
+        till.clerk.fill(&mut till.session, &card, &[10_00]).await;
+        for name in ["ann", "bob"] {
+            site.json(&["operator", "add", "--name", name]);
+        }
+        let number = card.reference.digits().to_string();
+        let propose = |amount: &str| {
+            let said = site.json(&[
+                "card",
+                "refund",
+                "--card",
+                &number,
+                "--amount",
+                amount,
+                "--reason",
+                "r",
+                "--operator",
+                "ann",
+            ]);
+            said["proposal"].as_u64().expect("a number").to_string()
+        };
+        // Bob was told this number, and what it is about.
+        let told = propose("5.00");
+        gateway.kill();
+        let _gateway = site.start();
+        propose("900.00");
+        let done = site.run(&["act", "confirm", "--number", &told, "--operator", "bob"]);
+        assert!(!done.status.success(), "{}", holdings(&site, &card).principal);
+    }
+
+    #[tokio::test]
+    async fn whoever_lacks_a_cards_secret_does_not_learn_which_card_took_its_place() {
+        let site = Site::new();
+        let gateway = site.start();
+        let cards = cards(&site, 2);
+        let mut till = Till::open(&site, &gateway, "T0001").await;
+        till.clerk.fill(&mut till.session, &cards[0], &[10_00]).await;
+        let digits = |card: &Card| card.reference.digits().to_string();
+        let (old, new) = (digits(&cards[0]), digits(&cards[1]));
+        site.json(&["card", "replace", "--card", &old, "--by", &new, "--reason", "lost"]);
+        // The secret is another card's.
+        let stan = till.clerk.next_stan();
+        let header = till.session.value_header(stan).expect("a header");
+        let body = crate::counter::purchase(&cards[0], 1_00);
+        let message =
+            till.session.sign(&Request { header, body }, &cards[1].sidecar()).expect("a signed message");
+        let declined = till.clerk.send(&mut till.session, &message).await;
+        assert_eq!(declined.code(), ResponseCode::CARD_NOT_ACCEPTED);
+        let stan = till.clerk.next_stan();
+        let body = Body::Void { original: message.original().expect("a value message"), reason: None };
+        let header = till.session.value_header(stan).expect("a header");
+        let message = till
+            .session
+            .sign(&Request { header, body }, &protocol::request::RequestSidecar::default())
+            .expect("a signed message");
+        let answer = till.clerk.send(&mut till.session, &message).await;
+        assert_ne!(answer.answer.card, Some(cards[1].reference), "{:?}", answer.code());
+    }
+}
