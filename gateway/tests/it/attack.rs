@@ -167,6 +167,10 @@ impl Shop {
     fn card(&self, card: usize) -> &Card {
         &self.state.cards[&reference(card)]
     }
+
+    fn money(&self) -> i64 {
+        (0..CARDS).map(|card| self.card(card).worth(self.now.s())).sum()
+    }
 }
 
 fn purchase(card: usize, amount: i64) -> Command {
@@ -289,6 +293,209 @@ fn a_merge_keeps_to_the_largest_balance() {
     let act = Act::CardMerge { card: reference(A), into: reference(B), reason: "two".into() };
     let place = Place { store: "S", index: 99 };
     assert!(decide_act(&shop.state, &shop.programme, &act, &[], place, shop.now).is_err());
+}
+
+#[test]
+fn a_transfer_can_be_undone_after_its_cards_became_one() {
+    for into_giver in [false, true] {
+        let mut shop = shop("");
+        shop.load(A, 100_00);
+        shop.load(B, 50_00);
+        let given = shop.ask(transfer(A, B, 70_00), 0);
+        if into_giver {
+            shop.merge(B, A)
+        } else {
+            shop.merge(A, B)
+        }
+        shop.ask(Command::Reversal { original: shop.named(given) }, 0);
+        assert_eq!(shop.money(), 150_00);
+        let one = if into_giver { A } else { B };
+        shop.ask(purchase(one, 150_00), 0);
+        assert_eq!(shop.money(), 0);
+    }
+}
+
+#[test]
+fn a_load_that_was_given_away_is_not_paid_out_and_comes_back_once() {
+    let mut shop = shop("");
+    let loaded = shop.load(A, 100_00);
+    let given = shop.ask(transfer(A, B, 100_00), 0);
+    shop.ask(Command::Refund { original: shop.named(loaded), amount: 1 }, 51);
+    shop.ask(Command::Reversal { original: shop.named(loaded) }, 51);
+    shop.replace(B, C);
+    shop.ask(Command::Refund { original: shop.named(loaded), amount: 1 }, 51);
+    shop.merge(C, A);
+    shop.ask(Command::Refund { original: shop.named(loaded), amount: 1 }, 51);
+    shop.ask(Command::Void { original: shop.named(given) }, 0);
+    shop.ask(Command::Refund { original: shop.named(loaded), amount: 100_00 }, 0);
+    assert_eq!(shop.money(), 0);
+}
+
+#[test]
+fn holds_go_through_a_chain_of_cards_and_are_captured_voided_and_refunded_at_its_end() {
+    let mut shop = shop("");
+    shop.load(A, 100_00);
+    let held = shop.ask(authorize(A, 60_00), 0);
+    let original = shop.named(held);
+    let captured =
+        shop.ask(Command::Capture { original: original.clone(), amount: 20_00, more_follow: true }, 0);
+    shop.load(B, 30_00);
+    let own = shop.ask(authorize(B, 30_00), 0);
+    shop.merge(A, B);
+    shop.replace(B, C);
+    shop.ask(Command::Capture { original, amount: 40_00, more_follow: false }, 0);
+    shop.ask(Command::Void { original: shop.named(captured) }, 0);
+    assert_eq!(shop.card(C).holds.len(), 2);
+    shop.ask(Command::Capture { original: shop.named(held), amount: 20_01, more_follow: false }, 61);
+    shop.ask(Command::Capture { original: shop.named(held), amount: 20_00, more_follow: false }, 0);
+    shop.ask(Command::Capture { original: shop.named(own), amount: 30_00, more_follow: false }, 0);
+    assert_eq!(shop.money(), 40_00);
+    shop.ask(purchase(C, 40_00), 0);
+}
+
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from((self.0 >> 33) % sides).expect("few")
+    }
+}
+
+/// Every sum, every hold and every effect of a long day with operators in it.
+#[test]
+fn nothing_is_undecidable_however_cards_take_each_others_place() {
+    let mut problems = std::collections::BTreeMap::new();
+    let cases = std::env::var("ATTACK_CASES").map_or(3000, |text| text.parse().expect("a number"));
+    let mut approved = std::collections::BTreeMap::new();
+    for seed in 0..cases {
+        let mut dice = Dice(seed);
+        let mut shop = shop(
+            "hold_hours = 30\nrefund_grace_days = 3\nspend = \"pro-rata\"\ndaily = { purchase_sum = \"900.00\", loads = 9 }\n\
+             [[load_bonus]]\nrule = \"steps\"\nsteps = [{ from = \"100.00\", bonus = \"5.00\" }]\n\
+             [[purchase_points]]\nrule = \"spend\"\nper = \"3.00\"\ngives = 2\n\
+             [expiry]\nbonus_months = 1\npoints_months = 1\nprincipal_months = 2\n",
+        );
+        let mut told = Vec::new();
+        for _ in 0..60 {
+            let cards = 4;
+            let (card, other) = (dice.roll(cards), dice.roll(cards));
+            let amount = [1, 33_33, 100_00, 7_77, 250_00][dice.roll(5)];
+            let held = |shop: &Shop, dice: &mut Dice| {
+                let alive = |at: &usize| {
+                    let entry = &shop.entries[*at];
+                    let held = |card: &Card| card.hold(entry.index).is_some();
+                    shop.state.cards.values().any(held)
+                };
+                let all: Vec<usize> = (0..shop.entries.len()).filter(alive).collect();
+                all.get(dice.roll(all.len().max(1) as u64)).map_or(shop.named(0), |at| shop.named(*at))
+            };
+            let named = |shop: &Shop, dice: &mut Dice| {
+                if dice.roll(3) == 0 {
+                    let kinds = [0x1d, 0x1b, 0x18];
+                    let kind = kinds[dice.roll(3)];
+                    let mut all = (0..shop.entries.len()).rev();
+                    if let Some(at) =
+                        all.find(|at| shop.entries[*at].message == kind && shop.entries[*at].approved)
+                    {
+                        return shop.named(at);
+                    }
+                }
+                let many = shop.entries.len() as u64;
+                shop.named(usize::try_from(many).expect("few") - 1 - dice.roll(many.min(25)))
+            };
+            let command = match dice.roll(20) {
+                0 => Command::Activate { claim: claim(card) },
+                1..=3 => Command::Load { claim: claim(card), amount, tenders: vec![(1, amount)] },
+                4 | 5 => Command::Purchase { claim: claim(card), amount, partial_allowed: true },
+                6 => Command::Authorize { claim: claim(card), amount, partial_allowed: true, raises: None },
+                7 => Command::Authorize {
+                    claim: claim(card),
+                    amount,
+                    partial_allowed: true,
+                    raises: Some(held(&shop, &mut dice)),
+                },
+                8 | 9 => transfer(card, other, amount),
+                10 | 11 => Command::Capture {
+                    original: held(&shop, &mut dice),
+                    amount,
+                    more_follow: dice.roll(2) == 0,
+                },
+                12 | 13 => Command::Refund { original: named(&shop, &mut dice), amount },
+                14 => Command::Void { original: named(&shop, &mut dice) },
+                15 | 16 => Command::Reversal { original: named(&shop, &mut dice) },
+                17 => {
+                    let hours = [1, 20, 800, 1500][dice.roll(4)];
+                    shop.now.ms += hours * 3_600_000;
+                    shop.now.business_date = shop.programme.business_date(shop.now.ms).expect("a date");
+                    shop.now.certain = dice.roll(5) != 0;
+                    told.push(format!("wait {hours} certain {}", shop.now.certain));
+                    continue;
+                }
+                _ => {
+                    let act = match dice.roll(4) {
+                        0 => Act::CardReplace {
+                            card: reference(card),
+                            by: reference(other),
+                            reason: "r".into(),
+                        },
+                        1 => Act::CardMerge {
+                            card: reference(card),
+                            into: reference(other),
+                            reason: "r".into(),
+                        },
+                        2 => Act::CardBlock { card: reference(card), reason: "r".into() },
+                        _ => Act::CardUnblock { card: reference(card) },
+                    };
+                    let place = Place { store: "S", index: shop.index + 1 };
+                    if let Ok(effects) = decide_act(&shop.state, &shop.programme, &act, &[], place, shop.now)
+                    {
+                        shop.index += 1;
+                        told.push(format!("{act:?}"));
+                        if let Err(fault) = shop.apply(&effects) {
+                            problems.entry(format!("{fault:?} in an act")).or_insert_with(|| told.clone());
+                            break;
+                        }
+                    }
+                    continue;
+                }
+            };
+            let what = format!("{}: {command:?}", shop.entries.len() + 1);
+            let message = command.message();
+            match shop.attempt(command) {
+                Ok(decision) => {
+                    *approved.entry((message, decision.is_approved())).or_insert(0) += 1;
+                    told.push(format!("{what} -> {:?}", decision.verdict));
+                    let mut once = std::collections::BTreeSet::new();
+                    for effect in &decision.effects {
+                        let key = match effect {
+                            Effect::Transaction { index, .. } => format!("t{index}"),
+                            Effect::CardDay { card, .. } => format!("d{}", card.0),
+                            Effect::Hold { card, hold } => format!("h{}-{}", card.0, hold.id),
+                            Effect::PointsDebt { card, .. } => format!("p{}", card.0),
+                            _ => continue,
+                        };
+                        if !once.insert(key.clone()) {
+                            let kind = format!("twice in an entry: {}", &key[..1]);
+                            problems.entry(kind).or_insert_with(|| told.clone());
+                        }
+                    }
+                }
+                Err(fault) => {
+                    told.push(what);
+                    problems.entry(format!("{fault:?} in {message:#x}")).or_insert_with(|| told.clone());
+                    break;
+                }
+            }
+            for card in shop.state.cards.values() {
+                for lot in &card.lots {
+                    assert!(lot.amount > 0 && card.free(lot) >= 0, "{told:#?}");
+                }
+            }
+        }
+    }
+    eprintln!("{approved:?}");
+    assert!(problems.is_empty(), "{problems:#?}");
 }
 
 #[test]
@@ -454,6 +661,86 @@ mod counter {
         propose("900.00");
         let done = site.run(&["act", "confirm", "--number", &told, "--operator", "bob"]);
         assert!(!done.status.success(), "{}", holdings(&site, &card).principal);
+    }
+
+    #[tokio::test]
+    async fn a_restart_in_the_middle_loses_nothing_of_cards_that_took_each_others_place() {
+        for seed in 0..3 {
+            let site = Site::new();
+            let mut gateway = site.start();
+            let cards = cards(&site, 8);
+            let mut dice = super::Dice(seed);
+            let mut till = Till::open(&site, &gateway, "T0001").await;
+            change_programme(&site, "# max_transfer = \"500.00\"", "max_transfer = \"500.00\"");
+            for card in &cards[..4] {
+                till.clerk.fill(&mut till.session, card, &[100_00]).await;
+            }
+            let mut sent: Vec<terminal_sim::message::SignedMessage> = Vec::new();
+            for step in 0..160 {
+                let (card, other) = (&cards[dice.roll(5)], &cards[dice.roll(6)]);
+                let minor = amount([1, 9_99, 40_00, 130_00][dice.roll(4)]);
+                let original = |dice: &mut super::Dice| {
+                    let at = sent.len() - 1 - dice.roll(sent.len().min(20) as u64);
+                    sent[at].original().expect("a value message")
+                };
+                if step > 5 && dice.roll(12) == 0 {
+                    let digits = |card: &Card| card.reference.digits().to_string();
+                    let (one, two) = (digits(card), digits(other));
+                    let flag = if dice.roll(2) == 0 { ["merge", "--into"] } else { ["replace", "--by"] };
+                    site.run(&["card", flag[0], "--card", &one, flag[1], &two, "--reason", "r"]);
+                    continue;
+                }
+                if dice.roll(40) == 0 {
+                    let before: Vec<String> =
+                        cards.iter().map(|card| format!("{:?}", holdings(&site, card).lots)).collect();
+                    gateway.kill();
+                    gateway = site.start();
+                    till.session = till.clerk.session(&gateway).await;
+                    let after: Vec<String> =
+                        cards.iter().map(|card| format!("{:?}", holdings(&site, card).lots)).collect();
+                    assert_eq!(before, after);
+                }
+                let body = match if sent.is_empty() { 0 } else { dice.roll(10) } {
+                    0 | 1 => load(card, minor.get()),
+                    2 => crate::counter::purchase(card, minor.get()),
+                    3 => Body::Authorize { card: card.reference, amount: minor, raises: None },
+                    4 | 5 => Body::Transfer { card: card.reference, to: other.reference, amount: minor },
+                    6 => Body::Capture {
+                        amount: minor,
+                        tenders: None,
+                        lines: None,
+                        original: original(&mut dice),
+                    },
+                    7 => Body::Void { original: original(&mut dice), reason: None },
+                    8 => Body::Refund {
+                        amount: minor,
+                        lines: None,
+                        original: original(&mut dice),
+                        reason: None,
+                    },
+                    _ => Body::Reversal {
+                        original: original(&mut dice),
+                        reason: protocol::field::Reason::WRONG_AMOUNT,
+                    },
+                };
+                let sidecar = match body {
+                    Body::Capture { .. }
+                    | Body::Void { .. }
+                    | Body::Refund { .. }
+                    | Body::Reversal { .. } => protocol::request::RequestSidecar::default(),
+                    _ => card.sidecar(),
+                };
+                let stan = till.clerk.next_stan();
+                let header = till.session.value_header(stan).expect("a header");
+                let message =
+                    till.session.sign(&Request { header, body }, &sidecar).expect("a signed message");
+                let answer = till.clerk.send(&mut till.session, &message).await;
+                assert_ne!(answer.code(), ResponseCode::SYSTEM_MALFUNCTION, "seed {seed} step {step}");
+                sent.push(message);
+            }
+            drop(gateway);
+            site.verify();
+        }
     }
 
     #[tokio::test]
