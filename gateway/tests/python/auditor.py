@@ -14,6 +14,7 @@ from crypto import (ES256, PROTECTED, ZERO, BadSignature, Context, check_receipt
 from fates import Entry, Fates
 from messages import ENROLL, INT64, VALUE, known_keys, uint
 
+TWO_PEOPLE = {"card-refund"}  # acts with two signatures; every other has one
 natural, one = uint(0, INT64), uint(1, 1)  # a CBOR `true` is no 1
 
 
@@ -92,7 +93,7 @@ class Audit:
     def _record(self, record, place):
         form, origin, answer, details = decode(record)
         need(one(form) and natural(origin[0]) and (answer is None or type(answer) is bytes), "record")
-        chain, epoch, index, time_ms, _date, merchant, store, _currency, _programme, effects = decode(details)
+        chain, epoch, index, time_ms, date, merchant, store, _currency, programme, effects = decode(details)
         if (chain, epoch, index) != (place.chain, place.epoch, self.index):
             self.fault(f"details say chain {chain}, epoch {epoch}, index {index}")
         if (self.index == 1) != (origin[:2] == [3, "genesis"]):
@@ -111,7 +112,8 @@ class Audit:
                 self._due(*origin[2].split("/"), effects)
         for text in self.books.apply(effects, self.index):
             self.fault(text)
-        for text in self.fates.apply(Entry(self.index, time_ms // 1000, (merchant, store), request_id=request_id, **cause), effects):
+        entry = Entry(self.index, time_ms // 1000, (merchant, store), date, programme, request_id=request_id, **cause)
+        for text in self.fates.apply(entry, effects):
             self.fault(text)
         if cause.get("told"):
             self._balances(cause["asked"], cause["told"], effects)
@@ -173,9 +175,17 @@ class Audit:
             structure = self.context.act(protected, payload)
             self.attempt(f"act of {act[2]}", verify, key, protected, signature, structure)
             ids.append(sha256(structure))
-            signers.append((act[2], act[1], encode(act[5])))
-        if len(signers) == 2 and (signers[0][0] == signers[1][0] or signers[0][1:] != signers[1][1:]):
-            self.fault("second signature is by the same operator or for another act")
+            signers.append((act[2], key, act[1], encode(act[5])))
+        first, last = signers[0], signers[-1]
+        if len(signers) != (2 if first[2] in TWO_PEOPLE else 1):
+            self.fault(f"act {first[2]} has {len(signers)} signatures")
+        if len(signers) == 2:
+            if first[0] == last[0]:
+                self.fault(f"act {first[2]} has the same operator twice")
+            if first[1] == last[1]:
+                self.fault(f"act {first[2]} has the same key twice")
+            if first[2:] != last[2:]:
+                self.fault(f"second signature under {first[2]} is for another act")
         return ids[0]
 
     def balances(self) -> dict:

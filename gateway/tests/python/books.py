@@ -8,7 +8,7 @@ from crypto import sha256
 
 RECEIVABLE = "receivable:points"
 LENGTHS = {1: 4, 2: 3, 3: 6, 4: 5, 5: 5, 6: 7, 7: 4, 8: 12, 9: 5, 10: 4, 11: 4, 12: 2, 13: 4, 14: 4, 15: 2, 16: 6,
-           17: 4, 18: 3}
+           17: 4, 18: 3, 19: 7}
 REPLACED = 4
 
 
@@ -31,11 +31,12 @@ class CardBook:
     lots: dict = field(default_factory=dict)
     holds: dict = field(default_factory=dict)  # number -> (expires, captured, [[lot, amount], ...]); one that has ended is gone
     successor: tuple | None = None  # (card, offset)
+    day: tuple | None = None  # (business date, loads, load sum, purchases, purchase sum)
 
     def hash(self, reference) -> bytes:
         lots = [[n, lot.kind, lot.amount, lot.expires, lot.source] for n, lot in sorted(self.lots.items()) if lot.amount]
         holds = [[number, *hold] for number, hold in sorted(self.holds.items())]
-        state = [self.version, self.status, self.product, self.proof, self.next_lot, self.debt, lots, holds, self.successor]
+        state = [self.version, self.status, self.product, self.proof, self.next_lot, self.debt, lots, holds, self.successor, self.day]
         return sha256(encode([reference, *state]))[:16]
 
     def held(self) -> dict:
@@ -141,6 +142,12 @@ class Books:
                 card, number = rest
                 touched.add(card)
                 self.cards[card].next_lot = max(self.cards[card].next_lot, number)
+            elif what == 19:
+                card, *day = rest
+                touched.add(card)
+                if self.cards[card].day and day[0] < self.cards[card].day[0] or min(day) < 0:
+                    yield f"day of card {card} goes back, or counts below zero"
+                self.cards[card].day = tuple(day)
             elif what == 14:
                 hashed.add(rest[0])
                 yield from self._state(*rest)

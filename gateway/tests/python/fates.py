@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 import messages as m
 from codec import need
 
-COUNTED = {m.ACTIVATE, m.LOAD, m.PURCHASE, m.REFUND, m.CAPTURE}
+COUNTED = {m.ACTIVATE, m.LOAD, m.PURCHASE, m.REFUND, m.CAPTURE, m.TRANSFER}
 REFUNDABLE = {m.LOAD, m.PURCHASE, m.CAPTURE}
 NO_ORIGINAL = {m.REVERSAL, m.VOID, m.RECONCILIATION}
+AT_DAY = {m.LOAD: 0, m.PURCHASE: 2, m.AUTHORIZE: 2, m.TRANSFER: 2}  # where effect 19 counts them: loads, or purchases
 OVER = {m.REVERSED, m.VOIDED}
 
 
@@ -22,9 +23,11 @@ class Fate:
     place: tuple  # merchant, store
     terminal: str
     shift: tuple | None
+    date: int
+    card: int | None
     original: int | None = None
     state: int = m.LIVE
-    refunded: int = 0
+    done: int = 0  # refunded; of a captured Authorize: captured
     last_refund: int = 0
 
 
@@ -44,6 +47,8 @@ class Entry:
     index: int
     time: int
     place: tuple
+    date: int = 0
+    programme: int = 0
     asked: dict | None = None
     request_id: bytes | None = None
     told: dict | None = None
@@ -57,6 +62,7 @@ class Fates:
     def __init__(self):
         self.known, self.named = {}, {}  # index -> Fate; (terminal, generation, STAN) -> (request id, index)
         self.holds, self.totals, self.closed = {}, defaultdict(dict), set()
+        self.days = {}  # card -> (programme that limits its day, the day as effect 19 has it)
 
     def apply(self, entry: Entry, effects: list):
         """Yields a sentence for every fault."""
@@ -72,13 +78,14 @@ class Fates:
         moved = any(e[0] == 17 for e in effects)
         if acting and kind in m.VALUE - {m.RECONCILIATION}:
             shift = (asked[2], asked[3], asked[9]) if 9 in asked and kind in COUNTED else None
-            self.known[entry.index] = Fate(kind, asked.get(20, 0), entry.told.get(10, 0), entry.place, asked[2], shift, original)
+            self.known[entry.index] = Fate(kind, asked.get(20, 0), entry.told.get(10, 0), entry.place, asked[2], shift, entry.date, entry.told.get(8), original)
         if kind in m.VALUE:
             self.named[asked[2], asked[3], asked[4]] = entry.request_id, entry.index
         yield from faults
         yield from self._states(entry, states, wanted, before, held)
         yield from self._holds(entry, kind, original, held, states, moved, acting)
         yield from self._shifts(entry, kind, original, effects, acting)
+        yield from self._days(entry, kind, original, [e[1:] for e in effects if e[0] == 19], acting)
 
     def _original(self, entry, faults):
         asked, kind = entry.asked, entry.asked[1]
@@ -100,12 +107,12 @@ class Fates:
         return found[1]
 
     def _wanted(self, entry, kind, original, faults):
-        """The transaction states that this message must set: index -> (state, refunded, last refund)."""
+        """The transaction states that this message must set: index -> (state, done, last refund)."""
         fate = self.known.get(original)
         if fate is None:
             return {}
         if kind == m.REFUND:
-            refunded = fate.refunded + entry.asked[20]
+            refunded = fate.done + entry.asked[20]
             if fate.kind not in REFUNDABLE or fate.state not in (m.LIVE, m.REFUNDED_IN_PART):
                 faults.append(f"refund of kind {fate.kind:#x} in state {fate.state}")
             if refunded > fate.amount:
@@ -117,14 +124,15 @@ class Fates:
         if kind in (m.CAPTURE, m.AUTHORIZE):
             if fate.kind != m.AUTHORIZE or fate.original is not None or fate.state != m.LIVE:
                 faults.append(f"takes from or raises kind {fate.kind:#x} in state {fate.state}")
-            return {original: (m.CAPTURED, 0, 0)} if kind == m.CAPTURE and entry.told[18][1] == 0 else {}
+            ends = kind == m.CAPTURE and entry.told[18][1] == 0
+            return {original: (m.CAPTURED, self.holds[original].captured + entry.told[10], 0)} if ends and original in self.holds else {}
         if fate.kind in NO_ORIGINAL:
             faults.append(f"undoes kind {fate.kind:#x}")
         if fate.state in OVER:
             if kind == m.VOID or entry.told[15] != fate.state or entry.told.get(10) != 0:
                 faults.append("undoes what is undone")
             return {}
-        if fate.state != m.LIVE or fate.refunded:
+        if fate.state != m.LIVE or fate.done:
             faults.append(f"undoes kind {fate.kind:#x} in state {fate.state}")
         if entry.told[15] != (m.REVERSED if kind == m.REVERSAL else m.VOIDED):
             faults.append("undoing's answer tells another state")
@@ -133,30 +141,30 @@ class Fates:
             paid = self.known[fate.original]
             if paid.last_refund != original:
                 faults.append("undoes a refund that is not the last")
-            left = paid.refunded - fate.asked
+            left = paid.done - fate.asked
             wanted[fate.original] = (m.REFUNDED_IN_PART if left else m.LIVE, left, 0)
         return wanted
 
     def _states(self, entry, states, wanted, before, held):
         ended = {e[2] for e in held if not e[5]}
-        for index, (state, refunded, last) in states.items():
+        for index, (state, done, last) in states.items():
             fate = self.known.get(index)
             if fate is None:
                 yield f"state of entry {index}, which is no approved transaction"
                 continue
             if index in wanted:
-                if wanted[index] != (state, refunded, last):
-                    yield f"state of entry {index} is {(state, refunded, last)}, not {wanted[index]}"
-            elif fate.kind != m.AUTHORIZE or (refunded, last) != (0, 0):
+                if wanted[index] != (state, done, last):
+                    yield f"state of entry {index} is {(state, done, last)}, not {wanted[index]}"
+            elif fate.kind != m.AUTHORIZE or (done, last) != (0, 0):
                 yield f"state of entry {index} changes without a reason"
             elif state == m.LAPSED:
                 if index not in ended or before[index] != m.LIVE:
                     yield f"hold {index} lapses without an end"
             elif state != m.LIVE or index in ended:
                 yield f"state of hold {index} changes without a reason"
-            fate.state, fate.refunded, fate.last_refund = state, refunded, last
-            if refunded > fate.amount:
-                yield f"{refunded} refunded of {fate.amount} in entry {index}"
+            fate.state, fate.done, fate.last_refund = state, done, last
+            if done > fate.amount and fate.kind != m.AUTHORIZE:  # which may have been raised
+                yield f"{done} refunded of {fate.amount} in entry {index}"
         for index in wanted.keys() - states.keys():
             yield f"state of entry {index} is not set to {wanted[index]}"
 
@@ -248,6 +256,27 @@ class Fates:
             host = [[k, *t] for k, t in sorted(self.totals[tuple(shift)].items()) if t[0]]
             if entry.told[2] not in (0, 95) or (entry.told[2] == 0) != (entry.asked[24] == host) or entry.told.get(17, host) != host:
                 yield f"reconciliation tells other totals than {host}"
+
+
+    def _days(self, entry, kind, original, told, acting):
+        """What a card's day counts: this message, or one less when it undoes what was done on the same day."""
+        one, fate, now = [0, 0, 0, 0], self.known.get(entry.index), {}
+        undone = self.known.get(original) if kind in (m.REVERSAL, m.VOID) and acting and entry.told.get(12) is not None else None
+        counted = undone if undone and undone.date == entry.date else fate if acting and kind in AT_DAY else None
+        if counted and counted.kind in AT_DAY:
+            at, sign = AT_DAY[counted.kind], -1 if counted is undone else 1
+            one[at:at + 2] = sign, sign * counted.amount
+            now[counted.card] = one
+        for card, date, *day in told:
+            _, before = self.days.get(card, (None, (0, 0, 0, 0, 0)))
+            wanted = [a + b for a, b in zip(before[1:] if before[0] == date else [0, 0, 0, 0], now.get(card, [0, 0, 0, 0]))]
+            if entry.told is not None and (date, day) != (entry.date, wanted):
+                yield f"day of card {card} is {[date, *day]}, not {[entry.date, *wanted]}"
+            self.days[card] = entry.programme, (date, *day)
+        for card in now.keys() - {e[0] for e in told}:
+            programme, day = self.days.get(card, (None, (0,)))
+            if programme == entry.programme and (counted is not undone or day[0] == entry.date):
+                yield f"day of card {card} does not count this"
 
 
 def taken_from(parts, amount):

@@ -10,9 +10,11 @@ HELLO, ENROLL, SIGN_ON, SIGN_OFF, ECHO = 0x01, 0x02, 0x03, 0x04, 0x05
 ACTIVATE, LOAD_QUOTE, LOAD, PURCHASE, BALANCE_INQUIRY = 0x10, 0x11, 0x12, 0x13, 0x14
 REVERSAL, TRANSACTION_STATUS, RECONCILIATION, REJECT = 0x15, 0x16, 0x17, 0xFF
 REFUND, VOID, AUTHORIZE, CAPTURE = 0x18, 0x19, 0x1A, 0x1B
-VALUE = {ACTIVATE, LOAD, PURCHASE, REVERSAL, RECONCILIATION, REFUND, VOID, AUTHORIZE, CAPTURE}
-SESSION = {ENROLL, SIGN_ON, SIGN_OFF, ECHO, LOAD_QUOTE, BALANCE_INQUIRY, TRANSACTION_STATUS}
-WITH_CARD = {ACTIVATE, LOAD_QUOTE, LOAD, PURCHASE, BALANCE_INQUIRY, AUTHORIZE}
+PURCHASE_QUOTE, TRANSFER, SHIFT_REPORT = 0x1C, 0x1D, 0x1E
+VALUE = {ACTIVATE, LOAD, PURCHASE, REVERSAL, RECONCILIATION, REFUND, VOID, AUTHORIZE, CAPTURE, TRANSFER}
+QUOTES = {LOAD_QUOTE, PURCHASE_QUOTE}
+SESSION = {ENROLL, SIGN_ON, SIGN_OFF, ECHO, BALANCE_INQUIRY, TRANSACTION_STATUS, SHIFT_REPORT} | QUOTES
+WITH_CARD = {ACTIVATE, LOAD, PURCHASE, BALANCE_INQUIRY, AUTHORIZE, TRANSFER} | QUOTES
 FINAL_CODES = {0, 10, 12, 13, 14, 21, 25, 46, 51, 54, 57, 58, 61, 62, 78, 95}
 TRANSIENT_CODES = {9, 30, 63, 65, 88, 89, 91, 94, 96, 97}
 REPEAT = 1
@@ -95,6 +97,12 @@ def rising(v):
     return many(0, 16, tup(uint(0, 255), uint(0, U32), uint(0, INT64)))(v) and all(a[0] < b[0] for a, b in zip(v, v[1:]))
 
 
+def listed(v):
+    """The transactions of a shift: [STAN, message kind, response code, amount or null, state]."""
+    one = tup(uint(1, U32), uint(0, 255), uint(0, 99), either(uint(0, INT64), lambda a: a is None), uint(0, 9))
+    return many(0, 48, one)(v) and all(a[0] < b[0] for a, b in zip(v, v[1:]))
+
+
 def luhn(reference: int) -> bool:
     """Section 5.2: 16 digits, the first 9, the last the Luhn check digit."""
     if type(reference) is not int or not 9 * 10**15 <= reference < 10**16:
@@ -118,7 +126,7 @@ REQUEST_FIELDS = {
     11: uint(0, 255), 12: luhn, 13: uint(0, U32), 14: raw(8), 15: raw(8), 16: raw(16), 20: uint(1, MONEY),
     21: many(1, 8, tender), 22: many(1, 24, line), 23: tup(tid, uint(1, U32), uint(1, U32), raw(32)), 24: rising,
     25: uint(0, 255), 26: text(1, 32), 27: uint(0, U32), 28: tup(raw(32), raw(32), raw(32), raw(0, 1024)),
-    29: matches("[0-9A-HJKMNP-TV-Z]{20}"), 30: raw(1, 128), 31: raw(32), 32: uint(1, 15), 40: code(32), 41: code(32),
+    29: matches("[0-9A-HJKMNP-TV-Z]{20}"), 30: raw(1, 128), 31: raw(32), 32: uint(1, 15), 33: luhn, 34: uint(0, U32), 40: code(32), 41: code(32),
     42: uint(0, 255), 43: date, 44: answers, 45: answers, 46: code(32), 47: raw(32),
 }
 ALWAYS, VALUE_MAY = {0, 1, 2, 5, 7}, {8, 9, 10, 11, 13, 14, 15, *range(40, 48)}
@@ -126,9 +134,10 @@ REQUIRED = {  # beyond ALWAYS, 3 and 4 or 16
     ENROLL: {26, 29, 30, 31, 32}, SIGN_ON: {26, 27, 32}, SIGN_OFF: set(), ECHO: set(), ACTIVATE: {6, 12}, LOAD_QUOTE: {6, 12, 20},
     LOAD: {6, 12, 20, 21}, PURCHASE: {6, 12, 20}, BALANCE_INQUIRY: {6, 12}, REVERSAL: {6, 23, 25}, TRANSACTION_STATUS: {23},
     RECONCILIATION: {6, 9, 24}, REFUND: {6, 20, 23}, VOID: {6, 23}, AUTHORIZE: {6, 12, 20}, CAPTURE: {6, 20, 23},
+    PURCHASE_QUOTE: {6, 12, 20}, TRANSFER: {6, 12, 20, 33}, SHIFT_REPORT: {9, 34},
 }
 OPTIONAL = {SIGN_ON: {28}, LOAD_QUOTE: {11}, BALANCE_INQUIRY: {11}, PURCHASE: {21, 22}, REFUND: {22, 25}, VOID: {25}, AUTHORIZE: {23},
-            CAPTURE: {21, 22}}
+            CAPTURE: {21, 22}, PURCHASE_QUOTE: {11}}
 
 
 def known_keys(fields: dict) -> set:
@@ -171,19 +180,21 @@ ANSWER_FIELDS = {
     0: uint(1, 1), 1: uint(0, 255), 2: uint(0, 99), 3: uint(1, U32), 4: uint(1, INT64), 5: date,
     6: uint(1, INT64), 7: uint(0, INT64), 8: luhn, 9: text(0, 80), 10: uint(0, INT64), 11: balances, 12: changes,
     13: many(0, 16, tup(text(0, 32), uint(0, INT64), sint, sint)), 14: tup(uint(0, INT64), uint(0, INT64)), 15: uint(0, 9),
-    16: raw(1, 2048), 17: rising, 18: tup(uint(1, INT64), uint(0, INT64), uint(0, (1 << 40) - 1)), 20: uint(1, 1024), 21: uint(0, INT64), 22: raw(8), 23: uint(0, U32), 24: uint(0, INT64),
+    16: raw(1, 2048), 17: rising, 18: tup(uint(1, INT64), uint(0, INT64), uint(0, (1 << 40) - 1)),
+    19: tup(raw(8), uint(0, (1 << 40) - 1)), 20: uint(1, 1024), 21: uint(0, INT64), 22: raw(8), 23: uint(0, U32), 24: uint(0, INT64),
     25: tup(*3 * [uint(0, INT64)]), 26: code(16), 27: code(16), 28: uint(1, 2), 29: tup(uint(1, 999), uint(0, 9)),
-    30: uint(1, U32), 31: tid,
+    30: uint(1, U32), 31: tid, 32: lambda v: type(v) is bool, 33: listed, 34: uint(0, U32),
 }
 SALE, UNDOING = ({3, 5, 6, 7, 8, 10, 11, 12}, {13}), ({3, 5, 6, 7, 8, 10, 11, 12, 15}, set())
 APPROVED = {  # (required, also allowed), beyond 0, 1, 2 and 4, when the code is 00 or 10
     ENROLL: ({5, 6, 25, 26, 27, 28, 29, 30, 31}, set()), SIGN_ON: ({5, 7, *range(20, 30)}, set()), SIGN_OFF: ({5}, set()), ECHO: ({5}, set()),
-    LOAD_QUOTE: ({5, 7, 8, 10, 11, 12}, {13, 14}), BALANCE_INQUIRY: ({5, 7, 8, 11}, set()), TRANSACTION_STATUS: ({5, 15}, {16}),
+    LOAD_QUOTE: ({5, 7, 8, 10, 11, 12, 19}, {13, 14}), PURCHASE_QUOTE: ({5, 7, 8, 10, 11, 12, 19}, {13}), BALANCE_INQUIRY: ({5, 7, 8, 11}, set()), TRANSACTION_STATUS: ({5, 15}, {16}),
     ACTIVATE: SALE, LOAD: SALE, PURCHASE: SALE, REVERSAL: ({3, 5, 6, 15}, {7, 8, 10, 11, 12}), RECONCILIATION: ({3, 5, 6}, {17}),
     REFUND: UNDOING, VOID: UNDOING, AUTHORIZE: (SALE[0] | {18}, {13}), CAPTURE: (SALE[0] | {18}, {13}),
+    TRANSFER: SALE, SHIFT_REPORT: ({5, 17, 23, 32, 33, 34}, set()),
 }
 OUTCOMES = {REVERSAL: {REVERSED, VOIDED, DECLINED, BLOCKED}, VOID: {VOIDED}, REFUND: {REFUNDED, REFUNDED_IN_PART}}  # key 15 of an approval
-PARTLY = {PURCHASE, AUTHORIZE}
+PARTLY = {PURCHASE, AUTHORIZE, PURCHASE_QUOTE}
 
 
 def check_answer(kind: int, body: bytes) -> dict:
@@ -198,6 +209,8 @@ def check_answer(kind: int, body: bytes) -> dict:
     elif final and value:
         state = {15} if kind in (REVERSAL, REFUND, VOID, CAPTURE) and code in (12, 51) else set()
         required, allowed = {3, 5, 6}, {7, 8, 9} | state | ({17} if kind == RECONCILIATION else set())
+    elif final and kind in QUOTES:
+        required, allowed = {5, 7, 8, 9}, set()
     elif final:
         required, allowed = set(), APPROVED[kind][0] | {9}
     else:
@@ -219,10 +232,20 @@ def _check_approval(kind, fields):
         need(undone or 10 not in fields, "amount of a reversal that undid nothing")
         need(not undone or 10 in fields, "reversal without an amount")
         need(not fields.get(10) or {7, 8, 11, 12} <= set(fields), "reversal without what it undid")
+        need((11 in fields) == (12 in fields) and (10 in fields or 11 not in fields), "reversal that undid nothing tells of a card")
     need(kind not in (ACTIVATE, AUTHORIZE) or fields[12] == {}, "changes of what changes nothing")
     need(kind != ACTIVATE or fields[10] == 0, "activation with an amount")
-    if kind in (PURCHASE, CAPTURE):
+    if kind in (PURCHASE, CAPTURE, TRANSFER, PURCHASE_QUOTE):
         need(money(fields[12]) == -fields[10], "changes are not the approved amount")
+    if kind == TRANSFER:
+        need(set(fields[12]) <= {1, 2} and max(fields[12].values()) < 0, "a transfer takes money from the card that gives, and nothing else")
+    if kind in QUOTES:
+        need(fields[19][1] > fields[4], "quote that is over")
+    if kind == SHIFT_REPORT:
+        need(fields[34] >= max([0, *(t[0] for t in fields[33])]), "a listed transaction is above what was listed")
+        for stan, _, code, amount, state in fields[33]:
+            need((code in (0, 10)) == (state not in (UNKNOWN, DECLINED, BLOCKED)), f"STAN {stan} has code {code} and state {state}")
+            need(amount is None or code in (0, 10), f"STAN {stan} was declined, with an amount")
     if kind == AUTHORIZE:
         need(fields[18][1] >= fields[10] and fields[18][2] > fields[4], "hold is smaller than what was added, or is over")
         need(fields[18][0] <= fields[6], "hold is from a later entry")
@@ -240,9 +263,12 @@ def check_answer_to(asked: dict, fields: dict):
     if code not in (0, 10):
         return
     amount, flags = asked.get(20), asked.get(13, 0)
-    if kind in (LOAD, PURCHASE, AUTHORIZE, CAPTURE):
-        need(fields[10] == amount if code == 0 else flags & PARTIAL and 0 < fields[10] < amount, "another amount was approved")
-    if kind == LOAD:
+    if kind == SHIFT_REPORT:
+        need(all(t[0] > asked[34] for t in fields[33]) and fields[34] >= asked[34], "lists what was not asked for")
+    if kind in (LOAD, PURCHASE, AUTHORIZE, CAPTURE, TRANSFER, *QUOTES):
+        partly = flags & PARTIAL or kind == PURCHASE_QUOTE
+        need(fields[10] == amount if code == 0 else partly and 0 < fields[10] < amount, "another amount was approved")
+    if kind in (LOAD, LOAD_QUOTE):
         need(fields[12].get(1, 0) == amount, "a load's principal is its amount")
     if kind == AUTHORIZE and 23 not in asked:
         need(fields[18][0] == fields[6] and fields[18][1] == fields[10], "a new hold is another one's")

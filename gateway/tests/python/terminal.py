@@ -159,7 +159,7 @@ class Terminal:
             self._check_enrolment(answer)
         if request.kind == m.TRANSACTION_STATUS:
             self._check_told(answer, request.payload()[23][3])
-        if 11 in fields and answer.code in (0, 10) and not answer.repeat and request.kind != m.LOAD_QUOTE:
+        if 11 in fields and answer.code in (0, 10) and not answer.repeat and request.kind not in m.QUOTES:
             self.seen[fields[8]] = answer.balances()
         return answer
 
@@ -241,6 +241,12 @@ class Terminal:
     def purchase(self, card, amount, more=None) -> Answer:
         return self.ask(self.card_request(m.PURCHASE, card, amount, more))
 
+    def purchase_quote(self, card, amount) -> Answer:
+        return self.ask(self.card_request(m.PURCHASE_QUOTE, card, amount))
+
+    def transfer(self, card, to: Card, amount, more=None) -> Answer:
+        return self.ask(self.card_request(m.TRANSFER, card, amount, {33: to.reference} | (more or {})))
+
     def balance(self, card) -> Answer:
         return self.ask(self.card_request(m.BALANCE_INQUIRY, card))
 
@@ -274,3 +280,16 @@ class Terminal:
 
     def reconciliation(self, shift: int, totals: list) -> Answer:
         return self.ask(self.make(m.RECONCILIATION, {9: shift, 24: totals}))
+
+    def shift_report(self, shift: int, after=0) -> Answer:
+        return self.ask(self.make(m.SHIFT_REPORT, {9: shift, 34: after}))
+
+    def whole_shift(self, shift: int) -> tuple:
+        """Asks until all of a shift was listed; (the last answer, all transactions, how many answers it took)."""
+        after, transactions, pages = 0, [], 0
+        while True:
+            answer = self.shift_report(shift, after)
+            need(answer.code == 0 and (answer.fields[34] > after or answer.fields[34] >= answer.fields[23]), "a shift report without an end")
+            after, transactions, pages = answer.fields[34], transactions + answer.fields[33], pages + 1
+            if after >= answer.fields[23]:
+                return answer, transactions, pages

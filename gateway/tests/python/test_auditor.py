@@ -88,7 +88,7 @@ class Site:
     def capture(self, amount, captured, parts, effects=None, told=None, more=True, card=CARD, lot=1):
         """Takes `amount` from the hold, which had `captured` before and has `parts` afterwards."""
         self.captured = self.journal.index + 1
-        over = [] if parts else [[4, self.hold, m.CAPTURED, 0, 0]]
+        over = [] if parts else [[4, self.hold, m.CAPTURED, captured + amount, 0]]
         effects = [self.hold_is(captured + amount, parts, card), *self.paid(amount, card, lot), *over] if effects is None else effects
         self.request(m.CAPTURE, effects, {20: amount, 23: self.original(self.hold), 13: m.MORE_FOLLOW if more else 0},
                      {8: card, 18: [self.hold, sum(a for _, a in parts), self.ends]} | (told or {}))
