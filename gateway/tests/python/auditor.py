@@ -12,7 +12,7 @@ from codec import Malformed, decode, decode_sequence, encode, need
 from crypto import (ES256, PROTECTED, ZERO, BadSignature, Context, check_receipt, entry_leaf, leaf_hash, open_sign1, seal_header,
                     sha256, tree_root, verify)
 from fates import Entry, Fates
-from messages import ENROLL, INT64, VALUE, known_keys, uint
+from messages import ENROLL, INT64, LAPSED, VALUE, known_keys, uint
 
 TWO_PEOPLE = {"card-refund"}  # acts with two signatures; every other has one
 natural, one = uint(0, INT64), uint(1, 1)  # a CBOR `true` is no 1
@@ -115,7 +115,8 @@ class Audit:
         entry = Entry(self.index, time_ms // 1000, (merchant, store), date, programme, request_id=request_id, **cause)
         for text in self.fates.apply(entry, effects):
             self.fault(text)
-        if cause.get("told"):
+        if origin[0] == 1:
+            self._ended(cause["told"], effects, time_ms // 1000)
             self._balances(cause["asked"], cause["told"], effects)
         return request_id, sha256(answer) if answer is not None else ZERO, sha256(details)
 
@@ -146,6 +147,25 @@ class Audit:
     def _due(self, card, version, effects):
         if {e[1] for e in effects if e[0] in (2, 3, 16) or e[0] == 1 and len(e) == 7} != {int(card)} or self.books.cards[int(card)].version != int(version):
             self.fault("due item is of another card or version")
+
+    def _ended(self, told, effects, now):
+        """What has ended by time is booked in front of a request's own effects; a declined one has no others."""
+        for card in {e[1] for e in effects if e[0] == 14 and type(e[1]) is int}:
+            book = self.books.cards[card]
+            if any(expires <= now for expires, _, _ in book.holds.values()) or any(
+                    lot.amount and lot.expires is not None and lot.expires <= now for lot in book.lots.values()):
+                self.fault(f"card {card} is touched, but what has ended on it is still there")
+        if told[2] in (0, 10, 95):
+            return
+        for effect in effects:
+            what, last = effect[0], effect[-1]
+            ended = what in (13, 14) or what == 16 and last == [] and effect[3] <= now or what == 4 and effect[2] == LAPSED
+            if what == 1 and len(effect) == 7:
+                ended = effect[3] < 0 and effect[5] is not None and effect[5] <= now
+            elif what == 1:
+                ended = effect[1] == "breakage"
+            if not ended:
+                self.fault(f"declined, but with effect {effect!r:.60}")
 
     def _balances(self, asked, told, effects):
         """What the answer tells of the card is what the books have after the entry."""

@@ -83,6 +83,10 @@ class Fates:
             self.named[asked[2], asked[3], asked[4]] = entry.request_id, entry.index
         yield from faults
         yield from self._states(entry, states, wanted, before, held)
+        if kind in m.VALUE and 23 in asked and 15 in entry.told and not acting:
+            fate = self.known.get(self.named.get(tuple(asked[23][:3]), (None, None))[1])
+            if fate and fate.state != entry.told[15]:
+                yield f"declined for state {entry.told[15]}, but its original is in state {fate.state}"
         yield from self._holds(entry, kind, original, held, states, moved, acting)
         yield from self._shifts(entry, kind, original, effects, acting)
         yield from self._days(entry, kind, original, [e[1:] for e in effects if e[0] == 19], acting)
@@ -187,6 +191,7 @@ class Fates:
                     yield f"hold {number} changes on its way to another card"
                 hold.parts = parts or old.parts
                 continue
+            lapses = not parts and states.get(number, (0,))[0] == m.LAPSED  # booked in front of the message's own effects
             if not parts:
                 if states.get(number, (m.LIVE,))[0] not in (m.REVERSED, m.VOIDED, m.CAPTURED, m.LAPSED):
                     yield f"hold {number} ends without an end of its authorize"
@@ -205,9 +210,9 @@ class Fates:
                     yield f"hold {number} counts {captured} captured"
                 if entry.told[18] != [number, now.held(), expires]:
                     yield f"hold {number} is not what the answer tells"
-            elif acting and kind in (m.REVERSAL, m.VOID) and fate is not None and number in (original, fate.original):
+            elif acting and kind in (m.REVERSAL, m.VOID) and fate is not None and number in (original, fate.original) and not lapses:
                 yield from self._undone(entry, number, fate, old, now)
-            elif parts or states.get(number, (0,))[0] != m.LAPSED:
+            elif not lapses:
                 yield f"hold {number} changes without a reason"
             elif entry.time < expires:
                 yield f"hold {number} lapses too early"

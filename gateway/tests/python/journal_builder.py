@@ -43,10 +43,15 @@ class JournalBuilder:
         origin = [3, name, key]
         self.add(origin, sha256(encode(origin)), effects)
 
-    def act(self, operator, key, act, arguments, effects):
-        payload = encode({0: 1, 1: act, 2: operator, 3: int(time.time()), 4: bytes(16), 5: arguments})
-        structure = self.context.act(PROTECTED[ES256], payload)
-        self.add([2, encode([PROTECTED[ES256], {}, payload, key.sign(structure)])], sha256(structure), effects)
+    def act(self, operator, key, act, arguments, effects, *more):
+        """`more`: further signatures, each (operator, key, act, arguments)."""
+        bodies, ids = [], []
+        for operator, key, act, arguments in [(operator, key, act, arguments), *more]:
+            payload = encode({0: 1, 1: act, 2: operator, 3: int(time.time()), 4: bytes(16), 5: arguments})
+            structure = self.context.act(PROTECTED[ES256], payload)
+            bodies.append(encode([PROTECTED[ES256], {}, payload, key.sign(structure)]))
+            ids.append(sha256(structure))
+        self.add([2, *bodies], ids[0], effects)
 
     def seal(self) -> list:
         """Closes the group; returns (receipt, details hash) for each of its entries."""

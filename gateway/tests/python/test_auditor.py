@@ -21,6 +21,7 @@ class Site:
 
     def __init__(self, algorithm=ES256):
         self.journal, self.key, self.operator, self.stan, self.originals = JournalBuilder(), Key(algorithm), Key(ES256), 0, {}
+        self.second = Key(ES256)  # another operator's
         self.journal.system("genesis", self.journal.installation.hex(), [[12, self.journal.key.spki], [10, "OP1", 1, self.operator.spki], [11, 1, 0, "{}"]])
         self.act("card issue", [[3, CARD, 1, "standard", PROOF, None]])
         self.act("terminal enroll", [[8, "T1", 1, 1, 1, -7, b"", "M1", "S1", *LIMITS], [9, "T1", bytes(32), 9, 0]])
@@ -43,6 +44,14 @@ class Site:
 
     def act(self, name, effects):
         self.journal.act("OP1", self.operator, name, {1: "x"}, effects)
+
+    def money_back(self, *more, name="card-refund", effects=()):
+        """Money back without a sale, signed by the first operator and those in `more`: (operator, key) or (operator, key, act, arguments)."""
+        self.act("operator add", [[10, "OP2", 1, self.second.spki], *effects])
+        arguments = {0: CARD, 1: 100, 2: "no receipt"}
+        posted = [[1, CARD, 1, 100, 4, None, self.journal.index + 1], [1, "redemption:S1", 0, -100]]
+        more = [(operator, key, *(rest or (name, arguments))) for operator, key, *rest in more]
+        self.journal.act("OP1", self.operator, name, arguments, posted, *more)
 
     def enrol(self):
         fields = {0: 1, 1: m.ENROLL, 2: "T1", 5: self.key.id, 16: bytes(16), 30: self.key.spki}
@@ -111,6 +120,9 @@ class Site:
                  for card, sign in ((CARD, -1), (OTHER, 1)) if a]
         self.act("card replace", [*moved, *map(list, next_lot), [17, CARD, OTHER, offset], [3, CARD, 4, "standard", PROOF, "lost"],
                                   [3, OTHER, 2, "standard", PROOF, "lost"]])
+
+    def day(self, *counts, card=CARD, date=20260101):
+        return [19, card, date, *counts]
 
     def faults(self):
         if self.journal.open:
@@ -213,10 +225,85 @@ def test_good_undoing_after_the_end_of_a_hold(site):
     site.authorize(2000)
     site.capture(500, 0, [[1, 1500]])
     site.journal.now += 3600
-    site.undo(site.captured, [*site.paid(-500), [4, site.captured, m.REVERSED, 0, 0]], {10: 500})
-    version = site.journal.books.cards[CARD].version
-    site.journal.system("expiry", f"{CARD}/{version}", [site.hold_is(500, []), [4, site.hold, m.LAPSED, 0, 0]])
+    site.undo(site.captured, [*over(site, 500), *site.paid(-500), [4, site.captured, m.REVERSED, 0, 0]], {10: 500})
     assert site.faults() == []
+
+
+def over(site, captured=0):
+    """The end of the hold by time."""
+    return [site.hold_is(captured, []), [4, site.hold, m.LAPSED, 0, 0]]
+
+
+def expired(site):
+    """A lot that has expired is booked: the points of the sale, as if they had lasted until now."""
+    return [[1, CARD, 16, -30, 3, 2000000000, site.sale], [1, "breakage", 16, 30]]
+
+
+@pytest.mark.parametrize("kind", [m.CAPTURE, m.VOID, m.REVERSAL, m.AUTHORIZE])
+def test_good_decline_by_the_end_of_a_hold(site, kind):
+    """Who finds the hold's time over gets 12 with state 9, and books the end."""
+    site.authorize(2000)
+    site.journal.now += 3600
+    asked = {23: site.original(site.hold)} | ({20: 1} if kind in (m.CAPTURE, m.AUTHORIZE) else {})
+    site.request(kind, over(site), asked, {} if kind == m.AUTHORIZE else {15: m.LAPSED}, code=12)
+    site.request(kind, [], asked, {} if kind == m.AUTHORIZE else {15: m.LAPSED}, code=12)
+    site.request(m.PURCHASE, [], {20: 10**6}, code=51)
+    assert site.faults() == []
+
+
+def test_good_decline_behind_expired_points(site):
+    site.journal.now = 2000000000
+    site.request(m.PURCHASE, expired(site), {20: 10**6}, code=51)
+    assert site.faults() == []
+
+
+def test_good_refund_to_an_expired_lot(site):
+    """Points go, and the money comes back as a new lot whose source is the refund itself."""
+    site.journal.now = 2000000000
+    here = site.journal.index + 1
+    site.request(m.REFUND, [*expired(site), [2, CARD, 30], [1, RECEIVABLE, 16, -30], [1, "points-expense", 16, 30],
+                            [1, CARD, 1, 3000, 4, 2000086400, here], [1, "redemption:S1", 0, -3000], [4, site.sale, m.REFUNDED, 3000, here]],
+                 {20: 3000, 23: site.original(site.sale)}, {12: {1: 3000}, 15: m.REFUNDED})
+    assert site.faults() == []
+
+
+def test_good_money_back_by_two_people(site):
+    site.money_back(("OP2", site.second))
+    assert site.faults() == []
+    assert Audit(site.journal.export()).balances()[CARD] == {1: 7100, 2: 500, 16: 30}
+
+
+def test_good_day(site):
+    """A card whose product limits its day: what is undone on the same day counts no longer."""
+    site.request(m.LOAD, [site.day(1, 50, 0, 0), [1, "clearing:S1:1", 0, -50], [1, CARD, 1, 50, 4, None, site.journal.index + 1]], {20: 50})
+    site.request(m.PURCHASE, [site.day(1, 50, 1, 100), *site.paid(100)], {20: 100})
+    sale = site.journal.index
+    site.hold, site.ends = sale + 1, site.journal.now + 3600
+    site.request(m.AUTHORIZE, [site.day(1, 50, 2, 300), site.hold_is(0, [[1, 200]])], {20: 200}, {18: [site.hold, 200, site.ends]})
+    site.capture(200, 0, [])  # does not count again
+    site.undo(sale, [*site.paid(-100), [4, sale, m.VOIDED, 0, 0], site.day(1, 50, 1, 200)], {10: 100}, m.VOID)
+    site.act("card issue", [[3, OTHER, 2, "standard", PROOF, None]])
+    here = site.journal.index + 1
+    site.request(m.TRANSFER, [site.day(1, 50, 2, 500), [1, CARD, 1, -300, 1, None, site.loaded], [1, OTHER, 1, 300, 1, None, here]],
+                 {20: 300, 12: CARD, 33: OTHER})
+    site.undo(here, [[1, CARD, 1, 300, 1, None, site.loaded], [1, OTHER, 1, -300, 1, None, here], [4, here, m.REVERSED, 0, 0], site.day(1, 50, 1, 200)],
+              {10: 300})
+    assert site.faults() == []
+    assert Audit(site.journal.export()).books.cards[CARD].day == (20260101, 1, 50, 1, 200)
+
+
+def on_a_day(*entries):
+    """Plants purchases of 100, each with the effect 19 that is given."""
+    def plant(site):
+        for day in entries:
+            site.request(m.PURCHASE, [*([[19, CARD, *day]] if day else []), *site.paid(100)], {20: 100})
+    return plant
+
+
+def day_of_undone(site, day):
+    on_a_day((20260101, 0, 0, 1, 100))(site)
+    sale = site.journal.index
+    site.undo(sale, [*site.paid(-100), [4, sale, m.VOIDED, 0, 0], *day], {10: 100}, m.VOID)
 
 
 def test_good_end_of_a_hold_in_front_of_a_request(site):
@@ -357,6 +444,39 @@ PLANTED = [
     # due items
     ("another card or version", after_authorize(lambda s: lapse(s, version=1))),
     ("lapses without an end", after_authorize(lambda s: lapse(s, effects=[[2, CARD, 0], [4, s.hold, m.LAPSED, 0, 0]]))),
+    # what has ended, in front
+    ("lapses too early", after_authorize(lambda s: s.request(m.CAPTURE, over(s), {20: 1, 23: s.original(s.hold)}, {15: m.LAPSED}, code=12))),
+    ("still there", after_authorize(lambda s: (setattr(s.journal, "now", s.ends), s.request(m.PURCHASE, s.paid(100), {20: 100})))),
+    ("still there", lambda s: (setattr(s.journal, "now", 2000000000), s.request(m.PURCHASE, s.paid(100), {20: 100}))),
+    ("declined, but with", lambda s: s.request(m.PURCHASE, s.paid(100), {20: 100}, code=51)),
+    ("declined, but with", lambda s: s.request(m.PURCHASE, expired(s), {20: 100}, code=51)),
+    ("declined, but with", lambda s: s.request(m.PURCHASE, [s.day(0, 0, 1, 100)], {20: 100}, code=61)),
+    ("declined for state 9", after_authorize(lambda s: s.request(m.CAPTURE, [], {20: 1, 23: s.original(s.hold)}, {15: m.LAPSED}, code=12))),
+    ("declined for state 1", after_authorize(lambda s: (setattr(s.journal, "now", s.ends), s.request(m.CAPTURE, over(s), {20: 1, 23: s.original(s.hold)}, {15: m.LIVE}, code=12)))),
+    ("counts again", after_authorize(lambda s: (s.capture(500, 0, [[1, 1500]]), setattr(s.journal, "now", s.ends), s.undo(s.captured, [
+        *s.paid(-500), *over(s), [4, s.captured, m.REVERSED, 0, 0]], {10: 500})))),
+    # two people
+    ("has 1 signatures", lambda s: s.money_back()),
+    ("same operator twice", lambda s: s.money_back(("OP1", s.operator))),
+    ("same operator twice", lambda s: s.money_back(("OP1", s.second), effects=[[10, "OP1", 1, s.operator.spki]])),
+    ("same key twice", lambda s: s.money_back(("OP3", s.operator), effects=[[10, "OP3", 1, s.operator.spki]])),
+    ("is for another act", lambda s: s.money_back(("OP2", s.second, "card-block", {0: CARD, 1: 100, 2: "no receipt"}))),
+    ("is for another act", lambda s: s.money_back(("OP2", s.second, "card-refund", {0: CARD, 1: 99, 2: "no receipt"}))),
+    ("has 2 signatures", lambda s: s.money_back(("OP2", s.second), name="card-block")),
+    ("one signature or two", lambda s: s.money_back(("OP2", s.second), ("OP2", s.second))),
+    ("act of OP2", lambda s: s.money_back(("OP2", Key(ES256)))),
+    ("OP2 is revoked", lambda s: s.money_back(("OP2", s.second), effects=[[10, "OP2", 2, s.second.spki]])),
+    # a card's day
+    ("unknown effect", on_a_day((20260101, 0, 0, 1))),
+    ("day of card", on_a_day((20260101, 0, 0, 1, 99))),
+    ("day of card", on_a_day((20260101, 0, 0, 1, 100), (20260101, 0, 0, 1, 100))),
+    ("day of card", on_a_day((20260101, 1, 100, 0, 0))),
+    ("day of card", on_a_day((20260102, 0, 0, 1, 100))),
+    ("goes back", on_a_day((20260101, 0, 0, 1, 100), (20251231, 0, 0, 1, 100))),
+    ("does not count this", on_a_day((20260101, 0, 0, 1, 100), None)),
+    ("does not count this", lambda s: day_of_undone(s, [])),
+    ("day of card", lambda s: day_of_undone(s, [s.day(0, 0, 1, 100)])),
+    ("no state hash", lambda s: plant_without_hash(s, s.day(0, 0, 1, 100))),
     # successors
     ("still has something", lambda s: s.replace(amount=6999)),
     ("another has taken its place", lambda s: (s.replace(), s.request(m.PURCHASE, s.paid(-1), {20: 1}))),
@@ -401,12 +521,12 @@ def test_planted(site, fault, plant):
     assert any(fault in text for text in site.faults()), site.faults()
 
 
-@pytest.mark.parametrize("name", ["holds", "successor"])
+@pytest.mark.parametrize("name", ["holds", "successor", "day"])
 def test_state_hash_covers(site, name):
-    """A card's hash changes with its holds and its successor: an entry that keeps quiet about them is found."""
+    """A card's hash changes with its holds, its successor and its day: an entry that keeps quiet about them is found."""
     card = site.journal.books.cards[CARD]
     before = card.hash(CARD)
-    card.holds, card.successor = ({7: (1, 0, [[1, 1]])}, None) if name == "holds" else ({}, (OTHER, 0))
+    setattr(card, name, {"holds": {7: (1, 0, [[1, 1]])}, "successor": (OTHER, 0), "day": (20260101, 0, 0, 0, 0)}[name])
     assert card.hash(CARD) != before
     site.act("x", [[2, CARD, 0]])
     assert any("state hash" in text for text in site.faults())
