@@ -117,7 +117,7 @@ class Audit:
             self.fault(text)
         if origin[0] == 1:
             self._ended(cause["told"], effects, time_ms // 1000)
-            self._balances(cause["asked"], cause["told"], effects)
+            self._balances(cause["told"], effects, time_ms // 1000)
         return request_id, sha256(answer) if answer is not None else ZERO, sha256(details)
 
     def _request(self, kind, body, answer, effects):
@@ -152,8 +152,12 @@ class Audit:
         """What has ended by time is booked in front of a request's own effects; a declined one has no others."""
         for card in {e[1] for e in effects if e[0] == 14 and type(e[1]) is int}:
             book = self.books.cards[card]
+            back = book.held()  # does not expire; and what is undone comes back to the very lots, though they have expired
+            for effect in effects:
+                if effect[:2] == [1, card] and effect[3] > 0:
+                    back[effect[4]] = back.get(effect[4], 0) + effect[3]
             if any(expires <= now for expires, _, _ in book.holds.values()) or any(
-                    lot.amount and lot.expires is not None and lot.expires <= now for lot in book.lots.values()):
+                    lot.over(now) and lot.amount > back.get(number, 0) for number, lot in book.lots.items()):
                 self.fault(f"card {card} is touched, but what has ended on it is still there")
         if told[2] in (0, 10, 95):
             return
@@ -167,19 +171,18 @@ class Audit:
             if not ended:
                 self.fault(f"declined, but with effect {effect!r:.60}")
 
-    def _balances(self, asked, told, effects):
+    def _balances(self, told, effects, now):
         """What the answer tells of the card is what the books have after the entry."""
         if told[2] not in (0, 10) or 11 not in told or told[1] not in VALUE:
             return
-        available = self.books.cards[told[8]].available()
+        available = self.books.cards[told[8]].available(now)
         if {k: a for k, a in told[11].items() if a} != {k: a for k, a in available.items() if a}:
             self.fault(f"answer tells balances {told[11]}, but {available} are there")
         changes = {}
         for effect in effects:
-            if effect[0] == 1 and effect[1] in (told[8], "breakage") and (len(effect) == 4) == (effect[1] == "breakage"):
-                kind = effect[2]
-                changes[kind] = changes.get(kind, 0) + effect[3]
-        if 0 not in changes and {k: a for k, a in changes.items() if a} != told[12]:  # kind 0: expired value was booked in front
+            if effect[:2] == [1, told[8]] and not (effect[3] < 0 and effect[5] is not None and effect[5] <= now):  # else it has only expired
+                changes[effect[2]] = changes.get(effect[2], 0) + effect[3]
+        if {k: a for k, a in changes.items() if a} != told[12]:
             self.fault(f"answer tells changes {told[12]}, but {changes} were booked")
 
     def _act(self, signed):

@@ -19,6 +19,9 @@ class Lot:
     source: int
     amount: int = 0
 
+    def over(self, now) -> bool:
+        return self.expires is not None and self.expires <= now
+
 
 @dataclass
 class CardBook:
@@ -47,12 +50,12 @@ class CardBook:
                 result[number] = result.get(number, 0) + amount
         return result
 
-    def available(self) -> dict:
-        """Balances as answers tell them: without what is held."""
-        result = self.balances()
-        for number, amount in self.held().items():
-            kind = self.lots[number].kind
-            result[kind] = result.get(kind, 0) - amount
+    def available(self, now=0) -> dict:
+        """Balances as answers tell them: without what is held, and without what has expired."""
+        result, held = {}, self.held()
+        for number, lot in self.lots.items():
+            amount = 0 if lot.over(now) else lot.amount - held.get(number, 0)
+            result[lot.kind] = result.get(lot.kind, 0) + amount
         return result
 
     def balances(self) -> dict:

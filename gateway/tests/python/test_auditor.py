@@ -77,10 +77,10 @@ class Site:
             if 8 in result:
                 changes = {}
                 for effect in effects:
-                    if effect[0] == 1 and effect[1] == result[8]:
+                    if effect[:2] == [1, result[8]] and not (effect[3] < 0 and effect[5] is not None and effect[5] <= self.journal.now):
                         changes[effect[2]] = changes.get(effect[2], 0) + effect[3]
                 books = books.cards[result[8]]
-                result = {11: books.available() if books.successor is None else {}, 12: {k: a for k, a in changes.items() if a}} | result
+                result = {11: books.available(self.journal.now) if books.successor is None else {}, 12: {k: a for k, a in changes.items() if a}} | result
             return result
         self.answer = self.journal.add([1, kind, self.body], sha256(structure), effects, answer)
 
@@ -263,7 +263,18 @@ def test_good_refund_to_an_expired_lot(site):
     here = site.journal.index + 1
     site.request(m.REFUND, [*expired(site), [2, CARD, 30], [1, RECEIVABLE, 16, -30], [1, "points-expense", 16, 30],
                             [1, CARD, 1, 3000, 4, 2000086400, here], [1, "redemption:S1", 0, -3000], [4, site.sale, m.REFUNDED, 3000, here]],
-                 {20: 3000, 23: site.original(site.sale)}, {12: {1: 3000}, 15: m.REFUNDED})
+                 {20: 3000, 23: site.original(site.sale)}, {15: m.REFUNDED})
+    assert site.faults() == []
+
+
+def test_good_reversal_to_an_expired_lot(site):
+    """The very points that were spent come back to a lot that has expired: nobody can spend them, and the next one books them."""
+    spent = site.journal.index + 1
+    site.request(m.PURCHASE, [*site.paid(50), [1, CARD, 16, -20, 3, 2000000000, site.sale], [1, "points-expense", 16, 20]], {20: 50})
+    site.journal.now = 2000000000
+    site.undo(spent, [[1, CARD, 16, -10, 3, 2000000000, site.sale], [1, "breakage", 16, 10], *site.paid(-50), [1, CARD, 16, 20, 3, 2000000000, site.sale],
+                      [1, "points-expense", 16, -20], [4, spent, m.REVERSED, 0, 0]], {10: 50})
+    site.request(m.PURCHASE, [[1, CARD, 16, -20, 3, 2000000000, site.sale], [1, "breakage", 16, 20]], {20: 10**6}, code=51)
     assert site.faults() == []
 
 
@@ -448,6 +459,7 @@ PLANTED = [
     ("lapses too early", after_authorize(lambda s: s.request(m.CAPTURE, over(s), {20: 1, 23: s.original(s.hold)}, {15: m.LAPSED}, code=12))),
     ("still there", after_authorize(lambda s: (setattr(s.journal, "now", s.ends), s.request(m.PURCHASE, s.paid(100), {20: 100})))),
     ("still there", lambda s: (setattr(s.journal, "now", 2000000000), s.request(m.PURCHASE, s.paid(100), {20: 100}))),
+    ("tells changes", lambda s: (setattr(s.journal, "now", 2000000000), s.request(m.PURCHASE, expired(s) + s.paid(100), {20: 100}, {12: {1: -100, 16: -30}}))),
     ("declined, but with", lambda s: s.request(m.PURCHASE, s.paid(100), {20: 100}, code=51)),
     ("declined, but with", lambda s: s.request(m.PURCHASE, expired(s), {20: 100}, code=51)),
     ("declined, but with", lambda s: s.request(m.PURCHASE, [s.day(0, 0, 1, 100)], {20: 100}, code=61)),
