@@ -25,7 +25,7 @@ class Shop(Gateway):
         """Puts the default programme in force with lines changed: `name` of a line -> its new value."""
         lines = DEFAULT.read_text().splitlines()
         for name, value in changes.items():
-            at = [n for n, line in enumerate(lines) if line.removeprefix("# ").startswith(f"{name} = ")]
+            at = [n for n, line in enumerate(lines) if line.strip().removeprefix("# ").startswith(f"{name} = ")]
             assert len(at) == 1, name
             lines[at[0]] = f"{name} = {value}"
         path = self.folder / "programme.toml"
@@ -76,14 +76,14 @@ def test_quotes_are_honoured(shop):
     assert bought.code == 0 and bought.balances() == (20000, 500, 0) and bought.changes() == (-1000, 0, 10)
     assert loaded.code == 0 and loaded.changes() == (10000, 500, 0)
     assert terminal.balance(card).balances() == (20000, 500, 0)  # a quote changes nothing
-    shop.programme(gives="3", min_load='"150.00"')
+    shop.programme(**{"gives": "3", '{ from = "100.00", bonus': '"7.00" },'})
     assert terminal.purchase_quote(card, 1000).changes() == (-1000, 0, 30)
-    refused(terminal.load_quote(card, 10000), 13)
+    assert terminal.load_quote(card, 10000).changes() == (10000, 700, 0)
     old = terminal.purchase(card, 1000, {15: bought.fields[19][0]})
     assert old.code == 0 and old.changes() == bought.changes() and old.fields[13] == bought.fields[13]
     assert old.fields[7] == bought.fields[7] < terminal.purchase_quote(card, 1).fields[7]
     assert terminal.purchase(card, 1000).changes() == (-1000, 0, 30)
-    refused(terminal.load(card, 10000), 13)
+    assert terminal.load(card, 10000).changes() == (10000, 700, 0)
     loaded_old = terminal.load(card, 10000, {15: loaded.fields[19][0]})
     assert loaded_old.code == 0 and loaded_old.changes() == loaded.changes() and loaded_old.fields[7] == loaded.fields[7]
     again = terminal.repeat(terminal.request_of(loaded_old))
@@ -115,7 +115,7 @@ def test_purchase_quote_in_part_and_declined(shop):
     card = shop.card(terminal, 1000)
     partly = terminal.purchase_quote(card, 1500)
     assert partly.code == 10 and partly.fields[10] == 1000 and partly.changes() == (-1000, 0, 10)
-    refused(terminal.purchase(card, 1500, {15: partly.fields[19][0]}), 51)
+    refused(terminal.purchase(card, 1500), 51)
     paid = terminal.purchase(card, 1500, {15: partly.fields[19][0], 13: m.PARTIAL})
     assert paid.code == 10 and paid.changes() == partly.changes()
     refused(terminal.purchase_quote(card, 1), 51)

@@ -136,5 +136,5 @@ def test_journal_export(gateway, algorithm, tmp_path):
     run = subprocess.run([sys.executable, str(auditor), str(path)], capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
     data = path.read_bytes()
-    for at in range(7, len(data), max(1, len(data) // 16)):
+    for at in range(7, len(data), max(1, len(data) // 8)):
         assert Audit(data[:at] + bytes([data[at] ^ 16]) + data[at + 1:], to_first_fault=True).faults, f"flipped byte {at}"
