@@ -13,6 +13,7 @@ use crate::domain::card::{Card, CardReference};
 use crate::domain::decision::Reason;
 use crate::domain::effect::{Account, Effect, TransactionState};
 use crate::domain::ledger::Kind;
+use crate::domain::original::own_postings;
 use crate::domain::request::CardClaim;
 use crate::domain::{Command, Decision, Decline, Hold, Named, Now, Request, Verdict};
 use crate::keys::CardKey;
@@ -163,10 +164,10 @@ pub fn detail(decline: Decline) -> &'static str {
         Decline::ProductNotInProgramme => "the programme in force has no such product",
         Decline::BelowMinimum => "below the smallest load of this product",
         Decline::AboveTerminalLimit => "above this terminal's limit",
-        Decline::AboveProductLimit => "above the largest load of this product",
+        Decline::AboveProductLimit => "above this product's limit",
         Decline::AboveMaximumBalance => "the balance would exceed this product's maximum",
         Decline::NotSufficientFunds => "not enough on the card",
-        Decline::LoadAlreadySpent => "the load is spent already, at least in part",
+        Decline::LoadAlreadySpent => "what it gave is spent already, at least in part",
         Decline::OriginalDiffers => "that STAN was another request",
         Decline::OriginalOfAnotherTerminal => {
             "only the same terminal may reverse, a later STAN an earlier one"
@@ -280,14 +281,12 @@ pub fn balances(card: &Card, now: Now) -> protocol::answer::Balances {
     kinds.iter().map(|kind| (BalanceKind(u16::from(kind.0)), card.available(*kind, now.s()))).collect()
 }
 
-/// What an entry's postings changed on a card, by kind.
+/// What a transaction changed on a card, by kind; what had expired before it is not its change.
 #[must_use]
 pub fn changes(card: CardReference, effects: &[Effect]) -> protocol::answer::Balances {
     let mut changes = protocol::answer::Balances::new();
-    for effect in effects {
-        if let Effect::Posting(posting) = effect
-            && matches!(&posting.account, Account::Card { card: c, .. } if *c == card)
-        {
+    for posting in own_postings(effects) {
+        if matches!(&posting.account, Account::Card { card: c, .. } if *c == card) {
             let change = changes.entry(BalanceKind(u16::from(posting.kind.0))).or_insert(0_i64);
             *change = change.saturating_add(posting.amount);
         }

@@ -65,6 +65,10 @@ pub(super) fn decide(
             effects.push(Effect::Hold { card: card.reference, hold: hold.clone() });
             Ok(Decision { verdict, amount: Some(amount), hold: Some(hold), ..Decision::approved(effects) })
         }
+        // Its time is over, and that is booked here.
+        Err(decline @ Decline::OriginalOver(TransactionState::Lapsed)) => {
+            Ok(Decision { effects, ..Decision::declined(decline) })
+        }
         Err(decline) => Ok(Decision::declined(decline)),
     }
 }
@@ -79,6 +83,7 @@ fn raised<'a>(facts: Facts<'_>, card: &'a Card, original: &Original) -> Result<&
     }
     match (original.state(facts), card.hold(original.index)) {
         (TransactionState::Live, Some(hold)) => Ok(hold),
+        (TransactionState::Live, None) => Err(Decline::OriginalOver(TransactionState::Lapsed)),
         _ => Err(Decline::HoldEnded),
     }
 }

@@ -79,25 +79,9 @@ impl Original {
         })
     }
 
-    /// Its postings, but for the expiries that were booked along the way: those are a lot's leg with breakage behind it.
+    /// Its postings, but for the expiries that were booked along the way.
     pub fn own_postings(&self) -> impl Iterator<Item = &Posting> {
-        let legs: Vec<&Posting> = self
-            .effects
-            .iter()
-            .filter_map(|effect| match effect {
-                Effect::Posting(posting) => Some(posting),
-                _ => None,
-            })
-            .collect();
-        let is_breakage = |posting: &Posting| posting.account == ledger::breakage();
-        let expiry: Vec<bool> = (0..legs.len())
-            .map(|at| {
-                is_breakage(legs[at])
-                    || matches!(legs[at].account, Account::Card { .. })
-                        && legs.get(at.saturating_add(1)).is_some_and(|next| is_breakage(next))
-            })
-            .collect();
-        legs.into_iter().zip(expiry).filter(|(_, expiry)| !expiry).map(|(posting, _)| posting)
+        own_postings(&self.effects)
     }
 
     fn card_postings(&self) -> impl Iterator<Item = &Posting> {
@@ -186,6 +170,26 @@ impl Original {
         }
         Ok(tenders)
     }
+}
+
+/// The postings of a transaction itself, without the expiries in front of it: those are a lot's leg with breakage behind it.
+pub fn own_postings(effects: &[Effect]) -> impl Iterator<Item = &Posting> {
+    let legs: Vec<&Posting> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Posting(posting) => Some(posting),
+            _ => None,
+        })
+        .collect();
+    let is_breakage = |posting: &Posting| posting.account == ledger::breakage();
+    let expiry: Vec<bool> = (0..legs.len())
+        .map(|at| {
+            is_breakage(legs[at])
+                || matches!(legs[at].account, Account::Card { .. })
+                    && legs.get(at.saturating_add(1)).is_some_and(|next| is_breakage(next))
+        })
+        .collect();
+    legs.into_iter().zip(expiry).filter(|(_, expiry)| !expiry).map(|(posting, _)| posting)
 }
 
 /// Lets an effect speak of the successor's card and lots. Lot numbers that would leave their range cannot be: the successor

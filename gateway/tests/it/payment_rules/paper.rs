@@ -28,6 +28,7 @@ impl Deal {
             Self::Capture { of, .. } | Self::Refund { of, .. } | Self::Void { of } | Self::Reverse { of } => {
                 Some(of)
             }
+            Self::Authorize { raises, .. } => raises,
             _ => None,
         }
     }
@@ -300,12 +301,14 @@ impl Paper {
             }
             Err(said) => {
                 // Whoever finds a hold's time over books its end.
+                let raised = matches!(deal, Deal::Authorize { .. });
                 if let (Some(LAPSED), Some(of)) = (said.state, deal.of())
                     && self.entry(of).state == LIVE
                 {
                     self.sweep(self.entry(of).card, at.now, at.index);
                 }
-                said
+                // An answer to an authorize has no key 15.
+                Said { state: said.state.filter(|_| !raised), ..said }
             }
         };
         if matches!(message, 0x15 | 0x17 | 0x19) {
@@ -483,7 +486,7 @@ impl Paper {
             }
             present = draft.sheet.holds.iter().position(|hold| hold.request == of);
             if entry.state != LIVE || present.is_none() {
-                return Err(no(12));
+                return Err(no_because(12, if draft.lapsed.contains(&of) { LAPSED } else { entry.state }));
             }
         }
         if present.map_or(0, |hold| draft.sheet.holds[hold].held()) + amount > MOST {
