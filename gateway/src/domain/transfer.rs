@@ -33,13 +33,13 @@ pub(super) fn decide(
     if let Err(decline) = check(terminal, product, amount) {
         return Ok(Decision::declined(decline));
     }
+    let Some(chosen) = choose(&from, product.spend, amount, now.s()) else {
+        return Ok(Decision::declined(Decline::NotSufficientFunds));
+    };
     match count(&from, product, now, Counted::Purchase, amount) {
         Ok(day) => effects.extend(day),
         Err(decline) => return Ok(Decision::declined(decline)),
     }
-    let Some(chosen) = choose(&from, product.spend, amount, now.s()) else {
-        return Ok(Decision::declined(Decline::NotSufficientFunds));
-    };
     // Last of all: who has nothing to give does not learn what the other card holds.
     if to.worth(now.s()).checked_add(amount).is_none_or(|balance| balance > to_product.max_balance) {
         return Ok(Decision::declined(Decline::AboveMaximumBalance));

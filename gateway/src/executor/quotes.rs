@@ -31,9 +31,9 @@ impl Quotes {
         id
     }
 
+    /// Its place in the row is taken up when it would have been the oldest.
     pub(super) fn forget(&mut self, id: &[u8; 8]) {
         self.by_id.remove(id);
-        self.oldest_first.retain(|kept| kept != id);
     }
 
     /// What was quoted under an id.

@@ -188,11 +188,13 @@ impl Writer {
             now,
             effects: decision.effects.clone(),
         };
+        let body = |state: &State| Some(final_body(state, request, &decision, occasion));
+        let position = self.append(group, &priced_by, cause, body)?;
         if let Some(id) = request.quote.filter(|_| decision.is_approved()) {
             // It is honoured once.
             self.quotes.forget(&id);
         }
-        self.append(group, &priced_by, cause, |state| Some(final_body(state, request, &decision, occasion)))
+        Ok(position)
     }
 }
 
