@@ -1,14 +1,17 @@
 //! Reads a programme file: TOML in, a whole and consistent [`Programme`] out, or errors that name the line.
 
+mod product;
+mod raw;
+mod till;
+
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
-use serde::Deserialize;
 use toml::Spanned;
 
-use crate::domain::SpendOrder;
-use crate::domain::programme::{Daily, Expiry, LoadBonus, Product, Programme, PurchasePoints};
+use self::raw::{File, RawLoadBonus, RawPurchasePoints};
+use crate::domain::programme::{Expiry, LoadBonus, Product, Programme, PurchasePoints};
 
 /// The programme that a new gateway starts with.
 pub const DEFAULT: &str = include_str!("../programmes/default.toml");
@@ -31,96 +34,6 @@ impl std::fmt::Display for Problem {
             None => f.write_str(&self.message),
         }
     }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    programme: Head,
-    product: BTreeMap<String, RawProduct>,
-    #[serde(default)]
-    load_bonus: Vec<RawLoadBonus>,
-    #[serde(default)]
-    purchase_points: Vec<RawPurchasePoints>,
-    #[serde(default)]
-    expiry: RawExpiry,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Head {
-    name: Spanned<String>,
-    currency: Spanned<String>,
-    zone: Spanned<String>,
-    cutover: Spanned<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawProduct {
-    name: String,
-    min_load: Spanned<String>,
-    max_load: Spanned<String>,
-    max_balance: Spanned<String>,
-    spend: Option<Spanned<String>>,
-    hold_hours: Option<Spanned<u16>>,
-    refund_grace_days: Option<Spanned<u16>>,
-    return_days: Option<Spanned<u16>>,
-    max_transfer: Option<Spanned<String>>,
-    daily: Option<RawDaily>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawDaily {
-    loads: Option<Spanned<u32>>,
-    load_sum: Option<Spanned<String>>,
-    purchases: Option<Spanned<u32>>,
-    purchase_sum: Option<Spanned<String>>,
-}
-
-const SPEND_ORDERS: [(&str, SpendOrder); 4] = [
-    ("principal-first", SpendOrder::PrincipalFirst),
-    ("bonus-first", SpendOrder::BonusFirst),
-    ("pro-rata", SpendOrder::ProRata),
-    ("soonest-expiry", SpendOrder::SoonestExpiry),
-];
-/// A week: a hotel's deposit, a car's tank.
-const HOLD_HOURS: u16 = 7 * 24;
-const REFUND_GRACE_DAYS: u16 = 30;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawLoadBonus {
-    rule: Spanned<String>,
-    #[serde(default)]
-    products: Vec<Spanned<String>>,
-    steps: Spanned<Vec<RawStep>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawStep {
-    from: Spanned<String>,
-    bonus: Spanned<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawPurchasePoints {
-    rule: Spanned<String>,
-    #[serde(default)]
-    products: Vec<Spanned<String>>,
-    per: Spanned<String>,
-    gives: Spanned<i64>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct RawExpiry {
-    principal_months: Option<Spanned<u16>>,
-    bonus_months: Option<Spanned<u16>>,
-    points_months: Option<Spanned<u16>>,
 }
 
 /// ISO 4217: code, number, exponent. The currencies that chains have asked for; one line adds another.
@@ -189,6 +102,11 @@ impl Checker<'_> {
             bonus_months: self.months(file.expiry.bonus_months),
             points_months: self.months(file.expiry.points_months),
         };
+        let points_payment = file.points_payment.map(|raw| self.points_payment(raw, &products));
+        let terminal_day = file.limits.terminal_day.map(|raw| self.allowance(raw));
+        let cashier_day = file.limits.cashier_day.map(|raw| self.allowance(raw));
+        let till = self.till(file.till);
+        let offline = file.offline.map(|raw| self.offline(raw));
         if !self.problems.is_empty() {
             return Err(self.problems);
         }
@@ -202,6 +120,11 @@ impl Checker<'_> {
             load_bonuses,
             purchase_points,
             expiry,
+            points_payment,
+            terminal_day,
+            cashier_day,
+            till,
+            offline,
         })
     }
 
@@ -249,48 +172,6 @@ impl Checker<'_> {
             );
             0
         })
-    }
-
-    fn product(&mut self, raw: RawProduct) -> Product {
-        let (min_load, max_load) = (self.amount(&raw.min_load), self.amount(&raw.max_load));
-        let max_balance = self.amount(&raw.max_balance);
-        if min_load > max_load {
-            self.problem(&raw.max_load, "max_load is below min_load");
-        }
-        if max_load > max_balance {
-            self.problem(&raw.max_balance, "max_balance is below max_load; such a load could never succeed");
-        }
-        let spend = raw.spend.map_or(SpendOrder::default(), |order| self.spend(&order));
-        let hold_hours = self.at_least_one(raw.hold_hours, HOLD_HOURS, "hours");
-        let refund_grace_days = self.at_least_one(raw.refund_grace_days, REFUND_GRACE_DAYS, "days");
-        Product {
-            name: raw.name,
-            min_load: min_load.max(1),
-            max_load,
-            max_balance,
-            spend,
-            hold_s: i64::from(hold_hours).saturating_mul(3600),
-            refund_grace_days,
-            return_days: raw.return_days.map(|days| self.at_least_one(Some(days), 1, "days")),
-            max_transfer: raw.max_transfer.map(|amount| self.amount(&amount)),
-            daily: raw.daily.map(|daily| Daily {
-                loads: daily.loads.map(Spanned::into_inner),
-                load_sum: daily.load_sum.map(|amount| self.amount(&amount)),
-                purchases: daily.purchases.map(Spanned::into_inner),
-                purchase_sum: daily.purchase_sum.map(|amount| self.amount(&amount)),
-            }),
-        }
-    }
-
-    fn spend(&mut self, order: &Spanned<String>) -> SpendOrder {
-        SPEND_ORDERS.iter().find(|(name, _)| name == order.get_ref()).map_or_else(
-            || {
-                let known = SPEND_ORDERS.map(|(name, _)| format!("{name:?}")).join(", ");
-                self.problem(order, format!("unknown spend order; write one of {known}"));
-                SpendOrder::default()
-            },
-            |(_, order)| *order,
-        )
     }
 
     fn at_least_one(&mut self, number: Option<Spanned<u16>>, default: u16, unit: &str) -> u16 {

@@ -15,7 +15,7 @@ use crate::domain::effect::{Account, Effect, TransactionState};
 use crate::domain::ledger::Kind;
 use crate::domain::original::own_postings;
 use crate::domain::request::CardClaim;
-use crate::domain::{Command, Decision, Decline, Hold, Named, Now, Request, Verdict};
+use crate::domain::{Command, Decision, Decline, Hold, Named, Now, Period, Pins, Request, Verdict};
 use crate::keys::CardKey;
 
 /// The command in a value message; `None` for a session message.
@@ -76,6 +76,10 @@ pub fn command(
         stan: header.stan?.get(),
         shift: header.shift.map(|shift| shift.get()),
         currency: header.currency.and_then(|currency| u16::try_from(currency.get()).ok())?,
+        cashier: header.cashier.as_ref().map(|cashier| cashier.as_str().into()),
+        supervisor: None,
+        holder: None,
+        pins: Pins::default(),
         quote: header.quote.map(|quote| quote.0),
         command,
     })
@@ -134,7 +138,8 @@ pub fn code(verdict: Verdict) -> ResponseCode {
             | Decline::AboveProductLimit
             | Decline::AboveMaximumBalance
             | Decline::AboveRefundable
-            | Decline::AboveDailyLimit
+            | Decline::AboveCardLimit(_)
+            | Decline::AboveTillLimit
             | Decline::AboveHold => ResponseCode::AMOUNT_LIMIT,
             Decline::NotSufficientFunds | Decline::LoadAlreadySpent | Decline::RefundAlreadySpent => {
                 ResponseCode::NOT_SUFFICIENT_FUNDS
@@ -199,7 +204,9 @@ pub fn detail(decline: Decline) -> &'static str {
         Decline::AboveHold => "more than is held",
         Decline::TooManyHolds => "the card has too many holds",
         Decline::QuoteGone => "the quote is not known any more; quote again",
-        Decline::AboveDailyLimit => "above what this card may do in a day",
+        Decline::AboveCardLimit(Period::Day) => "above what this card may do in a day",
+        Decline::AboveCardLimit(Period::Month) => "above what this card may do in a month",
+        Decline::AboveTillLimit => "above what this terminal or cashier may do in a day",
         Decline::TransferNotAllowed => "cards of this product give nothing to others",
         Decline::TransferToItself => "a card cannot give to itself",
     }

@@ -265,12 +265,15 @@ pub fn decide_act(
                 product: product.clone(),
                 proof: *proof,
                 reason: None,
+                expires: None,
+                holder: None,
+                account: None,
             };
             Ok(drawn.iter().map(issue).collect())
         }
         Act::CardBlock { card, reason } => {
             check_reason(reason)?;
-            set_card(state, *card, false, CardStatus::Blocked, Some(reason.clone()))
+            set_card(state, *card, false, CardStatus::Blocked, Some(reason))
         }
         Act::CardUnblock { card } => set_card(state, *card, true, CardStatus::Active, None),
         Act::CardReplace { card, by, reason } => succession::replace(state, *card, *by, reason),
@@ -350,7 +353,7 @@ fn set_card(
     card: CardReference,
     from_blocked: bool,
     to: CardStatus,
-    reason: Option<String>,
+    reason: Option<&str>,
 ) -> Result<Vec<Effect>, Refusal> {
     let held = state.cards.get(&card).ok_or(Refusal::NoSuchCard)?;
     let fits = match held.status {
@@ -365,7 +368,7 @@ fn set_card(
     // A card that was never sold goes back to being for sale.
     let never_used = to == CardStatus::Active && held.next_lot == 1;
     let status = if never_used { CardStatus::Issued } else { to };
-    Ok(vec![Effect::Card { card, status, product: held.product.clone(), proof: held.proof, reason }])
+    Ok(vec![held.with_status(status, reason)])
 }
 
 /// A new lot of principal, taken back from what the store has sold.

@@ -3,7 +3,6 @@
 use super::Fault;
 use super::card::CardStatus;
 use super::decision::{Decision, Decline};
-use super::effect::Effect;
 use super::facts::{Facts, product_of, prove_card};
 use super::request::{CardClaim, Now, Request};
 
@@ -23,12 +22,6 @@ pub(super) fn decide(
         Ok(card) => card,
         Err(decline) => return Ok(Decision::declined(decline)),
     };
-    let effects = vec![Effect::Card {
-        card: card.reference,
-        status: CardStatus::Active,
-        product: card.product.clone(),
-        proof: card.proof,
-        reason: None,
-    }];
+    let effects = vec![card.with_status(CardStatus::Active, None)];
     Ok(Decision { amount: Some(0), ..Decision::approved(effects) })
 }

@@ -2,7 +2,6 @@
 
 use super::Fault;
 use super::card::{Card, Hold};
-use super::day::{Counted, count};
 use super::decision::{Decision, Decline, Verdict};
 use super::effect::{Effect, TransactionState};
 use super::expiry::expire;
@@ -11,6 +10,7 @@ use super::original::Original;
 use super::programme::Product;
 use super::request::{CardClaim, Named, Now, Request, message};
 use super::spend::choose;
+use super::tally::{Counted, More, count};
 use super::terminal::Terminal;
 
 /// Most holds of one card at a time: bounds what a card costs to keep.
@@ -58,8 +58,9 @@ pub(super) fn decide(
     let reserved = before.and_then(|before| reserve(facts, terminal, product, &card, before, wish, now));
     match reserved {
         Ok((hold, verdict, amount)) => {
-            match count(&card, product, now, Counted::Purchase, amount) {
-                Ok(day) => effects.extend(day),
+            let more = More { card: &card, product, request, counted: Counted::Purchase, amount };
+            match count(facts, more, now) {
+                Ok(tallies) => effects.extend(tallies),
                 Err(decline) => return Ok(Decision::declined(decline)),
             }
             effects.push(Effect::Hold { card: card.reference, hold: hold.clone() });

@@ -1,8 +1,10 @@
 //! A card and its lots.
 
 use super::Fault;
-use super::effect::{Account, Posting};
+use super::effect::{Account, Effect, Posting};
 use super::ledger::Kind;
+use super::pin::Pin;
+use super::tally::{Period, Tally};
 
 /// 16 digits, the first 9, the last a check digit; checked where the wire is decoded. Debug shows the last four.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,6 +103,13 @@ pub struct Card {
     pub product: String,
     /// Keyed hash of the card secret.
     pub proof: [u8; 32],
+    /// Not accepted from this Unix second on.
+    pub expires: Option<i64>,
+    /// Commitment to the holder's personal data, of a registered card.
+    pub holder: Option<[u8; 32]>,
+    /// The corporate account whose money it spends.
+    pub account: Option<CardReference>,
+    pub pin: Pin,
     /// Number of the next lot to be opened.
     pub next_lot: u32,
     /// Points owed after a reversal took back more than was left; 0 or above.
@@ -111,19 +120,8 @@ pub struct Card {
     pub holds: Vec<Hold>,
     /// Where everything went that it held.
     pub successor: Option<Successor>,
-    /// Its last day, where its product limits a day.
-    pub day: Option<Day>,
-}
-
-/// What a card did in a business day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Day {
-    /// YYYYMMDD.
-    pub business_date: u32,
-    pub loads: u32,
-    pub load_sum: i64,
-    pub purchases: u32,
-    pub purchase_sum: i64,
+    /// Its last day and month, where its product limits them.
+    pub tallies: Vec<(Period, Tally)>,
 }
 
 /// The card that another one's lots went to. Their numbers went up by `offset`, so that what is known of a lot on the old
@@ -144,13 +142,44 @@ impl Card {
             status: CardStatus::Issued,
             product: product.into(),
             proof: *proof,
+            expires: None,
+            holder: None,
+            account: None,
+            pin: Pin::default(),
             next_lot: 1,
             points_debt: 0,
             lots: Vec::new(),
             holds: Vec::new(),
             successor: None,
-            day: None,
+            tallies: Vec::new(),
         }
+    }
+
+    /// The effect that makes it what it is, with another status.
+    #[must_use]
+    pub fn with_status(&self, status: CardStatus, reason: Option<&str>) -> Effect {
+        Effect::Card {
+            card: self.reference,
+            status,
+            product: self.product.clone(),
+            proof: self.proof,
+            reason: reason.map(str::to_owned),
+            expires: self.expires,
+            holder: self.holder,
+            account: self.account,
+        }
+    }
+
+    /// Its last day or month.
+    #[must_use]
+    pub fn tally(&self, period: Period) -> Option<Tally> {
+        self.tallies.iter().find(|(held, _)| *held == period).map(|(_, tally)| *tally)
+    }
+
+    pub(super) fn set_tally(&mut self, period: Period, tally: Tally) {
+        self.tallies.retain(|(held, _)| *held != period);
+        let at = self.tallies.partition_point(|(held, _)| *held < period);
+        self.tallies.insert(at, (period, tally));
     }
 
     /// Spendable balance of one kind at `now_s` (Unix seconds).

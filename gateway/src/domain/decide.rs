@@ -29,7 +29,7 @@ pub fn decide(facts: Facts<'_>, terminal: &Terminal, request: &Request, now: Now
             }
             Command::Reversal { original } => reversal::decide(facts, request, original, now),
             Command::Refund { original, amount } => {
-                refund::decide(facts, terminal, request.currency, original, *amount, now)
+                refund::decide(facts, terminal, request, original, *amount, now)
             }
             Command::Void { original } => void::decide(facts, terminal, request.currency, original, now),
             Command::Authorize { claim, amount, partial_allowed, raises } => {

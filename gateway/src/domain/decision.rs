@@ -4,6 +4,7 @@ use super::card::{CardReference, Hold};
 use super::effect::{Effect, TransactionState};
 use super::ledger::Kind;
 use super::original::Original;
+use super::tally::Period;
 
 /// Why a request was declined. Final, all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,10 @@ pub enum Decline {
     CapturedSince,
     HoldEnded,
     QuoteGone,
-    AboveDailyLimit,
+    /// Of its card's product, in a day or a month.
+    AboveCardLimit(Period),
+    /// Of the terminal's or the cashier's day.
+    AboveTillLimit,
     TransferNotAllowed,
     TransferToItself,
     AboveHold,

@@ -1,7 +1,11 @@
 //! What an entry changes, completely: the vocabulary of replay (PROTOCOL.md section 12).
 
-use super::card::{CardReference, CardStatus, Day, Hold, Successor};
+use super::card::{CardReference, CardStatus, Hold, Successor};
+use super::cashier::Cashier;
+use super::exception::Exception;
 use super::ledger::Kind;
+use super::pin::Pin;
+use super::tally::{Period, Tally};
 use super::terminal::{Limits, Role, TerminalStatus};
 
 /// A card, or an account with a name.
@@ -68,21 +72,33 @@ pub enum TransactionState {
     Lapsed = 9,
 }
 
+/// Goods of one item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    pub item: String,
+    /// Thousandths.
+    pub quantity: i64,
+    /// Minor units.
+    pub amount: i64,
+}
+
 /// What became of a transaction after it was decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fate {
     pub state: TransactionState,
     /// Minor units of it that were refunded so far; of an authorize whose hold is gone, captured.
     pub done: i64,
-    /// Index of the last refund; 0 for none, or when that one was undone.
+    /// Index of the last refund or unload; 0 for none, or when that one was undone.
     pub last_refund: u64,
+    /// What was refunded by line, rising by item.
+    pub lines: Vec<Line>,
 }
 
 impl Fate {
     /// Nothing but a state.
     #[must_use]
     pub const fn of(state: TransactionState) -> Self {
-        Self { state, done: 0, last_refund: 0 }
+        Self { state, done: 0, last_refund: 0, lines: Vec::new() }
     }
 }
 
@@ -94,7 +110,19 @@ pub enum Effect {
     /// 2: what the card's holder owes in points changes by this much.
     PointsDebt { card: CardReference, change: i64 },
     /// 3
-    Card { card: CardReference, status: CardStatus, product: String, proof: [u8; 32], reason: Option<String> },
+    Card {
+        card: CardReference,
+        status: CardStatus,
+        product: String,
+        proof: [u8; 32],
+        reason: Option<String>,
+        /// Not accepted from this Unix second on.
+        expires: Option<i64>,
+        /// Commitment to the holder's personal data, of a registered card.
+        holder: Option<[u8; 32]>,
+        /// The corporate account whose money it spends.
+        account: Option<CardReference>,
+    },
     /// 4
     Transaction { index: u64, fate: Fate },
     /// 5
@@ -134,6 +162,14 @@ pub enum Effect {
     Successor { card: CardReference, successor: Successor },
     /// 18: the next lot that the card opens has at least this number.
     NextLot { card: CardReference, next_lot: u32 },
-    /// 19: the card's day so far.
-    CardDay { card: CardReference, day: Day },
+    /// 19: the card's day or month so far.
+    CardTally { card: CardReference, period: Period, tally: Tally },
+    /// 20
+    Pin { card: CardReference, pin: Pin },
+    /// 21: a terminal's or cashier's day so far, or what was approved under an offline grant.
+    Tally { who: String, tally: Tally },
+    /// 22
+    Cashier { cashier: String, held: Cashier },
+    /// 23: of the entry at `index`.
+    Exception { index: u64, held: Exception },
 }

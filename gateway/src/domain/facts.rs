@@ -126,7 +126,7 @@ pub(super) fn named_original<'a>(
     if foreign {
         return declined(Decline::CurrencyNotAccepted);
     }
-    if message::undoes_or_closes(original.message) {
+    if message::is_never_undone(original.message) {
         return declined(Decline::OriginalNotReversible);
     }
     Ok(original)

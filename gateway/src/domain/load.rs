@@ -2,7 +2,6 @@
 
 use super::Fault;
 use super::card::Card;
-use super::day::{Counted, count};
 use super::decision::{Decision, Decline, Reason};
 use super::effect::Effect;
 use super::expiry::expire;
@@ -10,7 +9,8 @@ use super::facts::{Facts, accept_card};
 use super::ledger::{Kind, bonus_expense, clearing, named};
 use super::programme::Product;
 use super::quoted::check_quote;
-use super::request::{CardClaim, Now, Request};
+use super::request::{CardClaim, Command, Now, Request};
+use super::tally::{Counted, More, count};
 use super::terminal::Terminal;
 
 pub(super) fn decide(
@@ -34,8 +34,9 @@ pub(super) fn decide(
         Ok(bonus) => bonus,
         Err(decline) => return Ok(Decision::declined(decline)),
     };
-    match count(&card, product, now, Counted::Load, amount) {
-        Ok(day) => effects.extend(day),
+    let more = More { card: &card, product, request, counted: Counted::Load, amount };
+    match count(facts, more, now) {
+        Ok(tallies) => effects.extend(tallies),
         Err(decline) => return Ok(Decision::declined(decline)),
     }
     let minus = |value: i64| value.checked_neg().ok_or(Fault::Overflow);
@@ -106,7 +107,9 @@ pub fn quote<'a>(
 ) -> Result<Quote<'a>, Decline> {
     let (card, product) = accept_card(facts, currency, claim)?;
     let bonus = check_load(facts, terminal, card, product, amount, now)?;
-    count(card, product, now, Counted::Load, amount)?;
+    let request =
+        Request::quote(terminal, currency, Command::Load { claim: *claim, amount, tenders: Vec::new() });
+    count(facts, More { card, product, request: &request, counted: Counted::Load, amount }, now)?;
     let given = bonus.as_ref().map(|bonus| (Kind::BONUS, bonus.result));
     Ok(Quote {
         card,

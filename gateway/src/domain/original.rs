@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::card::{CardReference, Day, Hold, Successor};
+use super::card::{CardReference, Hold, Successor};
 use super::effect::{Account, Effect, Fate, Posting, TransactionState};
 use super::facts::Facts;
 use super::ledger::Kind;
@@ -44,6 +44,7 @@ impl Original {
         let touched = self.effects.iter().filter_map(|effect| match effect {
             Effect::Posting(Posting { account: Account::Card { card, .. }, .. })
             | Effect::Hold { card, .. }
+            | Effect::CardTally { card, .. }
             | Effect::Card { card, .. } => Some(*card),
             _ => None,
         });
@@ -68,15 +69,6 @@ impl Original {
             }
         }
         self
-    }
-
-    /// The card's day as it stood after it.
-    #[must_use]
-    pub fn card_day(&self) -> Option<Day> {
-        self.effects.iter().find_map(|effect| match effect {
-            Effect::CardDay { day, .. } => Some(*day),
-            _ => None,
-        })
     }
 
     /// Its postings, but for the expiries that were booked along the way.
@@ -143,7 +135,9 @@ impl Original {
     #[must_use]
     pub fn refund_of(&self) -> Option<(u64, Fate)> {
         self.effects.iter().find_map(|effect| match effect {
-            Effect::Transaction { index, fate } if fate.last_refund == self.index => Some((*index, *fate)),
+            Effect::Transaction { index, fate } if fate.last_refund == self.index => {
+                Some((*index, fate.clone()))
+            }
             _ => None,
         })
     }
@@ -204,7 +198,7 @@ fn follow(effect: &mut Effect, of: CardReference, successor: Successor) {
             *card = successor.card;
             hold.parts.iter_mut().for_each(|(lot, _)| *lot = moved(*lot));
         }
-        Effect::Card { card, .. } if *card == of => *card = successor.card,
+        Effect::Card { card, .. } | Effect::CardTally { card, .. } if *card == of => *card = successor.card,
         _ => {}
     }
 }

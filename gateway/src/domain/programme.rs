@@ -12,6 +12,7 @@ use super::decision::Reason;
 use super::ledger::Kind;
 use super::request::Now;
 use super::spend::SpendOrder;
+use super::tally::Allowance;
 
 /// A programme as journalled: its document, whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,59 @@ pub struct Programme {
     pub load_bonuses: Vec<LoadBonus>,
     pub purchase_points: Vec<PurchasePoints>,
     pub expiry: Expiry,
+    /// How points pay a part of a purchase; `None` when they do not.
+    pub points_payment: Option<PointsPayment>,
+    /// What a terminal may do in a business day.
+    pub terminal_day: Option<Allowance>,
+    /// What a cashier may do in a business day.
+    pub cashier_day: Option<Allowance>,
+    pub till: Till,
+    /// What terminals may approve while the gateway is away; `None` when nothing.
+    pub offline: Option<OfflineLimits>,
+}
+
+/// People at the till.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Till {
+    /// A register's value messages need a cashier who is signed on.
+    pub cashiers_sign_on: bool,
+    /// Wrong PINs of a cashier or supervisor until they are locked.
+    pub tries: u8,
+    /// From these amounts on (minor units) a supervisor must allow it; `None` for never.
+    pub refund_from: Option<i64>,
+    pub void_from: Option<i64>,
+    pub unload_from: Option<i64>,
+    /// A supervisor may allow a refund after the return days (LOYALTY A9).
+    pub late_returns: bool,
+}
+
+/// Points as money (LOYALTY B6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PointsPayment {
+    pub rule: String,
+    /// Products it applies to; empty for all.
+    pub products: Vec<String>,
+    /// So many points ...
+    pub points: i64,
+    /// ... pay so many minor units.
+    pub pays: i64,
+    /// Fewest points in one purchase.
+    pub minimum: i64,
+    /// They are used in multiples of this.
+    pub step: i64,
+    /// Most of a purchase's amount that they pay, in percent.
+    pub max_percent: u8,
+}
+
+/// What a terminal may approve by itself under one grant. Amounts are minor units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OfflineLimits {
+    pub per_transaction: i64,
+    pub per_card: i64,
+    pub count: u32,
+    pub sum: i64,
+    /// How long a grant lasts.
+    pub hours: u16,
 }
 
 /// A kind of card, with its limits in minor units.
@@ -57,17 +111,30 @@ pub struct Product {
     /// Largest transfer to another card, minor units; `None` when it may give nothing.
     pub max_transfer: Option<i64>,
     /// What a card may do in a business day.
-    pub daily: Option<Daily>,
+    pub daily: Option<Allowance>,
+    /// What a card may do in a calendar month.
+    pub monthly: Option<Allowance>,
+    /// How many months after its activation a card is accepted; `None` for ever (LOYALTY A8).
+    pub card_months: Option<u16>,
+    /// Largest balance of a card without a registered holder; `None` when it needs none (LOYALTY A8).
+    pub real_name_above: Option<i64>,
+    /// When the holder's PIN is needed.
+    pub pin: Option<PinRule>,
+    /// Largest cash-out in one go; `None` when there is none.
+    pub max_unload: Option<i64>,
+    /// May be debited by an offline approval.
+    pub offline: bool,
+    /// Its cards are corporate accounts: other cards may be bound to them (LOYALTY A7).
+    pub account: bool,
 }
 
-/// Limits of a card's business day; `None` for no limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Daily {
-    pub loads: Option<u32>,
-    /// Minor units.
-    pub load_sum: Option<i64>,
-    pub purchases: Option<u32>,
-    pub purchase_sum: Option<i64>,
+/// When a card's PIN is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PinRule {
+    /// From this amount on, minor units.
+    pub from: i64,
+    /// Wrong ones until it is locked.
+    pub tries: u8,
 }
 
 /// Thresholds, not exact amounts: the highest step that the load reaches gives its bonus, once.
@@ -163,6 +230,12 @@ impl Programme {
     #[must_use]
     pub fn points_expiry(&self, now: Now) -> Option<i64> {
         self.after_months(now, self.expiry.points_months)
+    }
+
+    /// When a card that is activated now is no longer accepted.
+    #[must_use]
+    pub fn card_expiry(&self, product: &Product, now: Now) -> Option<i64> {
+        self.after_months(now, product.card_months)
     }
 
     /// When value ends that a refund brings back to a lot which has expired since: at the end of the last of its grace days.

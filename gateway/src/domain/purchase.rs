@@ -1,7 +1,6 @@
 //! Purchase: the card's lots pay in the product's order; points are earned on what was paid (LOYALTY A6, B1).
 
 use super::Fault;
-use super::day::{Counted, count};
 use super::decision::{Decision, Decline, Verdict};
 use super::effect::Effect;
 use super::expiry::expire;
@@ -11,6 +10,7 @@ use super::points::award_points;
 use super::quoted::check_quote;
 use super::request::{CardClaim, Command, Now, Request};
 use super::spend::choose;
+use super::tally::{Counted, More, count};
 use super::terminal::{Role, Terminal};
 
 /// What a purchase would do now, decided by the same checks; in part, when the card cannot pay it all.
@@ -29,17 +29,7 @@ pub fn purchase_quote(
         return Ok(Decision::declined(Decline::MessageNotAllowedForRole));
     }
     let command = Command::Purchase { claim: *claim, amount, partial_allowed: true };
-    let (terminal_id, generation) = (terminal.terminal.clone(), terminal.generation);
-    let request = Request {
-        request_id: [0; 32],
-        terminal: terminal_id,
-        generation,
-        stan: 0,
-        shift: None,
-        currency,
-        quote: None,
-        command,
-    };
+    let request = Request::quote(terminal, currency, command);
     decide(facts, terminal, &request, claim, amount, true, now)
 }
 
@@ -68,8 +58,9 @@ pub(super) fn decide(
         paid if paid > 0 && partial_allowed => (paid, Verdict::ApprovedInPart),
         _ => return Ok(Decision::declined(Decline::NotSufficientFunds)),
     };
-    match count(&card, product, now, Counted::Purchase, paid) {
-        Ok(day) => effects.extend(day),
+    let more = More { card: &card, product, request, counted: Counted::Purchase, amount: paid };
+    match count(facts, more, now) {
+        Ok(tallies) => effects.extend(tallies),
         Err(decline) => return Ok(Decision::declined(decline)),
     }
     let lots = choose(&card, product.spend, paid, now.s());

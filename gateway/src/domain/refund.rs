@@ -11,19 +11,20 @@ use super::ledger::{
     Kind, bonus_expense, clearing, named as named_leg, points_expense, points_receivable, redemption,
 };
 use super::original::Original;
-use super::request::{Named, Now, message};
+use super::request::{Named, Now, Request, message};
+use super::tally::{Counted, More, count};
 use super::terminal::Terminal;
 use super::undo::take_back;
 
 pub(super) fn decide(
     facts: Facts<'_>,
     terminal: &Terminal,
-    currency: u16,
+    request: &Request,
     named: &Named,
     amount: i64,
     now: Now,
 ) -> Result<Decision, Fault> {
-    let original = match named_original(facts, terminal, currency, named, Within::Merchant) {
+    let original = match named_original(facts, terminal, request.currency, named, Within::Merchant) {
         Ok(original) => original,
         Err(declined) => return Ok(*declined),
     };
@@ -69,7 +70,14 @@ pub(super) fn decide(
     };
     let refunded = before.checked_add(amount).ok_or(Fault::Overflow)?;
     let state = if amount == left { TransactionState::Refunded } else { TransactionState::RefundedInPart };
-    let fate = Fate { state, done: refunded, last_refund: facts.index };
+    if let Some(product) = facts.programme.products.get(&card.product) {
+        let more = More { card: &card, product, request, counted: Counted::Refund, amount };
+        match count(facts, more, now) {
+            Ok(tallies) => effects.extend(tallies),
+            Err(decline) => return Ok(Decision::declined(decline)),
+        }
+    }
+    let fate = Fate { state, done: refunded, last_refund: facts.index, lines: Vec::new() };
     effects.push(Effect::Transaction { index: original.index, fate });
     Ok(Decision {
         card: original.card,

@@ -1,6 +1,7 @@
 //! What a terminal asks, as the rules see it: forms, signatures and sessions are behind it.
 
 use super::card::CardReference;
+use super::terminal::Terminal;
 
 /// The time a decision is made at. Business date is YYYYMMDD in the shop's zone, after its cutover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,21 @@ pub struct CardClaim {
     pub proof: Option<[u8; 32]>,
 }
 
+/// What came of the PINs beside a request. Nothing here is ever journalled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pins {
+    /// A PIN of the card came with it, and the terminal says so in what it signed.
+    pub card_given: bool,
+    /// A PIN of the supervisor came with it.
+    pub supervisor_given: bool,
+    /// Keyed hash of the card's PIN, once it is worked out; its try is counted by then.
+    pub card: Option<[u8; 32]>,
+    /// The same of the supervisor's.
+    pub supervisor: Option<[u8; 32]>,
+    /// Salt and keyed hash of a card's new PIN.
+    pub new: Option<([u8; 16], [u8; 32])>,
+}
+
 /// A value message that passed every check of form, signature and session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
@@ -35,11 +51,38 @@ pub struct Request {
     pub generation: u32,
     pub stan: u32,
     pub shift: Option<u32>,
+    pub cashier: Option<String>,
+    /// Who allows what the cashier alone may not.
+    pub supervisor: Option<String>,
+    /// Commitment to personal data.
+    pub holder: Option<[u8; 32]>,
+    pub pins: Pins,
     /// ISO 4217 number.
     pub currency: u16,
     /// The quote that it cites.
     pub quote: Option<[u8; 8]>,
     pub command: Command,
+}
+
+impl Request {
+    /// What a terminal asks the price of: never decided, never journalled.
+    #[must_use]
+    pub fn quote(terminal: &Terminal, currency: u16, command: Command) -> Self {
+        Self {
+            request_id: [0; 32],
+            terminal: terminal.terminal.clone(),
+            generation: terminal.generation,
+            stan: 0,
+            shift: None,
+            cashier: None,
+            supervisor: None,
+            holder: None,
+            pins: Pins::default(),
+            currency,
+            quote: None,
+            command,
+        }
+    }
 }
 
 /// An earlier request, as a later one names it.
@@ -85,17 +128,24 @@ pub mod message {
     pub const AUTHORIZE: u8 = 0x1A;
     pub const CAPTURE: u8 = 0x1B;
     pub const TRANSFER: u8 = 0x1D;
+    pub const UNLOAD: u8 = 0x1F;
+    pub const CHANGE_PIN: u8 = 0x20;
+    pub const CASH_TAKEN: u8 = 0x21;
+    pub const ADVICE: u8 = 0x22;
 
     /// It counts in the shift that it names.
     #[must_use]
     pub fn counts(message: u8) -> bool {
-        matches!(message, ACTIVATE | LOAD | PURCHASE | REFUND | CAPTURE | TRANSFER)
+        matches!(
+            message,
+            ACTIVATE | LOAD | PURCHASE | REFUND | CAPTURE | TRANSFER | UNLOAD | CASH_TAKEN | ADVICE
+        )
     }
 
-    /// It undoes something or closes a shift, and is itself never undone.
+    /// It is never undone by another message: it undoes something itself, closes a shift, sets a PIN, or is a claim.
     #[must_use]
-    pub fn undoes_or_closes(message: u8) -> bool {
-        matches!(message, REVERSAL | VOID | RECONCILIATION)
+    pub fn is_never_undone(message: u8) -> bool {
+        matches!(message, REVERSAL | VOID | RECONCILIATION | CHANGE_PIN | CASH_TAKEN)
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn decide(
     if tombstone.is_some() {
         return Ok(settled(original, TransactionState::Blocked, None));
     }
-    if message::undoes_or_closes(original.message) {
+    if message::is_never_undone(original.message) {
         return Ok(Decision::declined(Decline::OriginalNotReversible));
     }
     let state = original.state(facts);

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::Fault;
 use super::card::{Card, CardReference};
+use super::cashier::Cashier;
 use super::effect::{Account, Effect, Fate, Posting, Subject};
+use super::exception::Exception;
 use super::ledger::NamedAccount;
 use super::programme::ProgrammeVersion;
+use super::tally::Tally;
 use super::terminal::{EnrolmentCode, Shift, Terminal};
 
 /// (terminal, generation, STAN).
@@ -24,6 +27,11 @@ pub struct State {
     pub transactions: HashMap<u64, Fate>,
     /// Requests that were reversed before they arrived.
     pub tombstones: HashMap<Identity, [u8; 32]>,
+    /// Days of terminals and cashiers, and what was approved under offline grants.
+    pub tallies: HashMap<String, Tally>,
+    pub cashiers: BTreeMap<String, Cashier>,
+    /// By the index of their entry.
+    pub exceptions: BTreeMap<u64, Exception>,
     pub accounts: BTreeMap<String, NamedAccount>,
     pub terminals: BTreeMap<String, Terminal>,
     /// Operator name to (active, public key).
@@ -46,6 +54,9 @@ pub enum Touched {
     Operator(String),
     Programme(u32),
     GatewayKey,
+    Tally(String),
+    Cashier(String),
+    Exception(u64),
 }
 
 impl State {
@@ -63,11 +74,12 @@ impl State {
                     return Err(Fault::Misfit("points debt below zero"));
                 }
             }
-            Effect::Card { card, status, product, proof, reason: _ } => {
+            Effect::Card { card, status, product, proof, reason: _, expires, holder, account } => {
                 let held = self.cards.entry(*card).or_insert_with(|| Card::issued(*card, product, proof));
                 (held.status, held.product, held.proof) = (*status, product.clone(), *proof);
+                (held.expires, held.holder, held.account) = (*expires, *holder, *account);
             }
-            Effect::Transaction { index, fate } => drop(self.transactions.insert(*index, *fate)),
+            Effect::Transaction { index, fate } => drop(self.transactions.insert(*index, fate.clone())),
             Effect::Tombstone { terminal, generation, stan, request_id } => {
                 self.tombstones.insert((terminal.clone(), *generation, *stan), *request_id);
             }
@@ -96,7 +108,13 @@ impl State {
                 });
             }
             Effect::Successor { card, successor } => self.card_mut(*card)?.successor = Some(*successor),
-            Effect::CardDay { card, day } => self.card_mut(*card)?.day = Some(*day),
+            Effect::CardTally { card, period, tally } => self.card_mut(*card)?.set_tally(*period, *tally),
+            Effect::Pin { card, pin } => self.card_mut(*card)?.pin = *pin,
+            Effect::Tally { who, tally } => drop(self.tallies.insert(who.clone(), *tally)),
+            Effect::Cashier { cashier, held } => {
+                drop(self.cashiers.insert(cashier.clone(), held.clone()));
+            }
+            Effect::Exception { index, held } => drop(self.exceptions.insert(*index, *held)),
             Effect::NextLot { card, next_lot } => {
                 let held = self.card_mut(*card)?;
                 held.next_lot = held.next_lot.max(*next_lot);
@@ -187,6 +205,9 @@ pub enum Cell {
     Operator((bool, Vec<u8>)),
     Programme(ProgrammeVersion),
     GatewayKey(Vec<u8>),
+    Tally(Tally),
+    Cashier(Cashier),
+    Exception(Exception),
 }
 
 impl State {
@@ -198,13 +219,16 @@ impl State {
             Touched::Account(name) => self.accounts.get(name).cloned().map(Cell::Account),
             Touched::Terminal(tid) => self.terminals.get(tid).cloned().map(Cell::Terminal),
             Touched::Shift(key) => self.shifts.get(key).cloned().map(Cell::Shift),
-            Touched::Transaction(index) => self.transactions.get(index).copied().map(Cell::Transaction),
+            Touched::Transaction(index) => self.transactions.get(index).cloned().map(Cell::Transaction),
             Touched::Tombstone(identity) => self.tombstones.get(identity).copied().map(Cell::Tombstone),
             Touched::Operator(name) => self.operators.get(name).cloned().map(Cell::Operator),
             Touched::Programme(version) => {
                 self.programmes.iter().find(|p| p.version == *version).cloned().map(Cell::Programme)
             }
             Touched::GatewayKey => Some(Cell::GatewayKey(self.gateway_key.clone())),
+            Touched::Tally(who) => self.tallies.get(who).copied().map(Cell::Tally),
+            Touched::Cashier(cashier) => self.cashiers.get(cashier).cloned().map(Cell::Cashier),
+            Touched::Exception(index) => self.exceptions.get(index).copied().map(Cell::Exception),
         }
     }
 
@@ -244,6 +268,16 @@ impl State {
             }
             (Touched::GatewayKey, Some(Cell::GatewayKey(held))) => self.gateway_key = held,
             (Touched::GatewayKey, _) => self.gateway_key.clear(),
+            (Touched::Tally(who), Some(Cell::Tally(held))) => drop(self.tallies.insert(who.clone(), held)),
+            (Touched::Tally(who), _) => drop(self.tallies.remove(who)),
+            (Touched::Cashier(cashier), Some(Cell::Cashier(held))) => {
+                drop(self.cashiers.insert(cashier.clone(), held));
+            }
+            (Touched::Cashier(cashier), _) => drop(self.cashiers.remove(cashier)),
+            (Touched::Exception(index), Some(Cell::Exception(held))) => {
+                self.exceptions.insert(*index, held);
+            }
+            (Touched::Exception(index), _) => drop(self.exceptions.remove(index)),
         }
     }
 
@@ -256,7 +290,8 @@ impl State {
             | Effect::Hold { card, .. }
             | Effect::Successor { card, .. }
             | Effect::NextLot { card, .. }
-            | Effect::CardDay { card, .. }
+            | Effect::CardTally { card, .. }
+            | Effect::Pin { card, .. }
             | Effect::Card { card, .. }
             | Effect::Version { subject: Subject::Card(card), .. } => Touched::Card(*card),
             Effect::Posting(Posting { account: Account::Named(name), .. })
@@ -275,6 +310,9 @@ impl State {
             Effect::Operator { operator, .. } => Touched::Operator(operator.clone()),
             Effect::Programme { version, .. } => Touched::Programme(*version),
             Effect::GatewayKey { .. } => Touched::GatewayKey,
+            Effect::Tally { who, .. } => Touched::Tally(who.clone()),
+            Effect::Cashier { cashier, .. } => Touched::Cashier(cashier.clone()),
+            Effect::Exception { index, .. } => Touched::Exception(*index),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::State;
 use super::act::{Refusal, check_reason};
-use super::card::{Card, CardReference, CardStatus, Day, Hold, Successor};
+use super::card::{Card, CardReference, CardStatus, Hold, Successor};
 use super::effect::{Account, Effect, Posting};
 use super::programme::Programme;
 use super::request::Now;
@@ -20,7 +20,7 @@ pub(super) fn replace(
         return Err(Refusal::CardState { is: new.status.name(), needs: "an issued" });
     }
     let mut effects = hand_over(old, new, reason)?;
-    effects.push(with_status(new, CardStatus::Active, reason));
+    effects.push(new.with_status(CardStatus::Active, Some(reason)));
     Ok(effects)
 }
 
@@ -63,7 +63,6 @@ fn pair<'a>(
 
 /// Lot n of the old card becomes lot n + offset of the new one.
 fn hand_over(old: &Card, new: &Card, reason: &str) -> Result<Vec<Effect>, Refusal> {
-    let day = days_together(old.day, new.day);
     let offset = new.next_lot.checked_sub(1).ok_or(Refusal::Range)?;
     let moved = |lot: u32| lot.checked_add(offset).ok_or(Refusal::Range);
     let mut effects = Vec::new();
@@ -94,36 +93,13 @@ fn hand_over(old: &Card, new: &Card, reason: &str) -> Result<Vec<Effect>, Refusa
         effects.push(Effect::PointsDebt { card: old.reference, change });
         effects.push(Effect::PointsDebt { card: new.reference, change: old.points_debt });
     }
-    effects.extend(day.map(|day| Effect::CardDay { card: new.reference, day }));
+    for (period, tally) in &old.tallies {
+        let tally = new.tally(*period).map_or(*tally, |own| own.together(*tally));
+        effects.push(Effect::CardTally { card: new.reference, period: *period, tally });
+    }
     effects.push(Effect::NextLot { card: new.reference, next_lot: moved(old.next_lot)? });
     let successor = Successor { card: new.reference, offset };
     effects.push(Effect::Successor { card: old.reference, successor });
-    effects.push(with_status(old, CardStatus::Replaced, reason));
+    effects.push(old.with_status(CardStatus::Replaced, Some(reason)));
     Ok(effects)
-}
-
-/// What both cards did in the later of their days.
-fn days_together(old: Option<Day>, new: Option<Day>) -> Option<Day> {
-    match (old, new) {
-        (Some(old), Some(new)) if old.business_date == new.business_date => Some(Day {
-            business_date: new.business_date,
-            loads: old.loads.saturating_add(new.loads),
-            load_sum: old.load_sum.saturating_add(new.load_sum),
-            purchases: old.purchases.saturating_add(new.purchases),
-            purchase_sum: old.purchase_sum.saturating_add(new.purchase_sum),
-        }),
-        (Some(old), Some(new)) if new.business_date > old.business_date => Some(new),
-        (Some(old), _) => Some(old),
-        (None, _) => None,
-    }
-}
-
-fn with_status(card: &Card, status: CardStatus, reason: &str) -> Effect {
-    Effect::Card {
-        card: card.reference,
-        status,
-        product: card.product.clone(),
-        proof: card.proof,
-        reason: Some(reason.to_owned()),
-    }
 }

@@ -2,7 +2,6 @@
 
 use super::Fault;
 use super::card::{Card, CardReference};
-use super::day::{Counted, count};
 use super::decision::{Decision, Decline};
 use super::effect::Effect;
 use super::expiry::expire;
@@ -10,6 +9,7 @@ use super::facts::{Facts, accept_card, product_of, usable};
 use super::programme::Product;
 use super::request::{CardClaim, Now, Request};
 use super::spend::choose;
+use super::tally::{Counted, More, count};
 use super::terminal::Terminal;
 
 pub(super) fn decide(
@@ -36,8 +36,9 @@ pub(super) fn decide(
     let Some(chosen) = choose(&from, product.spend, amount, now.s()) else {
         return Ok(Decision::declined(Decline::NotSufficientFunds));
     };
-    match count(&from, product, now, Counted::Purchase, amount) {
-        Ok(day) => effects.extend(day),
+    let more = More { card: &from, product, request, counted: Counted::Purchase, amount };
+    match count(facts, more, now) {
+        Ok(tallies) => effects.extend(tallies),
         Err(decline) => return Ok(Decision::declined(decline)),
     }
     // Last of all: who has nothing to give does not learn what the other card holds.

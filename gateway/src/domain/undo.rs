@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use super::Fault;
 use super::card::{Card, CardReference, CardStatus, Hold};
-use super::day::uncount;
 use super::decision::{Decision, Decline};
 use super::effect::{Account, Effect, Fate, Posting, TransactionState};
 use super::expiry::expire;
@@ -13,6 +12,7 @@ use super::facts::Facts;
 use super::ledger::{Kind, named, points_receivable};
 use super::original::Original;
 use super::request::{Now, message};
+use super::tally::uncount;
 
 /// What undoing comes to.
 pub(super) enum Undone {
@@ -72,7 +72,7 @@ pub(super) fn undo(
     }
     let captured = original.hold().and_then(|then| facts.state.cards.get(&original.card?)?.hold(then.id));
     let whole = original.message != message::AUTHORIZE || captured.is_none_or(|hold| hold.captured == 0);
-    let uncounted = uncount(undoing.card()?, original, (amount, whole), now);
+    let uncounted = uncount(facts, original, (amount, whole), now);
     let mut effects = undoing.effects;
     effects.push(Effect::Transaction { index: original.index, fate: Fate::of(state) });
     effects.extend(count_out(facts, original)?);
@@ -114,13 +114,7 @@ impl<'a> Undoing<'a> {
         if card.next_lot != 1 || card.status != CardStatus::Active {
             return Ok(Err(Decline::ActivatedCardInUse));
         }
-        let issued = Effect::Card {
-            card: card.reference,
-            status: CardStatus::Issued,
-            product: card.product.clone(),
-            proof: card.proof,
-            reason: None,
-        };
+        let issued = card.with_status(CardStatus::Issued, None);
         self.effects.push(issued);
         Ok(Ok(()))
     }
@@ -184,7 +178,7 @@ impl<'a> Undoing<'a> {
     fn hold_again(&mut self) -> Result<(), Fault> {
         let then = self.original.hold().ok_or(Fault::Misfit("a capture without a hold"))?;
         let present = self.card()?.hold(then.id).cloned();
-        let fate = self.facts.state.transactions.get(&then.id).copied();
+        let fate = self.facts.state.transactions.get(&then.id).cloned();
         let captured = match (&present, fate) {
             (Some(hold), _) => hold.captured,
             // It ended with its last capture, and remembers how much all of them took.
@@ -222,7 +216,7 @@ impl<'a> Undoing<'a> {
         }
         let before = then.done.checked_sub(self.original.refunded_amount()).ok_or(Fault::Overflow)?;
         let state = if before == 0 { TransactionState::Live } else { TransactionState::RefundedInPart };
-        let fate = Fate { state, done: before, last_refund: 0 };
+        let fate = Fate { state, done: before, last_refund: 0, lines: Vec::new() };
         self.effects.push(Effect::Transaction { index: refunded, fate });
         Ok(Ok(()))
     }

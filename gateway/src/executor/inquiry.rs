@@ -113,6 +113,7 @@ impl Writer {
         now: Now,
     ) -> Result<Answer, InDoubt> {
         self.fetch_card(claim.card)?;
+        self.fetch_tallies(&held.terminal, None)?;
         let in_force = self.in_force(now);
         let facts = self.facts(&in_force);
         let answer = if message == message::LOAD {

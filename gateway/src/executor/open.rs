@@ -269,6 +269,8 @@ fn small_state(storage: &Storage) -> Result<State> {
         Touched::Operator(String::new()),
         Touched::Programme(0),
         Touched::GatewayKey,
+        Touched::Cashier(String::new()),
+        Touched::Exception(0),
     ];
     for kind in kinds {
         storage.each_snapshot(cell_key(&kind), |key, bytes| {

@@ -11,7 +11,8 @@ use super::Reply;
 use super::group::{Cause, Group, Waiting};
 use super::writer::{InDoubt, Space, Writer};
 use crate::domain::state::{State, Touched};
-use crate::domain::{Command, Decision, Facts, Now, Original, Request, Verdict};
+use crate::domain::tally::{of_cashier, of_terminal};
+use crate::domain::{Command, Decision, Effect, Facts, Now, Original, Request, Verdict};
 use crate::domain::{Decline, Fault, Terminal, TerminalStatus, decide};
 use crate::journal::record::Origin;
 use crate::storage::Identity;
@@ -114,6 +115,18 @@ impl Writer {
         if let Some(named) = request.command.original() {
             self.fetch(&Touched::Tombstone(named.identity()))?;
         }
+        self.fetch_tallies(&request.terminal, request.cashier.as_deref())
+    }
+
+    /// Brings in what terminal and cashier did today, where the programme limits it.
+    pub(super) fn fetch_tallies(&mut self, terminal: &str, cashier: Option<&str>) -> Result<(), InDoubt> {
+        let programme = self.in_force(self.now()).programme;
+        if programme.terminal_day.is_some() {
+            self.fetch(&Touched::Tally(of_terminal(terminal)))?;
+        }
+        if let Some(cashier) = cashier.filter(|_| programme.cashier_day.is_some()) {
+            self.fetch(&Touched::Tally(of_cashier(cashier)))?;
+        }
         Ok(())
     }
 
@@ -137,8 +150,13 @@ impl Writer {
             if let Some(hold) = original.hold() {
                 self.fetch(&Touched::Transaction(hold.id))?;
             }
-            if let Some((refunded, _)) = original.refund_of() {
-                self.fetch(&Touched::Transaction(refunded))?;
+            for effect in &original.effects {
+                match effect {
+                    Effect::Transaction { index, .. } => self.fetch(&Touched::Transaction(*index))?,
+                    Effect::Tally { who, .. } => self.fetch(&Touched::Tally(who.clone()))?,
+                    Effect::Exception { index, .. } => self.fetch(&Touched::Exception(*index))?,
+                    _ => {}
+                }
             }
             if let Some(shift) = original.shift {
                 self.fetch(&Touched::Shift((original.terminal.clone(), original.generation, shift)))?;

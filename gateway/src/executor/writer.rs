@@ -185,7 +185,7 @@ impl Writer {
 
     fn process(&mut self, group: &mut Group, job: Job) -> Step {
         match job {
-            Job::Value { request, signed, reply } => self.value(group, request, signed, reply),
+            Job::Value { request, signed, reply } => self.value(group, *request, signed, reply),
             Job::Inquiry { terminal, generation, inquiry, reply } => {
                 self.inquiry(group, &terminal, generation, inquiry, reply)
             }
@@ -371,11 +371,17 @@ impl Writer {
         Ok(())
     }
 
-    /// Reads a card that is not in memory, and notes that it is in use.
+    /// Reads a card that is not in memory, with the corporate account whose money it spends, and notes that they are in use.
     pub(super) fn fetch_card(&mut self, card: CardReference) -> Step {
-        self.fetch(&Touched::Card(card))?;
-        if self.state.cards.contains_key(&card) {
-            self.last_used.insert(card, self.head.group);
+        let mut wanted = Some(card);
+        while let Some(card) = wanted {
+            self.fetch(&Touched::Card(card))?;
+            let held = self.state.cards.get(&card);
+            // An account is bound to none, so this ends.
+            wanted = held.and_then(|held| held.account);
+            if held.is_some() {
+                self.last_used.insert(card, self.head.group);
+            }
         }
         Ok(())
     }
@@ -405,6 +411,7 @@ impl Writer {
         self.state.shifts.clear();
         self.state.transactions.clear();
         self.state.tombstones.clear();
+        self.state.tallies.clear();
         if self.state.cards.len() > CARDS_KEPT {
             let mut used: Vec<u64> = self.last_used.values().copied().collect();
             used.sort_unstable();

@@ -4,13 +4,19 @@ use minicbor::data::Type;
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 
-use crate::domain::card::{CardReference, CardStatus, Day, Hold, Successor};
-use crate::domain::effect::{Account, Effect, Fate, Posting, Subject, TransactionState};
+use super::parts::{
+    decode_cashier, decode_exception, decode_fate, decode_hold, decode_pin, decode_tally, encode_cashier,
+    encode_exception, encode_fate, encode_hold, encode_pin, encode_tally,
+};
+use crate::domain::card::{CardReference, CardStatus, Successor};
+use crate::domain::effect::{Account, Effect, Posting, Subject, TransactionState};
+use crate::domain::exception::{Bearer, ExceptionKind};
 use crate::domain::ledger::Kind;
+use crate::domain::tally::Period;
 use crate::domain::terminal::{Limits, Role, TerminalStatus};
 
-type EncodeResult<W> = Result<(), minicbor::encode::Error<<W as Write>::Error>>;
-type DecodeResult<T> = Result<T, minicbor::decode::Error>;
+pub(super) type EncodeResult<W> = Result<(), minicbor::encode::Error<<W as Write>::Error>>;
+pub(super) type DecodeResult<T> = Result<T, minicbor::decode::Error>;
 
 pub(super) fn encode<W: Write>(e: &mut Encoder<W>, effect: &Effect) -> EncodeResult<W> {
     match effect {
@@ -18,12 +24,15 @@ pub(super) fn encode<W: Write>(e: &mut Encoder<W>, effect: &Effect) -> EncodeRes
         Effect::PointsDebt { card, change } => {
             e.array(3)?.u8(2)?.u64(card.0)?.i64(*change)?;
         }
-        Effect::Card { card, status, product, proof, reason } => {
-            e.array(6)?.u8(3)?.u64(card.0)?.u8(*status as u8)?.str(product)?.bytes(proof)?;
+        Effect::Card { card, status, product, proof, reason, expires, holder, account } => {
+            e.array(9)?.u8(3)?.u64(card.0)?.u8(*status as u8)?.str(product)?.bytes(proof)?;
             optional(e, reason.as_deref(), |e, reason| e.str(reason).map(drop))?;
+            optional(e, expires.as_ref(), |e, at| e.i64(*at).map(drop))?;
+            optional(e, holder.as_ref(), |e, holder| e.bytes(holder).map(drop))?;
+            optional(e, account.as_ref(), |e, account| e.u64(account.0).map(drop))?;
         }
         Effect::Transaction { index, fate } => {
-            e.array(5)?.u8(4)?.u64(*index)?;
+            e.array(6)?.u8(4)?.u64(*index)?;
             encode_fate(e, fate)?;
         }
         Effect::Tombstone { terminal, generation, stan, request_id } => {
@@ -91,9 +100,25 @@ pub(super) fn encode<W: Write>(e: &mut Encoder<W>, effect: &Effect) -> EncodeRes
         Effect::NextLot { card, next_lot } => {
             e.array(3)?.u8(18)?.u64(card.0)?.u32(*next_lot)?;
         }
-        Effect::CardDay { card, day } => {
-            e.array(7)?.u8(19)?.u64(card.0)?;
-            encode_day(e, day)?;
+        Effect::CardTally { card, period, tally } => {
+            e.array(10)?.u8(19)?.u64(card.0)?.u8(*period as u8)?;
+            encode_tally(e, tally)?;
+        }
+        Effect::Pin { card, pin } => {
+            e.array(5)?.u8(20)?.u64(card.0)?;
+            encode_pin(e, pin)?;
+        }
+        Effect::Tally { who, tally } => {
+            e.array(9)?.u8(21)?.str(who)?;
+            encode_tally(e, tally)?;
+        }
+        Effect::Cashier { cashier, held } => {
+            e.array(9)?.u8(22)?.str(cashier)?;
+            encode_cashier(e, held)?;
+        }
+        Effect::Exception { index, held } => {
+            e.array(6)?.u8(23)?.u64(*index)?;
+            encode_exception(e, held)?;
         }
     }
     Ok(())
@@ -111,50 +136,6 @@ fn encode_posting<W: Write>(e: &mut Encoder<W>, posting: &Posting) -> EncodeResu
         }
     }
     Ok(())
-}
-
-/// State, done, last refund.
-pub(crate) fn encode_fate<W: Write>(e: &mut Encoder<W>, fate: &Fate) -> EncodeResult<W> {
-    e.u8(fate.state as u8)?.i64(fate.done)?.u64(fate.last_refund)?.ok()
-}
-
-/// Counterpart of [`encode_fate`].
-pub(crate) fn decode_fate(d: &mut Decoder<'_>) -> DecodeResult<Fate> {
-    Ok(Fate { state: transaction_state(d.u8()?)?, done: d.i64()?, last_refund: d.u64()? })
-}
-
-/// Business date, loads, load sum, purchases, purchase sum.
-pub(super) fn encode_day<W: Write>(e: &mut Encoder<W>, day: &Day) -> EncodeResult<W> {
-    e.u32(day.business_date)?.u32(day.loads)?.i64(day.load_sum)?;
-    e.u32(day.purchases)?.i64(day.purchase_sum)?.ok()
-}
-
-/// Counterpart of [`encode_day`].
-pub(super) fn decode_day(d: &mut Decoder<'_>) -> DecodeResult<Day> {
-    Ok(Day {
-        business_date: d.u32()?,
-        loads: d.u32()?,
-        load_sum: d.i64()?,
-        purchases: d.u32()?,
-        purchase_sum: d.i64()?,
-    })
-}
-
-/// Hold, expires, captured, `[[lot, amount], …]`.
-pub(super) fn encode_hold<W: Write>(e: &mut Encoder<W>, hold: &Hold) -> EncodeResult<W> {
-    e.u64(hold.id)?.i64(hold.expires)?.i64(hold.captured)?.array(hold.parts.len() as u64)?;
-    hold.parts.iter().try_for_each(|(lot, amount)| e.array(2)?.u32(*lot)?.i64(*amount)?.ok())
-}
-
-/// Counterpart of [`encode_hold`].
-pub(super) fn decode_hold(d: &mut Decoder<'_>) -> DecodeResult<Hold> {
-    let (id, expires, captured) = (d.u64()?, d.i64()?, d.i64()?);
-    let count = d.array()?.unwrap_or(0);
-    let part = |d: &mut Decoder<'_>| -> DecodeResult<(u32, i64)> {
-        d.array()?;
-        Ok((d.u32()?, d.i64()?))
-    };
-    Ok(Hold { id, expires, captured, parts: (0..count).map(|_| part(d)).collect::<Result<_, _>>()? })
 }
 
 /// `null`, or what `some` writes.
@@ -197,14 +178,17 @@ pub(super) fn decode(d: &mut Decoder<'_>) -> DecodeResult<Effect> {
             Effect::Posting(Posting { account, kind: Kind(d.u8()?), amount: d.i64()? })
         }
         (2, 3) => Effect::PointsDebt { card: CardReference(d.u64()?), change: d.i64()? },
-        (3, 6) => Effect::Card {
+        (3, 9) => Effect::Card {
             card: CardReference(d.u64()?),
             status: card_status(d.u8()?)?,
             product: d.str()?.into(),
             proof: fixed(d)?,
-            reason: optionally(d, |d| d.str().map(String::from))?,
+            reason: optionally(d, |d| d.str().map(Into::into))?,
+            expires: optionally(d, Decoder::i64)?,
+            holder: optionally(d, fixed)?,
+            account: optionally(d, |d| d.u64().map(CardReference))?,
         },
-        (4, 5) => Effect::Transaction { index: d.u64()?, fate: decode_fate(d)? },
+        (4, 6) => Effect::Transaction { index: d.u64()?, fate: decode_fate(d)? },
         (5, 5) => Effect::Tombstone {
             terminal: d.str()?.into(),
             generation: d.u32()?,
@@ -260,7 +244,15 @@ pub(super) fn decode(d: &mut Decoder<'_>) -> DecodeResult<Effect> {
             let successor = Successor { card: CardReference(d.u64()?), offset: d.u32()? };
             Effect::Successor { card, successor }
         }
-        (19, 7) => Effect::CardDay { card: CardReference(d.u64()?), day: decode_day(d)? },
+        (19, 10) => Effect::CardTally {
+            card: CardReference(d.u64()?),
+            period: period(d.u8()?)?,
+            tally: decode_tally(d)?,
+        },
+        (20, 5) => Effect::Pin { card: CardReference(d.u64()?), pin: decode_pin(d)? },
+        (21, 9) => Effect::Tally { who: d.str()?.into(), tally: decode_tally(d)? },
+        (22, 9) => Effect::Cashier { cashier: d.str()?.into(), held: decode_cashier(d)? },
+        (23, 6) => Effect::Exception { index: d.u64()?, held: decode_exception(d)? },
         (18, 3) => Effect::NextLot { card: CardReference(d.u64()?), next_lot: d.u32()? },
         _ => return Err(minicbor::decode::Error::message("unknown effect")),
     };
@@ -309,3 +301,13 @@ numbered!(
     TransactionState::Captured,
     TransactionState::Lapsed
 );
+numbered!(period, Period, Period::Day, Period::Month);
+numbered!(
+    exception_kind,
+    ExceptionKind,
+    ExceptionKind::CashTaken,
+    ExceptionKind::TotalsDiffer,
+    ExceptionKind::LoadReversedTooLate,
+    ExceptionKind::OfflineShortfall
+);
+numbered!(bearer, Bearer, Bearer::Nobody, Bearer::Merchant, Bearer::Store);

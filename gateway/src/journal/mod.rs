@@ -5,13 +5,18 @@
 pub mod anchor;
 mod effects;
 pub mod export;
+mod parts;
 pub mod record;
 pub mod seal;
 pub mod state_hash;
 pub mod verify;
 pub mod walk;
 
-pub(crate) use effects::{decode_fate, encode_fate, fixed, optional, optionally, role, terminal_status};
+pub(crate) use effects::{fixed, optional, optionally, role, terminal_status};
+pub(crate) use parts::{
+    decode_cashier, decode_exception, decode_fate, decode_tally, encode_cashier, encode_exception,
+    encode_fate, encode_tally,
+};
 
 /// SHA-256 over the parts, one after the other.
 #[must_use]

@@ -2,9 +2,8 @@
 
 use minicbor::Decoder;
 
-use super::effects::{
-    card_status, decode_day, decode_hold, encode_day, encode_hold, fixed, optional, optionally,
-};
+use super::effects::{card_status, fixed, optional, optionally, period};
+use super::parts::{decode_hold, decode_pin, decode_tally, encode_hold, encode_pin, encode_tally};
 use super::record::{RecordError, written};
 use super::sha256;
 use crate::domain::card::{Card, CardReference, Lot, Successor};
@@ -19,12 +18,19 @@ pub fn state_hash(bytes: &[u8]) -> [u8; 16] {
     short
 }
 
-/// `[reference, version, status, product, proof, next lot, points debt, lots, holds, successor, day]`.
+/// `[reference, version, status, product, proof, expires, holder, account, PIN, next lot, points debt, lots, holds, successor,
+/// tallies]`.
 #[must_use]
 pub fn encode_card(card: &Card) -> Vec<u8> {
     written(|e| {
-        e.array(11)?.u64(card.reference.0)?.u64(card.version)?.u8(card.status as u8)?.str(&card.product)?;
-        e.bytes(&card.proof)?.u32(card.next_lot)?.i64(card.points_debt)?.array(card.lots.len() as u64)?;
+        e.array(15)?.u64(card.reference.0)?.u64(card.version)?.u8(card.status as u8)?.str(&card.product)?;
+        e.bytes(&card.proof)?;
+        optional(e, card.expires.as_ref(), |e, at| e.i64(*at).map(drop))?;
+        optional(e, card.holder.as_ref(), |e, holder| e.bytes(holder).map(drop))?;
+        optional(e, card.account.as_ref(), |e, account| e.u64(account.0).map(drop))?;
+        e.array(3)?;
+        encode_pin(e, &card.pin)?;
+        e.u32(card.next_lot)?.i64(card.points_debt)?.array(card.lots.len() as u64)?;
         for lot in &card.lots {
             e.array(5)?.u32(lot.id)?.u8(lot.kind.0)?.i64(lot.amount)?;
             optional(e, lot.expires.as_ref(), |e, at| e.i64(*at).map(drop))?;
@@ -38,9 +44,10 @@ pub fn encode_card(card: &Card) -> Vec<u8> {
         optional(e, card.successor.as_ref(), |e, successor| {
             e.array(2)?.u64(successor.card.0)?.u32(successor.offset)?.ok()
         })?;
-        optional(e, card.day.as_ref(), |e, day| {
-            e.array(5)?;
-            encode_day(e, day)
+        e.array(card.tallies.len() as u64)?;
+        card.tallies.iter().try_for_each(|(period, tally)| {
+            e.array(8)?.u8(*period as u8)?;
+            encode_tally(e, tally)
         })
     })
 }
@@ -53,7 +60,12 @@ pub fn decode_card(bytes: &[u8]) -> Result<Card, RecordError> {
     let d = &mut Decoder::new(bytes);
     d.array()?;
     let (reference, version, status) = (CardReference(d.u64()?), d.u64()?, card_status(d.u8()?)?);
-    let (product, proof, next_lot, points_debt) = (d.str()?.into(), fixed(d)?, d.u32()?, d.i64()?);
+    let (product, proof, expires) = (d.str()?.into(), fixed(d)?, optionally(d, Decoder::i64)?);
+    let holder = optionally(d, fixed)?;
+    let account = optionally(d, |d| d.u64().map(CardReference))?;
+    d.array()?;
+    let pin = decode_pin(d)?;
+    let (next_lot, points_debt) = (d.u32()?, d.i64()?);
     let count = d.array()?.unwrap_or(0);
     let lot = |d: &mut Decoder<'_>| -> Result<Lot, minicbor::decode::Error> {
         d.array()?;
@@ -71,22 +83,28 @@ pub fn decode_card(bytes: &[u8]) -> Result<Card, RecordError> {
         d.array()?;
         Ok(Successor { card: CardReference(d.u64()?), offset: d.u32()? })
     })?;
-    let day = optionally(d, |d| {
+    let count = d.array()?.unwrap_or(0);
+    let tally = |d: &mut Decoder<'_>| -> Result<_, minicbor::decode::Error> {
         d.array()?;
-        decode_day(d)
-    })?;
+        Ok((period(d.u8()?)?, decode_tally(d)?))
+    };
+    let tallies = (0..count).map(|_| tally(d)).collect::<Result<_, _>>()?;
     Ok(Card {
         reference,
         version,
         status,
         product,
         proof,
+        expires,
+        holder,
+        account,
+        pin,
         next_lot,
         points_debt,
         lots,
         holds,
         successor,
-        day,
+        tallies,
     })
 }
 

@@ -308,6 +308,9 @@ fn keys_of_kind(state: &State, kind: u8) -> Box<dyn Iterator<Item = Touched> + '
         6 => Box::new(state.tombstones.keys().cloned().map(Touched::Tombstone)),
         7 => Box::new(state.operators.keys().cloned().map(Touched::Operator)),
         8 => Box::new(state.programmes.iter().map(|p| Touched::Programme(p.version))),
+        10 => Box::new(state.tallies.keys().cloned().map(Touched::Tally)),
+        11 => Box::new(state.cashiers.keys().cloned().map(Touched::Cashier)),
+        12 => Box::new(state.exceptions.keys().copied().map(Touched::Exception)),
         _ => Box::new(std::iter::once(Touched::GatewayKey)),
     }
 }

@@ -379,7 +379,7 @@ impl Session {
                 let Some(request) = command else {
                     return refuse(ResponseCode::FORMAT_ERROR, "not a request of this version");
                 };
-                Job::Value { request, signed: frame.body.clone(), reply: sender }
+                Job::Value { request: Box::new(request), signed: frame.body.clone(), reply: sender }
             }
         };
         self.submit(job)?;

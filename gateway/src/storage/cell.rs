@@ -9,7 +9,8 @@ use crate::domain::state::{Cell, Touched};
 use crate::domain::terminal::{EnrolmentCode, Limits, Shift, Terminal};
 use crate::journal::record::{RecordError, written};
 use crate::journal::{
-    decode_fate, encode_fate, fixed, optional, optionally, role, state_hash, terminal_status,
+    decode_cashier, decode_exception, decode_fate, decode_tally, encode_cashier, encode_exception,
+    encode_fate, encode_tally, fixed, optional, optionally, role, state_hash, terminal_status,
 };
 
 /// First byte of a snapshot key.
@@ -25,6 +26,9 @@ pub fn cell_key(touched: &Touched) -> u8 {
         Touched::Operator(_) => 7,
         Touched::Programme(_) => 8,
         Touched::GatewayKey => 9,
+        Touched::Tally(_) => 10,
+        Touched::Cashier(_) => 11,
+        Touched::Exception(_) => 12,
     }
 }
 
@@ -40,11 +44,13 @@ pub fn key_of(touched: &Touched) -> Vec<u8> {
     };
     match touched {
         Touched::Card(card) => key.extend(card.0.to_be_bytes()),
-        Touched::Account(name) | Touched::Terminal(name) | Touched::Operator(name) => {
-            key.extend(name.as_bytes())
-        }
+        Touched::Account(name)
+        | Touched::Terminal(name)
+        | Touched::Operator(name)
+        | Touched::Tally(name)
+        | Touched::Cashier(name) => key.extend(name.as_bytes()),
         Touched::Shift(shift) => identity(&mut key, shift),
-        Touched::Transaction(index) => key.extend(index.to_be_bytes()),
+        Touched::Transaction(index) | Touched::Exception(index) => key.extend(index.to_be_bytes()),
         Touched::Tombstone(request) => identity(&mut key, request),
         Touched::Programme(version) => key.extend(version.to_be_bytes()),
         Touched::GatewayKey => {}
@@ -92,6 +98,9 @@ fn touched_of(key: &[u8]) -> Option<Touched> {
         7 => Touched::Operator(text()?),
         8 => Touched::Programme(u32::from_be_bytes(rest.try_into().ok()?)),
         9 => Touched::GatewayKey,
+        10 => Touched::Tally(text()?),
+        11 => Touched::Cashier(text()?),
+        12 => Touched::Exception(u64::from_be_bytes(rest.try_into().ok()?)),
         _ => return None,
     })
 }
@@ -113,7 +122,7 @@ pub fn encode_cell(touched: &Touched, cell: &Cell) -> Vec<u8> {
             })
         }),
         Cell::Transaction(fate) => written(|e| {
-            e.array(3)?;
+            e.array(4)?;
             encode_fate(e, fate)
         }),
         Cell::Tombstone(request_id) => written(|e| e.bytes(request_id)?.ok()),
@@ -122,6 +131,18 @@ pub fn encode_cell(touched: &Touched, cell: &Cell) -> Vec<u8> {
             e.array(3)?.u32(programme.version)?.i64(programme.effective_from)?.str(&programme.document)?.ok()
         }),
         Cell::GatewayKey(key) => written(|e| e.bytes(key)?.ok()),
+        Cell::Tally(tally) => written(|e| {
+            e.array(7)?;
+            encode_tally(e, tally)
+        }),
+        Cell::Cashier(cashier) => written(|e| {
+            e.array(7)?;
+            encode_cashier(e, cashier)
+        }),
+        Cell::Exception(exception) => written(|e| {
+            e.array(4)?;
+            encode_exception(e, exception)
+        }),
     }
 }
 
@@ -183,6 +204,18 @@ fn decode_state(touched: &Touched, state: &[u8]) -> Result<Cell, RecordError> {
             })
         }
         Touched::GatewayKey => Cell::GatewayKey(d.bytes()?.into()),
+        Touched::Tally(_) => {
+            d.array()?;
+            Cell::Tally(decode_tally(d)?)
+        }
+        Touched::Cashier(_) => {
+            d.array()?;
+            Cell::Cashier(decode_cashier(d)?)
+        }
+        Touched::Exception(_) => {
+            d.array()?;
+            Cell::Exception(decode_exception(d)?)
+        }
     })
 }
 

@@ -90,6 +90,10 @@ impl Shop {
         let original = named.and_then(|at| self.entries.get(at)).cloned().map(|o| o.followed(&self.state));
         let message = command.message();
         let request = Request {
+            cashier: None,
+            supervisor: None,
+            holder: None,
+            pins: gateway::domain::Pins::default(),
             request_id,
             terminal: "R1".into(),
             generation: 1,
@@ -470,7 +474,7 @@ fn nothing_is_undecidable_however_cards_take_each_others_place() {
                     for effect in &decision.effects {
                         let key = match effect {
                             Effect::Transaction { index, .. } => format!("t{index}"),
-                            Effect::CardDay { card, .. } => format!("d{}", card.0),
+                            Effect::CardTally { card, .. } => format!("d{}", card.0),
                             Effect::Hold { card, hold } => format!("h{}-{}", card.0, hold.id),
                             Effect::PointsDebt { card, .. } => format!("p{}", card.0),
                             _ => continue,

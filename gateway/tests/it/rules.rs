@@ -56,6 +56,10 @@ impl Shop {
         let named = command.original().map(|named| u64::from(named.stan));
         let original = named.and_then(|stan| self.decided.iter().find(|o| o.index == stan).cloned());
         let request = Request {
+            cashier: None,
+            supervisor: None,
+            holder: None,
+            pins: gateway::domain::Pins::default(),
             request_id: [u8::try_from(stan % 251).expect("small"); 32],
             terminal: "T1".into(),
             generation: 1,
@@ -449,6 +453,10 @@ fn the_first_reason_to_decline_is_the_one_that_is_given() {
         }
         let claim = CardClaim { card: CARD, proof: Some(proof) };
         let request = Request {
+            cashier: None,
+            supervisor: None,
+            holder: None,
+            pins: gateway::domain::Pins::default(),
             request_id: [1; 32],
             terminal: "T1".into(),
             generation: 1,

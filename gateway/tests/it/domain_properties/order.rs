@@ -44,6 +44,10 @@ impl Case {
         };
         state.terminals.insert("T1".into(), terminal.clone());
         let request = Request {
+            cashier: None,
+            supervisor: None,
+            holder: None,
+            pins: gateway::domain::Pins::default(),
             request_id: [1; 32],
             terminal: "T1".into(),
             generation: 1,

@@ -285,6 +285,10 @@ impl World {
         self.index += 1;
         let terminal = self.state.terminals[NAMES[till]].clone();
         let request = Request {
+            cashier: None,
+            supervisor: None,
+            holder: None,
+            pins: gateway::domain::Pins::default(),
             request_id,
             terminal: NAMES[till].into(),
             generation: 1,

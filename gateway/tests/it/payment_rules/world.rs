@@ -162,6 +162,10 @@ impl World {
         let original = command.original().and_then(|named| self.journalled(named));
         let terminal = self.state.terminals[TILLS[till].0].clone();
         let wire = Request {
+            cashier: None,
+            supervisor: None,
+            holder: None,
+            pins: gateway::domain::Pins::default(),
             request_id: id,
             terminal: TILLS[till].0.into(),
             generation: 1,

@@ -1,0 +1,212 @@
+//! What a card, a terminal or a cashier did in a business day or a month so far, and how much they may (LOYALTY A7, A8;
+//! an insider who mints cards one small load after another).
+
+use super::card::Card;
+use super::decision::Decline;
+use super::effect::Effect;
+use super::facts::Facts;
+use super::original::Original;
+use super::programme::Product;
+use super::request::{Now, Request, message};
+
+/// The time that a tally is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Period {
+    /// A business day.
+    Day = 1,
+    /// The business days of a calendar month.
+    Month = 2,
+}
+
+impl Period {
+    /// The date (YYYYMMDD) by which the period of a business date is known: its own, or the first of its month.
+    #[must_use]
+    pub fn of(self, business_date: u32) -> u32 {
+        match self {
+            Self::Day => business_date,
+            Self::Month => (business_date / 100).saturating_mul(100).saturating_add(1),
+        }
+    }
+}
+
+/// Counts and sums of one period. Sums are minor units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// YYYYMMDD: the business date, or the first of the month.
+    pub date: u32,
+    pub loads: u32,
+    pub load_sum: i64,
+    /// Purchases, advices, authorizes by what they hold, and transfers.
+    pub purchases: u32,
+    pub purchase_sum: i64,
+    /// Refunds and unloads.
+    pub refunds: u32,
+    pub refund_sum: i64,
+}
+
+/// Most of each in a period; `None` for no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Allowance {
+    pub loads: Option<u32>,
+    /// Minor units.
+    pub load_sum: Option<i64>,
+    pub purchases: Option<u32>,
+    pub purchase_sum: Option<i64>,
+    pub refunds: Option<u32>,
+    pub refund_sum: Option<i64>,
+}
+
+/// What a transaction counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    Load,
+    /// Purchases, advices, authorizes by what they hold, and transfers.
+    Purchase,
+    /// Refunds and unloads.
+    Refund,
+}
+
+impl Counted {
+    fn of(message: u8) -> Self {
+        match message {
+            message::LOAD => Self::Load,
+            message::REFUND | message::UNLOAD => Self::Refund,
+            _ => Self::Purchase,
+        }
+    }
+}
+
+impl Tally {
+    /// The same with one more.
+    #[must_use]
+    pub fn with(mut self, counted: Counted, amount: i64) -> Self {
+        let (count, sum) = self.places(counted);
+        *count = count.saturating_add(1);
+        *sum = sum.saturating_add(amount);
+        self
+    }
+
+    fn without(mut self, counted: Counted, amount: i64, whole: bool) -> Self {
+        let (count, sum) = self.places(counted);
+        *count = count.saturating_sub(u32::from(whole));
+        *sum = sum.saturating_sub(amount).max(0);
+        self
+    }
+
+    fn places(&mut self, counted: Counted) -> (&mut u32, &mut i64) {
+        match counted {
+            Counted::Load => (&mut self.loads, &mut self.load_sum),
+            Counted::Purchase => (&mut self.purchases, &mut self.purchase_sum),
+            Counted::Refund => (&mut self.refunds, &mut self.refund_sum),
+        }
+    }
+
+    /// What both did, of the later period where they are of two.
+    #[must_use]
+    pub fn together(self, other: Self) -> Self {
+        if self.date != other.date {
+            return if self.date > other.date { self } else { other };
+        }
+        Self {
+            date: self.date,
+            loads: self.loads.saturating_add(other.loads),
+            load_sum: self.load_sum.saturating_add(other.load_sum),
+            purchases: self.purchases.saturating_add(other.purchases),
+            purchase_sum: self.purchase_sum.saturating_add(other.purchase_sum),
+            refunds: self.refunds.saturating_add(other.refunds),
+            refund_sum: self.refund_sum.saturating_add(other.refund_sum),
+        }
+    }
+}
+
+impl Allowance {
+    fn allows(&self, mut tally: Tally, counted: Counted) -> bool {
+        let (most, most_in_all) = match counted {
+            Counted::Load => (self.loads, self.load_sum),
+            Counted::Purchase => (self.purchases, self.purchase_sum),
+            Counted::Refund => (self.refunds, self.refund_sum),
+        };
+        let (count, sum) = tally.places(counted);
+        most.is_none_or(|most| *count <= most) && most_in_all.is_none_or(|most| *sum <= most)
+    }
+}
+
+/// The name under which a terminal's day is kept.
+#[must_use]
+pub fn of_terminal(terminal: &str) -> String {
+    format!("terminal:{terminal}")
+}
+
+/// The name under which a cashier's day is kept.
+#[must_use]
+pub fn of_cashier(cashier: &str) -> String {
+    format!("cashier:{cashier}")
+}
+
+/// One more transaction of a card, at a terminal, by a cashier.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct More<'a> {
+    pub card: &'a Card,
+    pub product: &'a Product,
+    pub request: &'a Request,
+    pub counted: Counted,
+    /// Minor units.
+    pub amount: i64,
+}
+
+/// The tallies with one more transaction, those that something limits, if no limit is against it.
+pub(super) fn count(facts: Facts<'_>, more: More<'_>, now: Now) -> Result<Vec<Effect>, Decline> {
+    let add = |held: Option<Tally>, date: u32| {
+        let fresh = Tally { date, ..Tally::default() };
+        held.filter(|held| held.date == date).unwrap_or(fresh).with(more.counted, more.amount)
+    };
+    let mut effects = Vec::new();
+    let periods = [(Period::Day, &more.product.daily), (Period::Month, &more.product.monthly)];
+    for (period, allowance) in periods {
+        let Some(allowance) = allowance else { continue };
+        let tally = add(more.card.tally(period), period.of(now.business_date));
+        if !allowance.allows(tally, more.counted) {
+            return Err(Decline::AboveCardLimit(period));
+        }
+        effects.push(Effect::CardTally { card: more.card.reference, period, tally });
+    }
+    let terminal = (&facts.programme.terminal_day, Some(of_terminal(&more.request.terminal)));
+    let cashier = (&facts.programme.cashier_day, more.request.cashier.as_deref().map(of_cashier));
+    for (allowance, who) in [terminal, cashier] {
+        let Some((allowance, who)) = allowance.as_ref().zip(who) else { continue };
+        let tally = add(facts.state.tallies.get(&who).copied(), now.business_date);
+        if !allowance.allows(tally, more.counted) {
+            return Err(Decline::AboveTillLimit);
+        }
+        effects.push(Effect::Tally { who, tally });
+    }
+    Ok(effects)
+}
+
+/// The tallies without what was undone of a transaction of the same period; `whole` when nothing of it stays.
+pub(super) fn uncount(
+    facts: Facts<'_>,
+    original: &Original,
+    (amount, whole): (i64, bool),
+    now: Now,
+) -> Vec<Effect> {
+    let counted = Counted::of(original.message);
+    let less = |held: Option<Tally>, then: Tally, date: u32| {
+        let held = held.filter(|held| held.date == then.date && held.date == date)?;
+        Some(held.without(counted, amount, whole))
+    };
+    let each = original.effects.iter().filter_map(|effect| match effect {
+        Effect::CardTally { card, period, tally } => {
+            let held = facts.state.cards.get(card)?.tally(*period);
+            let tally = less(held, *tally, period.of(now.business_date))?;
+            Some(Effect::CardTally { card: *card, period: *period, tally })
+        }
+        Effect::Tally { who, tally } => {
+            let tally = less(facts.state.tallies.get(who).copied(), *tally, now.business_date)?;
+            Some(Effect::Tally { who: who.clone(), tally })
+        }
+        _ => None,
+    });
+    each.collect()
+}

@@ -1,0 +1,159 @@
+//! The programme file as it is written, before anything is checked.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub programme: Head,
+    pub product: BTreeMap<String, RawProduct>,
+    #[serde(default)]
+    pub load_bonus: Vec<RawLoadBonus>,
+    #[serde(default)]
+    pub purchase_points: Vec<RawPurchasePoints>,
+    #[serde(default)]
+    pub expiry: RawExpiry,
+    pub points_payment: Option<RawPointsPayment>,
+    #[serde(default)]
+    pub limits: RawLimits,
+    #[serde(default)]
+    pub till: RawTill,
+    pub offline: Option<RawOffline>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Head {
+    pub name: Spanned<String>,
+    pub currency: Spanned<String>,
+    pub zone: Spanned<String>,
+    pub cutover: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawProduct {
+    pub name: String,
+    pub min_load: Spanned<String>,
+    pub max_load: Spanned<String>,
+    pub max_balance: Spanned<String>,
+    pub spend: Option<Spanned<String>>,
+    pub hold_hours: Option<Spanned<u16>>,
+    pub refund_grace_days: Option<Spanned<u16>>,
+    pub return_days: Option<Spanned<u16>>,
+    pub max_transfer: Option<Spanned<String>>,
+    pub daily: Option<RawAllowance>,
+    pub monthly: Option<RawAllowance>,
+    pub card_months: Option<Spanned<u16>>,
+    pub real_name_above: Option<Spanned<String>>,
+    pub pin: Option<RawPin>,
+    pub max_unload: Option<Spanned<String>>,
+    #[serde(default)]
+    pub offline: bool,
+    #[serde(default)]
+    pub account: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPin {
+    pub from: Spanned<String>,
+    pub tries: Option<Spanned<u8>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLimits {
+    pub terminal_day: Option<RawAllowance>,
+    pub cashier_day: Option<RawAllowance>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTill {
+    pub cashiers: Option<Spanned<String>>,
+    pub tries: Option<Spanned<u8>>,
+    #[serde(default)]
+    pub supervisor: RawSupervisor,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSupervisor {
+    pub refund_from: Option<Spanned<String>>,
+    pub void_from: Option<Spanned<String>>,
+    pub unload_from: Option<Spanned<String>>,
+    #[serde(default)]
+    pub late_returns: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPointsPayment {
+    pub rule: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    pub points: Spanned<i64>,
+    pub pays: Spanned<String>,
+    pub minimum: Option<Spanned<i64>>,
+    pub step: Option<Spanned<i64>>,
+    pub max_percent: Option<Spanned<u8>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawOffline {
+    pub per_transaction: Spanned<String>,
+    pub per_card: Spanned<String>,
+    pub count: Spanned<u32>,
+    pub sum: Spanned<String>,
+    pub hours: Spanned<u16>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAllowance {
+    pub loads: Option<Spanned<u32>>,
+    pub load_sum: Option<Spanned<String>>,
+    pub purchases: Option<Spanned<u32>>,
+    pub purchase_sum: Option<Spanned<String>>,
+    pub refunds: Option<Spanned<u32>>,
+    pub refund_sum: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLoadBonus {
+    pub rule: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    pub steps: Spanned<Vec<RawStep>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawStep {
+    pub from: Spanned<String>,
+    pub bonus: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPurchasePoints {
+    pub rule: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    pub per: Spanned<String>,
+    pub gives: Spanned<i64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawExpiry {
+    pub principal_months: Option<Spanned<u16>>,
+    pub bonus_months: Option<Spanned<u16>>,
+    pub points_months: Option<Spanned<u16>>,
+}
