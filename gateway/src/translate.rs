@@ -127,12 +127,22 @@ pub fn code(verdict: Verdict) -> ResponseCode {
             | Decline::QuoteGone
             | Decline::TransferToItself => ResponseCode::INVALID_TRANSACTION,
             Decline::CardNotAccepted => ResponseCode::CARD_NOT_ACCEPTED,
-            Decline::CardBlocked => ResponseCode::CARD_BLOCKED,
+            Decline::CardBlocked | Decline::AccountNotUsable => ResponseCode::CARD_BLOCKED,
             Decline::CardReplaced => ResponseCode::CARD_REPLACED,
             Decline::CardNotActive => ResponseCode::CARD_NOT_ACTIVE,
-            Decline::CurrencyNotAccepted | Decline::ProductNotInProgramme | Decline::TransferNotAllowed => {
-                ResponseCode::NOT_PERMITTED_CARD
-            }
+            Decline::CardExpired => ResponseCode::EXPIRED_CARD,
+            Decline::CurrencyNotAccepted
+            | Decline::ProductNotInProgramme
+            | Decline::TransferNotAllowed
+            | Decline::HolderNotRegistered
+            | Decline::BoundToAccount
+            | Decline::PinNotUsed => ResponseCode::NOT_PERMITTED_CARD,
+            Decline::PinNeeded | Decline::NoPin => ResponseCode::PIN_NEEDED,
+            Decline::PinLocked => ResponseCode::PIN_LOCKED,
+            Decline::WrongPin { .. } => ResponseCode::WRONG_PIN,
+            Decline::SupervisorNeeded => ResponseCode::SUPERVISOR_NEEDED,
+            // Never answered: the PIN is looked at first.
+            Decline::PinUntried(_) => ResponseCode::SYSTEM_MALFUNCTION,
             Decline::BelowMinimum => ResponseCode::INVALID_AMOUNT,
             Decline::AboveTerminalLimit
             | Decline::AboveProductLimit
@@ -164,6 +174,17 @@ pub fn detail(decline: Decline) -> &'static str {
         Decline::CardBlocked => "card is blocked",
         Decline::CardReplaced => "another card has taken the place of this one",
         Decline::CardNotActive => "card is not active; activate it first",
+        Decline::CardExpired => "the card's time is over; an operator can extend it",
+        Decline::HolderNotRegistered => "so large a balance needs a registered holder (key 47)",
+        Decline::AccountNotUsable => "its corporate account cannot be used",
+        Decline::BoundToAccount => "it spends a corporate account's money and has none of its own",
+        Decline::PinNeeded => "ask for the PIN",
+        Decline::NoPin => "no PIN is set yet; set one first",
+        Decline::PinNotUsed => "cards of this product have no PIN",
+        Decline::PinLocked => "too many wrong PINs; two operators can unlock it",
+        Decline::WrongPin { .. } => "wrong PIN",
+        Decline::PinUntried(_) => "the PIN was not looked at",
+        Decline::SupervisorNeeded => "a supervisor must allow it",
         Decline::CardAlreadyActive => "card is active already",
         Decline::CurrencyNotAccepted => "this programme has another currency",
         Decline::ProductNotInProgramme => "the programme in force has no such product",

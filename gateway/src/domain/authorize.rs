@@ -1,13 +1,12 @@
 //! Authorize: sets an amount aside in the lots that would pay it, or raises what an earlier one has set aside.
 
 use super::Fault;
-use super::card::{Card, Hold};
+use super::card::Hold;
 use super::decision::{Decision, Decline, Verdict};
 use super::effect::{Effect, TransactionState};
-use super::expiry::expire;
-use super::facts::{Facts, Within, accept_card, named_original};
+use super::facts::{Facts, Payer, Within, named_original};
 use super::original::Original;
-use super::programme::Product;
+use super::pin::check_card_pin;
 use super::request::{CardClaim, Named, Now, Request, message};
 use super::spend::choose;
 use super::tally::{Counted, More, count};
@@ -34,15 +33,15 @@ pub(super) fn decide(
     wish: Wish<'_>,
     now: Now,
 ) -> Result<Decision, Fault> {
-    let (card, product) = match accept_card(facts, request.currency, wish.claim) {
-        Ok(accepted) => accepted,
+    let payer = match Payer::accept(facts, request.currency, wish.claim, now)? {
+        Ok(payer) => payer,
         Err(decline) => return Ok(Decision::declined(decline)),
     };
-    let (card, mut effects) = expire(card, now)?;
+    let mut effects = payer.effects.clone();
     let before = match wish.raises {
         None => Ok(None),
         Some(named) => match named_original(facts, terminal, request.currency, named, Within::Store) {
-            Ok(original) => raised(facts, &card, original).map(Some),
+            Ok(original) => raised(facts, &payer, original).map(Some),
             // The answer says nothing of an original's state, nor of another card.
             Err(declined) => {
                 let verdict = match declined.verdict {
@@ -55,15 +54,16 @@ pub(super) fn decide(
             }
         },
     };
-    let reserved = before.and_then(|before| reserve(facts, terminal, product, &card, before, wish, now));
+    let reserved = before.and_then(|before| reserve(facts, terminal, request, &payer, before, wish, now));
     match reserved {
         Ok((hold, verdict, amount)) => {
-            let more = More { card: &card, product, request, counted: Counted::Purchase, amount };
+            let (card, product) = (&payer.card, payer.product);
+            let more = More { card, product, request, counted: Counted::Purchase, amount };
             match count(facts, more, now) {
                 Ok(tallies) => effects.extend(tallies),
                 Err(decline) => return Ok(Decision::declined(decline)),
             }
-            effects.push(Effect::Hold { card: card.reference, hold: hold.clone() });
+            effects.push(Effect::Hold { card: payer.purse().reference, hold: hold.clone() });
             Ok(Decision { verdict, amount: Some(amount), hold: Some(hold), ..Decision::approved(effects) })
         }
         // Its time is over, and that is booked here.
@@ -75,14 +75,14 @@ pub(super) fn decide(
 }
 
 /// The hold that an authorize of this card has opened and that has not ended.
-fn raised<'a>(facts: Facts<'_>, card: &'a Card, original: &Original) -> Result<&'a Hold, Decline> {
-    if original.message != message::AUTHORIZE || original.card != Some(card.reference) {
+fn raised<'a>(facts: Facts<'_>, payer: &'a Payer<'_>, original: &Original) -> Result<&'a Hold, Decline> {
+    if original.message != message::AUTHORIZE || original.card != Some(payer.card.reference) {
         return Err(Decline::NoHoldOfThisCard);
     }
     if original.raised_another() {
         return Err(Decline::RaisedAnother);
     }
-    match (original.state(facts), card.hold(original.index)) {
+    match (original.state(facts), payer.purse().hold(original.index)) {
         (TransactionState::Live, Some(hold)) => Ok(hold),
         (TransactionState::Live, None) => Err(Decline::OriginalOver(TransactionState::Lapsed)),
         _ => Err(Decline::HoldEnded),
@@ -92,26 +92,28 @@ fn raised<'a>(facts: Facts<'_>, card: &'a Card, original: &Original) -> Result<&
 fn reserve(
     facts: Facts<'_>,
     terminal: &Terminal,
-    product: &Product,
-    card: &Card,
+    request: &Request,
+    payer: &Payer<'_>,
     before: Option<&Hold>,
     wish: Wish<'_>,
     now: Now,
 ) -> Result<(Hold, Verdict, i64), Decline> {
     let total = before.map_or(0, Hold::held).saturating_add(wish.amount);
+    check_card_pin(&payer.card, payer.product, request, total)?;
+    let (purse, product) = (payer.purse(), payer.product);
     if total > terminal.limits.purchase {
         return Err(Decline::AboveTerminalLimit);
     }
-    let payable = card.payable(now.s());
+    let payable = purse.payable(now.s());
     let (verdict, amount) = match wish.amount.min(payable) {
         held if held == wish.amount => (Verdict::Approved, held),
         held if held > 0 && wish.partial_allowed => (Verdict::ApprovedInPart, held),
         _ => return Err(Decline::NotSufficientFunds),
     };
-    let chosen = choose(card, product.spend, amount, now.s()).ok_or(Decline::NotSufficientFunds)?;
+    let chosen = choose(purse, product.spend, amount, now.s()).ok_or(Decline::NotSufficientFunds)?;
     let mut hold = match before {
         Some(before) => before.clone(),
-        None if card.holds.len() >= HOLDS => return Err(Decline::TooManyHolds),
+        None if purse.holds.len() >= HOLDS => return Err(Decline::TooManyHolds),
         None => {
             let expires = now.s().saturating_add(product.hold_s);
             Hold { id: facts.index, expires, captured: 0, parts: Vec::new() }

@@ -38,8 +38,14 @@ pub(super) fn decide(
         .card
         .and_then(|card| facts.state.cards.get(&card))
         .ok_or(Fault::Misfit("the original's card is gone"))?;
-    let (card, mut effects) = expire(card, now)?;
-    let Some(hold) = card.hold(original.index) else {
+    let purse = original
+        .held_on()
+        .and_then(|(purse, _)| facts.state.cards.get(&purse))
+        .ok_or(Fault::Misfit("the card of a hold is gone"))?;
+    let (purse, mut effects) = expire(purse, now)?;
+    let (card, ended) = if card.reference == purse.reference { (purse.clone(), Vec::new()) } else { expire(card, now)? };
+    effects.extend(ended);
+    let Some(hold) = purse.hold(original.index) else {
         // Its time is over: that is booked here, so that what the answer says is so.
         let lapsed = TransactionState::Lapsed;
         let declined = Decision::declined_for(original, lapsed, Decline::OriginalOver(lapsed));
@@ -52,9 +58,9 @@ pub(super) fn decide(
         return Ok(Decision::declined(Decline::AboveHold));
     }
     let (hold, taken) = take(hold, amount, more_follow)?;
-    effects.push(Effect::Hold { card: card.reference, hold: hold.clone() });
+    effects.push(Effect::Hold { card: purse.reference, hold: hold.clone() });
     for (lot, part) in taken {
-        effects.push(spend(&card, lot, part)?);
+        effects.push(spend(&purse, lot, part)?);
     }
     effects.push(named_leg(redemption(&terminal.store), Kind::MONEY, amount));
     let earned = facts.programme.purchase_points(&card.product, amount);

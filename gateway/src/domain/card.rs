@@ -170,6 +170,12 @@ impl Card {
         }
     }
 
+    /// True from the second at which it is no longer accepted.
+    #[must_use]
+    pub fn is_over(&self, now_s: i64) -> bool {
+        self.expires.is_some_and(|at| at <= now_s)
+    }
+
     /// Its last day or month.
     #[must_use]
     pub fn tally(&self, period: Period) -> Option<Tally> {

@@ -2,13 +2,16 @@
 //! PROTOCOL.md section 7 gives.
 
 use super::authorize::Wish;
-use super::decision::{Decision, Decline};
+use super::decision::{Decision, Decline, Verdict};
 use super::effect::Effect;
+use super::cashier::Cashier;
 use super::facts::Facts;
+use super::pin::Pin;
 use super::request::{Command, Now, Request, message};
+use super::supervision::supervisor;
 use super::terminal::{Role, Terminal};
 use super::{
-    Fault, activate, authorize, capture, load, purchase, reconciliation, refund, reversal, transfer, void,
+    Fault, activate, authorize, capture, change_pin, load, purchase, reconciliation, refund, reversal, transfer, void,
 };
 
 /// Decides one request of an active terminal. The effects include the terminal's last STAN and shift totals, and not
@@ -31,7 +34,7 @@ pub fn decide(facts: Facts<'_>, terminal: &Terminal, request: &Request, now: Now
             Command::Refund { original, amount } => {
                 refund::decide(facts, terminal, request, original, *amount, now)
             }
-            Command::Void { original } => void::decide(facts, terminal, request.currency, original, now),
+            Command::Void { original } => void::decide(facts, terminal, request, original, now),
             Command::Authorize { claim, amount, partial_allowed, raises } => {
                 let (amount, partial_allowed, raises) = (*amount, *partial_allowed, raises.as_ref());
                 authorize::decide(
@@ -48,9 +51,14 @@ pub fn decide(facts: Facts<'_>, terminal: &Terminal, request: &Request, now: Now
             Command::Capture { original, amount, more_follow } => {
                 capture::decide(facts, terminal, request.currency, original, (*amount, *more_follow), now)
             }
+            Command::ChangePin { claim } => change_pin::decide(facts, request, claim, now),
             Command::Reconciliation { totals } => reconciliation::decide(facts, request, totals),
         },
     )?;
+    if let Verdict::Declined(Decline::PinUntried(_)) = decision.verdict {
+        return Ok(decision);
+    }
+    forgive_tries(facts, terminal, request, &mut decision);
     if decision.card.is_none() {
         decision.card = request.command.claim().map(|claim| claim.card);
     }
@@ -72,7 +80,12 @@ fn check_terminal(facts: Facts<'_>, terminal: &Terminal, request: &Request) -> R
     }
     let sells = !matches!(
         request.command.message(),
-        message::ACTIVATE | message::LOAD | message::REVERSAL | message::RECONCILIATION
+        message::ACTIVATE
+            | message::LOAD
+            | message::REVERSAL
+            | message::RECONCILIATION
+            | message::CHANGE_PIN
+            | message::CASH_TAKEN
     );
     if terminal.role == Role::Kiosk && sells {
         return Err(Decline::MessageNotAllowedForRole);
@@ -83,6 +96,22 @@ fn check_terminal(facts: Facts<'_>, terminal: &Terminal, request: &Request) -> R
         return Err(Decline::ShiftClosed);
     }
     Ok(())
+}
+
+/// A right PIN sets its tries back to none, whatever else the answer says.
+fn forgive_tries(facts: Facts<'_>, terminal: &Terminal, request: &Request, decision: &mut Decision) {
+    let right = |pin: &Pin, hash: Option<[u8; 32]>| pin.tries > 0 && hash.is_some_and(|hash| pin.is(&hash));
+    let card = request.command.claim().and_then(|claim| facts.state.cards.get(&claim.card));
+    let changed = matches!(request.command, Command::ChangePin { .. }) && decision.is_approved();
+    if let Some(card) = card.filter(|card| !changed && right(&card.pin, request.pins.card)) {
+        let pin = Pin { tries: 0, ..card.pin };
+        decision.effects.push(Effect::Pin { card: card.reference, pin });
+    }
+    let held = supervisor(facts, terminal, request).zip(request.supervisor.clone());
+    if let Some((held, cashier)) = held.filter(|(held, _)| right(&held.pin, request.pins.supervisor)) {
+        let held = Cashier { pin: Pin { tries: 0, ..held.pin }, ..held.clone() };
+        decision.effects.push(Effect::Cashier { cashier, held });
+    }
 }
 
 /// What is approved counts into the shift that it names; undoing it counts it out there.

@@ -19,6 +19,21 @@ pub enum Decline {
     CardAlreadyActive,
     CurrencyNotAccepted,
     ProductNotInProgramme,
+    CardExpired,
+    /// Its balance would be too large for a card without a registered holder.
+    HolderNotRegistered,
+    AccountNotUsable,
+    BoundToAccount,
+    PinNeeded,
+    NoPin,
+    PinNotUsed,
+    PinLocked,
+    WrongPin {
+        left: Option<u8>,
+    },
+    /// No answer: its hash is to be worked out first, and the request decided again.
+    PinUntried(Tried),
+    SupervisorNeeded,
     BelowMinimum,
     AboveTerminalLimit,
     AboveProductLimit,
@@ -53,6 +68,15 @@ pub enum Decline {
     TransferToItself,
     AboveHold,
     TooManyHolds,
+}
+
+/// A PIN that was not looked at yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tried {
+    Card,
+    Supervisor,
+    /// A new one, of which a hash is to be made. There is nothing to count.
+    New,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

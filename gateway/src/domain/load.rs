@@ -22,15 +22,19 @@ pub(super) fn decide(
     tenders: &[(u8, i64)],
     now: Now,
 ) -> Result<Decision, Fault> {
-    let (card, product) = match accept_card(facts, request.currency, claim) {
+    let (card, product) = match accept_card(facts, request.currency, claim, now) {
         Ok(accepted) => accepted,
         Err(decline) => return Ok(Decision::declined(decline)),
     };
+    if card.account.is_some() {
+        return Ok(Decision::declined(Decline::BoundToAccount));
+    }
     if let Err(decline) = check_quote(facts.quoted, request, now) {
         return Ok(Decision::declined(decline));
     }
     let (card, mut effects) = expire(card, now)?;
-    let bonus = match check_load(facts, terminal, &card, product, amount, now) {
+    let holder = request.holder.or(card.holder);
+    let bonus = match check_load(facts, terminal, (&card, holder.is_some()), product, amount, now) {
         Ok(bonus) => bonus,
         Err(decline) => return Ok(Decision::declined(decline)),
     };
@@ -38,6 +42,10 @@ pub(super) fn decide(
     match count(facts, more, now) {
         Ok(tallies) => effects.extend(tallies),
         Err(decline) => return Ok(Decision::declined(decline)),
+    }
+    if holder != card.holder {
+        let registered = Card { holder, ..card.clone() };
+        effects.push(registered.with_status(card.status, None));
     }
     let minus = |value: i64| value.checked_neg().ok_or(Fault::Overflow);
     let principal = card.credit(Kind::PRINCIPAL, amount, facts.pricing.principal_expiry(now), facts.index, 0);
@@ -59,7 +67,7 @@ pub(super) fn decide(
 pub(super) fn check_load(
     facts: Facts<'_>,
     terminal: &Terminal,
-    card: &Card,
+    (card, registered): (&Card, bool),
     product: &Product,
     amount: i64,
     now: Now,
@@ -78,6 +86,9 @@ pub(super) fn check_load(
     let balance = gained.and_then(|gained| card.worth(now.s()).checked_add(gained));
     if balance.is_none_or(|balance| balance > product.max_balance) {
         return Err(Decline::AboveMaximumBalance);
+    }
+    if !registered && product.real_name_above.is_some_and(|most| balance.is_none_or(|balance| balance > most)) {
+        return Err(Decline::HolderNotRegistered);
     }
     Ok(bonus)
 }
@@ -105,8 +116,11 @@ pub fn quote<'a>(
     amount: i64,
     now: Now,
 ) -> Result<Quote<'a>, Decline> {
-    let (card, product) = accept_card(facts, currency, claim)?;
-    let bonus = check_load(facts, terminal, card, product, amount, now)?;
+    let (card, product) = accept_card(facts, currency, claim, now)?;
+    if card.account.is_some() {
+        return Err(Decline::BoundToAccount);
+    }
+    let bonus = check_load(facts, terminal, (card, card.holder.is_some()), product, amount, now)?;
     let request =
         Request::quote(terminal, currency, Command::Load { claim: *claim, amount, tenders: Vec::new() });
     count(facts, More { card, product, request: &request, counted: Counted::Load, amount }, now)?;

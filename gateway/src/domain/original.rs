@@ -116,13 +116,20 @@ impl Original {
         })
     }
 
-    /// The hold that it left, of an authorize or a capture. Holds that ended along the way stand in front of it.
+    /// The hold that it left, of an authorize or a capture, and the card that it is on. Holds that ended along the way stand
+    /// in front of it.
     #[must_use]
-    pub fn hold(&self) -> Option<&Hold> {
+    pub fn held_on(&self) -> Option<(CardReference, &Hold)> {
         self.effects.iter().rev().find_map(|effect| match effect {
-            Effect::Hold { hold, .. } => Some(hold),
+            Effect::Hold { card, hold } => Some((*card, hold)),
             _ => None,
         })
+    }
+
+    /// The hold that it left.
+    #[must_use]
+    pub fn hold(&self) -> Option<&Hold> {
+        self.held_on().map(|(_, hold)| hold)
     }
 
     /// True for an authorize that raised the hold of an earlier one.

@@ -3,9 +3,9 @@
 use super::Fault;
 use super::decision::{Decision, Decline, Verdict};
 use super::effect::Effect;
-use super::expiry::expire;
-use super::facts::{Facts, accept_card};
+use super::facts::{Facts, Payer};
 use super::ledger::{Kind, named, redemption};
+use super::pin::check_card_pin;
 use super::points::award_points;
 use super::quoted::check_quote;
 use super::request::{CardClaim, Command, Now, Request};
@@ -42,37 +42,40 @@ pub(super) fn decide(
     partial_allowed: bool,
     now: Now,
 ) -> Result<Decision, Fault> {
-    let (card, product) = match accept_card(facts, request.currency, claim) {
-        Ok(accepted) => accepted,
+    let payer = match Payer::accept(facts, request.currency, claim, now)? {
+        Ok(payer) => payer,
         Err(decline) => return Ok(Decision::declined(decline)),
     };
-    if let Err(decline) = check_quote(facts.quoted, request, now) {
+    let checked = check_card_pin(&payer.card, payer.product, request, amount)
+        .and_then(|()| check_quote(facts.quoted, request, now));
+    if let Err(decline) = checked {
         return Ok(Decision::declined(decline));
     }
-    let (card, mut effects) = expire(card, now)?;
+    let (card, purse, product) = (&payer.card, payer.purse(), payer.product);
+    let mut effects = payer.effects.clone();
     if amount > terminal.limits.purchase {
         return Ok(Decision::declined(Decline::AboveTerminalLimit));
     }
-    let (paid, verdict) = match amount.min(card.payable(now.s())) {
+    let (paid, verdict) = match amount.min(purse.payable(now.s())) {
         paid if paid == amount => (paid, Verdict::Approved),
         paid if paid > 0 && partial_allowed => (paid, Verdict::ApprovedInPart),
         _ => return Ok(Decision::declined(Decline::NotSufficientFunds)),
     };
-    let more = More { card: &card, product, request, counted: Counted::Purchase, amount: paid };
+    let more = More { card, product, request, counted: Counted::Purchase, amount: paid };
     match count(facts, more, now) {
         Ok(tallies) => effects.extend(tallies),
         Err(decline) => return Ok(Decision::declined(decline)),
     }
-    let lots = choose(&card, product.spend, paid, now.s());
+    let lots = choose(purse, product.spend, paid, now.s());
     for (lot, part) in lots.ok_or(Fault::Misfit("not enough in the lots that were counted"))? {
-        let lot = card.lot(lot).ok_or(Fault::Misfit("a lot that is not there was chosen"))?;
+        let lot = purse.lot(lot).ok_or(Fault::Misfit("a lot that is not there was chosen"))?;
         let taken = part.checked_neg().ok_or(Fault::Overflow)?;
-        effects.push(Effect::Posting(card.posting(lot, taken)));
+        effects.push(Effect::Posting(purse.posting(lot, taken)));
     }
     effects.push(named(redemption(&terminal.store), Kind::MONEY, paid));
     let earned = facts.pricing.purchase_points(&card.product, paid);
     if let Some(earned) = &earned {
-        effects.extend(award_points(facts, &card, earned.result, now, 0)?);
+        effects.extend(award_points(facts, card, earned.result, now, 0)?);
     }
     Ok(Decision {
         verdict,

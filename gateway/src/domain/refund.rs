@@ -12,6 +12,7 @@ use super::ledger::{
 };
 use super::original::Original;
 use super::request::{Named, Now, Request, message};
+use super::supervision::{check_supervisor, reaches};
 use super::tally::{Counted, More, count};
 use super::terminal::Terminal;
 use super::undo::take_back;
@@ -39,7 +40,8 @@ pub(super) fn decide(
     let product = original.card.and_then(|card| facts.state.cards.get(&card)).map(|card| &card.product);
     let returnable =
         product.is_none_or(|product| facts.programme.is_returnable(product, original.business_date, now));
-    if original.message != message::LOAD && !returnable {
+    let late = original.message != message::LOAD && !returnable;
+    if late && !facts.programme.till.late_returns {
         return refused(Decline::ReturnTimeOver);
     }
     let before = facts.state.transactions.get(&original.index).map_or(0, |fate| fate.done);
@@ -49,6 +51,10 @@ pub(super) fn decide(
     }
     if amount > left {
         return Ok(Decision::declined(Decline::AboveRefundable));
+    }
+    let needed = late || reaches(amount, facts.programme.till.refund_from);
+    if let Err(decline) = check_supervisor(facts, terminal, request, needed) {
+        return Ok(Decision::declined(decline));
     }
     let card = original
         .card

@@ -33,6 +33,8 @@ pub struct CardClaim {
 pub struct Pins {
     /// A PIN of the card came with it, and the terminal says so in what it signed.
     pub card_given: bool,
+    /// A new PIN came with it.
+    pub new_given: bool,
     /// A PIN of the supervisor came with it.
     pub supervisor_given: bool,
     /// Keyed hash of the card's PIN, once it is worked out; its try is counted by then.
@@ -65,6 +67,12 @@ pub struct Request {
 }
 
 impl Request {
+    /// Nothing but a quote has no STAN.
+    #[must_use]
+    pub fn is_quote(&self) -> bool {
+        self.stan == 0
+    }
+
     /// What a terminal asks the price of: never decided, never journalled.
     #[must_use]
     pub fn quote(terminal: &Terminal, currency: u16, command: Command) -> Self {
@@ -114,6 +122,7 @@ pub enum Command {
     Authorize { claim: CardClaim, amount: i64, partial_allowed: bool, raises: Option<Named> },
     Capture { original: Named, amount: i64, more_follow: bool },
     Transfer { claim: CardClaim, to: CardReference, amount: i64 },
+    ChangePin { claim: CardClaim },
 }
 
 /// Message types of requests with a STAN (PROTOCOL.md section 2).
@@ -164,6 +173,7 @@ impl Command {
             Self::Authorize { .. } => message::AUTHORIZE,
             Self::Capture { .. } => message::CAPTURE,
             Self::Transfer { .. } => message::TRANSFER,
+            Self::ChangePin { .. } => message::CHANGE_PIN,
         }
     }
 
@@ -175,7 +185,8 @@ impl Command {
             | Self::Load { claim, .. }
             | Self::Purchase { claim, .. }
             | Self::Authorize { claim, .. }
-            | Self::Transfer { claim, .. } => Some(claim),
+            | Self::Transfer { claim, .. }
+            | Self::ChangePin { claim } => Some(claim),
             _ => None,
         }
     }

@@ -6,6 +6,7 @@ use super::decision::{Decision, Decline};
 use super::effect::Effect;
 use super::expiry::expire;
 use super::facts::{Facts, accept_card, product_of, usable};
+use super::pin::check_card_pin;
 use super::programme::Product;
 use super::request::{CardClaim, Now, Request};
 use super::spend::choose;
@@ -21,8 +22,10 @@ pub(super) fn decide(
     amount: i64,
     now: Now,
 ) -> Result<Decision, Fault> {
-    let accepted = accept_card(facts, request.currency, claim)
-        .and_then(|from| receiving(facts, request.currency, claim.card, to).map(|to| (from, to)));
+    let accepted = accept_card(facts, request.currency, claim, now)
+        .and_then(own_money)
+        .and_then(|from| receiving(facts, request.currency, claim.card, to, now).map(|to| (from, to)))
+        .and_then(|both| check_card_pin(both.0.0, both.0.1, request, amount).map(|()| both));
     let ((from, product), (to, to_product)) = match accepted {
         Ok(accepted) => accepted,
         Err(decline) => return Ok(Decision::declined(decline)),
@@ -60,13 +63,15 @@ fn receiving<'a>(
     currency: u16,
     from: CardReference,
     to: CardReference,
+    now: Now,
 ) -> Result<(&'a Card, &'a Product), Decline> {
     let card = facts.state.cards.get(&to).ok_or(Decline::CardNotAccepted)?;
     if from == to {
         return Err(Decline::TransferToItself);
     }
-    usable(card)?;
-    Ok((card, product_of(facts, currency, card)?))
+    usable(card, now)?;
+    let product = product_of(facts, currency, card)?;
+    own_money((card, product))
 }
 
 fn check(terminal: &Terminal, product: &Product, amount: i64) -> Result<(), Decline> {
@@ -78,4 +83,9 @@ fn check(terminal: &Terminal, product: &Product, amount: i64) -> Result<(), Decl
         return Err(Decline::AboveProductLimit);
     }
     Ok(())
+}
+
+/// A card that spends an account's money has none to give, and takes none.
+fn own_money<'a>(held: (&'a Card, &'a Product)) -> Result<(&'a Card, &'a Product), Decline> {
+    if held.0.account.is_some() { Err(Decline::BoundToAccount) } else { Ok(held) }
 }

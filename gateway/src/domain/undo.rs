@@ -70,7 +70,7 @@ pub(super) fn undo(
     if let Err(decline) = undone {
         return Ok(Undone::Stands(decline));
     }
-    let captured = original.hold().and_then(|then| facts.state.cards.get(&original.card?)?.hold(then.id));
+    let captured = original.held_on().and_then(|(on, then)| facts.state.cards.get(&on)?.hold(then.id));
     let whole = original.message != message::AUTHORIZE || captured.is_none_or(|hold| hold.captured == 0);
     let uncounted = uncount(facts, original, (amount, whole), now);
     let mut effects = undoing.effects;
@@ -176,8 +176,8 @@ impl<'a> Undoing<'a> {
 
     /// What a capture took goes back into its hold, in front, unless the hold's time is over or somebody has ended it.
     fn hold_again(&mut self) -> Result<(), Fault> {
-        let then = self.original.hold().ok_or(Fault::Misfit("a capture without a hold"))?;
-        let present = self.card()?.hold(then.id).cloned();
+        let (card, then) = self.original.held_on().ok_or(Fault::Misfit("a capture without a hold"))?;
+        let present = self.cards.get(&card).and_then(|card| card.hold(then.id)).cloned();
         let fate = self.facts.state.transactions.get(&then.id).cloned();
         let captured = match (&present, fate) {
             (Some(hold), _) => hold.captured,
@@ -197,7 +197,6 @@ impl<'a> Undoing<'a> {
         parts.extend(present.into_iter().flat_map(|hold| hold.parts));
         let captured = captured.checked_sub(self.original.approved_amount).ok_or(Fault::Overflow)?;
         let hold = Hold { id: then.id, expires: then.expires, captured, parts: joined(parts) };
-        let card = self.card()?.reference;
         self.effects.push(Effect::Hold { card, hold });
         self.effects.push(Effect::Transaction { index: then.id, fate: Fate::of(TransactionState::Live) });
         Ok(())
@@ -223,9 +222,9 @@ impl<'a> Undoing<'a> {
 
     /// Ends a hold, or takes from it what a later authorize has added; says how much is free by that.
     fn release(&mut self, state: TransactionState) -> Result<Result<i64, Decline>, Fault> {
-        let card = self.card()?;
         let raised = self.original.raised_another();
-        let Some(hold) = self.original.hold().and_then(|then| card.hold(then.id)) else {
+        let present = self.original.held_on().and_then(|(on, then)| Some((on, self.cards.get(&on)?.hold(then.id)?)));
+        let Some((card, hold)) = present else {
             let lapsed = Decline::OriginalOver(TransactionState::Lapsed);
             return Ok(Err(if raised { Decline::HoldEnded } else { lapsed }));
         };
@@ -236,7 +235,6 @@ impl<'a> Undoing<'a> {
             if raised { without_last(hold, self.original.approved_amount) } else { Some(hold.ended()) };
         let Some(left) = left else { return Ok(Err(Decline::HoldEnded)) };
         let free = hold.held().checked_sub(left.held()).ok_or(Fault::Overflow)?;
-        let card = card.reference;
         self.effects.push(Effect::Hold { card, hold: left });
         Ok(Ok(free))
     }

@@ -5,18 +5,19 @@ use super::decision::{Decision, Decline};
 use super::effect::TransactionState;
 use super::facts::{Facts, Within, named_original};
 use super::original::Original;
-use super::request::{Named, Now, message};
+use super::request::{Named, Now, Request, message};
+use super::supervision::{check_supervisor, reaches};
 use super::terminal::Terminal;
 use super::undo::undo;
 
 pub(super) fn decide(
     facts: Facts<'_>,
     terminal: &Terminal,
-    currency: u16,
+    request: &Request,
     named: &Named,
     now: Now,
 ) -> Result<Decision, Fault> {
-    let original = match named_original(facts, terminal, currency, named, Within::Store) {
+    let original = match named_original(facts, terminal, request.currency, named, Within::Store) {
         Ok(original) => original,
         Err(declined) => return Ok(*declined),
     };
@@ -30,6 +31,10 @@ pub(super) fn decide(
     }
     if message::counts(original.message) && original.message != message::ACTIVATE && closed(facts, original) {
         return refused(Decline::ShiftClosed);
+    }
+    let needed = reaches(original.approved_amount, facts.programme.till.void_from);
+    if let Err(decline) = check_supervisor(facts, terminal, request, needed) {
+        return Ok(Decision::declined(decline));
     }
     let voided = TransactionState::Voided;
     Ok(undo(facts, original, voided, now)?.decision(original, voided))
