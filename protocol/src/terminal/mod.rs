@@ -46,7 +46,7 @@
 //! // A sale. It is refused here because this terminal has not been enrolled yet.
 //! let card = CardReference::from_parts(1).unwrap();
 //! let amount = AmountMinor::new(12_50).unwrap();
-//! let body = Body::Purchase { card, amount, tenders: None, lines: None };
+//! let body = Body::Purchase { card, amount, tenders: None, lines: None, points: None };
 //! assert!(terminal.submit(now, body, Details::default(), RequestSidecar::default()).is_err());
 //!
 //! while let Some(action) = terminal.poll_action() {

@@ -723,7 +723,7 @@ fn a_terminal_enrols_with_its_ticket_and_signs_on() {
     assert_eq!((sent, public_key.as_bytes(), named), (code, &*terminal_ed25519().spki(), gateway));
     till.serve();
     assert!(matches!(till.events[0], Event::Enrolled { generation: Generation::FIRST, .. }));
-    assert!(matches!(till.events[1], Event::SignedOn(_)));
+    assert!(matches!(till.events[1], Event::SignedOn { grant: None, .. }));
     assert!(till.terminal.is_signed_on());
     assert_eq!(State::decode(&till.stored).unwrap().generation, Some(Generation::FIRST));
 }
@@ -803,7 +803,7 @@ fn questions_are_answered_or_fail_and_are_never_repeated() {
 #[test]
 fn a_sale_may_cite_the_quote_that_came_before_it() {
     let mut till = Till::signed_on();
-    let body = Body::PurchaseQuote { card: card(), amount: amount(1250) };
+    let body = Body::PurchaseQuote { card: card(), amount: amount(1250), points: None };
     till.ask(body, Details { shift: Shift::new(311), ..Details::default() }).unwrap();
     let question = decoded(&till.sent[0]).header;
     assert_eq!((question.shift, question.currency), (None, Currency::new(156)));

@@ -47,7 +47,7 @@ pub(crate) fn card() -> CardReference {
 }
 
 pub(crate) fn purchase(minor: i64) -> Body {
-    Body::Purchase { card: card(), amount: amount(minor), tenders: None, lines: None }
+    Body::Purchase { card: card(), amount: amount(minor), tenders: None, lines: None, points: None }
 }
 
 pub(crate) fn amount(minor: i64) -> AmountMinor {
@@ -65,11 +65,11 @@ pub(crate) fn original() -> Original {
 }
 
 pub(crate) fn refund(minor: i64) -> Body {
-    Body::Refund { amount: amount(minor), lines: None, original: original(), reason: None }
+    Body::Refund { amount: amount(minor), lines: None, original: original(), reason: None, supervisor: None }
 }
 
 pub(crate) fn void() -> Body {
-    Body::Void { original: original(), reason: Some(Reason::WRONG_AMOUNT) }
+    Body::Void { original: original(), reason: Some(Reason::WRONG_AMOUNT), supervisor: None }
 }
 
 pub(crate) fn authorize(minor: i64) -> Body {
