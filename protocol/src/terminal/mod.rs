@@ -15,8 +15,8 @@
 //!
 //! What the terminal sees to by itself: STANs are never used twice; the same signed bytes are sent until the answer is
 //! final, after time-outs, reconnects and power cuts, with the repeat flag; a sale that is given up becomes a Reversal
-//! that is sent until its answer is final, and the sale is never sent again (so do Refund, Authorize and Capture; a Void
-//! is never given up); an answer counts only with a receipt that
+//! that is sent until its answer is final, and the sale is never sent again (so do Refund, Authorize and Capture; a
+//! Void, ChangePin, CashTaken or Advice is never given up); an answer counts only with a receipt that
 //! verifies, and a repeated answer is an approval only if its signed status says so; the last receipt is shown to the
 //! gateway at every sign-on.
 //!
