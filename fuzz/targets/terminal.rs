@@ -110,15 +110,15 @@ fn body(step: u8) -> Body {
         stan: Stan::FIRST,
         request_id: RequestId([1; 32]),
     };
-    let (tenders, lines, reason) = (None, None, None);
-    match step / 8 % 8 {
-        1 => Body::Refund { amount, lines, original, reason },
-        2 => Body::Void { original, reason },
+    let (tenders, lines, reason, supervisor) = (None, None, None, None);
+    match step / 8 % 32 {
+        1 => Body::Refund { amount, lines, original, reason, supervisor },
+        2 => Body::Void { original, reason, supervisor },
         3 => Body::Authorize { card, amount, raises: Some(original) },
         4 => Body::Capture { amount, tenders, lines, original },
         5 => Body::Transfer { card, to: CardReference::from_parts(2).unwrap(), amount },
-        6 => Body::PurchaseQuote { card, amount },
+        6 => Body::PurchaseQuote { card, amount, points: None },
         7 => Body::ShiftReport { after: u32::from(step) },
-        _ => Body::Purchase { card, amount, tenders, lines },
+        _ => Body::Purchase { card, amount, tenders, lines, points: None },
     }
 }

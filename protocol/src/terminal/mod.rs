@@ -15,8 +15,8 @@
 //!
 //! What the terminal sees to by itself: STANs are never used twice; the same signed bytes are sent until the answer is
 //! final, after time-outs, reconnects and power cuts, with the repeat flag; a sale that is given up becomes a Reversal
-//! that is sent until its answer is final, and the sale is never sent again (so do Refund, Authorize and Capture; a Void
-//! is never given up); an answer counts only with a receipt that
+//! that is sent until its answer is final, and the sale is never sent again (so do Refund, Authorize and Capture; a
+//! Void, ChangePin, CashTaken or Advice is never given up); an answer counts only with a receipt that
 //! verifies, and a repeated answer is an approval only if its signed status says so; the last receipt is shown to the
 //! gateway at every sign-on.
 //!
@@ -46,7 +46,7 @@
 //! // A sale. It is refused here because this terminal has not been enrolled yet.
 //! let card = CardReference::from_parts(1).unwrap();
 //! let amount = AmountMinor::new(12_50).unwrap();
-//! let body = Body::Purchase { card, amount, tenders: None, lines: None };
+//! let body = Body::Purchase { card, amount, tenders: None, lines: None, points: None };
 //! assert!(terminal.submit(now, body, Details::default(), RequestSidecar::default()).is_err());
 //!
 //! while let Some(action) = terminal.poll_action() {
