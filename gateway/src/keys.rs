@@ -225,6 +225,19 @@ impl CardKey {
     }
 }
 
+impl CardKey {
+    /// HMAC-SHA-256 over what a PIN was stretched to: without this key nobody can try PINs against a stolen journal.
+    #[must_use]
+    pub fn pin_hash(&self, stretched: &[u8; 32]) -> [u8; 32] {
+        let mut context = ring::hmac::Context::with_key(&self.0);
+        context.update(b"pin");
+        context.update(stretched);
+        let mut hash = [0; 32];
+        hash.copy_from_slice(context.sign().as_ref());
+        hash
+    }
+}
+
 /// Writes a new file that only its owner may read, durably, never over an old one. The name appears with the whole content
 /// or not at all: a start that is killed here can be repeated.
 ///

@@ -48,6 +48,7 @@ pub fn command(
         Body::Transfer { card, to, amount } => {
             Command::Transfer { claim: claim(card), to: CardReference(to.number()), amount: amount.get() }
         }
+        Body::ChangePin { card } => Command::ChangePin { claim: claim(card) },
         Body::Void { original, .. } => Command::Void { original: named(original) },
         Body::Authorize { card, amount, raises } => Command::Authorize {
             claim: claim(card),
@@ -77,12 +78,26 @@ pub fn command(
         shift: header.shift.map(|shift| shift.get()),
         currency: header.currency.and_then(|currency| u16::try_from(currency.get()).ok())?,
         cashier: header.cashier.as_ref().map(|cashier| cashier.as_str().into()),
-        supervisor: None,
-        holder: None,
-        pins: Pins::default(),
+        supervisor: supervisor(&request.body),
+        holder: header.reserved.as_ref().and_then(|more| more.personal_commitment).map(|hash| hash.0),
+        pins: Pins {
+            card_given: has(Flags::PIN_USED) && sidecar.pin.is_some(),
+            new_given: sidecar.new_pin.is_some(),
+            supervisor_given: sidecar.supervisor_pin.is_some(),
+            ..Pins::default()
+        },
         quote: header.quote.map(|quote| quote.0),
         command,
     })
+}
+
+fn supervisor(body: &Body) -> Option<String> {
+    match body {
+        Body::Refund { supervisor, .. } | Body::Void { supervisor, .. } | Body::Unload { supervisor, .. } => {
+            supervisor.as_ref().map(|supervisor| supervisor.as_str().into())
+        }
+        _ => None,
+    }
 }
 
 fn named(original: &WireOriginal) -> Named {
@@ -138,7 +153,7 @@ pub fn code(verdict: Verdict) -> ResponseCode {
             | Decline::BoundToAccount
             | Decline::PinNotUsed => ResponseCode::NOT_PERMITTED_CARD,
             Decline::PinNeeded | Decline::NoPin => ResponseCode::PIN_NEEDED,
-            Decline::PinLocked => ResponseCode::PIN_LOCKED,
+            Decline::PinLocked => ResponseCode::TOO_MANY_WRONG_PINS,
             Decline::WrongPin { .. } => ResponseCode::WRONG_PIN,
             Decline::SupervisorNeeded => ResponseCode::SUPERVISOR_NEEDED,
             // Never answered: the PIN is looked at first.
@@ -247,7 +262,7 @@ pub struct Occasion {
 pub fn final_answer(
     request: &Request,
     decision: &Decision,
-    card: Option<&Card>,
+    card: Option<(&Card, Option<&Card>)>,
     occasion: Occasion,
 ) -> Answer {
     let message = MessageType(request.command.message());
@@ -265,8 +280,15 @@ pub fn final_answer(
         card: decision.card.and_then(|card| WireCard::new(card.0)),
         detail: declined.and_then(Text::fitted),
         approved_amount: decision.amount.and_then(TotalMinor::new),
-        balances: card.filter(|_| changes_shown).map(|card| balances(card, occasion.now)),
-        changes: decision.card.filter(|_| changes_shown).map(|card| changes(card, &decision.effects)),
+        balances: card.filter(|_| changes_shown).map(|(card, purse)| balances(card, purse, occasion.now)),
+        changes: card.filter(|_| changes_shown).map(|(card, purse)| {
+            let purse = purse.map_or(card.reference, |purse| purse.reference);
+            changes(&[card.reference, purse], &decision.effects)
+        }),
+        tries_left: match decision.verdict {
+            Verdict::Declined(decline) => tries_left(decline),
+            _ => None,
+        },
         explanation: explanation(
             &decision.explanation,
             decision.is_approved()
@@ -302,19 +324,31 @@ pub fn explanation(reasons: &[Reason], shown: bool) -> Option<List<Explanation, 
     List::new(lines.collect())
 }
 
-/// Available balances of a card, by kind; principal and bonus always, points too.
+/// Available balances, by kind; principal and bonus always, points too. Money is that of the `purse` from which the card
+/// pays, none when that cannot be used.
 #[must_use]
-pub fn balances(card: &Card, now: Now) -> protocol::answer::Balances {
-    let kinds = [Kind::PRINCIPAL, Kind::BONUS, Kind::POINTS];
-    kinds.iter().map(|kind| (BalanceKind(u16::from(kind.0)), card.available(*kind, now.s()))).collect()
+pub fn balances(card: &Card, purse: Option<&Card>, now: Now) -> protocol::answer::Balances {
+    let money = |kind: Kind| (kind, purse.map_or(0, |purse| purse.available(kind, now.s())));
+    let points = (Kind::POINTS, card.available(Kind::POINTS, now.s()));
+    let all = [money(Kind::PRINCIPAL), money(Kind::BONUS), points];
+    all.into_iter().map(|(kind, amount)| (BalanceKind(u16::from(kind.0)), amount)).collect()
 }
 
-/// What a transaction changed on a card, by kind; what had expired before it is not its change.
+/// Key 37.
 #[must_use]
-pub fn changes(card: CardReference, effects: &[Effect]) -> protocol::answer::Balances {
+pub fn tries_left(decline: Decline) -> Option<u8> {
+    match decline {
+        Decline::WrongPin { left } => left,
+        _ => None,
+    }
+}
+
+/// What a transaction changed on a card and its purse, by kind; what had expired before it is not its change.
+#[must_use]
+pub fn changes(cards: &[CardReference], effects: &[Effect]) -> protocol::answer::Balances {
     let mut changes = protocol::answer::Balances::new();
     for posting in own_postings(effects) {
-        if matches!(&posting.account, Account::Card { card: c, .. } if *c == card) {
+        if matches!(&posting.account, Account::Card { card, .. } if cards.contains(card)) {
             let change = changes.entry(BalanceKind(u16::from(posting.kind.0))).or_insert(0_i64);
             *change = change.saturating_add(posting.amount);
         }

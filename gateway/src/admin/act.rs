@@ -8,7 +8,7 @@ use crate::domain::Limits;
 use crate::domain::act::Act;
 use crate::domain::card::CardReference;
 use crate::journal::record::{RecordError, written};
-use crate::journal::{fixed, role};
+use crate::journal::{fixed, optional, optionally, role};
 use crate::keys::SigningKey;
 
 /// An act with the operator who signed it.
@@ -93,6 +93,13 @@ pub fn name(act: &Act) -> &'static str {
         Act::CardReplace { .. } => "card-replace",
         Act::CardMerge { .. } => "card-merge",
         Act::CardRefund { .. } => "card-refund",
+        Act::CardPin { .. } => "card-pin",
+        Act::CardExtend { .. } => "card-extend",
+        Act::CardBind { .. } => "card-bind",
+        Act::CardUnbind { .. } => "card-unbind",
+        Act::CashierAdd { .. } => "cashier-add",
+        Act::CashierPin { .. } => "cashier-pin",
+        Act::CashierEnd { .. } => "cashier-end",
         Act::OperatorAdd { .. } => "operator-add",
         Act::OperatorRevoke { .. } => "operator-revoke",
         Act::ProgrammeActivate { .. } => "programme-activate",
@@ -120,7 +127,18 @@ fn arguments(e: &mut Encoder<Vec<u8>>, act: &Act) -> Write {
         | Act::TerminalRevoke { terminal } => e.map(1)?.u8(0)?.str(terminal)?.ok(),
         Act::CardIssue { product, count } => e.map(2)?.u8(0)?.str(product)?.u8(1)?.u32(*count)?.ok(),
         Act::CardBlock { card, reason } => e.map(2)?.u8(0)?.u64(card.0)?.u8(1)?.str(reason)?.ok(),
-        Act::CardUnblock { card } => e.map(1)?.u8(0)?.u64(card.0)?.ok(),
+        Act::CardUnblock { card } | Act::CardUnbind { card } => e.map(1)?.u8(0)?.u64(card.0)?.ok(),
+        Act::CardPin { card, clear, reason } => {
+            e.map(3)?.u8(0)?.u64(card.0)?.u8(1)?.bool(*clear)?.u8(2)?.str(reason)?.ok()
+        }
+        Act::CardExtend { card, months } => e.map(2)?.u8(0)?.u64(card.0)?.u8(1)?.u16(*months)?.ok(),
+        Act::CardBind { card, account } => e.map(2)?.u8(0)?.u64(card.0)?.u8(1)?.u64(account.0)?.ok(),
+        Act::CashierAdd { cashier, store, supervisor } => {
+            e.map(3)?.u8(0)?.str(cashier)?.u8(1)?;
+            optional(e, store.as_deref(), |e, store| e.str(store).map(drop))?;
+            e.u8(2)?.bool(*supervisor)?.ok()
+        }
+        Act::CashierPin { cashier } | Act::CashierEnd { cashier } => e.map(1)?.u8(0)?.str(cashier)?.ok(),
         Act::CardRefund { card, amount, reason } => {
             e.map(3)?.u8(0)?.u64(card.0)?.u8(1)?.i64(*amount)?.u8(2)?.str(reason)?.ok()
         }
@@ -146,6 +164,10 @@ fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> 
     let number = |d: &mut Decoder<'_>| -> Result<i64, minicbor::decode::Error> {
         d.u8()?;
         d.i64()
+    };
+    let truth = |d: &mut Decoder<'_>| -> Result<bool, minicbor::decode::Error> {
+        d.u8()?;
+        d.bool()
     };
     Ok(match name {
         "terminal-enroll" => Act::TerminalEnroll {
@@ -174,6 +196,23 @@ fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> 
         "card-replace" => Act::CardReplace { card: card(d)?, by: card(d)?, reason: text(d)? },
         "card-refund" => Act::CardRefund { card: card(d)?, amount: number(d)?, reason: text(d)? },
         "card-merge" => Act::CardMerge { card: card(d)?, into: card(d)?, reason: text(d)? },
+        "card-pin" => Act::CardPin { card: card(d)?, clear: truth(d)?, reason: text(d)? },
+        "card-extend" => Act::CardExtend {
+            card: card(d)?,
+            months: u16::try_from(number(d)?).map_err(|_| minicbor::decode::Error::message("months"))?,
+        },
+        "card-bind" => Act::CardBind { card: card(d)?, account: card(d)? },
+        "card-unbind" => Act::CardUnbind { card: card(d)? },
+        "cashier-add" => Act::CashierAdd {
+            cashier: text(d)?,
+            store: {
+                key(d)?;
+                optionally(d, |d| d.str().map(String::from))?
+            },
+            supervisor: truth(d)?,
+        },
+        "cashier-pin" => Act::CashierPin { cashier: text(d)? },
+        "cashier-end" => Act::CashierEnd { cashier: text(d)? },
         "operator-add" => Act::OperatorAdd {
             operator: text(d)?,
             public_key: {
@@ -220,6 +259,14 @@ mod tests {
             Act::CardRefund { card, amount: 5, reason: "no receipt".into() },
             Act::CardReplace { card, by: CardReference(9), reason: "lost".into() },
             Act::CardMerge { card, into: CardReference(9), reason: "two of them".into() },
+            Act::CardPin { card, clear: true, reason: "forgotten".into() },
+            Act::CardExtend { card, months: 12 },
+            Act::CardBind { card, account: CardReference(9) },
+            Act::CardUnbind { card },
+            Act::CashierAdd { cashier: "amy".into(), store: Some("S".into()), supervisor: true },
+            Act::CashierAdd { cashier: "amy".into(), store: None, supervisor: false },
+            Act::CashierPin { cashier: "amy".into() },
+            Act::CashierEnd { cashier: "amy".into() },
             Act::OperatorAdd { operator: "ann".into(), public_key: vec![1, 2] },
             Act::OperatorRevoke { operator: "ann".into() },
             Act::ProgrammeActivate { document: "x".repeat(5000) },

@@ -43,6 +43,7 @@ pub enum Ask {
         card: u64,
     },
     Operators,
+    Cashiers,
     Programmes,
     Status,
 }
@@ -110,6 +111,7 @@ async fn answer(ask: Ask, handle: &Handle, nonce: [u8; 16], used: &mut bool) -> 
         Ask::Terminal { terminal } => Query::Terminal(terminal),
         Ask::Card { card } => Query::Card(CardReference(card)),
         Ask::Operators => Query::Operators,
+        Ask::Cashiers => Query::Cashiers,
         Ask::Programmes => Query::Programmes,
         Ask::Status => Query::Status,
         Ask::Proposals => Query::Proposals,

@@ -76,9 +76,12 @@ SIGTERM or Ctrl-C: open requests are answered, then it ends.")]
     /// Terminals: enrol, show, suspend, resume, revoke.
     #[command(subcommand)]
     Terminal(Terminal),
-    /// Cards: issue, show, block, unblock, replace, merge, refund.
+    /// Cards: issue, show, block, unblock, replace, merge, refund, PIN, extend, bind to a corporate account.
     #[command(subcommand)]
     Card(Card),
+    /// People at the till: add cashiers and supervisors, list them, give a new PIN, end.
+    #[command(subcommand)]
+    Cashier(CashierCommand),
     /// Operators: add, list, revoke.
     #[command(subcommand)]
     Operator(Operator),
@@ -249,11 +252,83 @@ The old card answers \"replaced\" (46) from then on; refunds and captures of its
         #[arg(long)]
         reason: String,
     },
+    /// Unlock a card's PIN after too many wrong ones, or take it away; a second operator must confirm it.
+    #[command(after_help = "Examples:
+  gateway card pin --card 9000000000000014 --reason 'showed a passport' --operator ann
+  gateway card pin --card 9000000000000014 --clear --reason forgotten --operator ann
+  gateway act confirm --number 1 --operator bob")]
+    Pin {
+        #[arg(long, value_name = "REFERENCE")]
+        card: u64,
+        /// Take the PIN away; the holder sets another at a terminal.
+        #[arg(long)]
+        clear: bool,
+        #[arg(long)]
+        reason: String,
+    },
+    /// Let a card that ends by time be accepted for longer.
+    Extend {
+        #[arg(long, value_name = "REFERENCE")]
+        card: u64,
+        /// From its end, or from today when that is over: 1 to 120.
+        #[arg(long, value_name = "N")]
+        months: u16,
+    },
+    /// Let a card spend a corporate account's money; its points stay its own.
+    #[command(after_help = "Example:
+  gateway card bind --card 9000000000000014 --account 9000000000000022
+
+The account is an active card of a product that says `account = true`; the card must hold no money of its own.
+What it may spend is limited by its product's `daily` and `monthly`.")]
+    Bind {
+        #[arg(long, value_name = "REFERENCE")]
+        card: u64,
+        #[arg(long, value_name = "REFERENCE")]
+        account: u64,
+    },
+    /// Let a bound card spend its own money again.
+    Unbind {
+        #[arg(long, value_name = "REFERENCE")]
+        card: u64,
+    },
     /// Let a blocked card be used again.
     Unblock {
         #[arg(long, value_name = "REFERENCE")]
         card: u64,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum CashierCommand {
+    /// Admit a cashier or supervisor; the PIN is printed this once.
+    #[command(after_help = "Examples:
+  gateway cashier add --name amy
+  gateway cashier add --name lin --supervisor --store S001
+
+Whether a till needs cashiers who are signed on, and what needs a supervisor, is said by [till] in the programme.")]
+    Add {
+        /// 1 to 16 letters, digits or -_.:/ ; what terminals send as the cashier.
+        #[arg(long)]
+        name: String,
+        /// May allow what a cashier alone may not.
+        #[arg(long)]
+        supervisor: bool,
+        /// The one store where they work [default: every store of the merchant].
+        #[arg(long)]
+        store: Option<String>,
+    },
+    /// Print a new PIN for one who has forgotten it, or is locked after too many wrong ones.
+    Pin {
+        #[arg(long)]
+        name: String,
+    },
+    /// End a cashier.
+    End {
+        #[arg(long)]
+        name: String,
+    },
+    /// List cashiers and supervisors.
+    List,
 }
 
 #[derive(Debug, Subcommand)]
@@ -355,6 +430,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Status => operate::status(common),
         Command::Terminal(command) => operate::terminal(common, command),
         Command::Card(command) => operate::card(common, command),
+        Command::Cashier(command) => operate::cashier(common, command),
         Command::Operator(command) => operate::operator(common, command),
         Command::Programme(command) => operate::programme(common, command),
         Command::Act(command) => operate::act(common, command),

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::show::{bar, table, text};
-use super::{Acts, Card, Common, Operator, Programme, RoleArgument, Terminal};
+use super::{Acts, Card, CashierCommand, Common, Operator, Programme, RoleArgument, Terminal};
 use crate::admin::act::SignedAct;
 use crate::admin::client::Client;
 use crate::admin::socket::Ask;
@@ -149,6 +149,12 @@ pub(super) fn card(common: &Common, command: Card) -> Result<ExitCode> {
         Card::Refund { card, amount, reason } => {
             Act::CardRefund { card: CardReference(card), amount: minor(&amount)?, reason }
         }
+        Card::Pin { card, clear, reason } => Act::CardPin { card: CardReference(card), clear, reason },
+        Card::Extend { card, months } => Act::CardExtend { card: CardReference(card), months },
+        Card::Bind { card, account } => {
+            Act::CardBind { card: CardReference(card), account: CardReference(account) }
+        }
+        Card::Unbind { card } => Act::CardUnbind { card: CardReference(card) },
         Card::Unblock { card } => Act::CardUnblock { card: CardReference(card) },
     };
     done(common, act)
@@ -160,6 +166,11 @@ fn show_card(card: &Value) {
         "status",
         "replaced_by",
         "product",
+        "expires",
+        "registered",
+        "account",
+        "pin",
+        "wrong_pins",
         "principal_minor",
         "bonus_minor",
         "points",
@@ -218,6 +229,29 @@ fn issue(common: &Common, product: &str, count: u32) -> Result<ExitCode> {
         println!("Secrets are shown this once; the gateway keeps only what it needs to check them.");
     })?;
     Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+pub(super) fn cashier(common: &Common, command: CashierCommand) -> Result<ExitCode> {
+    let (name, act) = match command {
+        CashierCommand::List => {
+            let answer = ask(common, &Ask::Cashiers)?;
+            return show(common, &answer, |answer| {
+                let rows = answer["cashiers"].as_array();
+                let fields = ["cashier", "role", "status", "store", "wrong_pins"];
+                table(fields, rows.into_iter().flatten().map(|row| fields.map(|field| text(row, field))));
+            });
+        }
+        CashierCommand::End { name } => return done(common, Act::CashierEnd { cashier: name }),
+        CashierCommand::Add { name, supervisor, store } => {
+            (name.clone(), Act::CashierAdd { cashier: name, store, supervisor })
+        }
+        CashierCommand::Pin { name } => (name.clone(), Act::CashierPin { cashier: name }),
+    };
+    let drawn = Client::act(&common.directory(), &common.operator, act)?;
+    let answer = json!({ "cashier": name, "pin": drawn["pin"], "index": drawn["index"] });
+    show(common, &answer, |answer| {
+        println!("{name} has the PIN {}. It is shown this once.", text(answer, "pin"));
+    })
 }
 
 pub(super) fn operator(common: &Common, command: Operator) -> Result<ExitCode> {

@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::executor::{self, InDoubt, Options, SpaceLimits};
 use crate::keys::{fingerprint, hex};
 use crate::metrics::Metrics;
-use crate::server::{self, Shared};
+use crate::server::{self, PinPool, Shared};
 use crate::storage::Synchronous;
 
 /// In doubt: nothing more may be said before a restart has looked at the disk.
@@ -98,6 +98,7 @@ fn run(common: &Common, listen: Option<SocketAddr>, config: Option<&Path>) -> Re
         in_flight: config.in_flight,
         heartbeat: Duration::from_secs(u64::from(config.heartbeat_seconds)),
         max_connections: config.max_connections,
+        pins: PinPool::default(),
     });
 
     let (ended, writer_ended) = oneshot::channel();

@@ -1,10 +1,12 @@
 //! What operators do: each act is signed, decided here, and an entry in the same journal.
 
 use super::State;
-use super::card::{CardReference, CardStatus};
+use super::card::{Card, CardReference, CardStatus};
+use super::cashier::Cashier;
 use super::effect::Effect;
 use super::expiry::expire;
 use super::ledger::{Kind, named, redemption};
+use super::pin::Pin;
 use super::programme::Programme;
 use super::request::Now;
 use super::succession;
@@ -62,6 +64,39 @@ pub enum Act {
         amount: i64,
         reason: String,
     },
+    /// Unlocks a card's PIN, or takes it away so that the holder can set another; two people answer for it.
+    CardPin {
+        card: CardReference,
+        clear: bool,
+        reason: String,
+    },
+    /// A card is accepted for so many months more, from today or from its end, whichever is later.
+    CardExtend {
+        card: CardReference,
+        months: u16,
+    },
+    /// A card spends a corporate account's money from now on.
+    CardBind {
+        card: CardReference,
+        account: CardReference,
+    },
+    /// A card spends its own money again.
+    CardUnbind {
+        card: CardReference,
+    },
+    /// A cashier or supervisor; the gateway draws the PIN. Of one store, or of all of the merchant's.
+    CashierAdd {
+        cashier: String,
+        store: Option<String>,
+        supervisor: bool,
+    },
+    /// A new PIN for a cashier or supervisor who has forgotten it or is locked.
+    CashierPin {
+        cashier: String,
+    },
+    CashierEnd {
+        cashier: String,
+    },
     OperatorAdd {
         operator: String,
         public_key: Vec<u8>,
@@ -80,7 +115,7 @@ impl Act {
     /// Whether two operators must have signed it.
     #[must_use]
     pub fn needs_two(&self) -> bool {
-        matches!(self, Self::CardRefund { .. })
+        matches!(self, Self::CardRefund { .. } | Self::CardPin { .. })
     }
 
     /// What an act that waits for a second person would do, for that person.
@@ -89,6 +124,10 @@ impl Act {
         match self {
             Self::CardRefund { card, amount, reason } => {
                 format!("put {amount} minor units on card {}, without a sale: {reason}", card.0)
+            }
+            Self::CardPin { card, clear, reason } => {
+                let what = if *clear { "take away" } else { "unlock" };
+                format!("{what} the PIN of card {}: {reason}", card.0)
             }
             other => format!("{other:?}"),
         }
@@ -134,6 +173,20 @@ pub enum Refusal {
     LastOperator,
     #[error("limits must be above zero")]
     Limits,
+    #[error("there is a cashier {0} already; `cashier pin` gives a new PIN")]
+    CashierExists(String),
+    #[error("there is no active cashier {0}")]
+    NoSuchCashier(String),
+    #[error("the card has no PIN")]
+    NoPin,
+    #[error("write 1 to 120 months")]
+    Months,
+    #[error(
+        "a card that is bound must be empty, and its account one of a product that says `account = true`"
+    )]
+    Binding,
+    #[error("the card is bound to no account")]
+    NotBound,
 }
 
 impl TerminalStatus {
@@ -166,12 +219,21 @@ impl CardStatus {
 /// Where the gateway itself stands, and the entry that the act will be.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
+    pub merchant: &'a str,
     pub store: &'a str,
     pub index: u64,
 }
 
-/// Decides an act. `drawn` are the cards that the shell has drawn for [`Act::CardIssue`], none of which exists yet;
-/// the state holds the card that an act names, if there is one.
+/// What the shell has drawn for an act.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Drawn<'a> {
+    /// For [`Act::CardIssue`]: reference and proof; none of them exists yet.
+    pub cards: &'a [(CardReference, [u8; 32])],
+    /// For an act that gives a cashier a PIN.
+    pub pin: Pin,
+}
+
+/// Decides an act. The state holds the card that an act names, if there is one.
 ///
 /// # Errors
 /// [`Refusal`] when the state or the programme does not allow it.
@@ -179,7 +241,7 @@ pub fn decide_act(
     state: &State,
     programme: &Programme,
     act: &Act,
-    drawn: &[(CardReference, [u8; 32])],
+    drawn: Drawn<'_>,
     place: Place<'_>,
     now: Now,
 ) -> Result<Vec<Effect>, Refusal> {
@@ -256,7 +318,7 @@ pub fn decide_act(
             if !programme.products.contains_key(product) {
                 return Err(Refusal::NoSuchProduct(product.clone()));
             }
-            if *count == 0 || *count > MAX_CARDS_PER_ACT || usize::try_from(*count) != Ok(drawn.len()) {
+            if *count == 0 || *count > MAX_CARDS_PER_ACT || usize::try_from(*count) != Ok(drawn.cards.len()) {
                 return Err(Refusal::CardCount);
             }
             let issue = |(card, proof): &(CardReference, [u8; 32])| Effect::Card {
@@ -269,7 +331,7 @@ pub fn decide_act(
                 holder: None,
                 account: None,
             };
-            Ok(drawn.iter().map(issue).collect())
+            Ok(drawn.cards.iter().map(issue).collect())
         }
         Act::CardBlock { card, reason } => {
             check_reason(reason)?;
@@ -279,6 +341,45 @@ pub fn decide_act(
         Act::CardReplace { card, by, reason } => succession::replace(state, *card, *by, reason),
         Act::CardRefund { card, amount, reason } => {
             refund_without_sale(state, programme, *card, *amount, reason, place, now)
+        }
+        Act::CardPin { card, clear, reason } => {
+            check_reason(reason)?;
+            let held = state.cards.get(card).ok_or(Refusal::NoSuchCard)?;
+            let secret = held.pin.secret.ok_or(Refusal::NoPin)?;
+            let pin = Pin { secret: (!clear).then_some(secret), tries: 0 };
+            Ok(vec![Effect::Pin { card: *card, pin }])
+        }
+        Act::CardExtend { card, months } => extend(state, programme, *card, *months, now),
+        Act::CardBind { card, account } => bind(state, programme, *card, *account),
+        Act::CardUnbind { card } => {
+            let held = state.cards.get(card).ok_or(Refusal::NoSuchCard)?;
+            if held.account.is_none() || held.status == CardStatus::Replaced {
+                return Err(Refusal::NotBound);
+            }
+            let unbound = Card { account: None, ..held.clone() };
+            Ok(vec![unbound.with_status(held.status, None)])
+        }
+        Act::CashierAdd { cashier, store, supervisor } => {
+            check_code("a cashier", cashier)?;
+            if let Some(store) = store {
+                check_code("store", store)?;
+            }
+            if state.cashiers.get(cashier).is_some_and(|held| held.active) {
+                return Err(Refusal::CashierExists(cashier.clone()));
+            }
+            let (merchant, store) = (place.merchant.to_owned(), store.clone());
+            let held = Cashier { active: true, merchant, store, supervisor: *supervisor, pin: drawn.pin };
+            Ok(vec![Effect::Cashier { cashier: cashier.clone(), held }])
+        }
+        Act::CashierPin { cashier } => {
+            let held = active_cashier(state, cashier)?;
+            let held = Cashier { pin: drawn.pin, ..held.clone() };
+            Ok(vec![Effect::Cashier { cashier: cashier.clone(), held }])
+        }
+        Act::CashierEnd { cashier } => {
+            let held = active_cashier(state, cashier)?;
+            let held = Cashier { active: false, pin: Pin::default(), ..held.clone() };
+            Ok(vec![Effect::Cashier { cashier: cashier.clone(), held }])
         }
         Act::CardMerge { card, into, reason } => {
             succession::merge(state, programme, (*card, *into), reason, now)
@@ -371,6 +472,56 @@ fn set_card(
     Ok(vec![held.with_status(status, reason)])
 }
 
+fn active_cashier<'a>(state: &'a State, cashier: &str) -> Result<&'a Cashier, Refusal> {
+    let held = state.cashiers.get(cashier).filter(|held| held.active);
+    held.ok_or_else(|| Refusal::NoSuchCashier(cashier.into()))
+}
+
+fn extend(
+    state: &State,
+    programme: &Programme,
+    card: CardReference,
+    months: u16,
+    now: Now,
+) -> Result<Vec<Effect>, Refusal> {
+    let held = state.cards.get(&card).ok_or(Refusal::NoSuchCard)?;
+    let until = held
+        .expires
+        .ok_or(Refusal::CardState { is: held.status.name(), needs: "one that ends by time, an active" })?;
+    if !matches!(held.status, CardStatus::Active | CardStatus::Blocked) {
+        return Err(Refusal::CardState { is: held.status.name(), needs: "an active or blocked" });
+    }
+    if !(1..=120).contains(&months) {
+        return Err(Refusal::Months);
+    }
+    let expires = programme.months_after(until.max(now.s()), months).ok_or(Refusal::Months)?;
+    let extended = Card { expires: Some(expires), ..held.clone() };
+    Ok(vec![extended.with_status(held.status, None)])
+}
+
+/// A card that is bound holds no money of its own and nothing is held on it; its points stay.
+fn bind(
+    state: &State,
+    programme: &Programme,
+    card: CardReference,
+    account: CardReference,
+) -> Result<Vec<Effect>, Refusal> {
+    let find = |card: CardReference| state.cards.get(&card).ok_or(Refusal::NoSuchCard);
+    let (held, account) = (find(card)?, find(account)?);
+    let is_account =
+        |card: &Card| programme.products.get(&card.product).is_some_and(|product| product.account);
+    if held.status != CardStatus::Active || account.status != CardStatus::Active {
+        let not = if held.status == CardStatus::Active { account } else { held };
+        return Err(Refusal::CardState { is: not.status.name(), needs: "an active" });
+    }
+    let empty = held.holds.is_empty() && !held.lots.iter().any(|lot| lot.kind.is_money());
+    if !empty || is_account(held) || !is_account(account) || account.account.is_some() {
+        return Err(Refusal::Binding);
+    }
+    let bound = Card { account: Some(account.reference), ..held.clone() };
+    Ok(vec![bound.with_status(held.status, None)])
+}
+
 /// A new lot of principal, taken back from what the store has sold.
 fn refund_without_sale(
     state: &State,
@@ -383,8 +534,8 @@ fn refund_without_sale(
 ) -> Result<Vec<Effect>, Refusal> {
     check_reason(reason)?;
     let held = state.cards.get(&card).ok_or(Refusal::NoSuchCard)?;
-    if held.status != CardStatus::Active {
-        return Err(Refusal::CardState { is: held.status.name(), needs: "an active" });
+    if held.status != CardStatus::Active || held.account.is_some() {
+        return Err(Refusal::CardState { is: held.status.name(), needs: "an active, unbound" });
     }
     let most = programme.products.get(&held.product).map_or(0, |product| product.max_balance);
     let out = amount.checked_neg().filter(|_| amount > 0).ok_or(Refusal::Range)?;

@@ -43,7 +43,8 @@ pub(super) fn decide(
         .and_then(|(purse, _)| facts.state.cards.get(&purse))
         .ok_or(Fault::Misfit("the card of a hold is gone"))?;
     let (purse, mut effects) = expire(purse, now)?;
-    let (card, ended) = if card.reference == purse.reference { (purse.clone(), Vec::new()) } else { expire(card, now)? };
+    let (card, ended) =
+        if card.reference == purse.reference { (purse.clone(), Vec::new()) } else { expire(card, now)? };
     effects.extend(ended);
     let Some(hold) = purse.hold(original.index) else {
         // Its time is over: that is booked here, so that what the answer says is so.

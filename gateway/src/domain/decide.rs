@@ -2,16 +2,17 @@
 //! PROTOCOL.md section 7 gives.
 
 use super::authorize::Wish;
+use super::cashier::Cashier;
 use super::decision::{Decision, Decline, Verdict};
 use super::effect::Effect;
-use super::cashier::Cashier;
 use super::facts::Facts;
 use super::pin::Pin;
 use super::request::{Command, Now, Request, message};
 use super::supervision::supervisor;
 use super::terminal::{Role, Terminal};
 use super::{
-    Fault, activate, authorize, capture, change_pin, load, purchase, reconciliation, refund, reversal, transfer, void,
+    Fault, activate, authorize, capture, change_pin, load, purchase, reconciliation, refund, reversal,
+    transfer, void,
 };
 
 /// Decides one request of an active terminal. The effects include the terminal's last STAN and shift totals, and not

@@ -87,7 +87,8 @@ pub(super) fn check_load(
     if balance.is_none_or(|balance| balance > product.max_balance) {
         return Err(Decline::AboveMaximumBalance);
     }
-    if !registered && product.real_name_above.is_some_and(|most| balance.is_none_or(|balance| balance > most)) {
+    if !registered && product.real_name_above.is_some_and(|most| balance.is_none_or(|balance| balance > most))
+    {
         return Err(Decline::HolderNotRegistered);
     }
     Ok(bonus)

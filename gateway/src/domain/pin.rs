@@ -71,4 +71,3 @@ pub(super) fn check_card_pin(
         _ => Ok(()),
     }
 }
-

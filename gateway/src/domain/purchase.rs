@@ -3,8 +3,9 @@
 use super::Fault;
 use super::decision::{Decision, Decline, Verdict};
 use super::effect::Effect;
-use super::facts::{Facts, Payer};
+use super::facts::Facts;
 use super::ledger::{Kind, named, redemption};
+use super::payer::Payer;
 use super::pin::check_card_pin;
 use super::points::award_points;
 use super::quoted::check_quote;

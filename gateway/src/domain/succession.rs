@@ -20,7 +20,11 @@ pub(super) fn replace(
         return Err(Refusal::CardState { is: new.status.name(), needs: "an issued" });
     }
     let mut effects = hand_over(old, new, reason)?;
-    effects.push(new.with_status(CardStatus::Active, Some(reason)));
+    let (expires, holder, account) = (old.expires, old.holder, old.account);
+    let taking = Card { expires, holder, account, ..new.clone() };
+    effects.push(taking.with_status(CardStatus::Active, Some(reason)));
+    // The holder is the same, and a PIN that is locked stays locked.
+    effects.push(Effect::Pin { card: new.reference, pin: old.pin });
     Ok(effects)
 }
 
@@ -33,6 +37,9 @@ pub(super) fn merge(
     now: Now,
 ) -> Result<Vec<Effect>, Refusal> {
     let (old, new) = pair(state, card, into, reason)?;
+    if old.account.is_some() {
+        return Err(Refusal::CardPair);
+    }
     if new.status != CardStatus::Active {
         return Err(Refusal::CardState { is: new.status.name(), needs: "an active" });
     }
@@ -52,7 +59,7 @@ fn pair<'a>(
     check_reason(reason)?;
     let find = |card: CardReference| state.cards.get(&card).ok_or(Refusal::NoSuchCard);
     let (old, new) = (find(card)?, find(other)?);
-    if card == other || old.product != new.product {
+    if card == other || old.product != new.product || new.account.is_some() {
         return Err(Refusal::CardPair);
     }
     if !matches!(old.status, CardStatus::Active | CardStatus::Blocked) {

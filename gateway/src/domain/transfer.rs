@@ -24,6 +24,9 @@ pub(super) fn decide(
 ) -> Result<Decision, Fault> {
     let accepted = accept_card(facts, request.currency, claim, now)
         .and_then(own_money)
+        .and_then(|(card, product)| {
+            product.max_transfer.map(|_| (card, product)).ok_or(Decline::TransferNotAllowed)
+        })
         .and_then(|from| receiving(facts, request.currency, claim.card, to, now).map(|to| (from, to)))
         .and_then(|both| check_card_pin(both.0.0, both.0.1, request, amount).map(|()| both));
     let ((from, product), (to, to_product)) = match accepted {

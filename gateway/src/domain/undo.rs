@@ -223,7 +223,8 @@ impl<'a> Undoing<'a> {
     /// Ends a hold, or takes from it what a later authorize has added; says how much is free by that.
     fn release(&mut self, state: TransactionState) -> Result<Result<i64, Decline>, Fault> {
         let raised = self.original.raised_another();
-        let present = self.original.held_on().and_then(|(on, then)| Some((on, self.cards.get(&on)?.hold(then.id)?)));
+        let present =
+            self.original.held_on().and_then(|(on, then)| Some((on, self.cards.get(&on)?.hold(then.id)?)));
         let Some((card, hold)) = present else {
             let lapsed = Decline::OriginalOver(TransactionState::Lapsed);
             return Ok(Err(if raised { Decline::HoldEnded } else { lapsed }));

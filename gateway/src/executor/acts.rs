@@ -13,16 +13,17 @@ use super::proposals::{LIFETIME_S, Proposal};
 use super::writer::{InDoubt, InForce, Writer};
 use crate::admin::act::{SignedAct, name};
 use crate::clock;
-use crate::domain::act::{Act, MAX_CARDS_PER_ACT, Place, Refusal, decide_act};
+use crate::domain::act::{Act, Drawn, MAX_CARDS_PER_ACT, Place, Refusal, decide_act};
 use crate::domain::card::CardReference;
 use crate::domain::effect::Effect;
 use crate::domain::ledger::Kind;
 use crate::domain::state::Touched;
-use crate::domain::{ClockDoubt, Now};
+use crate::domain::{ClockDoubt, Now, Pin};
 use crate::journal::record::Origin;
 use crate::journal::sha256;
 use crate::keys::PublicKey;
 use crate::programme_file;
+use crate::server::stretch;
 
 /// What came of an act, after its commit.
 #[derive(Debug, Clone, Serialize)]
@@ -32,6 +33,9 @@ pub struct ActDone {
     /// Cards that were issued: reference and secret, shown this once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cards: Vec<IssuedCard>,
+    /// A cashier's PIN, shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pin: Option<String>,
     /// Number under which it waits for a second person; nothing is recorded yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proposal: Option<u32>,
@@ -51,6 +55,7 @@ pub enum Query {
     Terminal(String),
     Card(CardReference),
     Operators,
+    Cashiers,
     Programmes,
     Status,
     /// Acts that wait for a second signature.
@@ -93,10 +98,15 @@ impl Writer {
         };
         let (act, request_id) = opened;
         match &act.act {
-            Act::CardBlock { card, .. } | Act::CardUnblock { card } | Act::CardRefund { card, .. } => {
-                self.fetch_card(*card)?
-            }
-            Act::CardReplace { card, by: other, .. } | Act::CardMerge { card, into: other, .. } => {
+            Act::CardBlock { card, .. }
+            | Act::CardUnblock { card }
+            | Act::CardRefund { card, .. }
+            | Act::CardPin { card, .. }
+            | Act::CardExtend { card, .. }
+            | Act::CardUnbind { card } => self.fetch_card(*card)?,
+            Act::CardReplace { card, by: other, .. }
+            | Act::CardMerge { card, into: other, .. }
+            | Act::CardBind { card, account: other } => {
                 self.fetch_card(*card)?;
                 self.fetch_card(*other)?;
             }
@@ -111,7 +121,7 @@ impl Writer {
                     number,
                     "an act waits for a second person"
                 );
-                let done = ActDone { index: 0, cards: Vec::new(), proposal: Some(number) };
+                let done = ActDone { index: 0, cards: Vec::new(), pin: None, proposal: Some(number) };
                 drop(reply.send(Ok(done)));
                 return Ok(());
             }
@@ -129,7 +139,13 @@ impl Writer {
             Act::CardIssue { count, .. } if *count <= MAX_CARDS_PER_ACT => self.draw_cards(*count)?,
             _ => Vec::new(),
         };
-        match self.record_act(group, &act, signatures, request_id, &drawn) {
+        let pin = match &act.act {
+            Act::CashierAdd { .. } | Act::CashierPin { .. } => self.draw_pin(),
+            _ => None,
+        };
+        let proofs: Vec<_> = drawn.iter().map(|(card, _, proof)| (*card, *proof)).collect();
+        let for_act = Drawn { cards: &proofs, pin: pin.as_ref().map(|(_, pin)| *pin).unwrap_or_default() };
+        match self.record_act(group, &act, signatures, request_id, for_act) {
             Ok(index) => {
                 if let Some(number) = confirms {
                     self.proposals.forget(number);
@@ -138,7 +154,8 @@ impl Writer {
                 let cards = drawn
                     .into_iter()
                     .map(|(card, secret, _)| IssuedCard { reference: card.0.to_string(), secret });
-                group.acts.push((reply, ActDone { index, cards: cards.collect(), proposal: None }));
+                let pin = pin.map(|(pin, _)| pin);
+                group.acts.push((reply, ActDone { index, cards: cards.collect(), pin, proposal: None }));
             }
             Err(reason) => drop(reply.send(Err(reason))),
         }
@@ -160,7 +177,7 @@ impl Writer {
             (false, Some(_)) => Err("this act needs no second person".into()),
             (true, None) => {
                 // What could not be done anyway is refused before anybody is asked to confirm it.
-                self.decide(&act.act, &[], self.next_index(group))?;
+                self.decide(&act.act, Drawn::default(), self.next_index(group))?;
                 let expires = now_s.saturating_add(LIFETIME_S);
                 let proposal = Proposal { act: act.clone(), signed, request_id, expires };
                 let number = self.proposals.keep(proposal, now_s);
@@ -213,17 +230,16 @@ impl Writer {
         act: &SignedAct,
         signed: Vec<Vec<u8>>,
         request_id: [u8; 32],
-        drawn: &[(CardReference, String, [u8; 32])],
+        drawn: Drawn<'_>,
     ) -> Result<u64, String> {
         let now = self.now();
         let in_force = self.in_force(now);
         if let Act::ProgrammeActivate { document } = &act.act {
             check_programme(document, &in_force)?;
         }
-        let proofs: Vec<_> = drawn.iter().map(|(card, _, proof)| (*card, *proof)).collect();
         let index = self.next_index(group);
         let place = self.place.clone();
-        let effects = self.decide(&act.act, &proofs, index)?;
+        let effects = self.decide(&act.act, drawn, index)?;
         let cause = Cause {
             origin: Origin::Operator { signed },
             identity: None,
@@ -241,15 +257,10 @@ impl Writer {
         Ok(index)
     }
 
-    fn decide(
-        &self,
-        act: &Act,
-        proofs: &[(CardReference, [u8; 32])],
-        index: u64,
-    ) -> Result<Vec<Effect>, String> {
+    fn decide(&self, act: &Act, drawn: Drawn<'_>, index: u64) -> Result<Vec<Effect>, String> {
         let now = self.now();
-        let here = Place { store: &self.place.1, index };
-        decide_act(&self.state, &self.in_force(now).programme, act, proofs, here, now)
+        let here = Place { merchant: &self.place.0, store: &self.place.1, index };
+        decide_act(&self.state, &self.in_force(now).programme, act, drawn, here, now)
             .map_err(|refusal: Refusal| refusal.to_string())
     }
 
@@ -270,6 +281,15 @@ impl Writer {
             drawn.push((card, secret, proof));
         }
         Ok(drawn)
+    }
+
+    /// Six digits and what is kept of them. The writer waits for this hash: it is a person's rare act.
+    fn draw_pin(&self) -> Option<(String, Pin)> {
+        let text = format!("{:06}", u64::from_be_bytes(clock::random()) % 1_000_000);
+        let salt = clock::random();
+        let stretched = stretch(&protocol::field::Pin::new(&text)?, salt)?;
+        let pin = Pin { secret: Some((salt, self.card_key.pin_hash(&stretched))), tries: 0 };
+        Some((text, pin))
     }
 
     /// Answers a question; after the commit of what came before it.
@@ -322,6 +342,14 @@ impl Writer {
                 }),
                 None => json!({ "error": "no such act waits; `gateway act list` shows those that do" }),
             },
+            Query::Cashiers => json!({ "cashiers": self.state.cashiers.iter().map(|(name, held)| json!({
+                "cashier": name,
+                "status": if held.active { "active" } else { "ended" },
+                "merchant": held.merchant,
+                "store": held.store.as_deref().unwrap_or("all"),
+                "role": if held.supervisor { "supervisor" } else { "cashier" },
+                "wrong_pins": held.pin.tries,
+            })).collect::<Vec<_>>() }),
             Query::Status => json!({
                 "installation": crate::keys::hex(&self.sealer.installation.0),
                 "epoch": self.head.epoch, "group": self.head.group, "index": self.head.index,
@@ -359,6 +387,11 @@ impl Writer {
             "points_debt": held.points_debt,
             "lots": lots.collect::<Vec<_>>(),
             "holds": holds.collect::<Vec<_>>(),
+            "expires": held.expires.and_then(|at| jiff::Timestamp::from_second(at).ok()).map(|at| at.to_string()),
+            "registered": held.holder.is_some(),
+            "account": held.account.map(|account| account.0.to_string()),
+            "pin": if held.pin.secret.is_some() { "set" } else { "none" },
+            "wrong_pins": held.pin.tries,
             "replaced_by": held.successor.map(|successor| successor.card.0.to_string()),
         })
     }

@@ -18,9 +18,11 @@ use super::writer::{InDoubt, InForce, Writer, in_doubt};
 use super::{Inquiry, Reply};
 use crate::domain::effect::TransactionState;
 use crate::domain::facts::view_card;
+use crate::domain::payer::purse_of;
 use crate::domain::request::{CardClaim, message};
 use crate::domain::state::Touched;
 use crate::domain::{Card, Decline, Facts, Now, Quoted, Terminal, Verdict, expire, purchase_quote, quote};
+use crate::domain::{CardReference, State};
 use crate::journal::record::{Origin, Record};
 use crate::translate;
 
@@ -74,6 +76,9 @@ impl Writer {
             group.answer_now(reply, refusal);
             return Ok(());
         }
+        if let Inquiry::CashierSignOn { cashier, hash } = inquiry {
+            return self.cashier_sign_on(group, &held, (cashier, hash), reply);
+        }
         let answer = match inquiry {
             Inquiry::Balance { claim, currency } => self.balance(&claim, currency, now)?,
             Inquiry::LoadQuote { claim, currency, amount } => {
@@ -82,7 +87,10 @@ impl Writer {
             Inquiry::PurchaseQuote { claim, currency, amount } => {
                 self.quote(&held, message::PURCHASE, &claim, (currency, amount), now)?
             }
-            Inquiry::Day(_) | Inquiry::Status { .. } | Inquiry::Shift { .. } => {
+            Inquiry::Day(_)
+            | Inquiry::Status { .. }
+            | Inquiry::Shift { .. }
+            | Inquiry::CashierSignOn { .. } => {
                 unreachable!("answered before")
             }
         };
@@ -99,7 +107,7 @@ impl Writer {
         let base = about_card(MessageType::BALANCE_INQUIRY, claim, &in_force, now);
         Ok(match view_card(self.facts(&in_force), claim, currency) {
             Err(decline) => declined(base, decline),
-            Ok(card) => Answer { balances: Some(balances(card, now)), ..base },
+            Ok(card) => Answer { balances: Some(balances(&self.state, card, now)), ..base },
         })
     }
 
@@ -118,7 +126,7 @@ impl Writer {
         let facts = self.facts(&in_force);
         let answer = if message == message::LOAD {
             let base = about_card(MessageType::LOAD_QUOTE, claim, &in_force, now);
-            load_quote(base, quote(facts, held, claim, currency, amount, now), amount, now)
+            load_quote(&self.state, base, quote(facts, held, claim, currency, amount, now), amount, now)
         } else {
             let base = about_card(MessageType::PURCHASE_QUOTE, claim, &in_force, now);
             purchase_answer(base, facts, held, claim, (currency, amount), now)
@@ -139,7 +147,7 @@ impl Writer {
         Ok(Answer { quote, ..answer })
     }
 
-    fn facts<'a>(&'a self, in_force: &'a InForce) -> Facts<'a> {
+    pub(super) fn facts<'a>(&'a self, in_force: &'a InForce) -> Facts<'a> {
         Facts {
             state: &self.state,
             programme: &in_force.programme,
@@ -264,9 +272,9 @@ fn read_request(record: &Record) -> Option<(MessageType, protocol::request::Head
 }
 
 /// What can be spent now: a hold whose time is over is as good as ended, booked or not.
-fn balances(card: &Card, now: Now) -> Balances {
-    let ended = expire(card, now);
-    translate::balances(ended.as_ref().map_or(card, |(card, _)| card), now)
+fn balances(state: &State, card: &Card, now: Now) -> Balances {
+    let ended = |card: &Card| expire(card, now).map_or_else(|_| card.clone(), |(card, _)| card);
+    translate::balances(&ended(card), purse_of(state, card).map(ended).as_ref(), now)
 }
 
 fn about_card(message: MessageType, claim: &CardClaim, in_force: &InForce, now: Now) -> Answer {
@@ -287,6 +295,7 @@ fn declined(base: Answer, decline: Decline) -> Answer {
 }
 
 fn load_quote(
+    state: &State,
     base: Answer,
     quoted: Result<crate::domain::Quote<'_>, Decline>,
     amount: i64,
@@ -300,7 +309,7 @@ fn load_quote(
     let changes = quoted.changes.iter().map(|(kind, amount)| (BalanceKind(u16::from(kind.0)), *amount));
     Answer {
         approved_amount: TotalMinor::new(amount),
-        balances: Some(balances(quoted.card, now)),
+        balances: Some(balances(state, quoted.card, now)),
         changes: Some(changes.collect()),
         explanation: translate::explanation(&quoted.reasons, true),
         next_step: quoted
@@ -325,11 +334,13 @@ fn purchase_answer(
         return declined(base, decline);
     }
     let card = facts.state.cards.get(&claim.card);
+    let purse = card.and_then(|card| purse_of(facts.state, card));
+    let cards: Vec<CardReference> = card.into_iter().chain(purse).map(|card| card.reference).collect();
     Answer {
         code: translate::code(decision.verdict),
         approved_amount: decision.amount.and_then(TotalMinor::new),
-        balances: card.map(|card| balances(card, now)),
-        changes: Some(translate::changes(claim.card, &decision.effects)),
+        balances: card.map(|card| balances(facts.state, card, now)),
+        changes: Some(translate::changes(&cards, &decision.effects)),
         explanation: translate::explanation(&decision.explanation, true),
         ..base
     }

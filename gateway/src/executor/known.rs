@@ -85,7 +85,7 @@ impl Writer {
             self.now_ms().div_euclid(1000),
         );
         let sidecar = sidecar(entry.receipt.clone(), entry.details_hash, Some(status));
-        Ok(Some(Reply { code, body, sidecar, repeat: true }))
+        Ok(Some(Reply { code, body, sidecar, repeat: true, untried: None }))
     }
 
     /// Where a transaction stands now.

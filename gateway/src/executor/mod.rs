@@ -11,6 +11,7 @@ mod group;
 mod inquiry;
 mod known;
 mod open;
+mod pins;
 mod proposals;
 mod quotes;
 mod scrub;
@@ -34,7 +35,7 @@ pub use scrub::scrub;
 pub use writer::{InDoubt, SpaceLimits, Writer};
 
 use crate::domain::request::CardClaim;
-use crate::domain::{Request, Role, TerminalStatus};
+use crate::domain::{Request, Role, TerminalStatus, Tried};
 use crate::keys::PublicKey;
 
 /// Jobs that wait for the writer. A full queue answers "busy"; at 20,000 a second this is 50 ms of work.
@@ -50,13 +51,21 @@ pub struct Reply {
     pub body: Vec<u8>,
     pub sidecar: Vec<u8>,
     pub repeat: bool,
+    /// No answer yet: this PIN is to be hashed with this salt, and the request submitted again.
+    pub untried: Option<(Tried, [u8; 16])>,
 }
 
 /// Work for the writer. Signatures are verified before.
 #[derive(Debug)]
 pub enum Job {
     /// A value message.
-    Value { request: Box<Request>, signed: Vec<u8>, reply: oneshot::Sender<Reply> },
+    Value {
+        request: Box<Request>,
+        signed: Vec<u8>,
+        /// The cashier that it names is signed on.
+        cashier_proven: bool,
+        reply: oneshot::Sender<Reply>,
+    },
     /// A message that changes nothing.
     Inquiry { terminal: String, generation: u32, inquiry: Inquiry, reply: oneshot::Sender<Reply> },
     /// Opens a session.
@@ -96,6 +105,11 @@ pub enum Inquiry {
         claim: CardClaim,
         currency: u16,
     },
+    /// With the hash of the PIN once it is worked out.
+    CashierSignOn {
+        cashier: String,
+        hash: Option<[u8; 32]>,
+    },
     /// Transactions of one's own shift with a STAN above `after`.
     Shift {
         shift: u32,
@@ -115,6 +129,7 @@ impl Inquiry {
             Self::Day(message) => *message,
             Self::LoadQuote { .. } => MessageType::LOAD_QUOTE,
             Self::Balance { .. } => MessageType::BALANCE_INQUIRY,
+            Self::CashierSignOn { .. } => MessageType::CASHIER_SIGN_ON,
             Self::PurchaseQuote { .. } => MessageType::PURCHASE_QUOTE,
             Self::Shift { .. } => MessageType::SHIFT_REPORT,
             Self::Status { .. } => MessageType::TRANSACTION_STATUS,
@@ -197,9 +212,18 @@ impl Handle {
     /// # Errors
     /// [`NotTaken`] when it has no place.
     pub fn submit(&self, job: Job) -> Result<(), NotTaken> {
+        self.submit_again(job).map_err(|(why, _)| why)
+    }
+
+    /// The same, for a caller who will try again: the job comes back.
+    ///
+    /// # Errors
+    /// [`NotTaken`] when it has no place, with the job.
+    #[expect(clippy::result_large_err, reason = "the job is given back as it came")]
+    pub fn submit_again(&self, job: Job) -> Result<(), (NotTaken, Job)> {
         self.sender.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => NotTaken::Full,
-            TrySendError::Disconnected(_) => NotTaken::Ended,
+            TrySendError::Full(job) => (NotTaken::Full, job),
+            TrySendError::Disconnected(job) => (NotTaken::Ended, job),
         })
     }
 }

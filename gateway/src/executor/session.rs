@@ -296,7 +296,7 @@ impl Writer {
 
 /// A reply that records nothing.
 pub(super) fn ready(answer: &Answer) -> Reply {
-    Reply { code: answer.code, body: answer.encode(), sidecar: Vec::new(), repeat: false }
+    Reply { code: answer.code, body: answer.encode(), sidecar: Vec::new(), repeat: false, untried: None }
 }
 
 fn place_of(terminal: &Terminal) -> (&str, &str) {

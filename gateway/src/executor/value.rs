@@ -10,10 +10,12 @@ use tracing::{error, warn};
 use super::Reply;
 use super::group::{Cause, Group, Waiting};
 use super::writer::{InDoubt, Space, Writer};
+use crate::domain::payer::purse_of;
+use crate::domain::request::message;
 use crate::domain::state::{State, Touched};
 use crate::domain::tally::{of_cashier, of_terminal};
 use crate::domain::{Command, Decision, Effect, Facts, Now, Original, Request, Verdict};
-use crate::domain::{Decline, Fault, Terminal, TerminalStatus, decide};
+use crate::domain::{Decline, Fault, Role, Terminal, TerminalStatus, decide};
 use crate::journal::record::Origin;
 use crate::storage::Identity;
 use crate::translate::{self, Occasion};
@@ -24,7 +26,7 @@ impl Writer {
         &mut self,
         group: &mut Group,
         request: Request,
-        signed: Vec<u8>,
+        (signed, cashier_proven): (Vec<u8>, bool),
         reply: oneshot::Sender<Reply>,
     ) -> Result<(), InDoubt> {
         let message = MessageType(request.command.message());
@@ -53,10 +55,15 @@ impl Writer {
             group.answer_now(reply, refuse(self, ResponseCode::TOO_MANY_UNKNOWN_CARDS, detail));
             return Ok(());
         }
+        if !cashier_proven && self.needs_cashier(&terminal, &request.command, now) {
+            let detail = "the cashier in key 8 is not signed on in this session";
+            group.answer_now(reply, refuse(self, ResponseCode::CASHIER_NOT_SIGNED_ON, detail));
+            return Ok(());
+        }
         self.prefetch(&request, &terminal)?;
         let original = self.original(group, &request)?;
         match self.enter(group, &terminal, &request, signed, original.as_ref(), now) {
-            Ok(position) => group.waiting.push((reply, Waiting::Fresh(position))),
+            Ok(waiting) => group.waiting.push((reply, waiting)),
             Err(fault) => {
                 error!(terminal = request.terminal, stan = request.stan, %fault, "a request could not be decided");
                 group.answer_now(
@@ -95,6 +102,15 @@ impl Writer {
             _ => Space::NoSales,
         };
         (self.space >= stops_at).then(|| "the disk is almost full; nothing was recorded".to_owned())
+    }
+
+    /// Whether a person must stand behind this message, and say who (PROTOCOL.md section 9.2).
+    fn needs_cashier(&self, terminal: &Terminal, command: &Command, now: Now) -> bool {
+        let unattended = matches!(
+            command.message(),
+            message::REVERSAL | message::RECONCILIATION | message::ADVICE | message::CASH_TAKEN
+        );
+        terminal.role == Role::Register && !unattended && self.in_force(now).programme.till.cashiers_sign_on
     }
 
     /// Brings into memory everything that the request names.
@@ -174,7 +190,7 @@ impl Writer {
         signed: Vec<u8>,
         original: Option<&Original>,
         now: Now,
-    ) -> Result<usize, Fault> {
+    ) -> Result<Waiting, Fault> {
         let in_force = self.in_force(now);
         let quoted = request.quote.and_then(|id| self.quotes.find(&id));
         let honoured =
@@ -192,6 +208,9 @@ impl Writer {
         };
         let decided = catch_unwind(AssertUnwindSafe(|| decide(facts, terminal, request, now)));
         let decision = decided.unwrap_or(Err(Fault::Misfit("a rule panicked")))?;
+        if let Verdict::Declined(Decline::PinUntried(tried)) = decision.verdict {
+            return self.count_pin_try(group, terminal, request, tried, now).map(Waiting::Ready);
+        }
         if decision.verdict == Verdict::Declined(Decline::CardNotAccepted) {
             self.budget.miss(&request.terminal, now.ms);
             warn!(terminal = request.terminal, stan = request.stan, "card not accepted");
@@ -212,7 +231,7 @@ impl Writer {
             // It is honoured once.
             self.quotes.forget(&id);
         }
-        Ok(position)
+        Ok(Waiting::Fresh(position))
     }
 }
 
@@ -223,7 +242,8 @@ fn final_body(
     occasion: Occasion,
 ) -> (Vec<u8>, ResponseCode) {
     let card = decision.card.and_then(|card| state.cards.get(&card));
-    let answer = translate::final_answer(request, decision, card, occasion);
+    let answer =
+        translate::final_answer(request, decision, card.map(|card| (card, purse_of(state, card))), occasion);
     (answer.encode(), answer.code)
 }
 

@@ -20,7 +20,7 @@ use super::{GROUP_MAX, Job, Registry, Reply, TerminalView};
 use crate::clock::{Clock, stopwatch};
 use crate::domain::card::CardReference;
 use crate::domain::state::Touched;
-use crate::domain::{Fault, Programme, State, Terminal};
+use crate::domain::{Card, Fault, Programme, State, Terminal};
 use crate::domain::{Now, Reading, Timekeeper};
 use crate::journal::anchor::{Anchor, AnchorFile};
 use crate::journal::record::Details;
@@ -185,7 +185,9 @@ impl Writer {
 
     fn process(&mut self, group: &mut Group, job: Job) -> Step {
         match job {
-            Job::Value { request, signed, reply } => self.value(group, *request, signed, reply),
+            Job::Value { request, signed, cashier_proven, reply } => {
+                self.value(group, *request, (signed, cashier_proven), reply)
+            }
             Job::Inquiry { terminal, generation, inquiry, reply } => {
                 self.inquiry(group, &terminal, generation, inquiry, reply)
             }
@@ -287,7 +289,13 @@ impl Writer {
             )
         });
         let receipt = sealed?.receipt(position);
-        Some(Reply { code, body, sidecar: sidecar(receipt, entry.details_hash, status), repeat })
+        Some(Reply {
+            code,
+            body,
+            sidecar: sidecar(receipt, entry.details_hash, status),
+            repeat,
+            untried: None,
+        })
     }
 
     /// Appends an entry, priced by a programme version. `answer` sees the state after the entry's effects.
@@ -355,7 +363,7 @@ impl Writer {
     ) -> Reply {
         let stan = stan.and_then(Stan::new);
         let answer = translate::transient(message, code, stan, detail, self.now_ms().div_euclid(1000));
-        Reply { code, body: answer.encode(), sidecar: Vec::new(), repeat: false }
+        Reply { code, body: answer.encode(), sidecar: Vec::new(), repeat: false, untried: None }
     }
 
     /// Reads a piece of state that is not in memory.
@@ -377,8 +385,9 @@ impl Writer {
         while let Some(card) = wanted {
             self.fetch(&Touched::Card(card))?;
             let held = self.state.cards.get(&card);
-            // An account is bound to none, so this ends.
-            wanted = held.and_then(|held| held.account);
+            // An account is bound to none, and nothing takes the place of its own successor: this ends.
+            let next = |held: &Card| held.successor.map(|successor| successor.card).or(held.account);
+            wanted = held.and_then(next);
             if held.is_some() {
                 self.last_used.insert(card, self.head.group);
             }

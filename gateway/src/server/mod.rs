@@ -2,6 +2,7 @@
 
 mod http;
 mod outbound;
+mod pins;
 mod session;
 mod tls;
 
@@ -18,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{debug, info, warn};
 
 pub use http::serve_metrics;
+pub use pins::{PinPool, stretch};
 pub use tls::{server_config, spki_of};
 
 use crate::clock::Clock;
@@ -47,6 +49,7 @@ pub struct Shared {
     pub in_flight: u16,
     pub heartbeat: Duration,
     pub max_connections: usize,
+    pub pins: PinPool,
 }
 
 /// Accepts terminals until `stopping` turns true, then drains.

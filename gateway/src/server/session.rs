@@ -1,5 +1,6 @@
 //! One terminal's connection, from Hello to the end: frames in, checks in the documented order, jobs to the writer.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +18,9 @@ use tracing::{debug, info, warn};
 
 use super::Shared;
 use super::outbound::Outbound;
+use super::pins::Place;
 use crate::clock;
-use crate::domain::TerminalStatus;
+use crate::domain::{Request as DomainRequest, TerminalStatus, Tried};
 use crate::executor::{Enrolment, Inquiry, Job, NotTaken, Reply, SignOn, TerminalView};
 use crate::journal::sha256;
 use crate::keys::{PublicKey, fingerprint};
@@ -30,6 +32,8 @@ const SIGN_ON_TIME: Duration = Duration::from_secs(10);
 const FAULTS_MAX: u32 = 16;
 /// Silence of so many heartbeat times ends a session.
 const SILENT_HEARTBEATS: u32 = 3;
+/// Pause before a request whose PIN was looked at asks for a place in the writer's queue again.
+const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(5);
 
 /// A refusal that the session gives by itself.
 struct Refusal {
@@ -57,6 +61,8 @@ struct Session {
     nonce: Nonce,
     /// TID and generation after sign-on.
     signed_on: Option<(String, u32)>,
+    /// Cashiers who have proven themselves in this session.
+    cashiers: BTreeSet<String>,
     in_flight: Arc<Semaphore>,
     faults: u32,
     out: Outbound,
@@ -79,6 +85,7 @@ pub(super) async fn run<S>(
         spki,
         nonce: Nonce(clock::random()),
         signed_on: None,
+        cashiers: BTreeSet::new(),
         in_flight: Arc::new(Semaphore::new(usize::from(shared.in_flight))),
         faults: 0,
         out,
@@ -191,7 +198,13 @@ impl Session {
             warn!(peer = %self.peer, detail = refusal.detail, "security violation");
         }
         let answer = translate::transient(kind, refusal.code, stan, &refusal.detail, self.now_s());
-        let reply = Reply { code: refusal.code, body: answer.encode(), sidecar: Vec::new(), repeat: false };
+        let reply = Reply {
+            code: refusal.code,
+            body: answer.encode(),
+            sidecar: Vec::new(),
+            repeat: false,
+            untried: None,
+        };
         self.out.reply(kind, correlation, reply).await
     }
 
@@ -334,6 +347,9 @@ impl Session {
             return refuse(ResponseCode::SIGN_ON_REQUIRED, "sign on first");
         };
         let currency = request.header.currency.and_then(|c| u16::try_from(c.get()).ok()).unwrap_or(0);
+        if let Body::CashierSignOn = request.body {
+            return self.cashier_sign_on(frame, request, sidecar).await;
+        }
         let claim =
             |card: &protocol::field::CardReference| translate::claim(*card, sidecar, &self.shared.card_key);
         let inquiry = match &request.body {
@@ -349,7 +365,7 @@ impl Session {
             Body::LoadQuote { card, amount } => {
                 Some(Inquiry::LoadQuote { claim: claim(card), currency, amount: amount.get() })
             }
-            Body::PurchaseQuote { card, amount } => {
+            Body::PurchaseQuote { card, amount, points: _ } => {
                 Some(Inquiry::PurchaseQuote { claim: claim(card), currency, amount: amount.get() })
             }
             Body::ShiftReport { after } => Some(Inquiry::Shift {
@@ -369,6 +385,7 @@ impl Session {
             return refuse(ResponseCode::BUSY, "more unanswered requests than the session may have");
         };
         let (sender, answer) = oneshot::channel();
+        let mut proving = None;
         let job = match inquiry {
             Some(inquiry) => {
                 Job::Inquiry { terminal: terminal.clone(), generation: *generation, inquiry, reply: sender }
@@ -379,21 +396,70 @@ impl Session {
                 let Some(request) = command else {
                     return refuse(ResponseCode::FORMAT_ERROR, "not a request of this version");
                 };
-                Job::Value { request: Box::new(request), signed: frame.body.clone(), reply: sender }
+                let cashier = request.cashier.as_ref();
+                let cashier_proven = cashier.is_some_and(|cashier| self.cashiers.contains(cashier));
+                let request = Box::new(request);
+                if sidecar.has_pin() {
+                    let Some(place) = self.shared.pins.place() else {
+                        return refuse(ResponseCode::BUSY, "too many PINs are being checked");
+                    };
+                    let (request, signed) = (request.clone(), frame.body.clone());
+                    proving =
+                        Some(Proving { place, request, signed, sidecar: sidecar.clone(), cashier_proven });
+                }
+                Job::Value { request, signed: frame.body.clone(), cashier_proven, reply: sender }
             }
         };
         self.submit(job)?;
         // From here on the job is the writer's: a connection that ends cancels nothing.
         let (out, kind, correlation) = (self.out.clone(), frame.kind, frame.correlation);
+        let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
-            let answer = answer.await;
+            let mut answer = answer.await.ok();
+            if let Some(proving) = proving {
+                answer = proving.finish(&shared, answer).await;
+            }
             // Given back first: whoever has the answer may send the next request.
             drop(place);
-            if let Ok(reply) = answer {
+            if let Some(reply) = answer {
                 out.reply(kind, correlation, reply).await;
             }
         });
         Ok(Next::Go)
+    }
+
+    /// Proves a cashier for this session.
+    async fn cashier_sign_on(
+        &mut self,
+        frame: &Frame,
+        request: &Request,
+        sidecar: &RequestSidecar,
+    ) -> Result<Next, Refusal> {
+        let (Some((terminal, generation)), Some(cashier)) = (self.signed_on.clone(), &request.header.cashier)
+        else {
+            return refuse(ResponseCode::FORMAT_ERROR, "no cashier is named");
+        };
+        let cashier = cashier.as_str().to_owned();
+        let Some(place) = self.shared.pins.place() else {
+            return refuse(ResponseCode::BUSY, "too many PINs are being checked");
+        };
+        let mut hash = None;
+        loop {
+            let inquiry = Inquiry::CashierSignOn { cashier: cashier.clone(), hash };
+            let terminal = terminal.clone();
+            let reply = self.ask(|reply| Job::Inquiry { terminal, generation, inquiry, reply }).await?;
+            let Some((_, salt)) = reply.untried else {
+                if reply.code == ResponseCode::APPROVED {
+                    self.cashiers.insert(cashier);
+                }
+                return Ok(self.send(frame, reply).await);
+            };
+            // Without a PIN there is nothing that could be right.
+            hash = Some(match &sidecar.cashier_pin {
+                Some(pin) => place.hash(pin, salt, &self.shared.card_key).await.unwrap_or_default(),
+                None => [0; 32],
+            });
+        }
     }
 
     async fn send(&self, frame: &Frame, reply: Reply) -> Next {
@@ -416,6 +482,56 @@ impl Session {
             Ok(reply) => Ok(reply),
             Err(_) => refuse(ResponseCode::SYSTEM_MALFUNCTION, "the gateway is stopping"),
         }
+    }
+}
+
+/// A request whose PINs the writer asks for, one after the other.
+struct Proving {
+    place: Place,
+    request: Box<DomainRequest>,
+    signed: Vec<u8>,
+    sidecar: RequestSidecar,
+    cashier_proven: bool,
+}
+
+impl Proving {
+    /// The answer, once every PIN that it rests on was looked at.
+    async fn finish(mut self, shared: &Shared, mut answer: Option<Reply>) -> Option<Reply> {
+        // Each PIN is asked for once, so this ends.
+        while let Some((tried, salt)) = answer.as_ref()?.untried {
+            let (pin, pins) = match tried {
+                Tried::Card => (self.sidecar.pin.as_ref()?, &mut self.request.pins.card),
+                Tried::Supervisor => {
+                    (self.sidecar.supervisor_pin.as_ref()?, &mut self.request.pins.supervisor)
+                }
+                Tried::New => {
+                    let hash =
+                        self.place.hash(self.sidecar.new_pin.as_ref()?, salt, &shared.card_key).await?;
+                    self.request.pins.new = Some((salt, hash));
+                    answer = self.submit(shared).await;
+                    continue;
+                }
+            };
+            *pins = Some(self.place.hash(pin, salt, &shared.card_key).await?);
+            answer = self.submit(shared).await;
+        }
+        answer
+    }
+
+    async fn submit(&self, shared: &Shared) -> Option<Reply> {
+        let (sender, answer) = oneshot::channel();
+        let mut job = Job::Value {
+            request: self.request.clone(),
+            signed: self.signed.clone(),
+            cashier_proven: self.cashier_proven,
+            reply: sender,
+        };
+        // Its try is counted: it is worth waiting for a place in the queue.
+        while let Err((NotTaken::Full, back)) = shared.handle.submit_again(job) {
+            job = back;
+            tokio::time::sleep(QUEUE_FULL_PAUSE).await;
+        }
+        answer.await.ok()
     }
 }
 

@@ -106,6 +106,7 @@ fn serve_from_the_library() {
         in_flight: config.in_flight,
         heartbeat: Duration::from_secs(u64::from(config.heartbeat_seconds)),
         max_connections: config.max_connections,
+        pins: gateway::server::PinPool::default(),
     });
     let (ended, writer_ended) = oneshot::channel();
     std::thread::spawn(move || ended.send(writer.run(&jobs)));
