@@ -97,10 +97,7 @@ impl Clerk {
 
     /// Signs a value message under a new STAN.
     pub(crate) fn sign(&mut self, session: &Session, body: Body, card: &Card) -> SignedMessage {
-        let sidecar = match body {
-            Body::Reversal { .. } | Body::Reconciliation { .. } => RequestSidecar::default(),
-            _ => card.sidecar(),
-        };
+        let sidecar = sidecar(&body, card);
         session.value(self.next_stan(), body, &sidecar).expect("a signed message")
     }
 
@@ -139,6 +136,23 @@ pub(crate) fn receipt_of(message: &SignedMessage, answer: &Checked) -> Option<La
         details_hash: proof.details_hash,
         receipt: Blob::new(proof.receipt.as_bytes().to_vec())?,
     })
+}
+
+/// What goes beside a message: the card's secret, where it names the card.
+pub(crate) fn sidecar(body: &Body, card: &Card) -> RequestSidecar {
+    match body {
+        Body::Reversal { .. }
+        | Body::Reconciliation { .. }
+        | Body::Refund { .. }
+        | Body::Void { .. }
+        | Body::Capture { .. } => RequestSidecar::default(),
+        _ => card.sidecar(),
+    }
+}
+
+/// The card's number as operators type it.
+pub(crate) fn number(card: &Card) -> String {
+    card.reference.digits().to_string()
 }
 
 /// New cards.
@@ -228,13 +242,13 @@ impl Holdings {
 
 /// What the gateway says that a card holds.
 pub(crate) fn holdings(site: &Site, card: &Card) -> Holdings {
-    let shown = site.json(&["card", "show", "--card", &card.reference.digits().to_string()]);
-    let number = |field: &str| shown[field].as_i64().expect("a number");
+    let shown = site.json(&["card", "show", "--card", &number(card)]);
+    let count = |field: &str| shown[field].as_i64().expect("a number");
     Holdings {
-        principal: number("principal_minor"),
-        bonus: number("bonus_minor"),
-        points: number("points"),
-        points_debt: number("points_debt"),
+        principal: count("principal_minor"),
+        bonus: count("bonus_minor"),
+        points: count("points"),
+        points_debt: count("points_debt"),
         lots: shown["lots"].clone(),
     }
 }

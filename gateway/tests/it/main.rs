@@ -3,6 +3,7 @@
 #![allow(clippy::arithmetic_side_effects, reason = "overflow in a test panics, which is what it should do")]
 
 mod attack;
+mod bench;
 mod counter;
 mod crash;
 #[path = "../powerloss/mod.rs"]
@@ -18,5 +19,6 @@ mod payments;
 mod powerloss;
 mod repeats;
 mod rules;
+mod till;
 mod timekeeping;
 mod trial;

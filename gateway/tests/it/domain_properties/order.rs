@@ -3,10 +3,12 @@
 use gateway::domain::card::CardStatus;
 use gateway::domain::request::CardClaim;
 use gateway::domain::{
-    Card, CardReference, Command, Decline, Effect, Facts, Kind, Limits, Lot, Now, Request, Role, State,
-    Terminal, TerminalStatus, Verdict, decide,
+    Card, CardReference, Command, Decline, Effect, Facts, Kind, Lot, Now, Request, Role, State, Terminal,
+    Verdict, decide,
 };
 use gateway::programme_file;
+
+use crate::bench::register;
 
 const CARD: CardReference = CardReference(9_000_000_000_000_006);
 const PROOF: [u8; 32] = [7; 32];
@@ -29,19 +31,7 @@ impl Case {
             card.lots = vec![Lot { id: 1, kind: Kind::PRINCIPAL, amount: 100_00, expires: None, source: 5 }];
         }
         state.cards.insert(CARD, card);
-        let terminal = Terminal {
-            terminal: "T1".into(),
-            generation: 1,
-            status: TerminalStatus::Active,
-            role: Role::Register,
-            algorithm: -7,
-            public_key: Vec::new(),
-            merchant: "M".into(),
-            store: "S".into(),
-            limits: Limits { load: 5_000_00, purchase: 5_000_00, refund: 5_000_00 },
-            last_stan: 10,
-            code: None,
-        };
+        let terminal = Terminal { last_stan: STAN - 1, ..register("T1", 5_000_00) };
         state.terminals.insert("T1".into(), terminal.clone());
         let request = Request {
             request_id: [1; 32],
