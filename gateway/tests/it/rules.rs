@@ -5,8 +5,8 @@ use gateway::domain::effect::{Account, Effect, TransactionState};
 use gateway::domain::ledger::Kind;
 use gateway::domain::request::CardClaim;
 use gateway::domain::{
-    Command, Decision, Decline, Facts, Named, Now, Original, Programme, Request, Role, State, Terminal,
-    Verdict, decide,
+    Command, Decision, Decline, Facts, Named, Now, Original, Programme, Request, State, Terminal, Verdict,
+    decide,
 };
 use gateway::programme_file;
 use proptest::prelude::*;
@@ -375,66 +375,6 @@ fn points_of_a_leap_day_last_to_the_end_of_february() {
         "2029-03-01 04:00",
         "28 February, to the end of its business day"
     );
-}
-
-#[test]
-fn the_first_reason_to_decline_is_the_one_that_is_given() {
-    // Each line breaks everything from its reason on: the order of PROTOCOL.md section 7.
-    let order = [
-        Decline::ReversedBefore,
-        Decline::MessageNotAllowedForRole,
-        Decline::ShiftClosed,
-        Decline::CardNotAccepted,
-        Decline::CardBlocked,
-        Decline::CurrencyNotAccepted,
-        Decline::AboveTerminalLimit,
-        Decline::NotSufficientFunds,
-    ];
-    for (broken_from, expected) in order.iter().enumerate() {
-        let mut shop = Shop::new(programme_file::DEFAULT);
-        let breaks = |reason: usize| reason >= broken_from;
-        let stan = 11;
-        if breaks(0) {
-            shop.state.tombstones.insert(("T1".into(), 1, stan), [0; 32]);
-        }
-        if breaks(1) {
-            shop.terminal.role = Role::Kiosk;
-        }
-        if breaks(2) {
-            shop.state.shifts.entry(("T1".into(), 1, 1)).or_default().closed = true;
-        }
-        let proof = if breaks(3) { [8; 32] } else { PROOF };
-        if breaks(4) {
-            shop.state.cards.get_mut(&CARD).expect("card").status = CardStatus::Blocked;
-        }
-        let currency = if breaks(5) { 840 } else { 156 };
-        if breaks(6) {
-            shop.terminal.limits.purchase = 1;
-        }
-        let claim = CardClaim { card: CARD, proof: Some(proof) };
-        let request = Request {
-            request_id: [1; 32],
-            terminal: "T1".into(),
-            generation: 1,
-            stan,
-            shift: Some(1),
-            currency,
-            quote: None,
-            command: Command::Purchase { claim, amount: 100, partial_allowed: false },
-        };
-        let facts = Facts {
-            state: &shop.state,
-            programme: &shop.programme,
-            pricing: &shop.programme,
-            index: 11,
-            original: None,
-            quoted: None,
-        };
-        let decision = decide(facts, &shop.terminal, &request, shop.now).expect("no fault");
-        assert_eq!(decision.verdict, Verdict::Declined(*expected));
-        let only_stan = matches!(decision.effects.as_slice(), [Effect::LastStan { .. }]);
-        assert!(only_stan, "a decline changes nothing: {:?}", decision.effects);
-    }
 }
 
 #[test]
