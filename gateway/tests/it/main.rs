@@ -9,6 +9,7 @@ mod crash;
 #[path = "../powerloss/mod.rs"]
 mod disk;
 mod domain_properties;
+mod faults;
 mod harness;
 mod hostile;
 mod journal;

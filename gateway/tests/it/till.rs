@@ -1,5 +1,6 @@
 //! A till with an open session: what a shop does at its counter, in a word each.
 
+use gateway::programme_file::DEFAULT;
 use protocol::code::ResponseCode;
 use protocol::cose::Algorithm;
 use protocol::field::{BalanceKind, Flags, Original, QuoteId, Reason, Shift};
@@ -166,13 +167,18 @@ pub(crate) fn approved(answer: &Checked) -> Option<i64> {
     answer.answer.approved_amount.map(|amount| amount.get())
 }
 
-/// Puts a programme in force that differs from the default one by this.
-pub(crate) fn change_programme(site: &Site, from: &str, to: &str) {
-    let document = gateway::programme_file::DEFAULT.replace(from, to);
-    assert_ne!(document, gateway::programme_file::DEFAULT, "{from} is in it");
+/// Puts a programme in force.
+pub(crate) fn put_in_force(site: &Site, document: &str) {
     let file = site.beside("programme.toml");
     std::fs::write(&file, document).expect("a file");
     site.json(&["programme", "activate", file.to_str().expect("a path")]);
+}
+
+/// Puts a programme in force that differs from the default one by this.
+pub(crate) fn change_programme(site: &Site, from: &str, to: &str) {
+    let document = DEFAULT.replace(from, to);
+    assert_ne!(document, DEFAULT, "{from} is in it");
+    put_in_force(site, &document);
 }
 
 /// Transfers are not allowed by the default programme.
