@@ -97,10 +97,7 @@ impl Clerk {
 
     /// Signs a value message under a new STAN.
     pub(crate) fn sign(&mut self, session: &Session, body: Body, card: &Card) -> SignedMessage {
-        let sidecar = match body {
-            Body::Reversal { .. } | Body::Reconciliation { .. } => RequestSidecar::default(),
-            _ => card.sidecar(),
-        };
+        let sidecar = sidecar(&body, card);
         session.value(self.next_stan(), body, &sidecar).expect("a signed message")
     }
 
@@ -141,6 +138,23 @@ pub(crate) fn receipt_of(message: &SignedMessage, answer: &Checked) -> Option<La
     })
 }
 
+/// What goes beside a message: the card's secret, where it names the card.
+pub(crate) fn sidecar(body: &Body, card: &Card) -> RequestSidecar {
+    match body {
+        Body::Reversal { .. }
+        | Body::Reconciliation { .. }
+        | Body::Refund { .. }
+        | Body::Void { .. }
+        | Body::Capture { .. } => RequestSidecar::default(),
+        _ => card.sidecar(),
+    }
+}
+
+/// The card's number as operators type it.
+pub(crate) fn number(card: &Card) -> String {
+    card.reference.digits().to_string()
+}
+
 /// New cards.
 pub(crate) fn cards(site: &Site, count: u32) -> Vec<Card> {
     let issued = site.cards(count);
@@ -159,7 +173,7 @@ pub(crate) fn load(card: &Card, minor: i64) -> Body {
 }
 
 pub(crate) fn purchase(card: &Card, minor: i64) -> Body {
-    Body::Purchase { card: card.reference, amount: amount(minor), tenders: None, lines: None }
+    Body::Purchase { card: card.reference, amount: amount(minor), tenders: None, lines: None, points: None }
 }
 
 /// The reversal of a message, whether it has arrived or not.
@@ -228,13 +242,13 @@ impl Holdings {
 
 /// What the gateway says that a card holds.
 pub(crate) fn holdings(site: &Site, card: &Card) -> Holdings {
-    let shown = site.json(&["card", "show", "--card", &card.reference.digits().to_string()]);
-    let number = |field: &str| shown[field].as_i64().expect("a number");
+    let shown = site.json(&["card", "show", "--card", &number(card)]);
+    let count = |field: &str| shown[field].as_i64().expect("a number");
     Holdings {
-        principal: number("principal_minor"),
-        bonus: number("bonus_minor"),
-        points: number("points"),
-        points_debt: number("points_debt"),
+        principal: count("principal_minor"),
+        bonus: count("bonus_minor"),
+        points: count("points"),
+        points_debt: count("points_debt"),
         lots: shown["lots"].clone(),
     }
 }

@@ -3,11 +3,13 @@
 #![allow(clippy::arithmetic_side_effects, reason = "overflow in a test panics, which is what it should do")]
 
 mod attack;
+mod bench;
 mod counter;
 mod crash;
 #[path = "../powerloss/mod.rs"]
 mod disk;
 mod domain_properties;
+mod faults;
 mod harness;
 mod hostile;
 mod journal;
@@ -18,5 +20,6 @@ mod payments;
 mod powerloss;
 mod repeats;
 mod rules;
+mod till;
 mod timekeeping;
 mod trial;

@@ -11,7 +11,7 @@ use protocol::code::ResponseCode;
 use protocol::field::{Shift, Totals};
 use protocol::request::{Body, Header, Request, RequestSidecar};
 
-use crate::counter::{Clerk, activate, cards, get, holdings, last_index, load, purchase, reversal};
+use crate::counter::{Clerk, activate, cards, get, holdings, last_index, load, number, purchase, reversal};
 use crate::harness::Site;
 
 #[tokio::test]
@@ -27,7 +27,7 @@ async fn a_blocked_card_keeps_its_value_until_it_is_unblocked() {
     clerk.send(&mut session, &sale).await;
     let before = holdings(&site, card);
     let act = |what: &str, card: &terminal_sim::Card| {
-        let digits = card.reference.digits().to_string();
+        let digits = number(card);
         let reason: &[&str] = if what == "block" { &["--reason", "reported lost"] } else { &[] };
         site.run(&[&["card", what, "--card", &digits], reason].concat())
     };

@@ -3,121 +3,20 @@
 mod counter_services;
 
 use protocol::code::ResponseCode;
-use protocol::field::{BalanceKind, Flags, Original, Reason, TransactionState};
-use protocol::request::{Body, Header, Request, RequestSidecar};
-use terminal_sim::Card;
-use terminal_sim::checked::Checked;
-use terminal_sim::message::SignedMessage;
-use terminal_sim::session::Session;
+use protocol::field::{BalanceKind, TransactionState};
 
-use crate::counter::{Clerk, amount, balance, cards, holdings, last_index, load, purchase, reversal};
-use crate::harness::{Gateway, Site};
-
-fn original(of: &SignedMessage) -> Original {
-    of.original().expect("a value message")
-}
-
-fn refund(of: &SignedMessage, minor: i64) -> Body {
-    let reason = Some(Reason::GOODS_RETURNED);
-    Body::Refund { amount: amount(minor), lines: None, original: original(of), reason }
-}
-
-fn void(of: &SignedMessage) -> Body {
-    Body::Void { original: original(of), reason: Some(Reason::WRONG_AMOUNT) }
-}
-
-fn authorize(card: &Card, minor: i64) -> Body {
-    Body::Authorize { card: card.reference, amount: amount(minor), raises: None }
-}
-
-fn raise(card: &Card, of: &SignedMessage, minor: i64) -> Body {
-    Body::Authorize { card: card.reference, amount: amount(minor), raises: Some(original(of)) }
-}
-
-fn capture(of: &SignedMessage, minor: i64) -> Body {
-    Body::Capture { amount: amount(minor), tenders: None, lines: None, original: original(of) }
-}
-
-/// A till with an open session.
-struct Till {
-    clerk: Clerk,
-    session: Session,
-}
-
-impl Till {
-    async fn open(site: &Site, gateway: &Gateway, name: &str) -> Self {
-        let clerk = Clerk::enrol(site, gateway, name, "register").await;
-        let session = clerk.session(gateway).await;
-        Self { clerk, session }
-    }
-
-    /// In another store than the others.
-    async fn elsewhere(site: &Site, gateway: &Gateway, name: &str, place: [&str; 2]) -> Self {
-        let [flag, value] = place;
-        let enrolment = site.json(&["terminal", "enroll", "--id", name, flag, value]);
-        let string = enrolment["enrolment"].as_str().expect("an enrolment");
-        let clerk = Clerk::enrol_with(gateway, string, protocol::cose::Algorithm::EdDsa).await;
-        let session = clerk.session(gateway).await;
-        Self { clerk, session }
-    }
-
-    async fn again(mut self, gateway: &Gateway) -> Self {
-        self.session = self.clerk.session(gateway).await;
-        self
-    }
-
-    fn sign(&mut self, body: Body, card: &Card) -> SignedMessage {
-        match body {
-            Body::Refund { .. } | Body::Void { .. } | Body::Capture { .. } => {
-                let stan = self.clerk.next_stan();
-                self.session.value(stan, body, &RequestSidecar::default()).expect("a signed message")
-            }
-            _ => self.clerk.sign(&self.session, body, card),
-        }
-    }
-
-    async fn send(&mut self, message: &SignedMessage) -> Checked {
-        self.clerk.send(&mut self.session, message).await
-    }
-
-    async fn deal(&mut self, body: Body, card: &Card) -> (SignedMessage, Checked) {
-        let message = self.sign(body, card);
-        let answer = self.send(&message).await;
-        (message, answer)
-    }
-
-    async fn code(&mut self, body: Body, card: &Card) -> ResponseCode {
-        self.deal(body, card).await.1.code()
-    }
-
-    /// A capture after which more follow.
-    async fn capture_some(&mut self, of: &SignedMessage, minor: i64) -> Checked {
-        let stan = self.clerk.next_stan();
-        let header = self.session.value_header(stan).expect("a header");
-        let header = Header { flags: Some(Flags::MORE_CAPTURES), ..header };
-        let request = Request { header, body: capture(of, minor) };
-        let message = self.session.sign(&request, &RequestSidecar::default()).expect("a signed message");
-        self.send(&message).await
-    }
-}
-
-fn held(answer: &Checked) -> i64 {
-    answer.answer.hold.expect("a hold").held.get()
-}
-
-fn principal(answer: &Checked) -> i64 {
-    balance(answer, BalanceKind::PRINCIPAL)
-}
-
-const APPROVED: ResponseCode = ResponseCode::APPROVED;
+use crate::counter::{balance, cards, holdings, last_index, load, number, purchase, reversal};
+use crate::harness::Site;
+use crate::till::{
+    APPROVED, Till, approved, authorize, capture, change_programme, held, principal, raise, refund, void,
+};
 
 #[tokio::test]
 async fn a_hold_is_raised_captured_in_parts_refunded_and_survives_a_kill_at_every_step() {
     let site = Site::new();
     let mut gateway = site.start();
-    let card = cards(&site, 1).remove(0);
     let mut till = Till::open(&site, &gateway, "T0001").await;
-    till.clerk.fill(&mut till.session, &card, &[100_00]).await;
+    let card = till.sell(&site, 1, &[100_00]).await.remove(0);
 
     let (auth, answer) = till.deal(authorize(&card, 60_00), &card).await;
     assert_eq!((answer.code(), held(&answer), principal(&answer)), (APPROVED, 60_00, 40_00));
@@ -132,7 +31,7 @@ async fn a_hold_is_raised_captured_in_parts_refunded_and_survives_a_kill_at_ever
     gateway = site.start();
     till = till.again(&gateway).await;
 
-    let some = till.capture_some(&auth, 30_00).await;
+    let some = till.capture_some(&auth, 30_00, &card).await;
     assert_eq!((some.code(), held(&some), principal(&some)), (APPROVED, 50_00, 20_00));
     assert_eq!(balance(&some, BalanceKind::POINTS), 30);
     let above = till.deal(capture(&auth, 50_01), &card).await.1;
@@ -144,7 +43,7 @@ async fn a_hold_is_raised_captured_in_parts_refunded_and_survives_a_kill_at_ever
     assert_eq!((answer.code(), held(&answer), principal(&answer)), (APPROVED, 0, 60_00), "the rest is free");
     let over = till.deal(capture(&auth, 1), &card).await.1;
     assert_eq!(over.answer.state, Some(TransactionState::CAPTURED));
-    let again = till.session.exchange(&auth, true).await.expect("an answer");
+    let again = till.repeat(&auth).await;
     assert_eq!(again.status.expect("a status").state, TransactionState::CAPTURED);
 
     let back = till.deal(refund(&last, 4_00), &card).await.1;
@@ -166,12 +65,11 @@ async fn a_hold_is_raised_captured_in_parts_refunded_and_survives_a_kill_at_ever
 async fn whose_sale_it_was_decides_who_may_void_and_who_may_refund_it() {
     let site = Site::new();
     let gateway = site.start();
-    let card = cards(&site, 1).remove(0);
     let mut till = Till::open(&site, &gateway, "T0001").await;
     let mut beside = Till::open(&site, &gateway, "T0002").await;
     let mut branch = Till::elsewhere(&site, &gateway, "T0003", ["--store", "S002"]).await;
     let mut stranger = Till::elsewhere(&site, &gateway, "T0004", ["--merchant", "M002"]).await;
-    till.clerk.fill(&mut till.session, &card, &[100_00]).await;
+    let card = till.sell(&site, 1, &[100_00]).await.remove(0);
     let (sale, _) = till.deal(purchase(&card, 30_00), &card).await;
     assert_eq!(branch.code(void(&sale), &card).await, ResponseCode::ORIGINAL_NOT_FOUND);
     assert_eq!(stranger.code(void(&sale), &card).await, ResponseCode::ORIGINAL_NOT_FOUND);
@@ -183,7 +81,7 @@ async fn whose_sale_it_was_decides_who_may_void_and_who_may_refund_it() {
     assert_eq!(again.code(), ResponseCode::INVALID_TRANSACTION, "once");
     let late = till.deal(reversal(&sale), &card).await.1;
     assert_eq!((late.code(), late.answer.state), (APPROVED, Some(TransactionState::VOIDED)), "nothing more");
-    assert_eq!(late.answer.approved_amount.map(|amount| amount.get()), Some(0));
+    assert_eq!(approved(&late), Some(0));
 
     let (sale, _) = till.deal(purchase(&card, 30_00), &card).await;
     let back = branch.deal(refund(&sale, 10_00), &card).await.1;
@@ -199,14 +97,9 @@ async fn whose_sale_it_was_decides_who_may_void_and_who_may_refund_it() {
 async fn a_load_is_paid_back_without_the_bonus_and_less_what_of_it_was_spent() {
     let site = Site::new();
     let gateway = site.start();
-    let programme = site.beside("bonus-first.toml");
-    let document =
-        gateway::programme_file::DEFAULT.replace("spend = \"principal-first\"", "spend = \"bonus-first\"");
-    std::fs::write(&programme, document).expect("a file");
-    site.json(&["programme", "activate", programme.to_str().expect("a path")]);
-    let card = cards(&site, 1).remove(0);
+    change_programme(&site, "spend = \"principal-first\"", "spend = \"bonus-first\"");
     let mut till = Till::open(&site, &gateway, "T0001").await;
-    till.clerk.fill(&mut till.session, &card, &[]).await;
+    let card = till.sell(&site, 1, &[]).await.remove(0);
     let (topped, answer) = till.deal(load(&card, 100_00), &card).await;
     assert_eq!((principal(&answer), balance(&answer, BalanceKind::BONUS)), (100_00, 5_00));
     let (sale, _) = till.deal(purchase(&card, 4_00), &card).await;
@@ -214,7 +107,7 @@ async fn a_load_is_paid_back_without_the_bonus_and_less_what_of_it_was_spent() {
     // 105.00 for 100.00, 4.00 of it eaten, and now all the money back: 96.00 is left of it.
     let (paid, answer) = till.deal(refund(&topped, 100_00), &card).await;
     assert_eq!(answer.code(), APPROVED);
-    assert_eq!(answer.answer.approved_amount.map(|amount| amount.get()), Some(96_00));
+    assert_eq!(approved(&answer), Some(96_00));
     let left = holdings(&site, &card);
     assert_eq!((left.principal, left.bonus), (0, 0));
     // The answer was lost and the till gives the refund up: all is as before.
@@ -223,7 +116,7 @@ async fn a_load_is_paid_back_without_the_bonus_and_less_what_of_it_was_spent() {
     let left = holdings(&site, &card);
     assert_eq!((left.principal, left.bonus), (100_00, 1_00));
     let half = till.deal(refund(&topped, 50_00), &card).await.1;
-    assert_eq!(half.answer.approved_amount.map(|amount| amount.get()), Some(48_50), "1.00 of 2.50 was there");
+    assert_eq!(approved(&half), Some(48_50), "1.00 of 2.50 was there");
     assert_eq!(half.answer.state, Some(TransactionState::REFUNDED_IN_PART));
     // The sale that ate the bonus comes back after that.
     let back = till.deal(refund(&sale, 4_00), &card).await.1;
@@ -236,18 +129,17 @@ async fn a_load_is_paid_back_without_the_bonus_and_less_what_of_it_was_spent() {
 async fn captures_that_race_never_take_more_than_is_held() {
     let site = Site::new();
     let gateway = site.start();
-    let card = cards(&site, 1).remove(0);
     let mut till = Till::open(&site, &gateway, "T0001").await;
-    till.clerk.fill(&mut till.session, &card, &[100_00]).await;
+    let card = till.sell(&site, 1, &[100_00]).await.remove(0);
     let (auth, _) = till.deal(authorize(&card, 50_00), &card).await;
     let mut racing = Vec::new();
     for number in 2..10 {
         let mut other = Till::open(&site, &gateway, &format!("T000{number}")).await;
-        let auth = auth.clone();
+        let (auth, card) = (auth.clone(), card.clone());
         racing.push(tokio::spawn(async move {
             let mut taken = 0;
             for _ in 0..5 {
-                let answer = other.capture_some(&auth, 3_00).await;
+                let answer = other.capture_some(&auth, 3_00, &card).await;
                 taken += if answer.code() == APPROVED { 3_00 } else { 0 };
             }
             taken
@@ -268,13 +160,11 @@ async fn captures_that_race_never_take_more_than_is_held() {
 async fn a_blocked_card_is_refunded_and_captured_and_buys_nothing() {
     let site = Site::new();
     let gateway = site.start();
-    let card = cards(&site, 1).remove(0);
     let mut till = Till::open(&site, &gateway, "T0001").await;
-    till.clerk.fill(&mut till.session, &card, &[100_00]).await;
+    let card = till.sell(&site, 1, &[100_00]).await.remove(0);
     let (sale, _) = till.deal(purchase(&card, 10_00), &card).await;
     let (auth, _) = till.deal(authorize(&card, 10_00), &card).await;
-    let number = card.reference.digits().to_string();
-    site.json(&["card", "block", "--card", &number, "--reason", "lost"]);
+    site.json(&["card", "block", "--card", &number(&card), "--reason", "lost"]);
     assert_eq!(till.code(purchase(&card, 1_00), &card).await, ResponseCode::CARD_BLOCKED);
     assert_eq!(till.code(authorize(&card, 1_00), &card).await, ResponseCode::CARD_BLOCKED);
     assert_eq!(till.code(refund(&sale, 10_00), &card).await, APPROVED);
@@ -292,7 +182,6 @@ async fn a_replaced_card_passes_everything_on_and_its_sales_are_refunded_to_its_
     let gateway = site.start();
     let mut both = cards(&site, 3);
     let (third, new, old) = (both.remove(2), both.remove(1), both.remove(0));
-    let number = |card: &Card| card.reference.digits().to_string();
     let mut till = Till::open(&site, &gateway, "T0001").await;
     till.clerk.fill(&mut till.session, &old, &[100_00]).await;
     let (sale, _) = till.deal(purchase(&old, 30_00), &old).await;

@@ -17,7 +17,7 @@ use gateway::config::Config;
 use gateway::executor::{self, Options, SpaceLimits};
 use gateway::keys::{DataDir, fingerprint};
 use gateway::metrics::Metrics;
-use gateway::server::{self, Shared};
+use gateway::server::{self, PinPool, Shared};
 use gateway::storage::{Identity, Synchronous};
 use protocol::cose::Algorithm;
 use protocol::terminal::EnrolmentTicket;
@@ -106,7 +106,7 @@ fn serve_from_the_library() {
         in_flight: config.in_flight,
         heartbeat: Duration::from_secs(u64::from(config.heartbeat_seconds)),
         max_connections: config.max_connections,
-        pins: gateway::server::PinPool::default(),
+        pins: PinPool::default(),
     });
     let (ended, writer_ended) = oneshot::channel();
     std::thread::spawn(move || ended.send(writer.run(&jobs)));

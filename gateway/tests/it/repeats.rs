@@ -19,10 +19,10 @@ use crate::counter::{
 };
 use crate::harness::{Gateway, Site};
 
-const COPIES: usize = 100;
+pub(crate) const COPIES: usize = 100;
 
 /// One message on `COPIES` connections of its terminal at once.
-async fn at_once(clerk: &Clerk, gateway: &Gateway, message: &SignedMessage) -> Vec<Checked> {
+pub(crate) async fn at_once(clerk: &Clerk, gateway: &Gateway, message: &SignedMessage) -> Vec<Checked> {
     let mut sessions = Vec::new();
     for _ in 0..COPIES {
         sessions.push(clerk.session(gateway).await);
@@ -42,7 +42,7 @@ async fn at_once(clerk: &Clerk, gateway: &Gateway, message: &SignedMessage) -> V
 }
 
 /// All these answers say the same, and all but `first` of them that it was said before.
-fn assert_one_answer(answers: &[Checked], first: usize) -> &Checked {
+pub(crate) fn assert_one_answer(answers: &[Checked], first: usize) -> &Checked {
     let one = &answers[0];
     for answer in answers {
         assert_eq!(answer.body, one.body, "every copy gets the same body");

@@ -2,14 +2,16 @@
 
 use gateway::domain::card::{Card, CardReference, CardStatus};
 use gateway::domain::effect::{Account, Effect, TransactionState};
-use gateway::domain::ledger::{Kind, check_balanced};
+use gateway::domain::ledger::Kind;
 use gateway::domain::request::CardClaim;
 use gateway::domain::{
-    Command, Decision, Decline, Facts, Limits, Named, Now, Original, Programme, Request, Role, State,
-    Terminal, TerminalStatus, Verdict, decide,
+    Command, Decision, Decline, Facts, Named, Now, Original, Programme, Request, State, Terminal, Verdict,
+    decide,
 };
 use gateway::programme_file;
 use proptest::prelude::*;
+
+use crate::bench::{apply, entry, register};
 
 const CARD: CardReference = CardReference(9_000_000_000_000_006);
 const PROOF: [u8; 32] = [7; 32];
@@ -29,19 +31,7 @@ impl Shop {
         let mut state = State::default();
         let card = Card { status: CardStatus::Active, ..Card::issued(CARD, "standard", &PROOF) };
         state.cards.insert(CARD, card);
-        let terminal = Terminal {
-            terminal: "T1".into(),
-            generation: 1,
-            status: TerminalStatus::Active,
-            role: Role::Register,
-            algorithm: -7,
-            public_key: Vec::new(),
-            merchant: "M".into(),
-            store: "S".into(),
-            limits: Limits { load: 500_000_000, purchase: 500_000_000, refund: 500_000_000 },
-            last_stan: 0,
-            code: None,
-        };
+        let terminal = register("T1", 500_000_000);
         state.terminals.insert("T1".into(), terminal.clone());
         let programme = programme_file::parse(document).expect("a programme");
         let now = Now { ms: 1_790_000_000_000, business_date: 2026_11_21, certain: true };
@@ -52,19 +42,18 @@ impl Shop {
     fn ask(&mut self, command: Command) -> Decision {
         self.index += 1;
         let stan = u32::try_from(self.index).expect("a small number");
-        let message = command.message();
         let named = command.original().map(|named| u64::from(named.stan));
         let original = named.and_then(|stan| self.decided.iter().find(|o| o.index == stan).cloned());
         let request = Request {
-            cashier: None,
-            supervisor: None,
-            holder: None,
-            pins: gateway::domain::Pins::default(),
             request_id: [u8::try_from(stan % 251).expect("small"); 32],
             terminal: "T1".into(),
             generation: 1,
             stan,
             shift: Some(1),
+            cashier: None,
+            supervisor: None,
+            holder: None,
+            pins: gateway::domain::Pins::default(),
             currency: 156,
             quote: None,
             command,
@@ -78,35 +67,10 @@ impl Shop {
             quoted: None,
         };
         let decision = decide(facts, &self.terminal, &request, self.now).expect("no fault");
-        let postings: Vec<_> = decision
-            .effects
-            .iter()
-            .filter_map(|effect| match effect {
-                Effect::Posting(posting) => Some(posting.clone()),
-                _ => None,
-            })
-            .collect();
-        check_balanced(postings.iter()).expect("every entry sums to zero");
-        for effect in &decision.effects {
-            self.state.apply(effect).expect("every effect fits");
-        }
+        apply(&mut self.state, &decision.effects).expect("an entry that adds up and fits");
         self.terminal.last_stan = stan;
         assert!(self.card().lots.iter().all(|lot| lot.amount > 0), "a lot at or below zero stays");
-        self.decided.push(Original {
-            index: self.index,
-            request_id: request.request_id,
-            message,
-            terminal: "T1".into(),
-            generation: 1,
-            merchant: "M".into(),
-            store: "S".into(),
-            business_date: self.now.business_date,
-            shift: Some(1),
-            card: Some(CARD),
-            approved: decision.is_approved(),
-            approved_amount: decision.amount.unwrap_or(0),
-            effects: decision.effects.clone(),
-        });
+        self.decided.push(entry(self.index, &request, &self.terminal, self.now, &decision));
         decision
     }
 
@@ -415,70 +379,6 @@ fn points_of_a_leap_day_last_to_the_end_of_february() {
         "2029-03-01 04:00",
         "28 February, to the end of its business day"
     );
-}
-
-#[test]
-fn the_first_reason_to_decline_is_the_one_that_is_given() {
-    // Each line breaks everything from its reason on: the order of PROTOCOL.md section 7.
-    let order = [
-        Decline::ReversedBefore,
-        Decline::MessageNotAllowedForRole,
-        Decline::ShiftClosed,
-        Decline::CardNotAccepted,
-        Decline::CardBlocked,
-        Decline::CurrencyNotAccepted,
-        Decline::AboveTerminalLimit,
-        Decline::NotSufficientFunds,
-    ];
-    for (broken_from, expected) in order.iter().enumerate() {
-        let mut shop = Shop::new(programme_file::DEFAULT);
-        let breaks = |reason: usize| reason >= broken_from;
-        let stan = 11;
-        if breaks(0) {
-            shop.state.tombstones.insert(("T1".into(), 1, stan), [0; 32]);
-        }
-        if breaks(1) {
-            shop.terminal.role = Role::Kiosk;
-        }
-        if breaks(2) {
-            shop.state.shifts.entry(("T1".into(), 1, 1)).or_default().closed = true;
-        }
-        let proof = if breaks(3) { [8; 32] } else { PROOF };
-        if breaks(4) {
-            shop.state.cards.get_mut(&CARD).expect("card").status = CardStatus::Blocked;
-        }
-        let currency = if breaks(5) { 840 } else { 156 };
-        if breaks(6) {
-            shop.terminal.limits.purchase = 1;
-        }
-        let claim = CardClaim { card: CARD, proof: Some(proof) };
-        let request = Request {
-            cashier: None,
-            supervisor: None,
-            holder: None,
-            pins: gateway::domain::Pins::default(),
-            request_id: [1; 32],
-            terminal: "T1".into(),
-            generation: 1,
-            stan,
-            shift: Some(1),
-            currency,
-            quote: None,
-            command: Command::Purchase { claim, amount: 100, partial_allowed: false },
-        };
-        let facts = Facts {
-            state: &shop.state,
-            programme: &shop.programme,
-            pricing: &shop.programme,
-            index: 11,
-            original: None,
-            quoted: None,
-        };
-        let decision = decide(facts, &shop.terminal, &request, shop.now).expect("no fault");
-        assert_eq!(decision.verdict, Verdict::Declined(*expected));
-        let only_stan = matches!(decision.effects.as_slice(), [Effect::LastStan { .. }]);
-        assert!(only_stan, "a decline changes nothing: {:?}", decision.effects);
-    }
 }
 
 #[test]

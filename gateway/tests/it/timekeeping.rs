@@ -11,34 +11,34 @@ use crate::counter::{Clerk, PATIENCE, cards, get, holdings, last_index, purchase
 use crate::disk::preload;
 use crate::harness::{Gateway, Site};
 
-const DAY: i64 = 24 * 3600;
+pub(crate) const DAY: i64 = 24 * 3600;
 /// Points of the default programme last a year.
 const PAST_EXPIRY: i64 = 400 * DAY;
 /// Long enough for several sweeps.
 const SWEEPS: Duration = Duration::from_secs(2);
 
 /// A machine whose clock this test sets.
-struct Machine {
-    site: Site,
+pub(crate) struct Machine {
+    pub(crate) site: Site,
     offset: PathBuf,
     library: PathBuf,
 }
 
 impl Machine {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let site = Site::new();
         let library = preload("wrong-clock", include_str!("timekeeping/wrong_clock.c")).expect("a library");
         Self { offset: site.beside("offset"), site, library }
     }
 
     /// Lets the clock show so much more than the right time.
-    fn set_clock(&self, ahead_s: i64) {
+    pub(crate) fn set_clock(&self, ahead_s: i64) {
         let fresh = self.site.beside("offset.new");
         std::fs::write(&fresh, ahead_s.to_string()).expect("a file");
         std::fs::rename(fresh, &self.offset).expect("a file");
     }
 
-    fn start(&self) -> Gateway {
+    pub(crate) fn start(&self) -> Gateway {
         let environment = [("LD_PRELOAD", &self.library), ("CLOCK_OFFSET", &self.offset)]
             .map(|(name, path)| (name.to_owned(), path.display().to_string()));
         self.site.start_with(&[], &environment).expect("the gateway starts")
@@ -56,7 +56,7 @@ impl Machine {
         (time.as_second() - right + DAY / 2).div_euclid(DAY)
     }
 
-    fn believes(&self) -> bool {
+    pub(crate) fn believes(&self) -> bool {
         self.status("clock") == "believed"
     }
 }

@@ -1,16 +1,16 @@
 //! The rules at work: several cards, a register and a kiosk, and a journal of what was decided.
 
-use gateway::domain::act::{Act, Place, decide_act};
+use gateway::domain::act::{Act, Drawn, Place, decide_act};
 use gateway::domain::effect::TransactionState;
-use gateway::domain::ledger::check_balanced;
 use gateway::domain::request::CardClaim;
 use gateway::domain::{
-    Card, CardReference, Command, Decision, Effect, Facts, Limits, Named, Now, Original, Programme, Request,
-    Role, State, Terminal, TerminalStatus, decide,
+    Card, CardReference, Command, Decision, Effect, Facts, Named, Now, Original, Programme, Request, Role,
+    State, Terminal, decide,
 };
 use gateway::programme_file;
 
 use super::ledger::{Said, Shifts};
+use crate::bench::{apply, entry, register};
 
 pub(super) const CARDS: usize = 3;
 /// A register, and a kiosk.
@@ -125,19 +125,7 @@ impl World {
             state.cards.insert(reference(card), Card::issued(reference(card), "standard", &proof));
         }
         for (name, role) in NAMES.into_iter().zip([Role::Register, Role::Kiosk]) {
-            let terminal = Terminal {
-                terminal: name.into(),
-                generation: 1,
-                status: TerminalStatus::Active,
-                role,
-                algorithm: -7,
-                public_key: Vec::new(),
-                merchant: "M".into(),
-                store: "S".into(),
-                limits: Limits { load: most, purchase: most, refund: most },
-                last_stan: 0,
-                code: None,
-            };
+            let terminal = Terminal { role, ..register(name, most) };
             state.terminals.insert(name.into(), terminal);
         }
         let now = Now { ms: 1_790_000_000_000, business_date: 2026_09_21, certain: true };
@@ -200,7 +188,7 @@ impl World {
                 assert_eq!(reversed(&decision), Said::Undone(TransactionState::Blocked, None));
                 let command =
                     Command::Purchase { claim: claim(card, true), amount: 1_00, partial_allowed: false };
-                let late = self.ask_as(till, stan, id, Some(shift), command, None);
+                let (late, _) = self.ask_as(till, stan, id, Some(shift), command, None);
                 let at = self.asked[till].len() - 2;
                 self.asked[till][at].index = self.index;
                 Said::Decided(late.verdict, late.amount)
@@ -233,9 +221,8 @@ impl World {
 
     fn trade(&mut self, till: usize, shift: u32, command: Command) -> Said {
         let (stan, id) = (self.next_stan(till), self.request_id());
-        let message = command.message();
-        let decision = self.ask_as(till, stan, id, Some(shift), command, None);
-        self.remember(till, message, id, Some(shift), &decision);
+        let (decision, entry) = self.ask_as(till, stan, id, Some(shift), command, None);
+        self.asked[till].push(entry);
         Said::Decided(decision.verdict, decision.amount)
     }
 
@@ -249,8 +236,8 @@ impl World {
         let named = Named { terminal: NAMES[till].into(), generation: 1, stan, request_id: id };
         let command = Command::Reversal { original: named };
         let (own, own_id) = (self.next_stan(till), self.request_id());
-        let decision = self.ask_as(till, own, own_id, None, command, original);
-        self.remember(till, 0x15, own_id, None, &decision);
+        let (decision, entry) = self.ask_as(till, own, own_id, None, command, original);
+        self.asked[till].push(entry);
         decision
     }
 
@@ -281,7 +268,7 @@ impl World {
         shift: Option<u32>,
         command: Command,
         original: Option<&Original>,
-    ) -> Decision {
+    ) -> (Decision, Original) {
         self.index += 1;
         let terminal = self.state.terminals[NAMES[till]].clone();
         let request = Request {
@@ -309,19 +296,12 @@ impl World {
         let decision = decide(facts, &terminal, &request, self.now).expect("no fault");
         assert_eq!(decide(facts, &terminal, &request, self.now).as_ref(), Ok(&decision), "the same again");
         self.apply(&decision.effects);
-        decision
+        let entry = entry(self.index, &request, &terminal, self.now, &decision);
+        (decision, entry)
     }
 
     fn apply(&mut self, effects: &[Effect]) {
-        let postings = effects.iter().filter_map(|effect| match effect {
-            Effect::Posting(posting) => Some(posting),
-            _ => None,
-        });
-        check_balanced(postings.clone()).expect("every entry sums to zero");
-        assert!(postings.into_iter().all(|posting| posting.amount != 0), "a leg of nothing");
-        for effect in effects {
-            self.state.apply(effect).expect("every effect fits");
-        }
+        apply(&mut self.state, effects).expect("an entry that adds up and fits");
     }
 
     fn act(&mut self, act: &Act) -> Said {
@@ -329,8 +309,8 @@ impl World {
             &self.state,
             &self.programme,
             act,
-            &[],
-            Place { store: "S", index: self.index + 1 },
+            Drawn::default(),
+            Place { merchant: "M", store: "S", index: self.index + 1 },
             self.now,
         ) {
             Ok(effects) => {
@@ -340,31 +320,6 @@ impl World {
             }
             Err(_) => Said::Acted(false),
         }
-    }
-
-    fn remember(
-        &mut self,
-        till: usize,
-        message: u8,
-        request_id: [u8; 32],
-        shift: Option<u32>,
-        decision: &Decision,
-    ) {
-        self.asked[till].push(Original {
-            index: self.index,
-            request_id,
-            message,
-            terminal: NAMES[till].into(),
-            generation: 1,
-            merchant: "M".into(),
-            store: "S".into(),
-            business_date: self.now.business_date,
-            shift,
-            card: decision.card,
-            approved: decision.is_approved(),
-            approved_amount: decision.amount.unwrap_or(0),
-            effects: decision.effects.clone(),
-        });
     }
 }
 

@@ -15,7 +15,7 @@ use terminal_sim::session::Session;
 use terminal_sim::{Card, Error, terminal};
 
 use crate::counter::{
-    Clerk, activate, amount, cards, frames, last_index, load, purchase, reversal, sign_partial, wire,
+    Clerk, activate, amount, cards, frames, last_index, load, number, purchase, reversal, sign_partial, wire,
 };
 use crate::harness::{Gateway, Site};
 
@@ -85,7 +85,7 @@ impl Day {
         let key = TerminalKey::generate(Algorithm::Es256).expect("a key");
         let (_, refused) = Clerk::try_enrol(&gateway.listen, &wrong, key).await;
         assert!(matches!(refused, Err(Error::Refused { code: ResponseCode::SECURITY_VIOLATION, .. })));
-        let blocked = self.cards[11].reference.digits().to_string();
+        let blocked = number(&self.cards[11]);
         let file = site.beside("spring.toml");
         std::fs::write(&file, SPRING).expect("a programme file");
         for arguments in [
@@ -151,8 +151,13 @@ impl Day {
             flags: 0,
         };
         let lines = PurchaseLines::new(vec![line(4_50), line(7_50)]);
-        let body =
-            Body::Purchase { card: self.cards[0].reference, amount: amount(12_00), tenders: None, lines };
+        let body = Body::Purchase {
+            card: self.cards[0].reference,
+            amount: amount(12_00),
+            tenders: None,
+            lines,
+            points: None,
+        };
         let message = self.sign(body, 0, |header| Header {
             shift: Some(Shift::FIRST),
             order_reference: Some("order 7".parse().expect("an order")),

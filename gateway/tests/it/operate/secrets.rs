@@ -5,7 +5,7 @@ use std::path::Path;
 use protocol::code::ResponseCode;
 use terminal_sim::keys::TerminalKey;
 
-use crate::counter::{Clerk, cards, get, load, purchase};
+use crate::counter::{Clerk, cards, get, load, number, purchase};
 use crate::harness::Site;
 
 /// Every file under a directory.
@@ -69,7 +69,7 @@ async fn no_secret_is_found_in_any_file_log_page_or_export() {
     session.connection.send(&frame).await.expect("sent");
     session.connection.next_frame().await.expect("a refusal");
 
-    let digits = both[0].reference.digits().to_string();
+    let digits = number(&both[0]);
     let mut said = vec![get(&gateway, "/metrics").1, get(&gateway, "/healthz").1];
     for arguments in [
         &["card", "show", "--card", &digits][..],

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::counter::{Clerk, cards, holdings, last_index};
+use crate::counter::{Clerk, cards, holdings, last_index, number};
 use crate::harness::Site;
 
 #[tokio::test]
@@ -16,7 +16,7 @@ async fn money_without_a_sale_goes_to_a_card_only_when_two_people_with_two_keys_
     for name in ["ann", "bob", "carl"] {
         site.json(&["operator", "add", "--name", name]);
     }
-    let number = card.reference.digits().to_string();
+    let number = number(&card);
     let refund = ["card", "refund", "--card", &number, "--amount", "12.50", "--reason", "no receipt"];
     let propose = |operator: &'static str| {
         let arguments: Vec<&str> = refund.into_iter().chain(["--operator", operator]).collect();

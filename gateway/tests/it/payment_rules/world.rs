@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use gateway::domain::act::{Act, Place, decide_act};
-use gateway::domain::ledger::check_balanced;
+use gateway::domain::act::{Act, Drawn, Place, decide_act};
 use gateway::domain::request::{CardClaim, message};
 use gateway::domain::{
-    Card, CardReference, Command, Decision, Effect, Facts, Fault, Kind, Limits, Named, Now, Original,
-    Programme, Request, Role, State, Terminal, TerminalStatus, decide, expire,
+    Card, CardReference, Command, Decision, Effect, Facts, Fault, Kind, Named, Now, Original, Programme,
+    Request, Role, State, Terminal, decide, expire,
 };
 use gateway::{programme_file, translate};
+
+use crate::bench::{apply, entry, register};
 
 pub(super) const CARDS: usize = 4;
 /// Name, merchant and store. The other merchant's store has the same name as the first one's.
@@ -101,17 +102,10 @@ impl World {
         }
         for (till, (name, merchant, store)) in TILLS.iter().enumerate() {
             let terminal = Terminal {
-                terminal: (*name).into(),
-                generation: 1,
-                status: TerminalStatus::Active,
                 role: if till == KIOSK { Role::Kiosk } else { Role::Register },
-                algorithm: -7,
-                public_key: Vec::new(),
                 merchant: (*merchant).into(),
                 store: (*store).into(),
-                limits: Limits { load: MOST, purchase: MOST, refund: MOST },
-                last_stan: 0,
-                code: None,
+                ..register(name, MOST)
             };
             state.terminals.insert((*name).into(), terminal);
         }
@@ -158,7 +152,7 @@ impl World {
         shift: Option<u32>,
         command: Command,
     ) -> Result<Said, Fault> {
-        let Asked { till, stan, id, message, .. } = self.asked[request];
+        let Asked { till, stan, id, .. } = self.asked[request];
         let original = command.original().and_then(|named| self.journalled(named));
         let terminal = self.state.terminals[TILLS[till].0].clone();
         let wire = Request {
@@ -187,7 +181,6 @@ impl World {
         let decision = decide(facts, &terminal, &wire, self.now)?;
         self.apply(&decision.effects)?;
         let said = said(&decision);
-        let (_, merchant, store) = TILLS[till];
         let asked = &mut self.asked[request];
         asked.earned = decision
             .explanation
@@ -196,21 +189,7 @@ impl World {
             .map(|reason| reason.result)
             .sum();
         asked.said = Some(said);
-        asked.entry = Some(Original {
-            business_date: self.now.business_date,
-            index: self.index,
-            request_id: id,
-            message,
-            terminal: TILLS[till].0.into(),
-            generation: 1,
-            merchant: merchant.into(),
-            store: store.into(),
-            shift,
-            card: decision.card,
-            approved: decision.is_approved() || said.code == 95,
-            approved_amount: decision.amount.unwrap_or(0),
-            effects: decision.effects,
-        });
+        asked.entry = Some(entry(self.index, &wire, &terminal, self.now, &decision));
         Ok(said)
     }
 
@@ -222,15 +201,7 @@ impl World {
     }
 
     fn apply(&mut self, effects: &[Effect]) -> Result<(), Fault> {
-        let postings = effects.iter().filter_map(|effect| match effect {
-            Effect::Posting(posting) => Some(posting),
-            _ => None,
-        });
-        check_balanced(postings.clone())?;
-        if postings.into_iter().any(|posting| posting.amount == 0) {
-            return Err(Fault::Misfit("a leg of nothing"));
-        }
-        effects.iter().try_for_each(|effect| self.state.apply(effect))
+        apply(&mut self.state, effects)
     }
 
     /// Books what has ended on a card, as a sweep does.
@@ -248,8 +219,9 @@ impl World {
         let card = reference(card);
         let act =
             if block { Act::CardBlock { card, reason: "lost".into() } } else { Act::CardUnblock { card } };
-        let place = Place { store: "S", index: self.index + 1 };
-        let Ok(effects) = decide_act(&self.state, &self.programme, &act, &[], place, self.now) else {
+        let place = Place { merchant: "M", store: "S", index: self.index + 1 };
+        let Ok(effects) = decide_act(&self.state, &self.programme, &act, Drawn::default(), place, self.now)
+        else {
             return false;
         };
         self.index += 1;

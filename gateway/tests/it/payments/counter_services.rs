@@ -1,87 +1,19 @@
 //! Quotes that are honoured, transfers, a card's day, and what a shift holds.
 
 use protocol::code::ResponseCode;
-use protocol::field::{BalanceKind, QuoteId, TransactionState};
-use protocol::request::{Body, Header, Request, RequestSidecar};
+use protocol::field::{BalanceKind, TransactionState};
 use terminal_sim::Card;
-use terminal_sim::checked::Checked;
 
-use super::{APPROVED, Till, authorize, principal, refund, void};
-use crate::counter::{activate, amount, balance, cards, holdings, load, purchase, reversal};
+use crate::counter::{activate, balance, holdings, load, purchase, reversal};
 use crate::harness::{Gateway, Site};
-
-fn load_quote(card: &Card, minor: i64) -> Body {
-    Body::LoadQuote { card: card.reference, amount: amount(minor) }
-}
-
-fn purchase_quote(card: &Card, minor: i64) -> Body {
-    Body::PurchaseQuote { card: card.reference, amount: amount(minor) }
-}
-
-fn transfer(from: &Card, to: &Card, minor: i64) -> Body {
-    Body::Transfer { card: from.reference, to: to.reference, amount: amount(minor) }
-}
-
-impl Till {
-    async fn ask(&mut self, body: Body, card: &Card) -> Checked {
-        let question = self.session.question(body, &card.sidecar()).expect("a question");
-        self.session.exchange(&question, false).await.expect("an answer")
-    }
-
-    /// A value message that cites a quote.
-    async fn cite(&mut self, quote: QuoteId, body: Body, card: &Card) -> Checked {
-        let stan = self.clerk.next_stan();
-        let header = Header { quote: Some(quote), ..self.session.value_header(stan).expect("a header") };
-        let message =
-            self.session.sign(&Request { header, body }, &card.sidecar()).expect("a signed message");
-        self.send(&message).await
-    }
-
-    /// A value message in a shift.
-    async fn in_shift(&mut self, shift: u32, body: Body, card: &Card) -> Checked {
-        let stan = self.clerk.next_stan();
-        let shift = protocol::field::Shift::new(shift);
-        let header = Header { shift, ..self.session.value_header(stan).expect("a header") };
-        let sidecar = match body {
-            Body::Refund { .. } | Body::Void { .. } => RequestSidecar::default(),
-            _ => card.sidecar(),
-        };
-        let message = self.session.sign(&Request { header, body }, &sidecar).expect("a signed message");
-        self.send(&message).await
-    }
-
-    async fn report(&mut self, shift: u32, after: u32) -> Checked {
-        let request = Request {
-            header: Header {
-                shift: protocol::field::Shift::new(shift),
-                ..self.session.question_header().expect("a header")
-            },
-            body: Body::ShiftReport { after },
-        };
-        let message = self.session.sign(&request, &RequestSidecar::default()).expect("a signed message");
-        self.session.exchange(&message, false).await.expect("an answer")
-    }
-}
-
-/// Puts a programme in force that differs from the default one by this.
-fn change_programme(site: &Site, from: &str, to: &str) {
-    let document = gateway::programme_file::DEFAULT.replace(from, to);
-    assert_ne!(document, gateway::programme_file::DEFAULT, "{from} is in it");
-    let file = site.beside("programme.toml");
-    std::fs::write(&file, document).expect("a file");
-    site.json(&["programme", "activate", file.to_str().expect("a path")]);
-}
-
-fn quote_of(answer: &Checked) -> QuoteId {
-    answer.answer.quote.as_ref().expect("a quote").id
-}
+use crate::till::{
+    APPROVED, Till, allow_transfers, approved, authorize, change_programme, load_quote, principal,
+    purchase_quote, quote_of, refund, transfer, void,
+};
 
 async fn shop(site: &Site, gateway: &Gateway) -> (Till, Vec<Card>) {
     let mut till = Till::open(site, gateway, "T0001").await;
-    let cards = cards(site, 2);
-    for card in &cards {
-        till.clerk.fill(&mut till.session, card, &[]).await;
-    }
+    let cards = till.sell(site, 2, &[]).await;
     (till, cards)
 }
 
@@ -113,7 +45,7 @@ async fn a_quote_is_honoured_by_the_programme_that_gave_it_once_another_is_in_fo
     assert_eq!((sold.code(), balance(&sold, BalanceKind::POINTS)), (APPROVED, 50));
     let part = till.ask(purchase_quote(card, 1000_00), card).await;
     assert_eq!(part.code(), ResponseCode::APPROVED_IN_PART);
-    assert_eq!(part.answer.approved_amount.map(|amount| amount.get()), Some(156_00));
+    assert_eq!(approved(&part), Some(156_00));
     // A restart forgets quotes, and says so before anything is done.
     gateway.kill();
     let gateway = site.start();
@@ -161,7 +93,7 @@ async fn transfers_both_ways_at_once_keep_the_sum() {
     let site = Site::new();
     let gateway = site.start();
     let (mut till, cards) = shop(&site, &gateway).await;
-    change_programme(&site, "# max_transfer = \"500.00\"", "max_transfer = \"500.00\"");
+    allow_transfers(&site);
     for card in &cards {
         till.deal(load(card, 99_00), card).await;
     }
