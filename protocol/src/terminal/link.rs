@@ -251,6 +251,7 @@ impl Terminal {
         }
         self.state.generation = Some(generation);
         self.state.last_stan = 0;
+        self.state.allowance = None;
         let unresolved: Vec<_> = self.state.unfinished().map(|unfinished| unfinished.id).collect();
         for id in unresolved {
             self.finish(id, Verdict::Unresolved, ResponseCode::TERMINAL_NOT_ACTIVE, None);
@@ -263,6 +264,7 @@ impl Terminal {
             return self.not_admitted(&answer);
         }
         let Ok(grant) = self.read_grant(&answer) else { return self.close(CloseReason::BrokenGateway) };
+        self.take_grant(grant.zip(answer.grant.clone()));
         self.link = Link::Open(Session {
             nonce: hello.nonce,
             in_flight: answer.in_flight.and_then(|limit| usize::try_from(limit.get()).ok()).unwrap_or(1),

@@ -8,6 +8,7 @@
 //!   action. Everything that was ever sent is in there, so that a power cut at any place loses nothing: start again with
 //!   [`State::decode`] and [`Terminal::new`]. The bytes hold the card secrets of unfinished requests; store them as you
 //!   store the private key.
+//!   And never hand out goods under [`Terminal::approve_offline`] before that is done.
 //! * [`Action::Send`]: write the bytes to the connection.
 //! * [`Action::Close`]: close the connection, and connect again when you like.
 //! * [`Action::Report`]: tell the till. An [`Event::Finished`] is reported again after every restart until
@@ -62,6 +63,7 @@
 mod action;
 mod exchange;
 mod link;
+mod offline;
 mod reading;
 mod settings;
 mod state;
@@ -69,6 +71,7 @@ mod submit;
 mod ticket;
 
 pub use action::{Action, Alarm, CloseReason, Event, NoReply, Outcome, Refused, Reply, Verdict};
+pub use offline::{Allowance, OfflineError, OfflineSale};
 pub use settings::{Details, Keys, Now, Settings, Sign, VerifyGateway};
 pub use state::{State, TransactionId, Unfinished};
 pub use submit::{GiveUpError, MAX_ENTRIES, SubmitError};

@@ -18,7 +18,8 @@ use crate::request::{Body, Header, Request, RequestSidecar, may_have_key};
 pub const MAX_ENTRIES: usize = 1024;
 
 impl Terminal {
-    /// Starts a value message; only a Reversal is made by [`Terminal::give_up`]. It is sent at once when signed on, else after
+    /// Starts a value message; only a Reversal is made by [`Terminal::give_up`]. An Advice that keeps to the grant is made
+    /// by [`Terminal::approve_offline`]; this sends any. It is sent at once when signed on, else after
     /// the next sign-on, and goes on until it has a final result ([`super::Event::Finished`]) or is given up.
     pub fn submit(
         &mut self,

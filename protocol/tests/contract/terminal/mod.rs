@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod gateway;
+mod offline;
 mod persons;
 mod storm;
 
