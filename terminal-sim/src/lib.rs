@@ -59,6 +59,7 @@ pub mod error;
 pub mod faults;
 pub mod frames;
 mod hash;
+pub mod keyboard;
 pub mod keys;
 pub mod load;
 pub mod message;
