@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn every_code_of_the_table_has_advice_of_its_own() {
-        let all: Vec<_> = ResponseCode::ALL.iter().map(|(code, ..)| advice(*code)).collect();
+        let all: Vec<_> = protocol::code::ALL.iter().map(|(code, ..)| advice(*code)).collect();
         assert_eq!(all.iter().filter(|advice| advice.is_none()).count(), 1, "an approval alone");
         let mut distinct = all.clone();
         distinct.sort_unstable();

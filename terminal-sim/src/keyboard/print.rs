@@ -59,6 +59,9 @@ fn receipt(slip: &Slip, shop: &Shop) -> String {
     money(&mut paper, answer, shop);
     if slip.kind == MessageType::RECONCILIATION {
         both_totals(&mut paper, &slip.own_totals, answer, shop);
+        if answer.totals.is_some() {
+            paper.wrapped("What follows is the next shift's.");
+        }
     }
     training(&mut paper, slip);
     if let Some(hash) = &slip.hash {
@@ -188,7 +191,7 @@ fn both_totals(paper: &mut Paper, own: &[(MessageType, u32, i64)], answer: &Answ
 fn totals(paper: &mut Paper, name: &str, rows: &[(MessageType, u32, i64)], shop: &Shop) {
     paper.wrapped(name);
     if rows.is_empty() {
-        paper.wrapped("  nothing");
+        paper.pair("  nothing", "");
     }
     for (kind, count, sum) in rows {
         paper.pair(&format!("  {:<13} {count:>6}", kind.name()), &shop.unit.show(*sum));
