@@ -263,9 +263,11 @@ impl Keyboard {
         Ok(Said::Slip(Box::new(slip)))
     }
 
-    /// Forgets all outcomes but the newest approval, which is on the roll by now.
+    /// The outcome is on the roll: all can be forgotten but the newest approval, which can still be reversed. A decline
+    /// after it does not change that; whatever was booked or undone since does.
     fn remember(&mut self, outcome: &Outcome) {
-        if let Some(before) = self.newest.take().filter(|before| *before != outcome.id) {
+        let declined = outcome.verdict == Verdict::Declined && outcome.kind.is_reversible();
+        if !declined && let Some(before) = self.newest.take().filter(|before| *before != outcome.id) {
             self.terminal.acknowledge(before);
         }
         if outcome.verdict == Verdict::Approved && outcome.kind.is_reversible() {

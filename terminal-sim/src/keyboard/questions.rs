@@ -81,11 +81,9 @@ impl Keyboard {
     pub(super) async fn status(&mut self, stan: Stan) -> Result<Vec<Said>, Error> {
         let unknown = || Error::Usage(format!("STAN {stan} is not on this terminal's roll, nor open"));
         let original = self.own(stan).ok_or_else(unknown)?;
-        let said = match self.terminal.status_of(original).await {
-            Ok(checked) => {
-                let state = checked.status.map(|status| status.state);
-                Said::Standing { stan, answer: Box::new(checked.answer), state }
-            }
+        let body = Body::TransactionStatus { original };
+        let said = match self.terminal.ask(body, RequestSidecar::default()).await {
+            Ok(reply) => Said::Standing { stan, answer: Box::new(reply.answer), state: reply.state },
             Err(error) => {
                 let (code, why) = no_answer(error)?;
                 Said::Unanswered { stan: None, code, why }

@@ -247,6 +247,23 @@ async fn what_has_no_answer_can_be_given_up_and_is_undone() {
 }
 
 #[tokio::test]
+async fn what_is_reversed_is_the_newest_approval_and_nothing_before_it() {
+    let counter = Counter::open(Lie::None).await;
+    let day = "card 1\nactivate\nload 100\nsale 5\nsale 6\nsale 900\nexpect 51\n";
+    let (played, said) = counter.play(counter.options("T0001"), &format!("{day}reverse\nexpect 00")).await;
+    assert_eq!((played, &last(&said, "reverse")["original"]), (Played::Right, &4.into()), "{said:#?}");
+    for line in ["", "sale 7\nvoid\n", "sale 7\nclose\n"] {
+        let script = format!("card 1\n{line}reverse\nexpect refused");
+        let (played, said) = counter.play(counter.options("T0001"), &script).await;
+        assert_eq!(played, Played::Right, "{line}: {said:#?}");
+    }
+    // It can be reversed after a restart too.
+    counter.play(counter.options("T0001"), "card 1\nsale 8").await;
+    let (played, said) = counter.play(counter.options("T0001"), "reverse\nexpect 00").await;
+    assert_eq!(played, Played::Right, "{said:#?}");
+}
+
+#[tokio::test]
 async fn training_sends_no_value_message_and_prints_receipts() {
     let counter = Counter::open(Lie::None).await;
     counter.play(counter.options("T0001"), "card 1\nactivate\nload 100").await;
