@@ -35,7 +35,8 @@ A script, from a file or from a pipe, has one command a line; help lists them, a
   close
 
 What the terminal has sent and not had answered is in --state; the next start sends it again before anything else, and says
-what came of it. Receipts are kept in --state/receipts.
+what came of it. Receipts are kept in --state/receipts. With --json each thing said is one JSON object on a line of its own,
+with amounts in minor units.
 
 Exit code 0: every line was understood and answered (a decline is an answer). A script ends at the first line that goes
 wrong, with 2: not understood, wrong usage, or a file cannot be read; 3: no answer; 4: not the answer that `expect` names.
@@ -44,7 +45,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     gateway: Gateway,
     /// The terminal's directory: its key, its state, its receipts
-    #[arg(long, alias = "terminal", value_name = "DIR")]
+    #[arg(long, visible_alias = "terminal", value_name = "DIR")]
     state: PathBuf,
     /// The string that `gateway terminal enroll` printed; a terminal that is in --state already is not enrolled again
     #[arg(long, value_name = "STRING")]

@@ -55,7 +55,7 @@ enum Command {
 #[group(required = true, multiple = false)]
 struct Gateway {
     /// The gateway's address
-    #[arg(long = "gateway", alias = "address", value_name = "HOST:PORT")]
+    #[arg(long = "gateway", visible_alias = "address", value_name = "HOST:PORT")]
     address: Option<String>,
     /// A JSON file with a `listen` key, such as the first line that `gateway serve --json` prints; read again before
     /// each connection

@@ -27,7 +27,7 @@ pub(super) const fn advice(code: ResponseCode) -> Option<&'static str> {
         ResponseCode::TOTALS_DIFFER => "The shift is closed. Write the difference down for the office.",
         ResponseCode::BUSY => "Wait a second, and try again.",
         ResponseCode::FORMAT_ERROR => "A fault in this terminal. Call a technician.",
-        ResponseCode::SECURITY_VIOLATION => "This terminal's key is not accepted. Call a technician.",
+        ResponseCode::SECURITY_VIOLATION => "This terminal's key or code is not accepted. Call a technician.",
         ResponseCode::TOO_MANY_UNKNOWN_CARDS => "Too many wrong cards. Wait a minute, and try again.",
         ResponseCode::TERMINAL_LOCKED => "This terminal is locked and must be enrolled again.",
         ResponseCode::TERMINAL_NOT_ACTIVE => "This terminal is not in use. Call the office.",

@@ -176,7 +176,8 @@ impl Keyboard {
         self.trade(body, flags, sidecar).await
     }
 
-    /// The one way for a transaction: written down, sent, and waited for.
+    /// The one way for a transaction: written down, sent, and waited for. It is closed in training, whatever was let
+    /// through before.
     pub(super) async fn trade(
         &mut self,
         body: Body,

@@ -290,7 +290,8 @@ fn shift_report(report: &ShiftStanding, shop: &Shop) -> String {
 }
 
 fn unanswered(stan: Option<u32>, code: Option<ResponseCode>, why: &str) -> String {
-    let mut text = format!("NO ANSWER: {why}.\n");
+    let head = if code.is_some() { "NOT TAKEN" } else { "NO ANSWER" };
+    let mut text = format!("{head}: {why}.\n");
     if let Some(advice) = code.and_then(advice) {
         text.push_str(&line(advice));
     }

@@ -274,7 +274,7 @@ reverse gives it up. Hand out nothing yet.
     assert_eq!(
         text(&refused, &shop()),
         "\
-NO ANSWER: refused with 91 not taking money.
+NOT TAKEN: refused with 91 not taking money.
 The gateway takes no money now. Take other means.
 Nothing was booked. Try again.
 "
