@@ -7,6 +7,7 @@
 //! | trade, lose answers, repeat, reverse, ask | [`Terminal`]: one call each, every receipt checked |
 //! | break the network on purpose | [`faults`], [`Terminal::cut`], [`Terminal::submit_and_cut`] |
 //! | say exactly what is sent, and when | [`session::Session`], [`message::SignedMessage`], [`client::Connection`] |
+//! | play one terminal from the keyboard, or by a script | [`keyboard::play`]; `terminal-sim register --help` |
 //! | run a whole shop, or measure | [`shop::run`], [`load::run`]; `terminal-sim --help` |
 //!
 //! A terminal's directory holds its key, its state (written and synced before anything is sent) and, for a till, its
@@ -59,6 +60,7 @@ pub mod error;
 pub mod faults;
 pub mod frames;
 mod hash;
+pub mod keyboard;
 pub mod keys;
 pub mod load;
 pub mod message;

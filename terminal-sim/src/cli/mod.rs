@@ -1,6 +1,8 @@
-//! The command line. Exit code 0: all is right; 1: a promise was broken; 2: wrong usage, or the environment failed.
+//! The command line. Exit code 0: all is right; 1: a promise was broken; 2: wrong usage, or the environment failed. A script
+//! for `register` or `kiosk` has two more: 3: no answer; 4: not the answer that it expects.
 
 mod enroll;
+mod keyboard;
 mod load;
 mod shop;
 
@@ -9,12 +11,15 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
+use protocol::field::Role;
 use serde::Serialize;
 
 use terminal_sim::{Address, Error};
 
 const BROKEN: u8 = 1;
 const FAILED: u8 = 2;
+const UNANSWERED: u8 = 3;
+const UNEXPECTED: u8 = 4;
 const SHOP_THREADS: usize = 16;
 
 #[derive(Parser)]
@@ -39,6 +44,10 @@ enum Command {
     Shop(shop::Arguments),
     /// Measure throughput and latency
     Load(load::Arguments),
+    /// Play a register from the keyboard, or from a script
+    Register(keyboard::Arguments),
+    /// Play a top-up kiosk from the keyboard, or from a script
+    Kiosk(keyboard::Arguments),
 }
 
 /// Where the gateway is.
@@ -46,7 +55,7 @@ enum Command {
 #[group(required = true, multiple = false)]
 struct Gateway {
     /// The gateway's address
-    #[arg(long = "gateway", value_name = "HOST:PORT")]
+    #[arg(long = "gateway", visible_alias = "address", value_name = "HOST:PORT")]
     address: Option<String>,
     /// A JSON file with a `listen` key, such as the first line that `gateway serve --json` prints; read again before
     /// each connection
@@ -69,6 +78,8 @@ enum Ending {
     Right,
     Broken,
     Unfinished,
+    Unanswered,
+    Unexpected,
 }
 
 /// Runs the command line.
@@ -99,12 +110,16 @@ pub(crate) fn run() -> ExitCode {
             Command::Enroll(arguments) => enroll::run(arguments, json).await,
             Command::Shop(arguments) => shop::run(arguments, json).await,
             Command::Load(arguments) => load::run(arguments, json).await,
+            Command::Register(arguments) => keyboard::run(arguments, Role::REGISTER, json).await,
+            Command::Kiosk(arguments) => keyboard::run(arguments, Role::KIOSK, json).await,
         }
     });
     match result {
         Ok(Ending::Right) => ExitCode::SUCCESS,
         Ok(Ending::Broken) => ExitCode::from(BROKEN),
         Ok(Ending::Unfinished) => ExitCode::from(FAILED),
+        Ok(Ending::Unanswered) => ExitCode::from(UNANSWERED),
+        Ok(Ending::Unexpected) => ExitCode::from(UNEXPECTED),
         Err(error) => {
             let broken = matches!(error, Error::Broken(_));
             let text = format!("{:#}", anyhow::Error::new(error));

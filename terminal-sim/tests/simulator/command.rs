@@ -8,14 +8,14 @@ use protocol::field::Hex;
 use crate::gateway::{CODE, Gateway};
 use crate::ledger::{Lie, SECRET};
 
-struct Stage {
-    gateway: Gateway,
-    directory: tempfile::TempDir,
+pub(crate) struct Stage {
+    pub(crate) gateway: Gateway,
+    pub(crate) directory: tempfile::TempDir,
 }
 
 impl Stage {
     /// A gateway, and the files that a shop of two terminals and six cards needs.
-    async fn open(lie: Lie) -> Stage {
+    pub(crate) async fn open(lie: Lie) -> Stage {
         let gateway = Gateway::start(lie).await;
         let directory = tempfile::tempdir().unwrap();
         let fingerprint = gateway.ledger.lock().unwrap().key.fingerprint();
@@ -45,7 +45,7 @@ impl Stage {
     }
 }
 
-async fn run(directory: &Path, arguments: &[&str]) -> Output {
+pub(crate) async fn run(directory: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_terminal-sim"));
     command.current_dir(directory).args(arguments);
     tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap()
@@ -138,7 +138,7 @@ async fn wrong_usage_exits_2_and_help_shows_examples() {
     for wrong in [&["shop"][..], &["enroll", "--state", "x", "--enrolment", "y"], &[]] {
         assert_eq!(run(directory.path(), wrong).await.status.code(), Some(2), "{wrong:?}");
     }
-    for command in ["enroll", "shop", "load"] {
+    for command in ["enroll", "shop", "load", "register", "kiosk"] {
         let output = run(directory.path(), &[command, "--help"]).await;
         assert_eq!(output.status.code(), Some(0));
         assert!(String::from_utf8(output.stdout).unwrap().contains("Example:"), "{command}");

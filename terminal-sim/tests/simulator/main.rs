@@ -8,6 +8,7 @@
 
 mod command;
 mod gateway;
+mod keyboard;
 mod ledger;
 mod lies;
 mod restarts;

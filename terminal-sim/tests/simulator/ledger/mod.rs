@@ -5,12 +5,15 @@ mod later;
 
 use std::collections::BTreeMap;
 
-use protocol::answer::{Answer, AnswerSidecar, Balances, CurrencyUnit, InFlight, Limits, NextStep};
+use protocol::answer::{
+    Answer, AnswerSidecar, Balances, CurrencyUnit, InFlight, Limits, NextStep, Quote, ShiftTransaction,
+    ShiftTransactions,
+};
 use protocol::code::ResponseCode;
 use protocol::cose::{self, Algorithm, Context, OpenedRequest};
 use protocol::field::{
     BalanceKind, Blob, CardReference, Currency, Date, Flags, Generation, Hash, Installation, Original,
-    ProgrammeDigest, RequestId, Role, TotalMinor, Totals, TransactionState, UnixSeconds,
+    ProgrammeDigest, QuoteId, RequestId, Role, Stan, TotalMinor, Totals, TransactionState, UnixSeconds,
 };
 use protocol::frame::{Frame, MessageType};
 use protocol::merkle;
@@ -109,6 +112,10 @@ pub(crate) struct Ledger {
     pub(crate) installation: Installation,
     /// Everything that was decided, in its order.
     pub(crate) journal: Vec<(String, u32)>,
+    /// The value messages that arrived, repeats too.
+    pub(crate) value_messages: Vec<MessageType>,
+    /// Which of them named a quote.
+    pub(crate) citing: Vec<MessageType>,
     lie: Lie,
     other_key: TerminalKey,
     cards: BTreeMap<u64, CardRow>,
@@ -128,6 +135,8 @@ struct Verdict {
     deed: Deed,
 }
 
+/// Transactions in one answer to a ShiftReport.
+const PAGE: usize = 4;
 const MAX_LOAD: i64 = 5_000_00;
 const MAX_PURCHASE: i64 = 3_000_00;
 const MAX_REFUND: i64 = 1_000_00;
@@ -138,6 +147,8 @@ impl Ledger {
             key: TerminalKey::generate(Algorithm::Es256).unwrap(),
             installation: Installation([9; 16]),
             journal: Vec::new(),
+            value_messages: Vec::new(),
+            citing: Vec::new(),
             lie,
             other_key: TerminalKey::generate(Algorithm::Es256).unwrap(),
             cards: BTreeMap::new(),
@@ -162,6 +173,8 @@ impl Ledger {
         let sidecar = RequestSidecar::decode(frame.kind, &frame.sidecar).unwrap();
         self.secret_is_right = sidecar.secret.is_some_and(|secret| secret.expose() == SECRET);
         if request.kind().is_value() {
+            self.value_messages.push(request.kind());
+            self.citing.extend(request.header.quote.map(|_| request.kind()));
             self.value(&request, &opened)
         } else {
             self.session(&request, &opened)
@@ -238,6 +251,9 @@ impl Ledger {
             (Body::Activate { .. }, true) => Err((ResponseCode::INVALID_TRANSACTION, None)),
             (_, false) => Err((ResponseCode::CARD_NOT_ACTIVE, None)),
             (Body::Load { amount, .. }, true) => self.load(request, card, amount.get()),
+            (Body::Transfer { to, amount, .. }, true) => {
+                self.transfer(request, card, to.number(), amount.get())
+            }
             (Body::Authorize { .. }, true) => self.authorize(request, card, self.journal.len() as u64 + 1),
             _ => self.purchase(request, card),
         }
@@ -256,6 +272,17 @@ impl Ledger {
         row.lots.extend([(false, 0), (true, 0)].iter().take(if bonus > 0 { 2 } else { 1 }));
         let legs = [(first, amount), (first + 1, bonus)].into_iter().filter(|leg| leg.1 > 0).collect();
         let deed = Deed { amount, card: Some(card), legs, ..Deed::default() };
+        Ok(self.approve(request, ResponseCode::APPROVED, deed))
+    }
+
+    fn transfer(&mut self, request: &Request, card: u64, to: u64, amount: i64) -> Result<Verdict, Refusal> {
+        let legs = self.cards[&card].choose(amount);
+        if legs.iter().map(|leg| leg.1).sum::<i64>() < amount {
+            return Err((ResponseCode::NOT_SUFFICIENT_FUNDS, None));
+        }
+        let lots = legs.iter().map(|(lot, part)| (self.cards[&card].lots[*lot].0, *part)).collect::<Vec<_>>();
+        self.cards.get_mut(&to).unwrap().lots.extend(lots);
+        let deed = Deed { amount, card: Some(card), legs: negated(&legs), ..Deed::default() };
         Ok(self.approve(request, ResponseCode::APPROVED, deed))
     }
 
@@ -335,7 +362,8 @@ impl Ledger {
         match &request.body {
             Body::Enroll { code, .. } => {
                 assert!(crate::gateway::is_code(code));
-                let answer = Answer { generation: Some(Generation::FIRST), ..self.terms(approved) };
+                let answer =
+                    Answer { generation: Some(Generation::FIRST), ..self.terms(&terminal, approved) };
                 let id = (format!("enrolment of {terminal}"), 0);
                 let request_id = RequestId::of(&opened.to_be_signed, sha256);
                 self.seal(request, request_id, id, Verdict { answer, deed: Deed::default() })
@@ -348,7 +376,7 @@ impl Ledger {
                 }
                 let own = self.decided.keys().filter(|(name, _)| *name == terminal);
                 let last = own.map(|(_, stan)| *stan).max().unwrap_or(0);
-                Reply::plain(Answer { host_last_stan: Some(last), ..self.terms(approved) })
+                Reply::plain(Answer { host_last_stan: Some(last), ..self.terms(&terminal, approved) })
             }
             Body::TransactionStatus { original } => self.answer_status(approved, original),
             Body::BalanceInquiry { .. } => {
@@ -357,6 +385,13 @@ impl Ledger {
                 Reply::plain(Answer { balances: Some(balances(wallet)), ..approved })
             }
             Body::LoadQuote { amount, .. } => Reply::plain(self.quote(approved, amount.get(), &row.unwrap())),
+            Body::PurchaseQuote { amount, .. } => Reply::plain(price(approved, amount.get(), &row.unwrap())),
+            Body::ShiftReport { after } => Reply::plain(self.shift_report(
+                approved,
+                &terminal,
+                request.header.shift.unwrap().get(),
+                *after,
+            )),
             _ => Reply::plain(approved),
         }
     }
@@ -373,6 +408,35 @@ impl Ledger {
             balances: Some(balances(row.wallet())),
             changes: Some(changes_of(Wallet { principal: amount, bonus, points: 0 })),
             next_step: step,
+            quote: quote(approved.time),
+            ..approved
+        }
+    }
+
+    /// Pages of [`PAGE`] transactions.
+    fn shift_report(&self, approved: Answer, terminal: &str, shift: u32, after: u32) -> Answer {
+        let own = self.decided.iter().filter(|((name, _), _)| name == terminal);
+        let own: Vec<_> = own.filter(|(_, decided)| decided.kind.is_value()).collect();
+        let last = own.iter().map(|((_, stan), _)| *stan).max().unwrap_or(0);
+        let ours = own.into_iter().filter(|((_, stan), known)| *stan > after && known.shift == Some(shift));
+        let listed: Vec<_> = ours.take(PAGE).collect();
+        let listed_to = if listed.len() < PAGE { last } else { listed.last().unwrap().0.1 };
+        let row = |((_, stan), decided): (&Id, &Decided)| {
+            let answer = Answer::decode(&decided.body).unwrap();
+            ShiftTransaction {
+                stan: Stan::new(*stan).unwrap(),
+                kind: decided.kind,
+                code: answer.code,
+                amount: answer.approved_amount,
+                state: decided.state,
+            }
+        };
+        Answer {
+            totals: Some(self.totals(terminal, shift)),
+            host_last_stan: Some(last),
+            shift_closed: Some(self.closed.contains(&(terminal.to_owned(), shift))),
+            transactions: ShiftTransactions::new(listed.into_iter().map(row).collect()),
+            listed_to: Some(listed_to),
             ..approved
         }
     }
@@ -414,6 +478,7 @@ impl Ledger {
             MessageType::PURCHASE,
             MessageType::REFUND,
             MessageType::CAPTURE,
+            MessageType::TRANSFER,
         ];
         let over = [TransactionState::DECLINED, TransactionState::REVERSED, TransactionState::VOIDED];
         for decided in own.filter(|decided| counted.contains(&decided.kind)) {
@@ -439,7 +504,8 @@ impl Ledger {
         Answer { stan: request.header.stan, business_date, ..Answer::new(request.kind(), code, time) }
     }
 
-    fn terms(&self, answer: Answer) -> Answer {
+    /// A terminal whose name begins with K is a kiosk.
+    fn terms(&self, terminal: &str, answer: Answer) -> Answer {
         let limit = |minor| TotalMinor::new(minor).unwrap();
         Answer {
             in_flight: InFlight::new(8),
@@ -450,11 +516,40 @@ impl Ledger {
                 purchase: limit(MAX_PURCHASE),
                 refund: limit(MAX_REFUND),
             }),
-            role: Some(Role::REGISTER),
+            role: Some(if terminal.starts_with('K') { Role::KIOSK } else { Role::REGISTER }),
+            merchant: "M001".parse().ok(),
+            store: "S001".parse().ok(),
             currency: Currency::new(156).map(|number| CurrencyUnit { number, exponent: 2 }),
             ..answer
         }
     }
+}
+
+/// What a purchase would take and give.
+fn price(approved: Answer, amount: i64, row: &CardRow) -> Answer {
+    let payable = row.wallet().payable().unwrap();
+    let paid = amount.min(payable);
+    let code = match paid {
+        paid if paid == amount => ResponseCode::APPROVED,
+        0 => return Answer { code: ResponseCode::NOT_SUFFICIENT_FUNDS, ..approved },
+        _ => ResponseCode::APPROVED_IN_PART,
+    };
+    let mut after = row.clone();
+    let changes = after.book(&negated(&row.choose(paid)), rules::points(paid));
+    Answer {
+        code,
+        approved_amount: TotalMinor::new(paid),
+        balances: Some(balances(row.wallet())),
+        changes: Some(changes_of(changes)),
+        quote: quote(approved.time),
+        ..approved
+    }
+}
+
+/// Every quote of these tests; it can be cited for a minute.
+fn quote(time: UnixSeconds) -> Option<Quote> {
+    let expires = UnixSeconds::new(time.get() + 60).unwrap();
+    Some(Quote { id: QuoteId([5; 8]), expires })
 }
 
 fn balances(wallet: Wallet) -> Balances {

@@ -1,0 +1,98 @@
+//! What a person can tell the terminal to do.
+
+use protocol::code::ResponseCode;
+use protocol::field::{CardReference, Code, Stan, TenderKind, Text};
+
+use crate::card::Card;
+
+/// One line, understood. Amounts are in minor units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Lists the commands.
+    Help,
+    /// Takes a card in; it stays until the next one.
+    Card(CardEntry),
+    /// Puts the card into use.
+    Activate,
+    /// Asks what a load would give.
+    Quote(i64),
+    /// Asks what a sale would take and give.
+    Price(i64),
+    /// Loads the card.
+    Load(i64, TenderKind),
+    /// Takes the amount from the card, or what there is if `part`.
+    Sale {
+        /// How much.
+        amount: i64,
+        /// A part is welcome.
+        part: bool,
+    },
+    /// Asks what the card holds.
+    Balance,
+    /// Holds an amount.
+    Authorize(i64),
+    /// Holds more in an earlier hold; the newest one unless a STAN says which.
+    Raise(i64, Option<Stan>),
+    /// Takes from a hold.
+    Capture {
+        /// How much.
+        amount: i64,
+        /// The rest stays held.
+        more: bool,
+        /// The Authorize; the newest one when absent.
+        stan: Option<Stan>,
+    },
+    /// Cancels a transaction of the open shift; the newest one unless a STAN says which.
+    Void(Option<Stan>),
+    /// Gives back; of the last sale unless a STAN says which.
+    Refund(i64, Option<Stan>),
+    /// Moves value to another card.
+    Transfer(i64, CardName),
+    /// Gives up what has no answer, or takes back what was approved last.
+    Reverse,
+    /// Asks the gateway where a transaction stands.
+    Status(Stan),
+    /// Prints a stored receipt again; the newest one unless a STAN says which.
+    Receipt(Option<Stan>),
+    /// How the shift stands.
+    Report,
+    /// Closes the shift.
+    Close,
+    /// Who is at the terminal, on what follows.
+    Cashier(Code<16>),
+    /// The order that the next transaction belongs to.
+    Order(Text<32>),
+    /// Shows the last answer again.
+    Last,
+    /// Says what the last answer must have been.
+    Expect(Expected),
+    /// Ends.
+    Quit,
+}
+
+/// A card, or which of the cards file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CardEntry {
+    /// Typed in with its secret.
+    Keyed(Card),
+    /// From the cards file.
+    Named(CardName),
+}
+
+/// Which card of the cards file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CardName {
+    /// By its place in the file, from 1.
+    Place(usize),
+    /// By its reference.
+    Reference(CardReference),
+}
+
+/// What a script expects of the last answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// This response code.
+    Code(ResponseCode),
+    /// That the terminal itself refused, and sent nothing.
+    Refused,
+}

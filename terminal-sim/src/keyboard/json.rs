@@ -1,0 +1,123 @@
+//! What was said, for programs: one JSON object for each command. Amounts are in minor units.
+
+use protocol::answer::{Answer, Balances};
+use protocol::field::TotalMinor;
+use protocol::frame::MessageType;
+use serde_json::{Map, Value, json};
+
+use super::advice::advice;
+use super::said::Said;
+use super::slip::{Mark, Slip, kind_name, rows};
+
+/// The object of what was said in answer to `line` (its first word: a line may hold a card's secret).
+pub(super) fn object(said: &Said, word: Option<&str>) -> Value {
+    let (said, fields) = match said {
+        Said::Note(note) => ("note", json!({ "text": note })),
+        Said::Slip(slip) => ("receipt", of_slip(slip)),
+        Said::Asked(answer) => ("answer", Value::Object(of_answer(answer))),
+        Said::Standing { stan, answer, state } => {
+            let mut fields = of_answer(answer);
+            fields.insert("stan".into(), json!(stan.get()));
+            fields.insert("state".into(), json!(state.map(protocol::field::TransactionState::name)));
+            ("status", Value::Object(fields))
+        }
+        Said::Report(report) => {
+            let mut fields = of_answer(&report.answer);
+            let transactions = report.transactions.iter().map(|one| {
+                json!({
+                    "stan": one.stan.get(), "kind": one.kind.name(), "code": one.code.to_string(),
+                    "approved_amount": one.amount.map(TotalMinor::get), "state": one.state.name(),
+                })
+            });
+            fields.insert("transactions".into(), transactions.collect());
+            fields.insert("shift".into(), json!(report.shift));
+            fields.insert("closed".into(), json!(report.closed));
+            fields.insert("own_totals".into(), of_totals(&report.own_totals));
+            ("report", Value::Object(fields))
+        }
+        Said::Refused(why) => ("refused", json!({ "text": why })),
+        Said::NotUnderstood(why) => ("not understood", json!({ "text": why })),
+        Said::Unanswered { stan, code, why } => {
+            ("no answer", json!({ "stan": stan, "code": code.map(|code| code.to_string()), "text": why }))
+        }
+        Said::AsExpected(text) => ("as expected", json!({ "text": text })),
+        Said::NotAsExpected(why) => ("not as expected", json!({ "text": why })),
+        Said::Bye => ("end", json!({})),
+    };
+    let mut object = Map::new();
+    object.insert("command".into(), json!(word));
+    object.insert("said".into(), json!(said));
+    if let Value::Object(fields) = fields {
+        object.extend(fields.into_iter().filter(|(_, value)| !value.is_null()));
+    }
+    Value::Object(object)
+}
+
+fn of_slip(slip: &Slip) -> Value {
+    let mut fields = of_answer(&slip.answer);
+    let more = json!({
+        "approved": slip.is_approved(),
+        "verdict": slip.verdict.map(|verdict| format!("{verdict:?}").to_lowercase()),
+        "mark": slip.mark.map(|mark| match mark {
+            Mark::Training => "training",
+            Mark::Duplicate => "duplicate",
+            Mark::Late => "late",
+        }),
+        "amount": slip.amount,
+        "cashier": slip.cashier,
+        "shift": slip.shift,
+        "order": slip.order,
+        "tender": slip.tender.map(protocol::field::TenderKind::name),
+        "original": slip.original,
+        "to": slip.to.map(|card| card.digits().to_string()),
+        "own_totals": (slip.kind == MessageType::RECONCILIATION).then(|| of_totals(&slip.own_totals)),
+        "receipt": slip.hash,
+        "undone_by": slip.undone_by,
+    });
+    fields.insert("kind".into(), json!(slip.kind.name()));
+    if let Value::Object(more) = more {
+        fields.extend(more);
+    }
+    Value::Object(fields)
+}
+
+fn of_answer(answer: &Answer) -> Map<String, Value> {
+    let explanation = answer.explanation.as_ref().map(|lines| {
+        let line = |line: &protocol::answer::Explanation| {
+            json!({ "rule": line.rule.as_str(), "kind": kind_name(line.kind), "base": line.base, "result": line.result })
+        };
+        lines.iter().map(line).collect::<Value>()
+    });
+    let fields = json!({
+        "kind": answer.kind.name(),
+        "code": answer.code.to_string(),
+        "name": answer.code.name(),
+        "detail": answer.detail.as_ref().map(|detail| detail.as_str()),
+        "advice": advice(answer.code),
+        "stan": answer.stan.map(|stan| stan.get()),
+        "reference": answer.reference,
+        "business_date": answer.business_date.map(|date| date.to_string()),
+        "card": answer.card.map(|card| card.digits().to_string()),
+        "approved_amount": answer.approved_amount.map(TotalMinor::get),
+        "balances": answer.balances.as_ref().map(of_balances),
+        "changes": answer.changes.as_ref().map(of_balances),
+        "explanation": explanation,
+        "next_step": answer.next_step.map(|step| json!({ "missing": step.missing.get(), "bonus": step.bonus.get() })),
+        "state": answer.state.map(protocol::field::TransactionState::name),
+        "held": answer.hold.map(|hold| hold.held.get()),
+        "totals": answer.totals.as_ref().map(|totals| of_totals(&rows(totals))),
+    });
+    match fields {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+fn of_balances(balances: &Balances) -> Value {
+    Value::Object(balances.iter().map(|(kind, number)| (kind_name(*kind), json!(number))).collect())
+}
+
+fn of_totals(rows: &[(MessageType, u32, i64)]) -> Value {
+    let row = |(kind, count, sum): &(MessageType, u32, i64)| json!({ "kind": kind.name(), "count": count, "amount": sum });
+    rows.iter().map(row).collect()
+}

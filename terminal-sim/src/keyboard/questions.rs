@@ -1,0 +1,142 @@
+//! Questions, which change no balance: they have no STAN, and are all that is sent in training.
+
+use std::time::Duration;
+
+use protocol::answer::{Answer, ShiftTransaction};
+use protocol::field::{AmountMinor, Original, Shift, Stan, TenderKind};
+use protocol::frame::MessageType;
+use protocol::request::{Body, RequestSidecar};
+
+use super::counter::{amount, no_answer};
+use super::roll::Kept;
+use super::said::{Said, ShiftStanding};
+use super::slip::{Slip, rows};
+use super::{Cited, Keyboard, books};
+use crate::clock;
+use crate::error::{Broken, Error};
+
+impl Keyboard {
+    pub(super) async fn quote(&mut self, minor: i64) -> Result<Said, Error> {
+        let (card, amount) = (self.reference()?, amount(minor)?);
+        self.ask_price(Body::LoadQuote { card, amount }).await
+    }
+
+    pub(super) async fn price(&mut self, minor: i64) -> Result<Said, Error> {
+        let (card, amount) = (self.reference()?, amount(minor)?);
+        self.ask_price(Body::PurchaseQuote { card, amount }).await
+    }
+
+    pub(super) async fn balance(&mut self) -> Result<Said, Error> {
+        let (body, sidecar) = (Body::BalanceInquiry { card: self.reference()? }, self.card()?.sidecar());
+        Ok(self.ask(body, sidecar).await?.map_or_else(|said| said, |answer| Said::Asked(Box::new(answer))))
+    }
+
+    /// A load that is only quoted.
+    pub(super) async fn practise_load(&mut self, minor: i64, kind: TenderKind) -> Result<Said, Error> {
+        let body = Body::LoadQuote { card: self.reference()?, amount: amount(minor)? };
+        self.practise(MessageType::LOAD, body, Some(kind), false).await
+    }
+
+    /// A sale that is only quoted.
+    pub(super) async fn practise_sale(&mut self, minor: i64, part: bool) -> Result<Said, Error> {
+        let body = Body::PurchaseQuote { card: self.reference()?, amount: amount(minor)? };
+        self.practise(MessageType::PURCHASE, body, None, part).await
+    }
+
+    async fn practise(
+        &mut self,
+        kind: MessageType,
+        body: Body,
+        tender: Option<TenderKind>,
+        part: bool,
+    ) -> Result<Said, Error> {
+        let (sidecar, details) = (self.card()?.sidecar(), self.details()?);
+        let asked = (body.amount().map_or(0, AmountMinor::get), tender);
+        let answer = match self.ask(body, sidecar).await? {
+            Ok(answer) => answer,
+            Err(said) => return Ok(said),
+        };
+        self.details.order_reference = None;
+        Ok(Said::Slip(Box::new(Slip::training(kind, asked, &details, answer, part))))
+    }
+
+    /// A quote, which the next load or sale of the same may name.
+    async fn ask_price(&mut self, body: Body) -> Result<Said, Error> {
+        let (kind, minor, card) = (body.kind(), body.amount().map_or(0, AmountMinor::get), self.reference()?);
+        let sidecar = self.card()?.sidecar();
+        let asked_at = clock::now();
+        let answer = match self.ask(body, sidecar).await? {
+            Ok(answer) => answer,
+            Err(said) => return Ok(said),
+        };
+        self.quote = answer.quote.filter(|_| answer.code.is_approval()).map(|quote| {
+            let seconds = quote.expires.get().saturating_sub(answer.time.get());
+            let until = asked_at + Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+            Cited { kind, card, amount: minor, quote, until }
+        });
+        Ok(Said::Asked(Box::new(answer)))
+    }
+
+    /// Where a transaction of this terminal stands, one without an answer included.
+    pub(super) async fn status(&mut self, stan: Stan) -> Result<Vec<Said>, Error> {
+        let unknown = || Error::Usage(format!("STAN {stan} is not on this terminal's roll, nor open"));
+        let original = self.own(stan).ok_or_else(unknown)?;
+        let body = Body::TransactionStatus { original };
+        let said = match self.terminal.ask(body, RequestSidecar::default()).await {
+            Ok(reply) => Said::Standing { stan, answer: Box::new(reply.answer), state: reply.state },
+            Err(error) => {
+                let (code, why) = no_answer(error)?;
+                Said::Unanswered { stan: None, code, why }
+            }
+        };
+        Ok(vec![said])
+    }
+
+    fn own(&self, stan: Stan) -> Option<Original> {
+        let kept = self.roll.get(self.generation(), stan.get()).and_then(Kept::original);
+        let open = self.terminal.unfinished().into_iter().find(|open| open.id.stan == stan);
+        kept.or_else(|| self.terminal.original(open?.id))
+    }
+
+    /// How the shift stands at the gateway, page by page, beside what the terminal counts.
+    pub(super) async fn report(&mut self) -> Result<Said, Error> {
+        let shift = self.details()?.shift.unwrap_or(Shift::FIRST);
+        self.terminal.details.shift = Some(shift);
+        let (mut transactions, mut after) = (Vec::<ShiftTransaction>::new(), 0);
+        loop {
+            let page = match self.ask(Body::ShiftReport { after }, RequestSidecar::default()).await? {
+                Ok(answer) => answer,
+                Err(said) => return Ok(said),
+            };
+            transactions.extend(page.transactions.as_ref().map(|page| page.as_slice()).unwrap_or_default());
+            let (listed, last) = (page.listed_to.unwrap_or(u32::MAX), page.host_last_stan.unwrap_or(0));
+            if listed >= last || !page.code.is_approval() {
+                let own = books::totals(&self.roll, self.generation(), shift);
+                return Ok(Said::Report(Box::new(ShiftStanding {
+                    shift: shift.get(),
+                    closed: page.shift_closed.unwrap_or(false),
+                    own_totals: own.as_ref().map(rows).unwrap_or_default(),
+                    answer: page,
+                    transactions,
+                })));
+            }
+            if listed <= after {
+                return Err(
+                    Broken::Contradiction(format!("itself: a page after STAN {after} ends there")).into()
+                );
+            }
+            after = listed;
+        }
+    }
+
+    /// The answer, or what is said because there is none.
+    async fn ask(&mut self, body: Body, sidecar: RequestSidecar) -> Result<Result<Answer, Said>, Error> {
+        match self.terminal.ask(body, sidecar).await {
+            Ok(reply) => Ok(Ok(reply.answer)),
+            Err(error) => {
+                let (code, why) = no_answer(error)?;
+                Ok(Err(Said::Unanswered { stan: None, code, why }))
+            }
+        }
+    }
+}

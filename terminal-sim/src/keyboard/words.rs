@@ -1,0 +1,102 @@
+//! The words that can be typed: one table for the parser's messages and for `help`.
+
+use protocol::field::Role;
+
+/// One command.
+#[derive(Debug)]
+pub(super) struct Word {
+    pub(super) name: &'static str,
+    /// What may follow it.
+    pub(super) form: &'static str,
+    example: &'static str,
+    what: &'static str,
+    /// A kiosk may not send it (section 7).
+    register_only: bool,
+}
+
+const fn word(
+    name: &'static str,
+    form: &'static str,
+    example: &'static str,
+    what: &'static str,
+    register_only: bool,
+) -> Word {
+    Word { name, form, example, what, register_only }
+}
+
+pub(super) const WORDS: &[Word] = &[
+    word(
+        "card",
+        "REFERENCE SECRET, or NUMBER",
+        "card 1",
+        "take a card in, typed or from the cards file",
+        false,
+    ),
+    word("activate", "", "activate", "put the card into use", false),
+    word("quote", "AMOUNT", "quote 100.00", "what a load would give", false),
+    word("load", "AMOUNT [TENDER]", "load 100.00 qr", "cash, card, qr, bank, voucher, stored, other", false),
+    word("balance", "", "balance", "what the card holds", false),
+    word("price", "AMOUNT", "price 12.50", "what a sale would take and give", true),
+    word("sale", "AMOUNT [part]", "sale 12.50 part", "part: or what the card has", true),
+    word("authorize", "AMOUNT", "authorize 50.00", "hold an amount", true),
+    word("raise", "AMOUNT [STAN]", "raise 10.00", "hold more in a hold", true),
+    word(
+        "capture",
+        "AMOUNT [more] [STAN]",
+        "capture 42.00",
+        "take from a hold; more: keep the rest held",
+        true,
+    ),
+    word("void", "[STAN]", "void 7", "cancel a transaction of this shift", true),
+    word("refund", "AMOUNT [STAN]", "refund 5.00", "give back, of the last sale or of STAN", true),
+    word("transfer", "AMOUNT TO", "transfer 20.00 2", "from this card to another", true),
+    word("reverse", "", "reverse", "give up what has no answer, or undo the last", false),
+    word("status", "STAN", "status 7", "ask where a transaction stands", false),
+    word("receipt", "[STAN]", "receipt 7", "print a receipt again", false),
+    word("report", "", "report", "X report: how the shift stands", false),
+    word("close", "", "close", "Z report: close the shift, begin the next", false),
+    word("cashier", "NAME", "cashier ANNA", "who is here, on what follows", false),
+    word("order", "TEXT", "order table 4", "what the next transaction is for", false),
+    word("last", "", "last", "show the last answer again", false),
+    word("expect", "CODE, or refused", "expect 00", "in a script: what the last answer must be", false),
+    word("help", "", "help", "this list", false),
+    word("quit", "", "quit", "end", false),
+];
+
+impl Word {
+    pub(super) fn is_of(&self, role: Role) -> bool {
+        role == Role::REGISTER || !self.register_only
+    }
+
+    /// `sale AMOUNT [part], such as: sale 12.50 part`.
+    pub(super) fn usage(&self) -> String {
+        format!("it reads: {}, such as: {}", self.line(), self.example)
+    }
+
+    fn line(&self) -> String {
+        format!("{} {}", self.name, self.form).trim_end().to_owned()
+    }
+}
+
+/// What `help` says at a terminal of this role.
+pub(super) fn help(role: Role) -> String {
+    let own = WORDS.iter().filter(|word| word.is_of(role));
+    let lines = own.map(|word| format!("{:<32} {:<18} {}\n", word.line(), word.example, word.what));
+    lines.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kiosk_is_not_shown_what_it_may_not_send() {
+        let (register, kiosk) = (help(Role::REGISTER), help(Role::KIOSK));
+        assert_eq!(register.lines().count(), WORDS.len());
+        for word in ["sale", "price", "refund", "void", "authorize", "raise", "capture", "transfer"] {
+            assert!(register.contains(&format!("\n{word} ")), "{word}");
+            assert!(!kiosk.contains(&format!("\n{word} ")), "{word}");
+        }
+        assert!(kiosk.contains("\nload AMOUNT [TENDER]") && kiosk.contains("\nreverse "));
+    }
+}
