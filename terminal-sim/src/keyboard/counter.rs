@@ -158,7 +158,7 @@ impl Keyboard {
             }
             Command::Sale { amount: minor, part } => {
                 let (card, amount) = (self.reference()?, amount(minor)?);
-                let body = Body::Purchase { card, amount, tenders: None, lines: None };
+                let body = Body::Purchase { card, amount, tenders: None, lines: None, points: None };
                 self.with_card(body, part.then_some(Flags::PARTIAL_ALLOWED)).await
             }
             Command::Transfer(minor, to) => {

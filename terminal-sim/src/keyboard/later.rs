@@ -33,12 +33,18 @@ impl Keyboard {
             }
             Command::Void(stan) => {
                 let original = self.original(stan, "transaction", |kind, _| kind.is_reversible())?;
-                self.trade(Body::Void { original, reason: Some(Reason::CUSTOMERS_WISH) }, None, none).await
+                self.trade(
+                    Body::Void { original, reason: Some(Reason::CUSTOMERS_WISH), supervisor: None },
+                    None,
+                    none,
+                )
+                .await
             }
             Command::Refund(minor, stan) => {
                 let original = self.original(stan, "sale", is_sale)?;
                 let reason = Some(Reason::GOODS_RETURNED);
-                let body = Body::Refund { amount: amount(minor)?, lines: None, original, reason };
+                let body =
+                    Body::Refund { amount: amount(minor)?, lines: None, original, reason, supervisor: None };
                 self.trade(body, None, none).await
             }
             other => Err(Error::Usage(format!("nothing is known about {other:?}"))),

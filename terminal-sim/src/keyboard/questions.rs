@@ -23,7 +23,7 @@ impl Keyboard {
 
     pub(super) async fn price(&mut self, minor: i64) -> Result<Said, Error> {
         let (card, amount) = (self.reference()?, amount(minor)?);
-        self.ask_price(Body::PurchaseQuote { card, amount }).await
+        self.ask_price(Body::PurchaseQuote { card, amount, points: None }).await
     }
 
     pub(super) async fn balance(&mut self) -> Result<Said, Error> {
@@ -39,7 +39,7 @@ impl Keyboard {
 
     /// A sale that is only quoted.
     pub(super) async fn practise_sale(&mut self, minor: i64, part: bool) -> Result<Said, Error> {
-        let body = Body::PurchaseQuote { card: self.reference()?, amount: amount(minor)? };
+        let body = Body::PurchaseQuote { card: self.reference()?, amount: amount(minor)?, points: None };
         self.practise(MessageType::PURCHASE, body, None, part).await
     }
 
