@@ -76,6 +76,11 @@ impl Writer {
             group.answer_now(reply, refusal);
             return Ok(());
         }
+        if let Inquiry::CardLookup { phone } = inquiry {
+            let reply_with = self.card_lookup(&held, &phone, now)?;
+            group.answer_now(reply, reply_with);
+            return Ok(());
+        }
         if let Inquiry::CashierSignOn { cashier, hash } = inquiry {
             return self.cashier_sign_on(group, &held, (cashier, hash), reply);
         }
@@ -90,6 +95,7 @@ impl Writer {
             Inquiry::Day(_)
             | Inquiry::Status { .. }
             | Inquiry::Shift { .. }
+            | Inquiry::CardLookup { .. }
             | Inquiry::CashierSignOn { .. } => {
                 unreachable!("answered before")
             }

@@ -7,7 +7,7 @@ use protocol::frame::MessageType;
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
-use super::Reply;
+use super::{Beside, Reply};
 use super::group::{Cause, Group, Waiting};
 use super::writer::{InDoubt, Space, Writer};
 use crate::domain::payer::purse_of;
@@ -17,6 +17,7 @@ use crate::domain::tally::{of_cashier, of_terminal};
 use crate::domain::{Command, Decision, Effect, Facts, Now, Original, Request, Verdict};
 use crate::domain::{Decline, Fault, Role, Terminal, TerminalStatus, decide};
 use crate::journal::record::Origin;
+use crate::members::Personal;
 use crate::storage::Identity;
 use crate::translate::{self, Occasion};
 
@@ -26,7 +27,7 @@ impl Writer {
         &mut self,
         group: &mut Group,
         request: Request,
-        (signed, cashier_proven): (Vec<u8>, bool),
+        (signed, beside): (Vec<u8>, Beside),
         reply: oneshot::Sender<Reply>,
     ) -> Result<(), InDoubt> {
         let message = MessageType(request.command.message());
@@ -55,14 +56,14 @@ impl Writer {
             group.answer_now(reply, refuse(self, ResponseCode::TOO_MANY_UNKNOWN_CARDS, detail));
             return Ok(());
         }
-        if !cashier_proven && self.needs_cashier(&terminal, &request.command, now) {
+        if !beside.cashier_proven && self.needs_cashier(&terminal, &request.command, now) {
             let detail = "the cashier in key 8 is not signed on in this session";
             group.answer_now(reply, refuse(self, ResponseCode::CASHIER_NOT_SIGNED_ON, detail));
             return Ok(());
         }
         self.prefetch(&request, &terminal)?;
         let original = self.original(group, &request)?;
-        match self.enter(group, &terminal, &request, signed, original.as_ref(), now) {
+        match self.enter(group, &terminal, &request, (signed, beside.personal), original.as_ref(), now) {
             Ok(waiting) => group.waiting.push((reply, waiting)),
             Err(fault) => {
                 error!(terminal = request.terminal, stan = request.stan, %fault, "a request could not be decided");
@@ -187,7 +188,7 @@ impl Writer {
         group: &mut Group,
         terminal: &Terminal,
         request: &Request,
-        signed: Vec<u8>,
+        (signed, personal): (Vec<u8>, Option<Personal>),
         original: Option<&Original>,
         now: Now,
     ) -> Result<Waiting, Fault> {
@@ -214,6 +215,9 @@ impl Writer {
         if decision.verdict == Verdict::Declined(Decline::CardNotAccepted) {
             self.budget.miss(&request.terminal, now.ms);
             warn!(terminal = request.terminal, stan = request.stan, "card not accepted");
+        }
+        if let Some(personal) = personal.filter(|_| decision.is_approved()) {
+            self.keep_personal(request, &personal, now)?;
         }
         let occasion = Occasion { now, index, programme_version: priced_by.version };
         let cause = Cause {

@@ -15,15 +15,17 @@ use protocol::request::{Body, Request, RequestSidecar};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tracing::{debug, info, warn};
+use zeroize::Zeroizing;
 
 use super::Shared;
 use super::outbound::Outbound;
 use super::pins::Place;
 use crate::clock;
 use crate::domain::{Request as DomainRequest, TerminalStatus, Tried};
-use crate::executor::{Enrolment, Inquiry, Job, NotTaken, Reply, SignOn, TerminalView};
+use crate::executor::{Beside, Enrolment, Inquiry, Job, NotTaken, Reply, SignOn, TerminalView};
 use crate::journal::sha256;
 use crate::keys::{PublicKey, fingerprint};
+use crate::members::Personal;
 use crate::translate;
 
 /// SignOn or Enroll must come within this time.
@@ -32,6 +34,9 @@ const SIGN_ON_TIME: Duration = Duration::from_secs(10);
 const FAULTS_MAX: u32 = 16;
 /// Silence of so many heartbeat times ends a session.
 const SILENT_HEARTBEATS: u32 = 3;
+/// Personal fields by number (PROTOCOL.md section 5.4).
+const SALT: u8 = 0;
+const PHONE: u8 = 1;
 /// Pause before a request whose PIN was looked at asks for a place in the writer's queue again.
 const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(5);
 
@@ -368,6 +373,7 @@ impl Session {
             Body::PurchaseQuote { card, amount, points: _ } => {
                 Some(Inquiry::PurchaseQuote { claim: claim(card), currency, amount: amount.get() })
             }
+            Body::CardLookup => Some(Inquiry::CardLookup { phone: phone(sidecar).unwrap_or_default() }),
             Body::ShiftReport { after } => Some(Inquiry::Shift {
                 shift: request.header.shift.map_or(0, |shift| shift.get()),
                 after: *after,
@@ -398,16 +404,18 @@ impl Session {
                 };
                 let cashier = request.cashier.as_ref();
                 let cashier_proven = cashier.is_some_and(|cashier| self.cashiers.contains(cashier));
+                let personal = personal(sidecar, request.holder)?;
+                let beside = Beside { cashier_proven, personal };
                 let request = Box::new(request);
                 if sidecar.has_pin() {
                     let Some(place) = self.shared.pins.place() else {
                         return refuse(ResponseCode::BUSY, "too many PINs are being checked");
                     };
                     let (request, signed) = (request.clone(), frame.body.clone());
-                    proving =
-                        Some(Proving { place, request, signed, sidecar: sidecar.clone(), cashier_proven });
+                    let (sidecar, beside) = (sidecar.clone(), beside.clone());
+                    proving = Some(Proving { place, request, signed, sidecar, beside });
                 }
-                Job::Value { request, signed: frame.body.clone(), cashier_proven, reply: sender }
+                Job::Value { request, signed: frame.body.clone(), beside, reply: sender }
             }
         };
         self.submit(job)?;
@@ -485,13 +493,26 @@ impl Session {
     }
 }
 
+/// Personal fields that a commitment came with; they must be what it is over (PROTOCOL.md section 5.4).
+fn personal(sidecar: &RequestSidecar, commitment: Option<[u8; 32]>) -> Result<Option<Personal>, Refusal> {
+    let (Some(bytes), Some(commitment)) = (sidecar.personal_bytes(), commitment) else { return Ok(None) };
+    if !sidecar.personal.contains_key(&SALT) || sha256(&[&bytes]) != commitment {
+        return refuse(ResponseCode::FORMAT_ERROR, "the personal fields are not what key 47 is over");
+    }
+    Ok(Some(Personal { bytes: Zeroizing::new(bytes), phone: phone(sidecar) }))
+}
+
+fn phone(sidecar: &RequestSidecar) -> Option<Zeroizing<String>> {
+    sidecar.personal.get(&PHONE).map(|phone| Zeroizing::new(phone.as_str().to_owned()))
+}
+
 /// A request whose PINs the writer asks for, one after the other.
 struct Proving {
     place: Place,
     request: Box<DomainRequest>,
     signed: Vec<u8>,
     sidecar: RequestSidecar,
-    cashier_proven: bool,
+    beside: Beside,
 }
 
 impl Proving {
@@ -523,7 +544,7 @@ impl Proving {
         let mut job = Job::Value {
             request: self.request.clone(),
             signed: self.signed.clone(),
-            cashier_proven: self.cashier_proven,
+            beside: self.beside.clone(),
             reply: sender,
         };
         // Its try is counted: it is worth waiting for a place in the queue.
