@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use ring::signature::{self, EcdsaKeyPair, KeyPair as _};
 
 use crate::clock;
@@ -241,7 +241,8 @@ pub fn secret_of_32(path: &Path) -> Result<zeroize::Zeroizing<[u8; 32]>> {
     let bytes =
         zeroize::Zeroizing::new(fs::read(path).with_context(|| format!("reading {}", path.display()))?);
     let secret = <[u8; 32]>::try_from(bytes.as_slice());
-    let secret = secret.with_context(|| format!("{} has {} bytes; such a key has 32", path.display(), bytes.len()))?;
+    let secret =
+        secret.with_context(|| format!("{} has {} bytes; such a key has 32", path.display(), bytes.len()))?;
     Ok(zeroize::Zeroizing::new(secret))
 }
 

@@ -57,7 +57,8 @@ impl Members {
             let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret.as_slice());
             Zeroizing::new(ring::hmac::sign(&key, label).as_ref().to_vec())
         };
-        let seal = UnboundKey::new(&AES_256_GCM, &derived(b"seal")).map_err(|_| anyhow::anyhow!("no AES key"))?;
+        let seal =
+            UnboundKey::new(&AES_256_GCM, &derived(b"seal")).map_err(|_| anyhow::anyhow!("no AES key"))?;
         let phone = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &derived(b"phone"));
         let keys = MemberKeys { seal: LessSafeKey::new(seal), phone };
         Ok(Self { file: MemberFile::open(directory)?, keys })
@@ -77,7 +78,8 @@ impl Members {
         let nonce: [u8; NONCE] = clock::random();
         let mut sealed = personal.bytes.to_vec();
         let aad = Aad::from(about(card, &commitment));
-        let done = self.keys.seal.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed);
+        let done =
+            self.keys.seal.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed);
         done.map_err(|_| StorageError::Snapshot("personal data could not be encrypted".into()))?;
         sealed.splice(0..0, nonce);
         let phone_tag = personal.phone.as_ref().map(|phone| self.tag(phone));

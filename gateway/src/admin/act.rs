@@ -127,7 +127,9 @@ fn arguments(e: &mut Encoder<Vec<u8>>, act: &Act) -> Write {
         | Act::TerminalResume { terminal }
         | Act::TerminalRevoke { terminal } => e.map(1)?.u8(0)?.str(terminal)?.ok(),
         Act::CardIssue { product, count } => e.map(2)?.u8(0)?.str(product)?.u8(1)?.u32(*count)?.ok(),
-        Act::CardBlock { card, reason } | Act::MemberErase { card, reason } => e.map(2)?.u8(0)?.u64(card.0)?.u8(1)?.str(reason)?.ok(),
+        Act::CardBlock { card, reason } | Act::MemberErase { card, reason } => {
+            e.map(2)?.u8(0)?.u64(card.0)?.u8(1)?.str(reason)?.ok()
+        }
         Act::CardUnblock { card } | Act::CardUnbind { card } => e.map(1)?.u8(0)?.u64(card.0)?.ok(),
         Act::CardPin { card, clear, reason } => {
             e.map(3)?.u8(0)?.u64(card.0)?.u8(1)?.bool(*clear)?.u8(2)?.str(reason)?.ok()

@@ -238,7 +238,10 @@ pub(super) fn member(common: &Common, command: Member) -> Result<ExitCode> {
             show(common, &answer, |answer| {
                 let fields = answer["fields"].as_object();
                 let rows = fields.into_iter().flatten();
-                table(["field", "value"], rows.map(|(name, _)| [name.clone(), text(&answer["fields"], name)]));
+                table(
+                    ["field", "value"],
+                    rows.map(|(name, _)| [name.clone(), text(&answer["fields"], name)]),
+                );
             })
         }
         Member::Erase { card, reason } => {

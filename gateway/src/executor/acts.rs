@@ -320,10 +320,12 @@ impl Writer {
                     None => json!({ "error": Refusal::NoSuchCard.to_string() }),
                 }
             }
-            Query::Member(card) => match self.members.fields(card).map_err(in_doubt("reading personal data"))? {
-                Some(fields) => json!({ "card": card.0.to_string(), "fields": fields_value(&fields) }),
-                None => json!({ "error": "nothing is kept of that card's holder" }),
-            },
+            Query::Member(card) => {
+                match self.members.fields(card).map_err(in_doubt("reading personal data"))? {
+                    Some(fields) => json!({ "card": card.0.to_string(), "fields": fields_value(&fields) }),
+                    None => json!({ "error": "nothing is kept of that card's holder" }),
+                }
+            }
             Query::Operators => {
                 json!({ "operators": self.state.operators.iter().map(|(name, (active, key))| json!({
                 "operator": name,

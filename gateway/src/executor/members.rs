@@ -1,8 +1,8 @@
 //! Holders of cards: what is kept of them, and the look-up by phone (PROTOCOL.md section 5.4).
 
-use protocol::answer::Answer;
+use protocol::answer::{Answer, FoundCards};
 use protocol::code::ResponseCode;
-use protocol::field::{CardReference as WireCard, Date, List, Text};
+use protocol::field::{CardReference as WireCard, Date, Text};
 use protocol::frame::MessageType;
 use tracing::error;
 
@@ -57,7 +57,7 @@ impl Writer {
             business_date: Date::new(now.business_date),
             ..Answer::new(message, ResponseCode::APPROVED, translate::unix_seconds(now))
         };
-        Ok(ready(&match List::new(cards) {
+        Ok(ready(&match FoundCards::new(cards) {
             Some(cards) => Answer { cards: Some(cards), ..base },
             None => Answer {
                 code: ResponseCode::CARD_NOT_ACCEPTED,

@@ -62,12 +62,7 @@ pub struct Reply {
 #[derive(Debug)]
 pub enum Job {
     /// A value message.
-    Value {
-        request: Box<Request>,
-        signed: Vec<u8>,
-        beside: Beside,
-        reply: oneshot::Sender<Reply>,
-    },
+    Value { request: Box<Request>, signed: Vec<u8>, beside: Beside, reply: oneshot::Sender<Reply> },
     /// A message that changes nothing.
     Inquiry { terminal: String, generation: u32, inquiry: Inquiry, reply: oneshot::Sender<Reply> },
     /// Opens a session.

@@ -7,9 +7,9 @@ use protocol::frame::MessageType;
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
-use super::{Beside, Reply};
 use super::group::{Cause, Group, Waiting};
 use super::writer::{InDoubt, Space, Writer};
+use super::{Beside, Reply};
 use crate::domain::payer::purse_of;
 use crate::domain::request::message;
 use crate::domain::state::{State, Touched};

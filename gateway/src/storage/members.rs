@@ -43,7 +43,11 @@ impl MemberFile {
         match version {
             0 => connection.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} COMMIT;"))?,
             1 => {}
-            other => return Err(StorageError::Snapshot(format!("{MEMBERS} has schema {other}; this version knows 1"))),
+            other => {
+                return Err(StorageError::Snapshot(format!(
+                    "{MEMBERS} has schema {other}; this version knows 1"
+                )));
+            }
         }
         Ok(Self(connection))
     }
