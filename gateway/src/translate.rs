@@ -11,7 +11,7 @@ use protocol::request::{Body, Request as WireRequest, RequestSidecar};
 
 use crate::domain::card::{Card, CardReference};
 use crate::domain::decision::Reason;
-use crate::domain::effect::{Account, Effect, TransactionState};
+use crate::domain::effect::{Account, Effect, Line, TransactionState};
 use crate::domain::ledger::Kind;
 use crate::domain::original::own_postings;
 use crate::domain::request::CardClaim;
@@ -40,10 +40,12 @@ pub fn command(
             claim: claim(card),
             amount: amount.get(),
             partial_allowed: has(Flags::PARTIAL_ALLOWED),
+            lines: lines(&request.body),
         },
         Body::Reversal { original, .. } => Command::Reversal { original: named(original) },
         Body::Refund { original, amount, .. } => {
-            Command::Refund { original: named(original), amount: amount.get() }
+            let lines = lines(&request.body);
+            Command::Refund { original: named(original), amount: amount.get(), lines }
         }
         Body::Transfer { card, to, amount } => {
             Command::Transfer { claim: claim(card), to: CardReference(to.number()), amount: amount.get() }
@@ -59,6 +61,7 @@ pub fn command(
             original: named(original),
             amount: amount.get(),
             more_follow: has(Flags::MORE_CAPTURES),
+            lines: lines(&request.body),
         },
         Body::Reconciliation { totals } => Command::Reconciliation {
             totals: totals
@@ -94,6 +97,18 @@ fn named(original: &WireOriginal) -> Named {
     }
 }
 
+/// What a request sells or takes back, item by item.
+#[must_use]
+pub fn lines(body: &Body) -> Vec<Line> {
+    let each = body.lines().into_iter().flat_map(|lines| lines.iter());
+    each.map(|line| Line {
+        item: line.item.as_str().into(),
+        quantity: i64::from(line.quantity.get()),
+        amount: line.gross.get(),
+    })
+    .collect()
+}
+
 /// A card with the keyed hash of the secret that came beside it.
 #[must_use]
 pub fn claim(card: WireCard, sidecar: &RequestSidecar, card_key: &CardKey) -> CardClaim {
@@ -118,6 +133,7 @@ pub fn code(verdict: Verdict) -> ResponseCode {
             | Decline::OriginalOver(_)
             | Decline::NotRefundable
             | Decline::ReturnTimeOver
+            | Decline::ItemNotSold
             | Decline::RefundedAgainSince
             | Decline::NotAnAuthorize
             | Decline::RaisedAnother
@@ -138,6 +154,7 @@ pub fn code(verdict: Verdict) -> ResponseCode {
             | Decline::AboveProductLimit
             | Decline::AboveMaximumBalance
             | Decline::AboveRefundable
+            | Decline::AboveItemSold
             | Decline::AboveCardLimit(_)
             | Decline::AboveTillLimit
             | Decline::AboveHold => ResponseCode::AMOUNT_LIMIT,
@@ -194,6 +211,8 @@ pub fn detail(decline: Decline) -> &'static str {
         Decline::NotRefundable => "only a load, a purchase or a capture can be refunded",
         Decline::ReturnTimeOver => "its return time is over; two operators can still pay it back",
         Decline::AboveRefundable => "more than is left to refund",
+        Decline::ItemNotSold => "no line of that sale has such an item",
+        Decline::AboveItemSold => "more of an item than was sold and has not come back",
         Decline::RefundAlreadySpent => "what the refund gave back is spent already",
         Decline::RefundedAgainSince => "it was refunded again since; undo that one",
         Decline::NotAnAuthorize => "only an authorize can be captured",

@@ -24,12 +24,12 @@ pub fn decide(facts: Facts<'_>, terminal: &Terminal, request: &Request, now: Now
             Command::Load { claim, amount, tenders } => {
                 load::decide(facts, terminal, request, claim, *amount, tenders, now)
             }
-            Command::Purchase { claim, amount, partial_allowed } => {
+            Command::Purchase { claim, amount, partial_allowed, .. } => {
                 purchase::decide(facts, terminal, request, claim, *amount, *partial_allowed, now)
             }
             Command::Reversal { original } => reversal::decide(facts, request, original, now),
-            Command::Refund { original, amount } => {
-                refund::decide(facts, terminal, request, original, *amount, now)
+            Command::Refund { original, amount, lines } => {
+                refund::decide(facts, terminal, request, original, (*amount, lines), now)
             }
             Command::Void { original } => void::decide(facts, terminal, request.currency, original, now),
             Command::Authorize { claim, amount, partial_allowed, raises } => {
@@ -45,7 +45,7 @@ pub fn decide(facts: Facts<'_>, terminal: &Terminal, request: &Request, now: Now
             Command::Transfer { claim, to, amount } => {
                 transfer::decide(facts, terminal, request, claim, *to, *amount, now)
             }
-            Command::Capture { original, amount, more_follow } => {
+            Command::Capture { original, amount, more_follow, .. } => {
                 capture::decide(facts, terminal, request.currency, original, (*amount, *more_follow), now)
             }
             Command::Reconciliation { totals } => reconciliation::decide(facts, request, totals),

@@ -37,6 +37,10 @@ pub enum Decline {
     NotRefundable,
     ReturnTimeOver,
     AboveRefundable,
+    /// No line of the sale has such an item.
+    ItemNotSold,
+    /// More of an item than was sold and has not come back.
+    AboveItemSold,
     RefundAlreadySpent,
     RefundedAgainSince,
     NotAnAuthorize,

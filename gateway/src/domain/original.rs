@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::card::{CardReference, Hold, Successor};
-use super::effect::{Account, Effect, Fate, Posting, TransactionState};
+use super::effect::{Account, Effect, Fate, Line, Posting, TransactionState};
 use super::facts::Facts;
 use super::ledger::Kind;
 use super::request::message;
@@ -27,6 +27,8 @@ pub struct Original {
     pub card: Option<CardReference>,
     pub approved: bool,
     pub approved_amount: i64,
+    /// Of its request: what was sold or came back, item by item.
+    pub lines: Vec<Line>,
     pub effects: Vec<Effect>,
 }
 

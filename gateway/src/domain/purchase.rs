@@ -28,7 +28,7 @@ pub fn purchase_quote(
     if terminal.role == Role::Kiosk {
         return Ok(Decision::declined(Decline::MessageNotAllowedForRole));
     }
-    let command = Command::Purchase { claim: *claim, amount, partial_allowed: true };
+    let command = Command::Purchase { claim: *claim, amount, partial_allowed: true, lines: Vec::new() };
     let request = Request::quote(terminal, currency, command);
     decide(facts, terminal, &request, claim, amount, true, now)
 }

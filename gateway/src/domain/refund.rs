@@ -4,9 +4,10 @@
 use super::Fault;
 use super::card::{Card, Lot};
 use super::decision::{Decision, Decline};
-use super::effect::{Account, Effect, Fate, TransactionState};
+use super::effect::{Account, Effect, Fate, Line, TransactionState};
 use super::expiry::expire;
 use super::facts::{Facts, Within, named_original};
+use super::items;
 use super::ledger::{
     Kind, bonus_expense, clearing, named as named_leg, points_expense, points_receivable, redemption,
 };
@@ -21,7 +22,7 @@ pub(super) fn decide(
     terminal: &Terminal,
     request: &Request,
     named: &Named,
-    amount: i64,
+    (amount, lines): (i64, &[Line]),
     now: Now,
 ) -> Result<Decision, Fault> {
     let original = match named_original(facts, terminal, request.currency, named, Within::Merchant) {
@@ -42,7 +43,13 @@ pub(super) fn decide(
     if original.message != message::LOAD && !returnable {
         return refused(Decline::ReturnTimeOver);
     }
-    let before = facts.state.transactions.get(&original.index).map_or(0, |fate| fate.done);
+    let fate = facts.state.transactions.get(&original.index);
+    let before = fate.map_or(0, |fate| fate.done);
+    let returned = fate.map_or(&[][..], |fate| &fate.lines);
+    let lines = match items::returned(&original.lines, returned, lines)? {
+        Err(decline @ Decline::ItemNotSold) => return refused(decline),
+        looked_at => looked_at,
+    };
     let left = original.approved_amount.checked_sub(before).ok_or(Fault::Overflow)?;
     if amount > terminal.limits.refund {
         return Ok(Decision::declined(Decline::AboveTerminalLimit));
@@ -50,6 +57,10 @@ pub(super) fn decide(
     if amount > left {
         return Ok(Decision::declined(Decline::AboveRefundable));
     }
+    let lines = match lines {
+        Ok(lines) => lines,
+        Err(decline) => return Ok(Decision::declined(decline)),
+    };
     let card = original
         .card
         .and_then(|card| facts.state.cards.get(&card))
@@ -71,13 +82,13 @@ pub(super) fn decide(
     let refunded = before.checked_add(amount).ok_or(Fault::Overflow)?;
     let state = if amount == left { TransactionState::Refunded } else { TransactionState::RefundedInPart };
     if let Some(product) = facts.programme.products.get(&card.product) {
-        let more = More { card: &card, product, request, counted: Counted::Refund, amount };
+        let more = More { card: &card, product, request, counted: Counted::Refund, amount: paid };
         match count(facts, more, now) {
             Ok(tallies) => effects.extend(tallies),
             Err(decline) => return Ok(Decision::declined(decline)),
         }
     }
-    let fate = Fate { state, done: refunded, last_refund: facts.index, lines: Vec::new() };
+    let fate = Fate { state, done: refunded, last_refund: facts.index, lines };
     effects.push(Effect::Transaction { index: original.index, fate });
     Ok(Decision {
         card: original.card,

@@ -1,6 +1,7 @@
 //! What a terminal asks, as the rules see it: forms, signatures and sessions are behind it.
 
 use super::card::CardReference;
+use super::effect::Line;
 use super::terminal::Terminal;
 
 /// The time a decision is made at. Business date is YYYYMMDD in the shop's zone, after its cutover.
@@ -106,13 +107,13 @@ impl Named {
 pub enum Command {
     Activate { claim: CardClaim },
     Load { claim: CardClaim, amount: i64, tenders: Vec<(u8, i64)> },
-    Purchase { claim: CardClaim, amount: i64, partial_allowed: bool },
+    Purchase { claim: CardClaim, amount: i64, partial_allowed: bool, lines: Vec<Line> },
     Reversal { original: Named },
     Reconciliation { totals: Vec<(u8, i64, i64)> },
-    Refund { original: Named, amount: i64 },
+    Refund { original: Named, amount: i64, lines: Vec<Line> },
     Void { original: Named },
     Authorize { claim: CardClaim, amount: i64, partial_allowed: bool, raises: Option<Named> },
-    Capture { original: Named, amount: i64, more_follow: bool },
+    Capture { original: Named, amount: i64, more_follow: bool, lines: Vec<Line> },
     Transfer { claim: CardClaim, to: CardReference, amount: i64 },
 }
 
@@ -191,6 +192,15 @@ impl Command {
             | Self::Capture { amount, .. }
             | Self::Transfer { amount, .. } => Some(*amount),
             _ => None,
+        }
+    }
+
+    /// What was sold or comes back, item by item; none when nobody said.
+    #[must_use]
+    pub fn lines(&self) -> &[Line] {
+        match self {
+            Self::Purchase { lines, .. } | Self::Refund { lines, .. } | Self::Capture { lines, .. } => lines,
+            _ => &[],
         }
     }
 

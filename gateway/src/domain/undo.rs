@@ -9,6 +9,7 @@ use super::decision::{Decision, Decline};
 use super::effect::{Account, Effect, Fate, Posting, TransactionState};
 use super::expiry::expire;
 use super::facts::Facts;
+use super::items;
 use super::ledger::{Kind, named, points_receivable};
 use super::original::Original;
 use super::request::{Now, message};
@@ -216,7 +217,8 @@ impl<'a> Undoing<'a> {
         }
         let before = then.done.checked_sub(self.original.refunded_amount()).ok_or(Fault::Overflow)?;
         let state = if before == 0 { TransactionState::Live } else { TransactionState::RefundedInPart };
-        let fate = Fate { state, done: before, last_refund: 0, lines: Vec::new() };
+        let lines = items::without(&then.lines, &self.original.lines)?;
+        let fate = Fate { state, done: before, last_refund: 0, lines };
         self.effects.push(Effect::Transaction { index: refunded, fate });
         Ok(Ok(()))
     }

@@ -197,6 +197,7 @@ fn remembered(index: u64, request_id: [u8; 32], record: &Record) -> Result<Origi
         card: answer.card.map(|card| CardReference(card.number())),
         approved: answer.code.is_approval(),
         approved_amount: answer.approved_amount.map_or(0, |amount| amount.get()),
+        lines: translate::lines(&request.body),
         effects: record.details.effects.clone(),
     })
 }

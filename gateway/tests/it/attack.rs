@@ -128,6 +128,7 @@ impl Shop {
             card: decision.card,
             approved: decision.is_approved(),
             approved_amount: decision.amount.unwrap_or(0),
+            lines: Vec::new(),
             effects: decision.effects.clone(),
         });
         Ok(decision)
@@ -178,7 +179,7 @@ impl Shop {
 }
 
 fn purchase(card: usize, amount: i64) -> Command {
-    Command::Purchase { claim: claim(card), amount, partial_allowed: false }
+    Command::Purchase { claim: claim(card), amount, partial_allowed: false, lines: Vec::new() }
 }
 
 fn authorize(card: usize, amount: i64) -> Command {
@@ -197,7 +198,10 @@ fn a_void_of_an_authorize_frees_no_more_of_the_day_than_it_frees_of_the_hold() {
     shop.load(A, 1000_00);
     let held = shop.ask(authorize(A, 100_00), 0);
     let original = shop.named(held);
-    shop.ask(Command::Capture { original: original.clone(), amount: 99_00, more_follow: true }, 0);
+    shop.ask(
+        Command::Capture { original: original.clone(), amount: 99_00, more_follow: true, lines: Vec::new() },
+        0,
+    );
     shop.ask(Command::Void { original }, 0);
     shop.ask(purchase(A, 100_00), 61);
 }
@@ -229,11 +233,13 @@ fn a_declined_request_on_a_replaced_card_does_not_tell_which_card_took_its_place
     shop.load(A, 100_00);
     shop.replace(A, C);
     let guessed = CardClaim { card: reference(A), proof: Some([9; 32]) };
-    let declined = shop.ask(Command::Purchase { claim: guessed, amount: 1, partial_allowed: false }, 14);
+    let declined = shop
+        .ask(Command::Purchase { claim: guessed, amount: 1, partial_allowed: false, lines: Vec::new() }, 14);
     let answer = shop.attempt(Command::Void { original: shop.named(declined) }).expect("an answer");
     assert_ne!(answer.card, Some(reference(C)));
-    let answer =
-        shop.attempt(Command::Refund { original: shop.named(declined), amount: 1 }).expect("an answer");
+    let answer = shop
+        .attempt(Command::Refund { original: shop.named(declined), amount: 1, lines: Vec::new() })
+        .expect("an answer");
     assert_ne!(answer.card, Some(reference(C)));
     let answer = shop.attempt(Command::Reversal { original: shop.named(declined) }).expect("an answer");
     assert_ne!(answer.card, Some(reference(C)));
@@ -257,8 +263,10 @@ fn captures_and_their_voids_do_not_make_a_hold_grow() {
     let held = shop.ask(authorize(A, 1000_00), 0);
     let original = shop.named(held);
     for amount in 1..=200 {
-        let captured =
-            shop.ask(Command::Capture { original: original.clone(), amount, more_follow: true }, 0);
+        let captured = shop.ask(
+            Command::Capture { original: original.clone(), amount, more_follow: true, lines: Vec::new() },
+            0,
+        );
         shop.ask(Command::Void { original: shop.named(captured) }, 0);
     }
     let parts = shop.card(A).holds[0].parts.len();
@@ -324,14 +332,14 @@ fn a_load_that_was_given_away_is_not_paid_out_and_comes_back_once() {
     let mut shop = shop("");
     let loaded = shop.load(A, 100_00);
     let given = shop.ask(transfer(A, B, 100_00), 0);
-    shop.ask(Command::Refund { original: shop.named(loaded), amount: 1 }, 51);
+    shop.ask(Command::Refund { original: shop.named(loaded), amount: 1, lines: Vec::new() }, 51);
     shop.ask(Command::Reversal { original: shop.named(loaded) }, 51);
     shop.replace(B, C);
-    shop.ask(Command::Refund { original: shop.named(loaded), amount: 1 }, 51);
+    shop.ask(Command::Refund { original: shop.named(loaded), amount: 1, lines: Vec::new() }, 51);
     shop.merge(C, A);
-    shop.ask(Command::Refund { original: shop.named(loaded), amount: 1 }, 51);
+    shop.ask(Command::Refund { original: shop.named(loaded), amount: 1, lines: Vec::new() }, 51);
     shop.ask(Command::Void { original: shop.named(given) }, 0);
-    shop.ask(Command::Refund { original: shop.named(loaded), amount: 100_00 }, 0);
+    shop.ask(Command::Refund { original: shop.named(loaded), amount: 100_00, lines: Vec::new() }, 0);
     assert_eq!(shop.money(), 0);
 }
 
@@ -341,18 +349,29 @@ fn holds_go_through_a_chain_of_cards_and_are_captured_voided_and_refunded_at_its
     shop.load(A, 100_00);
     let held = shop.ask(authorize(A, 60_00), 0);
     let original = shop.named(held);
-    let captured =
-        shop.ask(Command::Capture { original: original.clone(), amount: 20_00, more_follow: true }, 0);
+    let captured = shop.ask(
+        Command::Capture { original: original.clone(), amount: 20_00, more_follow: true, lines: Vec::new() },
+        0,
+    );
     shop.load(B, 30_00);
     let own = shop.ask(authorize(B, 30_00), 0);
     shop.merge(A, B);
     shop.replace(B, C);
-    shop.ask(Command::Capture { original, amount: 40_00, more_follow: false }, 0);
+    shop.ask(Command::Capture { original, amount: 40_00, more_follow: false, lines: Vec::new() }, 0);
     shop.ask(Command::Void { original: shop.named(captured) }, 0);
     assert_eq!(shop.card(C).holds.len(), 2);
-    shop.ask(Command::Capture { original: shop.named(held), amount: 20_01, more_follow: false }, 61);
-    shop.ask(Command::Capture { original: shop.named(held), amount: 20_00, more_follow: false }, 0);
-    shop.ask(Command::Capture { original: shop.named(own), amount: 30_00, more_follow: false }, 0);
+    shop.ask(
+        Command::Capture { original: shop.named(held), amount: 20_01, more_follow: false, lines: Vec::new() },
+        61,
+    );
+    shop.ask(
+        Command::Capture { original: shop.named(held), amount: 20_00, more_follow: false, lines: Vec::new() },
+        0,
+    );
+    shop.ask(
+        Command::Capture { original: shop.named(own), amount: 30_00, more_follow: false, lines: Vec::new() },
+        0,
+    );
     assert_eq!(shop.money(), 40_00);
     shop.ask(purchase(C, 40_00), 0);
 }
@@ -411,7 +430,9 @@ fn nothing_is_undecidable_however_cards_take_each_others_place() {
             let command = match dice.roll(20) {
                 0 => Command::Activate { claim: claim(card) },
                 1..=3 => Command::Load { claim: claim(card), amount, tenders: vec![(1, amount)] },
-                4 | 5 => Command::Purchase { claim: claim(card), amount, partial_allowed: true },
+                4 | 5 => {
+                    Command::Purchase { claim: claim(card), amount, partial_allowed: true, lines: Vec::new() }
+                }
                 6 => Command::Authorize { claim: claim(card), amount, partial_allowed: true, raises: None },
                 7 => Command::Authorize {
                     claim: claim(card),
@@ -424,8 +445,9 @@ fn nothing_is_undecidable_however_cards_take_each_others_place() {
                     original: held(&shop, &mut dice),
                     amount,
                     more_follow: dice.roll(2) == 0,
+                    lines: Vec::new(),
                 },
-                12 | 13 => Command::Refund { original: named(&shop, &mut dice), amount },
+                12 | 13 => Command::Refund { original: named(&shop, &mut dice), amount, lines: Vec::new() },
                 14 => Command::Void { original: named(&shop, &mut dice) },
                 15 | 16 => Command::Reversal { original: named(&shop, &mut dice) },
                 17 => {
@@ -519,8 +541,10 @@ fn a_capture_that_is_undone_while_the_time_is_uncertain_is_held_again() {
     let mut shop = shop("hold_hours = 30");
     shop.load(A, 100_00);
     let held = shop.ask(authorize(A, 60_00), 0);
-    let captured =
-        shop.ask(Command::Capture { original: shop.named(held), amount: 60_00, more_follow: false }, 0);
+    let captured = shop.ask(
+        Command::Capture { original: shop.named(held), amount: 60_00, more_follow: false, lines: Vec::new() },
+        0,
+    );
     (shop.now.ms, shop.now.certain) = (shop.now.ms + 31 * 3_600_000, false);
     shop.ask(Command::Void { original: shop.named(captured) }, 0);
     assert_eq!(shop.card(A).holds.len(), 1);

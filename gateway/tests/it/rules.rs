@@ -105,6 +105,7 @@ impl Shop {
             card: Some(CARD),
             approved: decision.is_approved(),
             approved_amount: decision.amount.unwrap_or(0),
+            lines: Vec::new(),
             effects: decision.effects.clone(),
         });
         decision
@@ -121,7 +122,7 @@ impl Shop {
 
     fn sale(&mut self, amount: i64, partial_allowed: bool) -> Decision {
         let claim = CardClaim { card: CARD, proof: Some(PROOF) };
-        self.ask(Command::Purchase { claim, amount, partial_allowed })
+        self.ask(Command::Purchase { claim, amount, partial_allowed, lines: Vec::new() })
     }
 
     fn reverse(&mut self, index: u64) -> Decision {
@@ -464,7 +465,7 @@ fn the_first_reason_to_decline_is_the_one_that_is_given() {
             shift: Some(1),
             currency,
             quote: None,
-            command: Command::Purchase { claim, amount: 100, partial_allowed: false },
+            command: Command::Purchase { claim, amount: 100, partial_allowed: false, lines: Vec::new() },
         };
         let facts = Facts {
             state: &shop.state,
@@ -515,10 +516,10 @@ fn a_sale_is_refunded_to_the_last_second_of_its_return_days_and_not_after() {
         request_id: sale.request_id,
     };
     shop.now.ms = end - 1;
-    let refunded = shop.ask(Command::Refund { original: named.clone(), amount: 1_00 });
+    let refunded = shop.ask(Command::Refund { original: named.clone(), amount: 1_00, lines: Vec::new() });
     assert!(refunded.is_approved(), "{:?}", refunded.verdict);
     shop.now.ms = end;
-    let late = shop.ask(Command::Refund { original: named, amount: 1_00 });
+    let late = shop.ask(Command::Refund { original: named, amount: 1_00, lines: Vec::new() });
     assert_eq!(late.verdict, Verdict::Declined(Decline::ReturnTimeOver));
     assert_eq!(late.original_state, Some(TransactionState::RefundedInPart));
 }

@@ -174,7 +174,8 @@ fn of_all_that_is_wrong_with_a_load_the_first_reason_is_given() {
 
 #[test]
 fn of_all_that_is_wrong_with_a_purchase_the_first_reason_is_given() {
-    let command = Command::Purchase { claim: claim(), amount: 10_00, partial_allowed: false };
+    let command =
+        Command::Purchase { claim: claim(), amount: 10_00, partial_allowed: false, lines: Vec::new() };
     for state in [BLOCKED, NOT_ACTIVE] {
         let all = [BLOCKED_BEFORE, KIOSK, CLOSED, UNPROVEN, state, DOLLARS, NO_PRODUCT, TILL_LIMIT, EMPTY];
         first_of(&command, &all);

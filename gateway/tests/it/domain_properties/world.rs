@@ -180,7 +180,11 @@ impl World {
             }
             Step::Purchase { till, card, shift, amount, partial, proven } => {
                 let claim = claim(card, proven);
-                self.trade(till, shift, Command::Purchase { claim, amount, partial_allowed: partial })
+                self.trade(
+                    till,
+                    shift,
+                    Command::Purchase { claim, amount, partial_allowed: partial, lines: Vec::new() },
+                )
             }
             Step::Reverse { till, back } => {
                 let at = self.asked[till].len().checked_sub(back);
@@ -198,8 +202,12 @@ impl World {
                 self.forget_one(till, id);
                 let decision = self.reverse(till, stan, id, None);
                 assert_eq!(reversed(&decision), Said::Undone(TransactionState::Blocked, None));
-                let command =
-                    Command::Purchase { claim: claim(card, true), amount: 1_00, partial_allowed: false };
+                let command = Command::Purchase {
+                    claim: claim(card, true),
+                    amount: 1_00,
+                    partial_allowed: false,
+                    lines: Vec::new(),
+                };
                 let late = self.ask_as(till, stan, id, Some(shift), command, None);
                 let at = self.asked[till].len() - 2;
                 self.asked[till][at].index = self.index;
@@ -269,6 +277,7 @@ impl World {
             card: None,
             approved: false,
             approved_amount: 0,
+            lines: Vec::new(),
             effects: Vec::new(),
         });
     }
@@ -363,6 +372,7 @@ impl World {
             card: decision.card,
             approved: decision.is_approved(),
             approved_amount: decision.amount.unwrap_or(0),
+            lines: Vec::new(),
             effects: decision.effects.clone(),
         });
     }

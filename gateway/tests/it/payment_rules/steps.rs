@@ -184,16 +184,18 @@ pub(super) fn command(world: &World, deal: &Deal) -> Command {
             Command::Load { claim: claim(card), amount, tenders: tenders_of(amount) }
         }
         Deal::Purchase { card, amount, partial } => {
-            Command::Purchase { claim: claim(card), amount, partial_allowed: partial }
+            Command::Purchase { claim: claim(card), amount, partial_allowed: partial, lines: Vec::new() }
         }
         Deal::Authorize { card, amount, partial, raises } => {
             let raises = raises.map(|of| world.named(of));
             Command::Authorize { claim: claim(card), amount, partial_allowed: partial, raises }
         }
         Deal::Capture { of, amount, more } => {
-            Command::Capture { original: world.named(of), amount, more_follow: more }
+            Command::Capture { original: world.named(of), amount, more_follow: more, lines: Vec::new() }
         }
-        Deal::Refund { of, amount } => Command::Refund { original: world.named(of), amount },
+        Deal::Refund { of, amount } => {
+            Command::Refund { original: world.named(of), amount, lines: Vec::new() }
+        }
         Deal::Void { of } => Command::Void { original: world.named(of) },
         Deal::Reverse { of } => Command::Reversal { original: world.named(of) },
         Deal::Close => unreachable!("with the till's totals"),

@@ -203,7 +203,7 @@ fn originals(row: &str) -> Vec<fn(&mut Shop) -> usize> {
             late_and_blocked,
         ],
         "unknown" => vec![unsent],
-        "a Reversal, Void or Reconciliation" => vec![
+        "a Reversal, Void, Reconciliation, ChangePin or CashTaken" => vec![
             |shop| {
                 let sale = shop.pay(1_00);
                 shop.reverse(sale)
@@ -230,8 +230,8 @@ fn originals(row: &str) -> Vec<fn(&mut Shop) -> usize> {
         "Activate, live" => vec![activated],
         "Load, live" => vec![|shop| shop.load(10_00)],
         "Transfer, live" => vec![|shop| shop.give(10_00)],
-        "Purchase or Capture, live" => vec![|shop| shop.pay(30_00), captured],
-        "Load, Purchase or Capture, refunded in part" => vec![
+        "Purchase, Capture or Advice, live" => vec![|shop| shop.pay(30_00), captured],
+        "Load, Purchase, Capture or Advice, refunded in part" => vec![
             |shop| {
                 let load = shop.load(10_00);
                 shop.refund(load, 4_00);
@@ -248,7 +248,7 @@ fn originals(row: &str) -> Vec<fn(&mut Shop) -> usize> {
                 capture
             },
         ],
-        "Load, Purchase or Capture, refunded" => vec![
+        "Load, Purchase, Capture or Advice, refunded" => vec![
             |shop| {
                 let load = shop.load(10_00);
                 shop.refund(load, 10_00);
@@ -327,7 +327,7 @@ fn cases(row: &str, column: &str, condition: Option<&str>) -> Vec<Case> {
         cases
     };
     match (column, condition) {
-        ("Refund", None) if matches!(row, "Load, live" | "Purchase or Capture, live") => {
+        ("Refund", None) if matches!(row, "Load, live" | "Purchase, Capture or Advice, live") => {
             let whole = if row.starts_with("Load") { 10_00 } else { 30_00 };
             all().chain(all().map(|case| case.of_amount(whole, false))).collect()
         }

@@ -159,6 +159,7 @@ impl World {
         command: Command,
     ) -> Result<Said, Fault> {
         let Asked { till, stan, id, message, .. } = self.asked[request];
+        let lines = command.lines().to_vec();
         let original = command.original().and_then(|named| self.journalled(named));
         let terminal = self.state.terminals[TILLS[till].0].clone();
         let wire = Request {
@@ -209,6 +210,7 @@ impl World {
             card: decision.card,
             approved: decision.is_approved() || said.code == 95,
             approved_amount: decision.amount.unwrap_or(0),
+            lines,
             effects: decision.effects,
         });
         Ok(said)
