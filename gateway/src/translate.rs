@@ -40,6 +40,7 @@ pub fn command(
             claim: claim(card),
             amount: amount.get(),
             partial_allowed: has(Flags::PARTIAL_ALLOWED),
+            points: None,
             lines: lines(&request.body),
         },
         Body::Reversal { original, .. } => Command::Reversal { original: named(original) },
@@ -103,7 +104,7 @@ pub fn lines(body: &Body) -> Vec<Line> {
     let each = body.lines().into_iter().flat_map(|lines| lines.iter());
     each.map(|line| Line {
         item: line.item.as_str().into(),
-        quantity: i64::from(line.quantity.get()),
+        quantity: line.quantity.get(),
         amount: line.gross.get(),
     })
     .collect()
@@ -146,9 +147,11 @@ pub fn code(verdict: Verdict) -> ResponseCode {
             Decline::CardBlocked => ResponseCode::CARD_BLOCKED,
             Decline::CardReplaced => ResponseCode::CARD_REPLACED,
             Decline::CardNotActive => ResponseCode::CARD_NOT_ACTIVE,
-            Decline::CurrencyNotAccepted | Decline::ProductNotInProgramme | Decline::TransferNotAllowed => {
-                ResponseCode::NOT_PERMITTED_CARD
-            }
+            Decline::CurrencyNotAccepted
+            | Decline::ProductNotInProgramme
+            | Decline::TransferNotAllowed
+            | Decline::PointsNotAccepted
+            | Decline::UnloadNotAllowed => ResponseCode::NOT_PERMITTED_CARD,
             Decline::BelowMinimum => ResponseCode::INVALID_AMOUNT,
             Decline::AboveTerminalLimit
             | Decline::AboveProductLimit
@@ -157,10 +160,13 @@ pub fn code(verdict: Verdict) -> ResponseCode {
             | Decline::AboveItemSold
             | Decline::AboveCardLimit(_)
             | Decline::AboveTillLimit
+            | Decline::PointsNotAllowed
             | Decline::AboveHold => ResponseCode::AMOUNT_LIMIT,
-            Decline::NotSufficientFunds | Decline::LoadAlreadySpent | Decline::RefundAlreadySpent => {
-                ResponseCode::NOT_SUFFICIENT_FUNDS
-            }
+            Decline::NotSufficientFunds
+            | Decline::NotEnoughLoaded
+            | Decline::NotEnoughPoints
+            | Decline::LoadAlreadySpent
+            | Decline::RefundAlreadySpent => ResponseCode::NOT_SUFFICIENT_FUNDS,
             Decline::OriginalDiffers
             | Decline::OriginalOfAnotherTerminal
             | Decline::OriginalNotFound
@@ -227,6 +233,11 @@ pub fn detail(decline: Decline) -> &'static str {
         Decline::AboveCardLimit(Period::Month) => "above what this card may do in a month",
         Decline::AboveTillLimit => "above what this terminal or cashier may do in a day",
         Decline::TransferNotAllowed => "cards of this product give nothing to others",
+        Decline::PointsNotAccepted => "points pay for no card of this product",
+        Decline::PointsNotAllowed => "too few points, not in their steps, or too large a share of the amount",
+        Decline::NotEnoughPoints => "not so many points on the card",
+        Decline::UnloadNotAllowed => "cards of this product are not cashed out",
+        Decline::NotEnoughLoaded => "less than that was loaded on this card and is still there",
         Decline::TransferToItself => "a card cannot give to itself",
     }
 }

@@ -8,7 +8,8 @@ use super::facts::Facts;
 use super::request::{Command, Now, Request, message};
 use super::terminal::{Role, Terminal};
 use super::{
-    Fault, activate, authorize, capture, load, purchase, reconciliation, refund, reversal, transfer, void,
+    Fault, activate, authorize, capture, load, purchase, reconciliation, refund, reversal, transfer, unload,
+    void,
 };
 
 /// Decides one request of an active terminal. The effects include the terminal's last STAN and shift totals, and not
@@ -24,8 +25,10 @@ pub fn decide(facts: Facts<'_>, terminal: &Terminal, request: &Request, now: Now
             Command::Load { claim, amount, tenders } => {
                 load::decide(facts, terminal, request, claim, *amount, tenders, now)
             }
-            Command::Purchase { claim, amount, partial_allowed, .. } => {
-                purchase::decide(facts, terminal, request, claim, *amount, *partial_allowed, now)
+            Command::Purchase { claim, amount, partial_allowed, points, .. } => {
+                let (amount, partial_allowed, points) = (*amount, *partial_allowed, *points);
+                let wish = purchase::Wish { claim, amount, partial_allowed, points };
+                purchase::decide(facts, terminal, request, wish, now)
             }
             Command::Reversal { original } => reversal::decide(facts, request, original, now),
             Command::Refund { original, amount, lines } => {
@@ -44,6 +47,9 @@ pub fn decide(facts: Facts<'_>, terminal: &Terminal, request: &Request, now: Now
             }
             Command::Transfer { claim, to, amount } => {
                 transfer::decide(facts, terminal, request, claim, *to, *amount, now)
+            }
+            Command::Unload { claim, amount } => {
+                unload::decide(facts, terminal, request, claim, *amount, now)
             }
             Command::Capture { original, amount, more_follow, .. } => {
                 capture::decide(facts, terminal, request.currency, original, (*amount, *more_follow), now)

@@ -54,6 +54,13 @@ pub enum Decline {
     /// Of the terminal's or the cashier's day.
     AboveTillLimit,
     TransferNotAllowed,
+    PointsNotAccepted,
+    /// Too few, not in the programme's steps, worth nothing, or for too large a share of the amount.
+    PointsNotAllowed,
+    NotEnoughPoints,
+    UnloadNotAllowed,
+    /// Less of what was loaded on this card is still there.
+    NotEnoughLoaded,
     TransferToItself,
     AboveHold,
     TooManyHolds,

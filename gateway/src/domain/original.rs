@@ -92,10 +92,23 @@ impl Original {
         self.card_postings().filter(|posting| posting.kind.is_money() && posting.amount > 0)
     }
 
-    /// Points that it gave, those too that paid a debt back.
+    /// Of a purchase: points that paid, by lot, in the order in which they were taken.
+    pub fn points_spent(&self) -> impl Iterator<Item = &Posting> {
+        self.card_postings().filter(|posting| posting.kind == Kind::POINTS && posting.amount < 0)
+    }
+
+    /// Of a purchase: what the points that paid were worth, in minor units; of a refund, what of that it took back.
+    #[must_use]
+    pub fn points_worth(&self) -> i64 {
+        let worth = self.own_postings().filter(|posting| posting.account == ledger::points_payment());
+        worth.fold(0, |sum: i64, posting| sum.saturating_add(posting.amount.saturating_abs()))
+    }
+
+    /// Points that it gave, those too that paid a debt back; not those that paid it.
     #[must_use]
     pub fn points_earned(&self) -> i64 {
-        let issued = self.own_postings().filter(|posting| posting.account == ledger::points_expense());
+        let expense = self.own_postings().filter(|posting| posting.account == ledger::points_expense());
+        let issued = expense.filter(|posting| posting.amount < 0);
         issued.fold(0, |sum: i64, posting| sum.saturating_sub(posting.amount))
     }
 
@@ -133,21 +146,35 @@ impl Original {
         self.hold().is_some_and(|hold| hold.id != self.index)
     }
 
-    /// Of a refund: the entry that it refunded, and what became of that.
+    /// Of a refund or unload: the entries that it refunded, what became of each, and how much of each it refunded.
     #[must_use]
-    pub fn refund_of(&self) -> Option<(u64, Fate)> {
-        self.effects.iter().find_map(|effect| match effect {
+    pub fn refund_of(&self) -> Vec<(u64, Fate, i64)> {
+        let each = self.effects.iter().filter_map(|effect| match effect {
             Effect::Transaction { index, fate } if fate.last_refund == self.index => {
-                Some((*index, fate.clone()))
+                let amount = match self.message {
+                    message::UNLOAD => self.unloaded_of(*index),
+                    _ => self.refunded_amount(),
+                };
+                Some((*index, fate.clone(), amount))
             }
             _ => None,
-        })
+        });
+        each.collect()
+    }
+
+    /// Of an unload: principal that it took from the lot which this load has opened.
+    fn unloaded_of(&self, load: u64) -> i64 {
+        let from = |posting: &&Posting| {
+            posting.kind == Kind::PRINCIPAL
+                && matches!(&posting.account, Account::Card { source, .. } if *source == load)
+        };
+        self.spent().filter(from).fold(0, |sum: i64, posting| sum.saturating_sub(posting.amount))
     }
 
     /// Of a refund: by how much its original was refunded. A load's refund may pay out less than that.
-    #[must_use]
-    pub fn refunded_amount(&self) -> i64 {
-        let back: i64 = self.given().fold(0, |sum, posting| sum.saturating_add(posting.amount));
+    fn refunded_amount(&self) -> i64 {
+        let money = self.given().fold(0, |sum: i64, posting| sum.saturating_add(posting.amount));
+        let back = money.saturating_add(self.points_worth());
         let principal = self.spent().filter(|posting| posting.kind == Kind::PRINCIPAL);
         let out = principal.fold(0, |sum: i64, posting| sum.saturating_sub(posting.amount));
         if back > 0 { back } else { out }

@@ -105,16 +105,57 @@ impl Named {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    Activate { claim: CardClaim },
-    Load { claim: CardClaim, amount: i64, tenders: Vec<(u8, i64)> },
-    Purchase { claim: CardClaim, amount: i64, partial_allowed: bool, lines: Vec<Line> },
-    Reversal { original: Named },
-    Reconciliation { totals: Vec<(u8, i64, i64)> },
-    Refund { original: Named, amount: i64, lines: Vec<Line> },
-    Void { original: Named },
-    Authorize { claim: CardClaim, amount: i64, partial_allowed: bool, raises: Option<Named> },
-    Capture { original: Named, amount: i64, more_follow: bool, lines: Vec<Line> },
-    Transfer { claim: CardClaim, to: CardReference, amount: i64 },
+    Activate {
+        claim: CardClaim,
+    },
+    Load {
+        claim: CardClaim,
+        amount: i64,
+        tenders: Vec<(u8, i64)>,
+    },
+    Purchase {
+        claim: CardClaim,
+        amount: i64,
+        partial_allowed: bool,
+        /// So many points pay a part of it.
+        points: Option<i64>,
+        lines: Vec<Line>,
+    },
+    Reversal {
+        original: Named,
+    },
+    Reconciliation {
+        totals: Vec<(u8, i64, i64)>,
+    },
+    Refund {
+        original: Named,
+        amount: i64,
+        lines: Vec<Line>,
+    },
+    Void {
+        original: Named,
+    },
+    Authorize {
+        claim: CardClaim,
+        amount: i64,
+        partial_allowed: bool,
+        raises: Option<Named>,
+    },
+    Capture {
+        original: Named,
+        amount: i64,
+        more_follow: bool,
+        lines: Vec<Line>,
+    },
+    Transfer {
+        claim: CardClaim,
+        to: CardReference,
+        amount: i64,
+    },
+    Unload {
+        claim: CardClaim,
+        amount: i64,
+    },
 }
 
 /// Message types of requests with a STAN (PROTOCOL.md section 2).
@@ -165,6 +206,7 @@ impl Command {
             Self::Authorize { .. } => message::AUTHORIZE,
             Self::Capture { .. } => message::CAPTURE,
             Self::Transfer { .. } => message::TRANSFER,
+            Self::Unload { .. } => message::UNLOAD,
         }
     }
 
@@ -176,7 +218,8 @@ impl Command {
             | Self::Load { claim, .. }
             | Self::Purchase { claim, .. }
             | Self::Authorize { claim, .. }
-            | Self::Transfer { claim, .. } => Some(claim),
+            | Self::Transfer { claim, .. }
+            | Self::Unload { claim, .. } => Some(claim),
             _ => None,
         }
     }
@@ -190,7 +233,17 @@ impl Command {
             | Self::Refund { amount, .. }
             | Self::Authorize { amount, .. }
             | Self::Capture { amount, .. }
-            | Self::Transfer { amount, .. } => Some(*amount),
+            | Self::Transfer { amount, .. }
+            | Self::Unload { amount, .. } => Some(*amount),
+            _ => None,
+        }
+    }
+
+    /// How many points it pays with, if any.
+    #[must_use]
+    pub fn points(&self) -> Option<i64> {
+        match self {
+            Self::Purchase { points, .. } => *points,
             _ => None,
         }
     }

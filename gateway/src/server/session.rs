@@ -350,7 +350,8 @@ impl Session {
                 Some(Inquiry::LoadQuote { claim: claim(card), currency, amount: amount.get() })
             }
             Body::PurchaseQuote { card, amount } => {
-                Some(Inquiry::PurchaseQuote { claim: claim(card), currency, amount: amount.get() })
+                let (claim, amount) = (claim(card), amount.get());
+                Some(Inquiry::PurchaseQuote { claim, currency, amount, points: None })
             }
             Body::ShiftReport { after } => Some(Inquiry::Shift {
                 shift: request.header.shift.map_or(0, |shift| shift.get()),

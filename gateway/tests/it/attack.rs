@@ -111,6 +111,7 @@ impl Shop {
             pricing: &self.programme,
             index: self.index,
             original: original.as_ref(),
+            loads: &[],
             quoted: None,
         };
         let decision = decide(facts, &terminal, &request, self.now)?;
@@ -179,7 +180,7 @@ impl Shop {
 }
 
 fn purchase(card: usize, amount: i64) -> Command {
-    Command::Purchase { claim: claim(card), amount, partial_allowed: false, lines: Vec::new() }
+    Command::Purchase { claim: claim(card), amount, partial_allowed: false, points: None, lines: Vec::new() }
 }
 
 fn authorize(card: usize, amount: i64) -> Command {
@@ -233,8 +234,16 @@ fn a_declined_request_on_a_replaced_card_does_not_tell_which_card_took_its_place
     shop.load(A, 100_00);
     shop.replace(A, C);
     let guessed = CardClaim { card: reference(A), proof: Some([9; 32]) };
-    let declined = shop
-        .ask(Command::Purchase { claim: guessed, amount: 1, partial_allowed: false, lines: Vec::new() }, 14);
+    let declined = shop.ask(
+        Command::Purchase {
+            claim: guessed,
+            amount: 1,
+            partial_allowed: false,
+            points: None,
+            lines: Vec::new(),
+        },
+        14,
+    );
     let answer = shop.attempt(Command::Void { original: shop.named(declined) }).expect("an answer");
     assert_ne!(answer.card, Some(reference(C)));
     let answer = shop
@@ -430,9 +439,13 @@ fn nothing_is_undecidable_however_cards_take_each_others_place() {
             let command = match dice.roll(20) {
                 0 => Command::Activate { claim: claim(card) },
                 1..=3 => Command::Load { claim: claim(card), amount, tenders: vec![(1, amount)] },
-                4 | 5 => {
-                    Command::Purchase { claim: claim(card), amount, partial_allowed: true, lines: Vec::new() }
-                }
+                4 | 5 => Command::Purchase {
+                    claim: claim(card),
+                    amount,
+                    partial_allowed: true,
+                    points: None,
+                    lines: Vec::new(),
+                },
                 6 => Command::Authorize { claim: claim(card), amount, partial_allowed: true, raises: None },
                 7 => Command::Authorize {
                     claim: claim(card),

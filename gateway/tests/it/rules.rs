@@ -75,6 +75,7 @@ impl Shop {
             pricing: &self.programme,
             index: self.index,
             original: original.as_ref(),
+            loads: &[],
             quoted: None,
         };
         let decision = decide(facts, &self.terminal, &request, self.now).expect("no fault");
@@ -122,7 +123,7 @@ impl Shop {
 
     fn sale(&mut self, amount: i64, partial_allowed: bool) -> Decision {
         let claim = CardClaim { card: CARD, proof: Some(PROOF) };
-        self.ask(Command::Purchase { claim, amount, partial_allowed, lines: Vec::new() })
+        self.ask(Command::Purchase { claim, amount, partial_allowed, points: None, lines: Vec::new() })
     }
 
     fn reverse(&mut self, index: u64) -> Decision {
@@ -465,7 +466,13 @@ fn the_first_reason_to_decline_is_the_one_that_is_given() {
             shift: Some(1),
             currency,
             quote: None,
-            command: Command::Purchase { claim, amount: 100, partial_allowed: false, lines: Vec::new() },
+            command: Command::Purchase {
+                claim,
+                amount: 100,
+                partial_allowed: false,
+                points: None,
+                lines: Vec::new(),
+            },
         };
         let facts = Facts {
             state: &shop.state,
@@ -473,6 +480,7 @@ fn the_first_reason_to_decline_is_the_one_that_is_given() {
             pricing: &shop.programme,
             index: 11,
             original: None,
+            loads: &[],
             quoted: None,
         };
         let decision = decide(facts, &shop.terminal, &request, shop.now).expect("no fault");

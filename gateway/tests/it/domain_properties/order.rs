@@ -89,6 +89,7 @@ impl Case {
             pricing: &programme,
             index: 12,
             original: None,
+            loads: &[],
             quoted: None,
         };
         let now = Now { ms: 1_790_000_000_000, business_date: 2026_09_21, certain: true };
@@ -174,8 +175,13 @@ fn of_all_that_is_wrong_with_a_load_the_first_reason_is_given() {
 
 #[test]
 fn of_all_that_is_wrong_with_a_purchase_the_first_reason_is_given() {
-    let command =
-        Command::Purchase { claim: claim(), amount: 10_00, partial_allowed: false, lines: Vec::new() };
+    let command = Command::Purchase {
+        claim: claim(),
+        amount: 10_00,
+        partial_allowed: false,
+        points: None,
+        lines: Vec::new(),
+    };
     for state in [BLOCKED, NOT_ACTIVE] {
         let all = [BLOCKED_BEFORE, KIOSK, CLOSED, UNPROVEN, state, DOLLARS, NO_PRODUCT, TILL_LIMIT, EMPTY];
         first_of(&command, &all);

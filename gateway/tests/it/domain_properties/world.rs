@@ -183,7 +183,13 @@ impl World {
                 self.trade(
                     till,
                     shift,
-                    Command::Purchase { claim, amount, partial_allowed: partial, lines: Vec::new() },
+                    Command::Purchase {
+                        claim,
+                        amount,
+                        partial_allowed: partial,
+                        points: None,
+                        lines: Vec::new(),
+                    },
                 )
             }
             Step::Reverse { till, back } => {
@@ -206,6 +212,7 @@ impl World {
                     claim: claim(card, true),
                     amount: 1_00,
                     partial_allowed: false,
+                    points: None,
                     lines: Vec::new(),
                 };
                 let late = self.ask_as(till, stan, id, Some(shift), command, None);
@@ -313,6 +320,7 @@ impl World {
             pricing: &self.programme,
             index: self.index,
             original,
+            loads: &[],
             quoted: None,
         };
         let decision = decide(facts, &terminal, &request, self.now).expect("no fault");

@@ -183,9 +183,13 @@ pub(super) fn command(world: &World, deal: &Deal) -> Command {
         Deal::Load { card, amount } => {
             Command::Load { claim: claim(card), amount, tenders: tenders_of(amount) }
         }
-        Deal::Purchase { card, amount, partial } => {
-            Command::Purchase { claim: claim(card), amount, partial_allowed: partial, lines: Vec::new() }
-        }
+        Deal::Purchase { card, amount, partial } => Command::Purchase {
+            claim: claim(card),
+            amount,
+            partial_allowed: partial,
+            points: None,
+            lines: Vec::new(),
+        },
         Deal::Authorize { card, amount, partial, raises } => {
             let raises = raises.map(|of| world.named(of));
             Command::Authorize { claim: claim(card), amount, partial_allowed: partial, raises }

@@ -183,6 +183,7 @@ impl World {
             pricing: &self.programme,
             index: self.index,
             original: original.map(|at| self.asked[at].entry.as_ref().expect("it arrived")),
+            loads: &[],
             quoted: None,
         };
         let decision = decide(facts, &terminal, &wire, self.now)?;
