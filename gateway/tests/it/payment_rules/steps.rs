@@ -1,10 +1,10 @@
 //! What happens at the tills, drawn from numbers: a number is a step, and a smaller number a simpler one.
 
 use gateway::domain::request::message;
-use gateway::domain::{Command, Fault};
+use gateway::domain::{Command, Fault, Kind, Line};
 
 use super::calendar::principal_end;
-use super::paper::{Deal, Occasion, Paper, tenders_of};
+use super::paper::{Deal, Goods, Occasion, Paper, tenders_of};
 use super::sheet::POINTS;
 use super::world::{CARDS, KIOSK, OTHER_MERCHANT, PAYMENTS, Said, TILLS, World, claim};
 
@@ -76,6 +76,40 @@ impl Digits {
         part.max(1)
     }
 
+    fn item(&mut self) -> u8 {
+        u8::try_from(self.below(3)).expect("small")
+    }
+
+    /// Mostly a number that is allowed.
+    fn points(&mut self, world: &World, card: usize, amount: i64) -> i64 {
+        let has = world.card(card).available(Kind::POINTS, world.now.s());
+        let fits = amount * 3 / 4 * 3 / 50;
+        let points = match self.below(8) {
+            0 => has,
+            1 => fits / 2 * 2,
+            2 => has + 2,
+            3 => 3,
+            4 => 4,
+            _ => has.min(fits) / 2 * 2,
+        };
+        points.max(1)
+    }
+
+    /// Goods that come back: mostly what was sold.
+    fn returned(&mut self, world: &World, of: usize, amount: i64) -> Vec<Goods> {
+        let sold = world.asked[of].entry.as_ref().map_or(0, |entry| entry.lines.len());
+        if sold == 0 && !self.one_in(8) || self.one_in(4) {
+            return Vec::new();
+        }
+        let quantity = [1, 500, 1_000, 2_500, 3_500][self.below(5)];
+        let first = (self.item(), quantity, amount);
+        if self.one_in(3) {
+            vec![(first.0, 1, amount / 3), (first.0, quantity, amount - amount / 3)]
+        } else {
+            vec![first]
+        }
+    }
+
     /// What is spent: mostly little.
     fn price(&mut self) -> i64 {
         if self.below(4) == 0 { self.amount() } else { i64::try_from(self.below(60_00)).expect("small") + 1 }
@@ -101,7 +135,7 @@ impl Digits {
 impl Step {
     pub(super) fn read(number: u64, world: &World) -> Option<Self> {
         let mut digits = Digits(number);
-        let kind = digits.below(64);
+        let kind = digits.below(78);
         let mut till = match digits.below(32) {
             0..19 => 0,
             19..28 => 1,
@@ -135,7 +169,11 @@ impl Step {
             }
             36..44 => {
                 let of = digits.earlier(world, &[message::LOAD, message::PURCHASE, message::CAPTURE])?;
-                Deal::Refund { of, amount: digits.part(approved(of)) }
+                let amount = digits.part(approved(of));
+                match digits.returned(world, of, amount) {
+                    goods if goods.is_empty() => Deal::Refund { of, amount },
+                    goods => Deal::Return { of, amount, goods },
+                }
             }
             44..49 => {
                 let of = digits.earlier(world, &PAYMENTS)?;
@@ -154,6 +192,26 @@ impl Step {
                 let waits = |at: &usize| world.asked[*at].entry.is_none();
                 let request = (0..world.asked.len()).rev().find(waits)?;
                 return Some(Self::Late { request, card, amount: digits.amount() });
+            }
+            64..70 => {
+                let held = world.card(card).available(Kind::PRINCIPAL, world.now.s());
+                Deal::Unload { card, amount: digits.part(held) }
+            }
+            70..74 => {
+                let amount = digits.price();
+                Deal::Buy {
+                    card,
+                    amount,
+                    points: Some(digits.points(world, card, amount)),
+                    goods: Vec::new(),
+                }
+            }
+            74..78 => {
+                let amount = digits.price();
+                let (first, other) = (digits.item(), digits.item());
+                let goods = vec![(first, 1_000, amount / 2), (other, 2_500, amount - amount / 2)];
+                let points = digits.one_in(3).then(|| digits.points(world, card, amount));
+                Deal::Buy { card, amount, points, goods }
             }
             57 => return Some(Self::Block { card, block: digits.below(4) == 0 }),
             58..60 => return Some(Self::Sweep { card }),
@@ -177,8 +235,26 @@ pub(super) struct Both {
     pub(super) paper: Paper,
 }
 
+pub(super) fn lines(goods: &[Goods]) -> Vec<Line> {
+    let each = goods.iter();
+    each.map(|(item, quantity, amount)| Line {
+        item: format!("I{item}"),
+        quantity: *quantity,
+        amount: *amount,
+    })
+    .collect()
+}
+
 pub(super) fn command(world: &World, deal: &Deal) -> Command {
     match *deal {
+        Deal::Unload { card, amount } => Command::Unload { claim: claim(card), amount },
+        Deal::Buy { card, amount, points, ref goods } => {
+            let claim = claim(card);
+            Command::Purchase { claim, amount, partial_allowed: false, points, lines: lines(goods) }
+        }
+        Deal::Return { of, amount, ref goods } => {
+            Command::Refund { original: world.named(of), amount, lines: lines(goods) }
+        }
         Deal::Activate { card } => Command::Activate { claim: claim(card) },
         Deal::Load { card, amount } => {
             Command::Load { claim: claim(card), amount, tenders: tenders_of(amount) }
@@ -282,6 +358,7 @@ impl Both {
                 same("shift", &self.world.totals(till, shift), &(closed, totals))?;
             }
         }
+        self.compare_fates()?;
         let mut accounts = std::collections::BTreeMap::new();
         for (account, amount) in &self.paper.accounts {
             let sums: &mut (i64, i64) = accounts.entry(account.name()).or_default();
@@ -298,6 +375,24 @@ impl Both {
         let named =
             self.world.accounts().into_values().fold((0, 0), |sum, two| (sum.0 + two.0, sum.1 + two.1));
         same("sum of everything", &(money + named.0, points + named.1), &(0, 0))
+    }
+
+    /// How much of each sale and load was refunded, and which goods came back.
+    fn compare_fates(&self) -> Result<(), String> {
+        for (request, asked) in self.world.asked.iter().enumerate() {
+            let Some(fate) = asked.entry.as_ref().and_then(|it| self.world.state.transactions.get(&it.index))
+            else {
+                continue;
+            };
+            if !matches!(asked.message, message::LOAD | message::PURCHASE | message::CAPTURE) {
+                continue;
+            }
+            let back = self.paper.came_back(request).into_iter();
+            let goods: Vec<Goods> = back.map(|(item, (quantity, price))| (item, quantity, price)).collect();
+            same("goods that came back", &fate.lines, &lines(&goods))?;
+            same("refunded", &fate.done, &self.paper.refunded(request))?;
+        }
+        Ok(())
     }
 
     fn compare_card(&self, card: usize) -> Result<(), String> {

@@ -276,6 +276,10 @@ fn originals(row: &str) -> Vec<fn(&mut Shop) -> usize> {
                 shop.refund(load, 4_00)
             },
         ],
+        "Unload, live" => vec![|shop| shop.unload(10_00), |shop| {
+            shop.load(10_00);
+            shop.unload(30_00)
+        }],
         "Authorize, live" => vec![|shop| shop.hold(30_00)],
         "Authorize that raised another, live" => vec![|shop| {
             let hold = shop.hold(30_00);
@@ -362,6 +366,9 @@ fn cases(row: &str, column: &str, condition: Option<&str>) -> Vec<Case> {
             case.shop.pay(100_00);
             vec![case]
         }
+        (_, Some("one of its loads was refunded since")) => then(|shop, _| {
+            shop.refund(1, 1_00);
+        }),
         (_, Some("its original was refunded again since")) => vec![case(|shop| {
             let sale = shop.pay(10_00);
             let first = shop.refund(sale, 1_00);
