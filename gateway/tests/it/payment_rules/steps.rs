@@ -6,7 +6,7 @@ use gateway::domain::{Command, Fault, Kind, Line};
 use super::calendar::principal_end;
 use super::paper::{Deal, Goods, Occasion, Paper, tenders_of};
 use super::sheet::POINTS;
-use super::world::{CARDS, KIOSK, OTHER_MERCHANT, PAYMENTS, Said, TILLS, World, claim};
+use super::world::{CARDS, KIOSK, OTHER_MERCHANT, PAY_WITH_POINTS, PAYMENTS, Said, TILLS, World, claim};
 
 /// What happens.
 #[derive(Debug, Clone)]
@@ -95,19 +95,45 @@ impl Digits {
         points.max(1)
     }
 
-    /// Goods that come back: mostly what was sold.
-    fn returned(&mut self, world: &World, of: usize, amount: i64) -> Vec<Goods> {
-        let sold = world.asked[of].entry.as_ref().map_or(0, |entry| entry.lines.len());
-        if sold == 0 && !self.one_in(8) || self.one_in(4) {
-            return Vec::new();
+    /// Goods that come back, and what for: mostly what was sold.
+    fn returned(&mut self, world: &World, of: usize) -> Option<(Vec<Goods>, i64)> {
+        let sold = world.asked[of].entry.as_ref().map_or(&[][..], |entry| &entry.lines);
+        if sold.is_empty() && !self.one_in(8) || self.one_in(4) {
+            return None;
         }
-        let quantity = [1, 500, 1_000, 2_500, 3_500][self.below(5)];
-        let first = (self.item(), quantity, amount);
-        if self.one_in(3) {
-            vec![(first.0, 1, amount / 3), (first.0, quantity, amount - amount / 3)]
-        } else {
-            vec![first]
-        }
+        let line = sold.get(self.below(2)).or(sold.first());
+        let (quantity, price) = line.map_or((1_000, 1), |line| (line.quantity, line.amount));
+        let item = self.item();
+        let item =
+            line.and_then(|line| line.item[1..].parse().ok()).filter(|_| self.below(6) > 0).unwrap_or(item);
+        let (quantity, price) = match self.below(4) {
+            0 => (quantity / 2, price / 2),
+            1 => (quantity + 1, price),
+            _ => (quantity, price),
+        };
+        let price = price.max(1);
+        let two = vec![(item, quantity / 3, price / 3), (item, quantity - quantity / 3, price - price / 3)];
+        Some((if self.one_in(3) { two } else { vec![(item, quantity, price)] }, price))
+    }
+
+    /// A card with many points, mostly.
+    fn rich(&mut self, world: &World, card: usize) -> usize {
+        let points = |card: &usize| world.card(*card).available(Kind::POINTS, world.now.s());
+        let richest = (0..CARDS).filter(|card| PAY_WITH_POINTS[*card]).max_by_key(points);
+        richest.filter(|_| self.below(4) > 0).unwrap_or(card)
+    }
+
+    /// A sale that points have paid or that named its goods, mostly; or whatever is paid back.
+    fn sale(&mut self, world: &World) -> Option<usize> {
+        let special = |at: &usize| {
+            let asked = &world.asked[*at];
+            let lines = asked.entry.as_ref().is_some_and(|entry| !entry.lines.is_empty());
+            world.is_approved(*at, &[message::PURCHASE]) && (asked.used.0 > 0 || lines)
+        };
+        let special = (0..world.asked.len()).rev().filter(special).nth(self.below(3));
+        special
+            .filter(|_| self.below(3) == 0)
+            .or_else(|| self.earlier(world, &[message::LOAD, message::PURCHASE, message::CAPTURE]))
     }
 
     /// What is spent: mostly little.
@@ -168,11 +194,10 @@ impl Step {
                 Deal::Capture { of, amount: digits.part(approved(of)), more: partial }
             }
             36..44 => {
-                let of = digits.earlier(world, &[message::LOAD, message::PURCHASE, message::CAPTURE])?;
-                let amount = digits.part(approved(of));
-                match digits.returned(world, of, amount) {
-                    goods if goods.is_empty() => Deal::Refund { of, amount },
-                    goods => Deal::Return { of, amount, goods },
+                let of = digits.sale(world)?;
+                match digits.returned(world, of) {
+                    None => Deal::Refund { of, amount: digits.part(approved(of)) },
+                    Some((goods, amount)) => Deal::Return { of, amount, goods },
                 }
             }
             44..49 => {
@@ -198,7 +223,7 @@ impl Step {
                 Deal::Unload { card, amount: digits.part(held) }
             }
             70..74 => {
-                let amount = digits.price();
+                let (card, amount) = (digits.rich(world, card), digits.price());
                 Deal::Buy {
                     card,
                     amount,
@@ -207,7 +232,7 @@ impl Step {
                 }
             }
             74..78 => {
-                let amount = digits.price();
+                let (card, amount) = (digits.rich(world, card), digits.price());
                 let (first, other) = (digits.item(), digits.item());
                 let goods = vec![(first, 1_000, amount / 2), (other, 2_500, amount - amount / 2)];
                 let points = digits.one_in(3).then(|| digits.points(world, card, amount));
