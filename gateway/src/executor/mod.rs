@@ -106,6 +106,7 @@ pub enum Inquiry {
         claim: CardClaim,
         currency: u16,
         amount: i64,
+        points: Option<i64>,
     },
     Balance {
         claim: CardClaim,

@@ -14,12 +14,17 @@ use crate::domain::payer::purse_of;
 use crate::domain::request::message;
 use crate::domain::state::{State, Touched};
 use crate::domain::tally::{of_cashier, of_terminal};
-use crate::domain::{Command, Decision, Effect, Facts, Now, Original, Request, Verdict};
+use crate::domain::{CardReference, Command, Decision, Effect, Facts, Kind, Now, Original, Request, Verdict};
 use crate::domain::{Decline, Fault, Role, Terminal, TerminalStatus, decide};
 use crate::journal::record::Origin;
 use crate::members::Personal;
 use crate::storage::Identity;
 use crate::translate::{self, Occasion};
+
+/// Most loads that an unload is shown: one more than it may use.
+const LOADS: usize = 17;
+/// Most entries that are read to find them: bounds the time that everybody else waits.
+const SOURCES: usize = 64;
 
 impl Writer {
     /// Decides one value message, or finds out that it was decided before.
@@ -63,7 +68,12 @@ impl Writer {
         }
         self.prefetch(&request, &terminal)?;
         let original = self.original(group, &request)?;
-        match self.enter(group, &terminal, &request, (signed, beside.personal), original.as_ref(), now) {
+        let loads = match &request.command {
+            Command::Unload { claim, .. } => self.loads(group, claim.card)?,
+            _ => Vec::new(),
+        };
+        let named = (original.as_ref(), loads.as_slice());
+        match self.enter(group, &terminal, &request, (signed, beside.personal), named, now) {
             Ok(waiting) => group.waiting.push((reply, waiting)),
             Err(fault) => {
                 error!(terminal = request.terminal, stan = request.stan, %fault, "a request could not be decided");
@@ -150,18 +160,8 @@ impl Writer {
     /// What the journal, or this group, has under the STAN that the request names; its card, shift and fate in memory.
     fn original(&mut self, group: &Group, request: &Request) -> Result<Option<Original>, InDoubt> {
         let Some(named) = request.command.original() else { return Ok(None) };
-        let mut original =
-            self.find_original(group, &identity(&named.terminal, named.generation, named.stan))?;
-        // Each round brings in the cards that have taken the place of those before.
-        while let Some(before) = original.as_ref().map(Original::cards) {
-            for card in &before {
-                self.fetch_card(*card)?;
-            }
-            original = original.map(|original| original.followed(&self.state));
-            if original.as_ref().map(Original::cards) == Some(before) {
-                break;
-            }
-        }
+        let found = self.find_original(group, &identity(&named.terminal, named.generation, named.stan))?;
+        let original = found.map(|original| self.followed(original)).transpose()?;
         if let Some(original) = &original {
             self.fetch(&Touched::Transaction(original.index))?;
             if let Some(hold) = original.hold() {
@@ -182,6 +182,41 @@ impl Writer {
         Ok(original)
     }
 
+    /// The same, of the cards that its cards' places have gone to; all of them in memory.
+    fn followed(&mut self, mut original: Original) -> Result<Original, InDoubt> {
+        // Each round brings in the cards that have taken the place of those before.
+        loop {
+            let before = original.cards();
+            for card in &before {
+                self.fetch_card(*card)?;
+            }
+            original = original.followed(&self.state);
+            if original.cards() == before {
+                return Ok(original);
+            }
+        }
+    }
+
+    /// Loads that an unload of this card may pay out, the newest first; their fates in memory.
+    fn loads(&mut self, group: &Group, card: CardReference) -> Result<Vec<Original>, InDoubt> {
+        let lots = self.state.cards.get(&card).into_iter().flat_map(|card| &card.lots);
+        let mut sources: Vec<u64> =
+            lots.filter(|lot| lot.kind == Kind::PRINCIPAL).map(|lot| lot.source).collect();
+        sources.sort_unstable_by(|one, other| other.cmp(one));
+        sources.dedup();
+        let mut loads = Vec::new();
+        for source in sources.into_iter().take(SOURCES) {
+            if loads.len() == LOADS {
+                break;
+            }
+            let found = self.find_entry(group, source)?;
+            let Some(load) = found.filter(|found| found.message == message::LOAD) else { continue };
+            self.fetch(&Touched::Transaction(source))?;
+            loads.push(self.followed(load)?);
+        }
+        Ok(loads)
+    }
+
     /// Decides and appends. A decision is a pure function, so a panic in it harms nobody else.
     fn enter(
         &mut self,
@@ -189,7 +224,7 @@ impl Writer {
         terminal: &Terminal,
         request: &Request,
         (signed, personal): (Vec<u8>, Option<Personal>),
-        original: Option<&Original>,
+        (original, loads): (Option<&Original>, &[Original]),
         now: Now,
     ) -> Result<Waiting, Fault> {
         let in_force = self.in_force(now);
@@ -205,6 +240,7 @@ impl Writer {
             pricing: &priced_by.programme,
             index,
             original,
+            loads,
             quoted,
         };
         let decided = catch_unwind(AssertUnwindSafe(|| decide(facts, terminal, request, now)));

@@ -370,9 +370,12 @@ impl Session {
             Body::LoadQuote { card, amount } => {
                 Some(Inquiry::LoadQuote { claim: claim(card), currency, amount: amount.get() })
             }
-            Body::PurchaseQuote { card, amount, points: _ } => {
-                Some(Inquiry::PurchaseQuote { claim: claim(card), currency, amount: amount.get() })
-            }
+            Body::PurchaseQuote { card, amount, points } => Some(Inquiry::PurchaseQuote {
+                claim: claim(card),
+                currency,
+                amount: amount.get(),
+                points: points.map(|points| points.get()),
+            }),
             Body::CardLookup => Some(Inquiry::CardLookup { phone: phone(sidecar).unwrap_or_default() }),
             Body::ShiftReport { after } => Some(Inquiry::Shift {
                 shift: request.header.shift.map_or(0, |shift| shift.get()),
