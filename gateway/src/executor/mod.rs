@@ -90,6 +90,8 @@ pub struct Beside {
     pub cashier_proven: bool,
     /// Personal fields that belong to its commitment.
     pub personal: Option<Personal>,
+    /// Personal fields came with it that do not.
+    pub personal_differs: bool,
 }
 
 /// Messages without a STAN that need the ledger.

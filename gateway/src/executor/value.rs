@@ -61,6 +61,11 @@ impl Writer {
             group.answer_now(reply, refuse(self, ResponseCode::TOO_MANY_UNKNOWN_CARDS, detail));
             return Ok(());
         }
+        if beside.personal_differs {
+            let detail = "the personal fields are not what key 47 is over";
+            group.answer_now(reply, refuse(self, ResponseCode::FORMAT_ERROR, detail));
+            return Ok(());
+        }
         if !beside.cashier_proven && self.needs_cashier(&terminal, &request.command, now) {
             let detail = "the cashier in key 8 is not signed on in this session";
             group.answer_now(reply, refuse(self, ResponseCode::CASHIER_NOT_SIGNED_ON, detail));

@@ -11,7 +11,7 @@ use protocol::cose::{Algorithm, OpenedRequest, open_request};
 use protocol::field::{Fingerprint, Nonce, ProtocolVersion, RequestId, Stan, UnixSeconds};
 use protocol::frame::{self, Frame, Incoming, MessageType};
 use protocol::hello::Hello;
-use protocol::request::{Body, Request, RequestSidecar};
+use protocol::request::{Body, PHONE, Request, RequestSidecar, SALT};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tracing::{debug, info, warn};
@@ -34,9 +34,6 @@ const SIGN_ON_TIME: Duration = Duration::from_secs(10);
 const FAULTS_MAX: u32 = 16;
 /// Silence of so many heartbeat times ends a session.
 const SILENT_HEARTBEATS: u32 = 3;
-/// Personal fields by number (PROTOCOL.md section 5.4).
-const SALT: u8 = 0;
-const PHONE: u8 = 1;
 /// Pause before a request whose PIN was looked at asks for a place in the writer's queue again.
 const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(5);
 
@@ -407,8 +404,7 @@ impl Session {
                 };
                 let cashier = request.cashier.as_ref();
                 let cashier_proven = cashier.is_some_and(|cashier| self.cashiers.contains(cashier));
-                let personal = personal(sidecar, request.holder)?;
-                let beside = Beside { cashier_proven, personal };
+                let beside = Beside { cashier_proven, ..personal(sidecar, request.holder) };
                 let request = Box::new(request);
                 if sidecar.has_pin() {
                     let Some(place) = self.shared.pins.place() else {
@@ -497,12 +493,15 @@ impl Session {
 }
 
 /// Personal fields that a commitment came with; they must be what it is over (PROTOCOL.md section 5.4).
-fn personal(sidecar: &RequestSidecar, commitment: Option<[u8; 32]>) -> Result<Option<Personal>, Refusal> {
-    let (Some(bytes), Some(commitment)) = (sidecar.personal_bytes(), commitment) else { return Ok(None) };
+fn personal(sidecar: &RequestSidecar, commitment: Option<[u8; 32]>) -> Beside {
+    let (Some(bytes), Some(commitment)) = (sidecar.personal_bytes(), commitment) else {
+        return Beside::default();
+    };
     if !sidecar.personal.contains_key(&SALT) || sha256(&[&bytes]) != commitment {
-        return refuse(ResponseCode::FORMAT_ERROR, "the personal fields are not what key 47 is over");
+        return Beside { personal_differs: true, ..Beside::default() };
     }
-    Ok(Some(Personal { bytes: Zeroizing::new(bytes), phone: phone(sidecar) }))
+    let personal = Personal { bytes: Zeroizing::new(bytes), phone: phone(sidecar) };
+    Beside { personal: Some(personal), ..Beside::default() }
 }
 
 fn phone(sidecar: &RequestSidecar) -> Option<Zeroizing<String>> {
