@@ -3,8 +3,8 @@
 use gateway::domain::card::CardStatus;
 use gateway::domain::request::CardClaim;
 use gateway::domain::{
-    Card, CardReference, Command, Decline, Effect, Facts, Kind, Limits, Lot, Now, Request, Role, State,
-    Terminal, TerminalStatus, Verdict, decide,
+    Account, Card, CardReference, Command, Decline, Effect, Facts, Kind, Limits, Lot, Now, Original, Posting,
+    Request, Role, State, Terminal, TerminalStatus, Verdict, decide,
 };
 use gateway::programme_file;
 
@@ -25,8 +25,9 @@ impl Case {
         let mut card = Card::issued(CARD, "standard", &PROOF);
         if !matches!(command, Command::Activate { .. }) {
             card.status = CardStatus::Active;
-            card.next_lot = 2;
-            card.lots = vec![Lot { id: 1, kind: Kind::PRINCIPAL, amount: 100_00, expires: None, source: 5 }];
+            card.next_lot = 3;
+            let lot = |id, kind| Lot { id, kind, amount: 100_00, expires: None, source: 5 };
+            card.lots = vec![lot(1, Kind::PRINCIPAL), lot(2, Kind::POINTS)];
         }
         state.cards.insert(CARD, card);
         let terminal = Terminal {
@@ -66,9 +67,10 @@ impl Case {
 
     fn claim(&mut self) -> &mut CardClaim {
         match &mut self.request.command {
-            Command::Activate { claim } | Command::Load { claim, .. } | Command::Purchase { claim, .. } => {
-                claim
-            }
+            Command::Activate { claim }
+            | Command::Load { claim, .. }
+            | Command::Purchase { claim, .. }
+            | Command::Unload { claim, .. } => claim,
             _ => panic!("a message about a card"),
         }
     }
@@ -76,25 +78,72 @@ impl Case {
     fn ask_for(&mut self, minor: i64) {
         match &mut self.request.command {
             Command::Load { amount, tenders, .. } => (*amount, *tenders) = (minor, vec![(1, minor)]),
-            Command::Purchase { amount, .. } => *amount = minor,
+            Command::Purchase { amount, .. } | Command::Unload { amount, .. } => *amount = minor,
             _ => panic!("a message with an amount"),
         }
     }
 
     fn decided(&self) -> (Verdict, Vec<Effect>) {
-        let programme = programme_file::parse(programme_file::DEFAULT).expect("the default programme");
+        let document = programme_file::DEFAULT.replace("[product.standard]", PLAIN_PRODUCT) + POINTS_PAY;
+        let programme = programme_file::parse(&document).expect("a programme");
+        let loads = [loaded()];
         let facts = Facts {
             state: &self.state,
             programme: &programme,
             pricing: &programme,
             index: 12,
             original: None,
-            loads: &[],
+            loads: &loads,
             quoted: None,
         };
         let now = Now { ms: 1_790_000_000_000, business_date: 2026_09_21, certain: true };
         let decision = decide(facts, &self.terminal, &self.request, now).expect("no fault");
         (decision.verdict, decision.effects)
+    }
+}
+
+/// A product whose cards are not cashed out and pay with no points, in front of one whose cards do.
+const PLAIN_PRODUCT: &str = "[product.plain]
+name = \"Plain\"
+min_load = \"1.00\"
+max_load = \"5000.00\"
+max_balance = \"5000.00\"
+
+[product.standard]
+max_unload = \"4000.00\"";
+
+const POINTS_PAY: &str = "
+[points_payment]
+rule = \"points\"
+products = [\"standard\"]
+points = 100
+pays = \"1.00\"
+step = 10
+max_percent = 50
+";
+
+/// The load that opened the card's lot of principal.
+fn loaded() -> Original {
+    let posting = |account, kind, amount| Effect::Posting(Posting { account, kind, amount });
+    let lot = Account::Card { card: CARD, lot: 1, expires: None, source: 5 };
+    Original {
+        index: 5,
+        request_id: [5; 32],
+        message: 0x12,
+        terminal: "T1".into(),
+        generation: 1,
+        merchant: "M".into(),
+        store: "S".into(),
+        business_date: 2026_09_20,
+        shift: None,
+        card: Some(CARD),
+        approved: true,
+        approved_amount: 100_00,
+        lines: Vec::new(),
+        effects: vec![
+            posting(lot, Kind::PRINCIPAL, 100_00),
+            posting(Account::Named("clearing:S:1".into()), Kind::MONEY, -100_00),
+        ],
     }
 }
 
@@ -119,7 +168,7 @@ const NO_PRODUCT: Reason = (Decline::ProductNotInProgramme, |case| case.card().p
 const TOO_LITTLE: Reason = (Decline::BelowMinimum, |case| case.ask_for(99));
 const TILL_LIMIT: Reason = (Decline::AboveTerminalLimit, |case| {
     case.ask_for(5_000_00);
-    (case.terminal.limits.load, case.terminal.limits.purchase) = (4_999_99, 4_999_99);
+    case.terminal.limits = Limits { load: 4_999_99, purchase: 4_999_99, refund: 4_999_99 };
 });
 const PRODUCT_LIMIT: Reason = (Decline::AboveProductLimit, |case| {
     case.ask_for(5_000_01);
@@ -127,6 +176,24 @@ const PRODUCT_LIMIT: Reason = (Decline::AboveProductLimit, |case| {
 });
 const FULL: Reason = (Decline::AboveMaximumBalance, |case| {
     case.card().lots.iter_mut().for_each(|lot| lot.amount = 5_000_00);
+});
+const NO_UNLOAD: Reason = (Decline::UnloadNotAllowed, |case| case.card().product = "plain".into());
+const TOO_MUCH_CASH: Reason = (Decline::AboveProductLimit, |case| case.ask_for(4_000_01));
+const NOT_LOADED: Reason = (Decline::NotEnoughLoaded, |case| {
+    case.card().lots.iter_mut().for_each(|lot| lot.source = 6);
+});
+const NO_POINTS: Reason = (Decline::PointsNotAccepted, |case| case.card().product = "plain".into());
+const NO_QUOTE: Reason = (Decline::QuoteGone, |case| case.request.quote = Some([9; 8]));
+const ODD_POINTS: Reason = (Decline::PointsNotAllowed, |case| {
+    if let Command::Purchase { points, .. } = &mut case.request.command {
+        *points = Some(101);
+    }
+});
+const FEW_POINTS: Reason = (Decline::NotEnoughPoints, |case| {
+    case.card().lots.retain(|lot| lot.kind != Kind::POINTS);
+});
+const LITTLE_MONEY: Reason = (Decline::NotSufficientFunds, |case| {
+    case.card().lots.retain(|lot| lot.kind == Kind::POINTS);
 });
 const EMPTY: Reason = (Decline::NotSufficientFunds, |case| case.card().lots.clear());
 
@@ -185,6 +252,23 @@ fn of_all_that_is_wrong_with_a_purchase_the_first_reason_is_given() {
     for state in [BLOCKED, NOT_ACTIVE] {
         let all = [BLOCKED_BEFORE, KIOSK, CLOSED, UNPROVEN, state, DOLLARS, NO_PRODUCT, TILL_LIMIT, EMPTY];
         first_of(&command, &all);
+    }
+}
+
+#[test]
+fn of_all_that_is_wrong_with_a_payment_by_points_the_first_reason_is_given() {
+    let (partial_allowed, points, lines) = (true, Some(100), Vec::new());
+    let command = Command::Purchase { claim: claim(), amount: 10_00, partial_allowed, points, lines };
+    let before = [UNPROVEN, BLOCKED, DOLLARS, NO_PRODUCT, NO_POINTS, NO_QUOTE];
+    first_of(&command, &[&before[..], &[TILL_LIMIT, ODD_POINTS, FEW_POINTS, LITTLE_MONEY]].concat());
+}
+
+#[test]
+fn of_all_that_is_wrong_with_an_unload_the_first_reason_is_given() {
+    let command = Command::Unload { claim: claim(), amount: 10_00 };
+    let before = [BLOCKED_BEFORE, KIOSK, CLOSED, UNPROVEN, NOT_ACTIVE, DOLLARS, NO_PRODUCT, NO_UNLOAD];
+    for amount in [TILL_LIMIT, TOO_MUCH_CASH] {
+        first_of(&command, &[&before[..], &[amount, NOT_LOADED]].concat());
     }
 }
 
