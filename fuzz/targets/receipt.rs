@@ -1,10 +1,10 @@
-//! Receipts, seals, statuses and receipt files, decoded and checked.
+//! Receipts, seals, statuses, offline grants and receipt files, decoded and checked.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use protocol::field::{Hash, Installation, RequestId};
 use protocol::merkle::{Tree, root_from_path};
-use protocol::receipt::{Receipt, ReceiptFile, Seal, SealHeader, Status, entry_leaf};
+use protocol::receipt::{Grant, Receipt, ReceiptFile, Seal, SealHeader, Status, entry_leaf};
 use protocol_fuzz::{hash, same_or_refused};
 
 fuzz_target!(|data: &[u8]| {
@@ -21,6 +21,8 @@ fuzz_target!(|data: &[u8]| {
     same_or_refused(SealHeader::decode(data), data, SealHeader::encode);
     same_or_refused(Status::decode_payload(data), data, Status::encode_payload);
     let _ = Status::check(data, &RequestId([1; 32]), &installation, &yes);
+    same_or_refused(Grant::decode_payload(data), data, Grant::encode_payload);
+    let _ = Grant::check(data, &installation, &yes);
     if let Some(file) = same_or_refused(ReceiptFile::decode(data), data, ReceiptFile::encode) {
         let _ = file.check(hash, &yes);
     }

@@ -5,8 +5,8 @@
 use libfuzzer_sys::fuzz_target;
 use protocol::cose::Algorithm;
 use protocol::field::{
-    AmountMinor, CardReference, Fingerprint, Generation, Installation, Original, Reason, RequestId, Shift,
-    Stan, TerminalTime,
+    AmountMinor, Blob, CardReference, Fingerprint, Generation, Installation, Original, Reason, RequestId,
+    Shift, Stan, TenderKind, TenderLine, TenderLines, TerminalTime,
 };
 use protocol::frame::{Frame, Incoming, MessageType, decode};
 use protocol::request::{Body, RequestSidecar};
@@ -24,7 +24,8 @@ fuzz_target!(|data: &[u8]| {
         match step % 8 {
             0 => terminal.connected(now),
             1 => {
-                let details = Details { shift: Some(Shift::FIRST), ..Details::default() };
+                let details =
+                    Details { shift: Some(Shift::FIRST), cashier: "K07".parse().ok(), ..Details::default() };
                 let (body, sidecar) = (body(*step), RequestSidecar::default());
                 if body.kind().is_value() {
                     let _ = terminal.submit(now, body, details, sidecar);
@@ -101,6 +102,10 @@ fn start(stored: &[u8]) -> Terminal {
     Terminal::new(settings, keys, State::decode(stored).unwrap())
 }
 
+fn cash(amount: AmountMinor) -> TenderLines {
+    TenderLines::new(vec![TenderLine { kind: TenderKind::CASH, amount, reference: None }]).unwrap()
+}
+
 fn body(step: u8) -> Body {
     let (card, amount) =
         (CardReference::from_parts(1).unwrap(), AmountMinor::new(1 + i64::from(step)).unwrap());
@@ -110,15 +115,26 @@ fn body(step: u8) -> Body {
         stan: Stan::FIRST,
         request_id: RequestId([1; 32]),
     };
-    let (tenders, lines, reason) = (None, None, None);
-    match step / 8 % 8 {
-        1 => Body::Refund { amount, lines, original, reason },
-        2 => Body::Void { original, reason },
+    let (tenders, lines, reason, supervisor) = (None, None, None, None);
+    match step / 8 % 32 {
+        1 => Body::Refund { amount, lines, original, reason, supervisor },
+        2 => Body::Void { original, reason, supervisor },
         3 => Body::Authorize { card, amount, raises: Some(original) },
         4 => Body::Capture { amount, tenders, lines, original },
         5 => Body::Transfer { card, to: CardReference::from_parts(2).unwrap(), amount },
-        6 => Body::PurchaseQuote { card, amount },
+        6 => Body::PurchaseQuote { card, amount, points: None },
         7 => Body::ShiftReport { after: u32::from(step) },
-        _ => Body::Purchase { card, amount, tenders, lines },
+        8 => Body::Unload { card, amount, reason, supervisor },
+        9 => Body::ChangePin { card },
+        10 => Body::CashTaken {
+            card: Some(card),
+            amount,
+            tenders: cash(amount),
+            original: None,
+            reason: Reason(step),
+        },
+        11 => Body::Advice { card, amount, tenders, lines, grant: Blob::new(vec![step; 9]).unwrap() },
+        12 => Body::CashierSignOn,
+        _ => Body::Purchase { card, amount, tenders, lines, points: None },
     }
 }

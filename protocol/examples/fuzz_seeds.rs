@@ -44,6 +44,10 @@ fn main() {
             seeds.write("frame", &frame, "bytes", bytes);
         }
     }
+    for grant in read("grants.json") {
+        seeds.write("receipt", &grant, "grant", hex(&grant["grant"]));
+        seeds.write("receipt", &grant, "grant_payload", hex(&grant["payload"]));
+    }
     // One bad input in five: the fuzzer finds the neighbours of each by itself.
     for bad in read("bad.json").iter().step_by(5).filter(|bad| bad["payload"].is_string()) {
         seeds.write("strict", bad, "bad", hex(&bad["payload"]));
@@ -73,6 +77,11 @@ fn session(body: &[u8], sidecar: &[u8]) -> Vec<u8> {
         Ok(MessageType::TRANSFER) => 41,
         Ok(MessageType::PURCHASE_QUOTE) => 49,
         Ok(MessageType::SHIFT_REPORT) => 57,
+        Ok(MessageType::UNLOAD) => 65,
+        Ok(MessageType::CHANGE_PIN) => 73,
+        Ok(MessageType::CASH_TAKEN) => 81,
+        Ok(MessageType::ADVICE) => 89,
+        Ok(MessageType::CASHIER_SIGN_ON) => 97,
         _ => 1,
     };
     let frame = |step: u8, body: &[u8], sidecar: &[u8]| {

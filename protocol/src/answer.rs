@@ -13,6 +13,7 @@ use crate::field::{
     Ranged, Role, Stan, TerminalId, Text, TotalMinor, Totals, TransactionState, UnixSeconds,
 };
 use crate::frame::MessageType;
+use crate::receipt::MAX_GRANT;
 use crate::request::SCHEMA_VERSION;
 
 /// Balances or changes in one answer, at most.
@@ -104,6 +105,12 @@ pub struct Answer {
     pub transactions: Option<ShiftTransactions>,
     /// Key 34: ShiftReport; every transaction of the shift up to this STAN, and after the one asked for, is listed.
     pub listed_to: Option<u32>,
+    /// Key 35: SignOn; what the terminal may approve by itself, as [`crate::receipt::Grant`] decodes it.
+    pub grant: Option<Blob<MAX_GRANT>>,
+    /// Key 36: Advice, when approved; what the card could not pay, in minor units.
+    pub shortfall: Option<TotalMinor>,
+    /// Key 37: with code 55; how many wrong PINs are still allowed.
+    pub tries_left: Option<u8>,
 }
 
 /// Key 13.
@@ -244,6 +251,9 @@ impl Answer {
             shift_closed: None,
             transactions: None,
             listed_to: None,
+            grant: None,
+            shortfall: None,
+            tries_left: None,
         }
     }
 
@@ -286,6 +296,9 @@ impl Answer {
         map.put_optional(32, self.shift_closed.as_ref());
         map.put_optional(33, self.transactions.as_ref());
         map.put_optional(34, self.listed_to.as_ref());
+        map.put_optional(35, self.grant.as_ref());
+        map.put_optional(36, self.shortfall.as_ref());
+        map.put_optional(37, self.tries_left.as_ref());
         map.close();
         writer.finish()
     }
@@ -348,6 +361,9 @@ impl Answer {
             32 => self.shift_closed = Some(Item::read(decoder)?),
             33 => self.transactions = Some(Item::read(decoder)?),
             34 => self.listed_to = Some(Item::read(decoder)?),
+            35 => self.grant = Some(Item::read(decoder)?),
+            36 => self.shortfall = Some(Item::read(decoder)?),
+            37 => self.tries_left = Some(Item::read(decoder)?),
             _ => return Ok(false),
         }
         Ok(true)

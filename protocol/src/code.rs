@@ -50,14 +50,22 @@ codes! {
     NOT_SUFFICIENT_FUNDS = 51 "not sufficient funds" Final;
     /// The card's time is over.
     EXPIRED_CARD = 54 "expired card" Final;
+    /// The PIN of the card, or of the supervisor or cashier, is wrong.
+    WRONG_PIN = 55 "wrong PIN" Final;
     /// The card's product does not allow it.
     NOT_PERMITTED_CARD = 57 "not permitted for this card" Final;
     /// The terminal's role or enrolment does not allow it.
     NOT_PERMITTED_TERMINAL = 58 "not permitted for this terminal" Final;
-    /// Above the largest load, purchase or balance.
+    /// Above the largest load, purchase, refund or balance.
     AMOUNT_LIMIT = 61 "amount limit" Final;
     /// The card is blocked.
     CARD_BLOCKED = 62 "card blocked" Final;
+    /// Ask for the PIN and send a new request with it.
+    PIN_NEEDED = 70 "PIN needed" Final;
+    /// Locked until two operators unlock it.
+    TOO_MANY_WRONG_PINS = 75 "too many wrong PINs" Final;
+    /// Send a new request with a supervisor and that person's PIN.
+    SUPERVISOR_NEEDED = 76 "supervisor needed" Final;
     /// Activate first.
     CARD_NOT_ACTIVE = 78 "card not active" Final;
     /// Shift closed, with a difference.
@@ -70,6 +78,8 @@ codes! {
     SECURITY_VIOLATION = 63 "security violation" Transient;
     /// Guessing defence.
     TOO_MANY_UNKNOWN_CARDS = 65 "too many unknown cards" Transient;
+    /// The cashier named is not signed on in this session.
+    CASHIER_NOT_SIGNED_ON = 77 "cashier not signed on" Transient;
     /// Cloned or rolled back.
     TERMINAL_LOCKED = 88 "terminal locked" Transient;
     /// Unknown, suspended or revoked.
@@ -144,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_code_of_a_later_version_is_unknown_and_no_approval() {
-        assert_eq!(ResponseCode(77).class(), Class::Unknown);
-        assert!(!ResponseCode(77).is_approval());
+        assert_eq!(ResponseCode(79).class(), Class::Unknown);
+        assert!(!ResponseCode(79).is_approval());
     }
 }

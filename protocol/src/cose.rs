@@ -29,7 +29,8 @@ impl Algorithm {
         }
     }
 
-    /// The protected header that names this algorithm and nothing else: of requests, status and operator acts.
+    /// The protected header that names this algorithm and nothing else: of requests, status, operator acts and
+    /// offline grants.
     pub const fn protected_header(self) -> [u8; 3] {
         match self {
             Algorithm::Es256 => [0xa1, 0x01, 0x26],
@@ -65,6 +66,8 @@ pub enum Context {
     Status,
     /// An operator's act.
     Act,
+    /// What the gateway lets a terminal approve by itself.
+    Grant,
 }
 
 impl Context {
@@ -75,6 +78,7 @@ impl Context {
             Context::Seal => "svgp.seal",
             Context::Status => "svgp.status",
             Context::Act => "svgp.act",
+            Context::Grant => "svgp.grant",
         }
     }
 
@@ -82,7 +86,7 @@ impl Context {
     pub const fn direction(self) -> u8 {
         match self {
             Context::Request(_) => 0,
-            Context::Seal | Context::Status => 1,
+            Context::Seal | Context::Status | Context::Grant => 1,
             Context::Act => 2,
         }
     }

@@ -49,6 +49,8 @@ pub enum Part {
     Receipt,
     /// A status (section 8.3).
     Status,
+    /// An offline grant (section 9.1).
+    Grant,
     /// A receipt file (section 8.4).
     ReceiptFile,
     /// The state that a terminal has persisted; never on the wire.
@@ -112,6 +114,7 @@ impl Part {
             Part::Hello => "hello",
             Part::Receipt => "receipt",
             Part::Status => "status",
+            Part::Grant => "offline grant",
             Part::ReceiptFile => "receipt file",
             Part::TerminalState => "terminal state",
         }

@@ -10,7 +10,7 @@
 //! | [`field`], [`request`] | 5, requests and the types of their fields |
 //! | [`answer`], [`hello`] | 6 and 9, answers and the gateway's first frame |
 //! | [`code`] | 7, response codes |
-//! | [`merkle`], [`receipt`] | 8, receipts and status |
+//! | [`merkle`], [`receipt`] | 8 and 9.1, receipts, status and offline grants |
 //! | [`terminal`] | 9 to 11, the terminal's side as a state machine |
 //!
 //! Cryptography is passed in by the caller: a [`Sha256`] function, and closures that sign or verify.

@@ -49,13 +49,18 @@ message_types! {
     PURCHASE_QUOTE = 0x1c "PurchaseQuote" Session;
     TRANSFER = 0x1d "Transfer" Value;
     SHIFT_REPORT = 0x1e "ShiftReport" Session;
+    UNLOAD = 0x1f "Unload" Value;
+    CHANGE_PIN = 0x20 "ChangePin" Value;
+    CASH_TAKEN = 0x21 "CashTaken" Value;
+    ADVICE = 0x22 "Advice" Value;
+    CASHIER_SIGN_ON = 0x23 "CashierSignOn" Session;
     REJECT = 0xff "Reject" Gateway;
 }
 
 const ANSWER_BIT: u8 = 0x80;
 
 impl MessageType {
-    /// The nineteen request types, in the order of section 2's table.
+    /// The twenty-four request types, in the order of section 2's table.
     pub fn requests() -> impl Iterator<Item = MessageType> {
         ALL.iter().filter(|(_, _, identity)| *identity != Identity::Gateway).map(|(kind, _, _)| *kind)
     }
@@ -71,10 +76,28 @@ impl MessageType {
         self.identity() == Some(Identity::Value)
     }
 
-    /// A value message that a Reversal can undo: all but Reversal, Void and Reconciliation (section 11).
+    /// A value message that a Reversal can undo: all but Reversal, Void, Reconciliation, ChangePin and CashTaken
+    /// (section 11).
     pub fn is_reversible(self) -> bool {
-        let never = [MessageType::REVERSAL, MessageType::VOID, MessageType::RECONCILIATION];
+        let never = [
+            MessageType::REVERSAL,
+            MessageType::VOID,
+            MessageType::RECONCILIATION,
+            MessageType::CHANGE_PIN,
+            MessageType::CASH_TAKEN,
+        ];
         self.is_value() && !never.contains(&self)
+    }
+
+    /// A value message that a terminal may give up, by a Reversal: what is reversible, but for an Advice. Every other one
+    /// is repeated until it has an answer (section 11).
+    pub fn may_be_given_up(self) -> bool {
+        self.is_reversible() && self != MessageType::ADVICE
+    }
+
+    /// Says what has happened already: money was taken, goods were handed out. No refusal makes that undone.
+    pub fn is_report(self) -> bool {
+        matches!(self, MessageType::CASH_TAKEN | MessageType::ADVICE)
     }
 
     /// A request with a session nonce: it changes no balance.
@@ -161,14 +184,16 @@ mod tests {
     #[test]
     fn what_can_be_reversed_is_what_section_11_says() {
         let text = include_str!("../PROTOCOL.md");
-        let row =
-            text.lines().find(|line| line.starts_with("| a Reversal, Void or Reconciliation |")).unwrap();
-        assert!(row.ends_with("| 12 | 12 | 12 | 12 |"));
+        let row = text.lines().find(|line| line.starts_with("| a Reversal, Void, Reconciliation,")).unwrap();
+        assert!(row.contains(" ChangePin or CashTaken |") && row.ends_with("| 12 | 12 | 12 | 12 |"));
         for kind in MessageType::requests().filter(|kind| kind.is_value()) {
-            let never = matches!(kind.name(), "Reversal" | "Void" | "Reconciliation");
+            let never =
+                matches!(kind.name(), "Reversal" | "Void" | "Reconciliation" | "ChangePin" | "CashTaken");
             assert_eq!(kind.is_reversible(), !never, "{kind}");
+            assert_eq!(kind.may_be_given_up(), !never && kind.name() != "Advice", "{kind}");
         }
         assert!(!MessageType::ECHO.is_reversible() && !MessageType::PURCHASE.answer().is_reversible());
+        assert!(!MessageType::ECHO.may_be_given_up() && !MessageType::CASHIER_SIGN_ON.is_report());
     }
 
     #[test]

@@ -349,7 +349,7 @@ impl Session {
             Body::LoadQuote { card, amount } => {
                 Some(Inquiry::LoadQuote { claim: claim(card), currency, amount: amount.get() })
             }
-            Body::PurchaseQuote { card, amount } => {
+            Body::PurchaseQuote { card, amount, .. } => {
                 Some(Inquiry::PurchaseQuote { claim: claim(card), currency, amount: amount.get() })
             }
             Body::ShiftReport { after } => Some(Inquiry::Shift {

@@ -715,8 +715,9 @@ mod counter {
                         lines: None,
                         original: original(&mut dice),
                     },
-                    7 => Body::Void { original: original(&mut dice), reason: None },
+                    7 => Body::Void { original: original(&mut dice), reason: None, supervisor: None },
                     8 => Body::Refund {
+                        supervisor: None,
                         amount: minor,
                         lines: None,
                         original: original(&mut dice),
@@ -766,7 +767,11 @@ mod counter {
         let declined = till.clerk.send(&mut till.session, &message).await;
         assert_eq!(declined.code(), ResponseCode::CARD_NOT_ACCEPTED);
         let stan = till.clerk.next_stan();
-        let body = Body::Void { original: message.original().expect("a value message"), reason: None };
+        let body = Body::Void {
+            original: message.original().expect("a value message"),
+            reason: None,
+            supervisor: None,
+        };
         let header = till.session.value_header(stan).expect("a header");
         let message = till
             .session

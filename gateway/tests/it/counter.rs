@@ -159,7 +159,7 @@ pub(crate) fn load(card: &Card, minor: i64) -> Body {
 }
 
 pub(crate) fn purchase(card: &Card, minor: i64) -> Body {
-    Body::Purchase { card: card.reference, amount: amount(minor), tenders: None, lines: None }
+    Body::Purchase { card: card.reference, amount: amount(minor), tenders: None, lines: None, points: None }
 }
 
 /// The reversal of a message, whether it has arrived or not.

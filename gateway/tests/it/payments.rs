@@ -19,11 +19,11 @@ fn original(of: &SignedMessage) -> Original {
 
 fn refund(of: &SignedMessage, minor: i64) -> Body {
     let reason = Some(Reason::GOODS_RETURNED);
-    Body::Refund { amount: amount(minor), lines: None, original: original(of), reason }
+    Body::Refund { amount: amount(minor), lines: None, original: original(of), reason, supervisor: None }
 }
 
 fn void(of: &SignedMessage) -> Body {
-    Body::Void { original: original(of), reason: Some(Reason::WRONG_AMOUNT) }
+    Body::Void { original: original(of), reason: Some(Reason::WRONG_AMOUNT), supervisor: None }
 }
 
 fn authorize(card: &Card, minor: i64) -> Body {

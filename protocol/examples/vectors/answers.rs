@@ -63,6 +63,7 @@ pub(crate) fn all(requests: &[Made]) -> Vec<AnswerVector> {
         vectors.push(group.repeated(&sealed[place(name)], place(name), state, verdict));
     }
     vectors.push(busy(sealed[place(PURCHASE)].made));
+    vectors.push(nobody_signed_on(sealed[place(PURCHASE)].made));
     vectors
 }
 
@@ -99,6 +100,48 @@ fn seal_one<'a>(made: &'a Made, index: u64, opened: u64) -> Sealed<'a> {
             let detail = "the card that it gives to is blocked";
             decline(&mut answer, ResponseCode::CARD_BLOCKED, detail, None);
         }
+        "Purchase-wrong-PIN-es256" | "Refund-supervisor-wrong-PIN-es256" | "ChangePin-wrong-PIN-es256" => {
+            wrong_pin(&mut answer, Some(2));
+        }
+        "Purchase-PIN-locked-es256" => {
+            decline(&mut answer, ResponseCode::TOO_MANY_WRONG_PINS, "two operators unlock it", None);
+        }
+        "Purchase-without-PIN-es256" => {
+            decline(&mut answer, ResponseCode::PIN_NEEDED, "ask the customer for the PIN", None);
+        }
+        "Refund-without-supervisor-es256" => {
+            decline(
+                &mut answer,
+                ResponseCode::SUPERVISOR_NEEDED,
+                "from 10.00 on",
+                Some(TransactionState::LIVE),
+            );
+        }
+        "Purchase-with-points-es256" => with_points(&mut answer),
+        "Unload-spent-es256" => {
+            decline(&mut answer, ResponseCode::NOT_SUFFICIENT_FUNDS, "not so much was loaded", None);
+        }
+        "CashTaken-without-a-card-es256" => answer.card = None,
+        "Advice-paid-es256" => {
+            let paid = samples::typical_answer(MessageType::PURCHASE);
+            answer = Answer {
+                balances: paid.balances,
+                changes: paid.changes,
+                explanation: paid.explanation,
+                shortfall: Some(TotalMinor::MIN),
+                ..answer
+            };
+        }
+        "Advice-outside-its-grant-es256" => {
+            answer = Answer {
+                approved_amount: TotalMinor::new(100_01),
+                shortfall: TotalMinor::new(100_01),
+                balances: samples::typical_answer(MessageType::PURCHASE_QUOTE).balances,
+                changes: Some(BTreeMap::new()),
+                explanation: None,
+                ..answer
+            };
+        }
         "Purchase-ignorable-keys" => {
             decline(&mut answer, ResponseCode::NOT_SUFFICIENT_FUNDS, "not sufficient funds", None);
         }
@@ -125,6 +168,39 @@ fn held(answer: &mut Answer, amount: i64, held: i64, points: i64) {
     answer.balances = Some(balances.into());
 }
 
+/// 50 points are worth 5.00; the balances pay 32.50, which earn 32.
+fn with_points(answer: &mut Answer) {
+    let changes = [(BalanceKind::PRINCIPAL, -32_50), (BalanceKind::POINTS, 32 - 50)];
+    let balances =
+        [(BalanceKind::PRINCIPAL, 87_50), (BalanceKind::BONUS, 10_00), (BalanceKind::POINTS, 85 + 32 - 50)];
+    (answer.changes, answer.balances) = (Some(changes.into()), Some(balances.into()));
+    answer.explanation = Explanations::new(vec![
+        Explanation {
+            rule: "points-payment".parse().unwrap(),
+            kind: BalanceKind::POINTS,
+            base: 5_00,
+            result: -50,
+        },
+        Explanation {
+            rule: "base-points".parse().unwrap(),
+            kind: BalanceKind::POINTS,
+            base: 32_50,
+            result: 32,
+        },
+    ]);
+}
+
+fn wrong_pin(answer: &mut Answer, tries_left: Option<u8>) {
+    let detail = match answer.kind {
+        MessageType::REFUND => "the supervisor's PIN is wrong",
+        MessageType::CASHIER_SIGN_ON => "no such cashier, or wrong PIN",
+        _ => "the card's PIN is wrong",
+    };
+    let state = answer.state.map(|_| TransactionState::LIVE);
+    decline(answer, ResponseCode::WRONG_PIN, detail, state);
+    answer.tries_left = tries_left;
+}
+
 fn decline(answer: &mut Answer, code: ResponseCode, detail: &str, state: Option<TransactionState>) {
     *answer = Answer {
         code,
@@ -133,6 +209,7 @@ fn decline(answer: &mut Answer, code: ResponseCode, detail: &str, state: Option<
         changes: None,
         explanation: None,
         hold: None,
+        shortfall: None,
         state,
         detail: Text::fitted(detail),
         ..answer.clone()
@@ -326,12 +403,27 @@ fn bare(
 
 fn session_answer(made: &Made) -> AnswerVector {
     let typical = samples::typical_answer(made.request.kind());
-    let answer = match made.vector.name.as_str() {
+    let mut answer = match made.vector.name.as_str() {
         "PurchaseQuote-in-part-es256" => in_part(typical),
+        "SignOn-with-grant-es256" => {
+            let grant = samples::typical_grant(made.request.header.terminal);
+            Answer { grant: Some(samples::signed_grant(&grant)), ..typical }
+        }
         "ShiftReport-first-page-es256" => page(typical, 4601, 4648),
         "ShiftReport-next-page-es256" => page(typical, 4649, 4712),
         _ => typical,
     };
+    match made.vector.name.as_str() {
+        "PurchaseQuote-with-points-es256" => {
+            let balances = answer.balances.clone();
+            with_points(&mut answer);
+            answer.balances = balances; // A quote's are those before.
+            answer.quote = answer.quote.map(|quote| Quote { id: QuoteId(*b"quote-50"), ..quote });
+        }
+        "CashierSignOn-wrong-PIN-es256" => wrong_pin(&mut answer, Some(2)),
+        "CashierSignOn-unknown-es256" => wrong_pin(&mut answer, None),
+        _ => {}
+    }
     let note = format!("answer to {}", made.vector.name);
     bare(&made.vector.name, &note, Some(made), &answer, &[], false, "nothing")
 }
@@ -385,6 +477,16 @@ fn busy(made: &Made) -> AnswerVector {
         false,
         "transient",
     )
+}
+
+fn nobody_signed_on(made: &Made) -> AnswerVector {
+    let answer = Answer {
+        stan: made.request.header.stan,
+        detail: Text::fitted("K07 is not signed on"),
+        ..Answer::new(made.request.kind(), ResponseCode::CASHIER_NOT_SIGNED_ON, seconds(TIME))
+    };
+    let note = "nothing was recorded: sign the cashier on, and send the same bytes again";
+    bare("Purchase-es256-cashier-not-signed-on", note, Some(made), &answer, &[], false, "transient")
 }
 
 fn reject() -> AnswerVector {

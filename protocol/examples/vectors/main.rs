@@ -12,6 +12,7 @@
 mod answers;
 mod bad;
 mod frames;
+mod grants;
 mod requests;
 
 #[path = "../../tests/contract/files.rs"]
@@ -38,6 +39,7 @@ fn main() {
     write("requests.json", &requests.iter().map(|made| &made.vector).collect::<Vec<_>>());
     write("frames.json", &frames::all());
     write("bad.json", &bad::all());
+    write("grants.json", &grants::all());
 }
 
 fn write<T: Serialize>(file: &str, content: &T) {

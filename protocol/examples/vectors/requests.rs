@@ -1,9 +1,9 @@
 //! Requests that a gateway must accept.
 
 use protocol::cose::{self, Algorithm, Context, Sign1};
-use protocol::field::{AmountMinor, Flags, Original, RequestId, Shift, Stan, TerminalId};
+use protocol::field::{AmountMinor, Flags, Original, Pin, Points, RequestId, Shift, Stan, TerminalId};
 use protocol::frame::MessageType;
-use protocol::request::{Body, Request, key_name};
+use protocol::request::{Body, Request, RequestSidecar, key_name};
 
 use crate::files::{RequestVector, fields};
 use crate::keys::{INSTALLATION, SHA256, TestKey};
@@ -107,6 +107,104 @@ fn add_variants(made: &mut Vec<Made>, signer: &(TerminalId, TestKey)) {
         page.body = Body::ShiftReport { after };
         made.push(make(made, name, note, page, None, signer));
     }
+    add_persons(made, signer);
+    add_terms(made, signer);
+}
+
+/// PINs, cashiers and supervisors.
+fn add_persons(made: &mut Vec<Made>, signer: &(TerminalId, TestKey)) {
+    let (purchase, refund, change) = (MessageType::PURCHASE, MessageType::REFUND, MessageType::CHANGE_PIN);
+    let sidecar = samples::typical_request_sidecar;
+    let pin = |kind| RequestSidecar { pin: Pin::new("1967"), ..sidecar(kind) };
+
+    for (stan, name, note) in [
+        (FIRST_VARIANT + 7, "Purchase-with-PIN", "flag bit 2, and the PIN in sidecar key 2"),
+        (FIRST_VARIANT + 8, "Purchase-wrong-PIN", "the PIN in sidecar key 2 is wrong"),
+        (FIRST_VARIANT + 9, "Purchase-PIN-locked", "there were too many wrong ones before"),
+    ] {
+        let mut request = typical(purchase, stan, signer);
+        request.header.flags = Some(Flags::PIN_USED);
+        made.push(make_with(made, name, note, request, &pin(purchase), None, signer));
+    }
+    let without = typical(purchase, FIRST_VARIANT + 10, signer);
+    let note = "the card's product asks for a PIN at this amount";
+    made.push(make(made, "Purchase-without-PIN", note, without, None, signer));
+
+    let mut allowed = typical(refund, FIRST_VARIANT + 11, signer);
+    let Body::Refund { supervisor, .. } = &mut allowed.body else { unreachable!() };
+    *supervisor = "S01".parse().ok();
+    let by_supervisor = |pin| RequestSidecar { supervisor_pin: Pin::new(pin), ..sidecar(refund) };
+    let note = "key 37, and that person's PIN in sidecar key 6";
+    let (of, right, wrong) = (Some(purchase), by_supervisor("271828"), by_supervisor("271829"));
+    made.push(make_with(made, "Refund-with-supervisor", note, allowed.clone(), &right, of, signer));
+    allowed.header.stan = Stan::new(FIRST_VARIANT + 12);
+    let note = "the PIN in sidecar key 6 is wrong";
+    made.push(make_with(made, "Refund-supervisor-wrong-PIN", note, allowed, &wrong, of, signer));
+    let alone = typical(refund, FIRST_VARIANT + 13, signer);
+    let note = "the programme wants a second person for it";
+    made.push(make(made, "Refund-without-supervisor", note, alone, of, signer));
+    let mut void = typical(MessageType::VOID, FIRST_VARIANT + 14, signer);
+    let Body::Void { supervisor, .. } = &mut void.body else { unreachable!() };
+    *supervisor = "S01".parse().ok();
+    let note = "key 37 in a Void";
+    let of = Some(MessageType::LOAD);
+    made.push(make_with(made, "Void-with-supervisor", note, void, &right, of, signer));
+
+    let first = typical(change, FIRST_VARIANT + 15, signer);
+    let note = "a card that has no PIN yet: the new one in sidecar key 4 alone";
+    let new = RequestSidecar { pin: None, ..sidecar(change) };
+    made.push(make_with(made, "ChangePin-first", note, first, &new, None, signer));
+    let wrong = typical(change, FIRST_VARIANT + 16, signer);
+    let old = RequestSidecar { pin: Pin::new("1968"), ..sidecar(change) };
+    let note = "the present PIN in sidecar key 2 is wrong";
+    made.push(make_with(made, "ChangePin-wrong-PIN", note, wrong, &old, None, signer));
+
+    let sign_on = MessageType::CASHIER_SIGN_ON;
+    let wrong = RequestSidecar { cashier_pin: Pin::new("80352"), ..Default::default() };
+    let request = typical(sign_on, FIRST_VARIANT, signer);
+    let note = "the PIN in sidecar key 5 is wrong";
+    made.push(make_with(made, "CashierSignOn-wrong-PIN", note, request.clone(), &wrong, None, signer));
+    let mut unknown = request;
+    unknown.header.cashier = "K99".parse().ok();
+    made.push(make(made, "CashierSignOn-unknown", "nobody has this name", unknown, None, signer));
+}
+
+/// Points as money, cash that could not be credited, and what was approved offline.
+fn add_terms(made: &mut Vec<Made>, signer: &(TerminalId, TestKey)) {
+    for (name, kind) in [
+        ("Purchase-with-points", MessageType::PURCHASE),
+        ("PurchaseQuote-with-points", MessageType::PURCHASE_QUOTE),
+    ] {
+        let mut request = typical(kind, FIRST_VARIANT + 17, signer);
+        let (Body::Purchase { points, .. } | Body::PurchaseQuote { points, .. }) = &mut request.body else {
+            unreachable!()
+        };
+        *points = Points::new(50);
+        made.push(make(made, name, "key 35: 50 points pay a part", request, None, signer));
+    }
+
+    let spent = typical(MessageType::UNLOAD, FIRST_VARIANT + 18, signer);
+    let note = "the loads of this card are spent";
+    made.push(make(made, "Unload-spent", note, spent, None, signer));
+
+    let mut unknown = typical(MessageType::CASH_TAKEN, FIRST_VARIANT + 19, signer);
+    let Body::CashTaken { card, original, .. } = &mut unknown.body else { unreachable!() };
+    (*card, *original) = (None, None);
+    unknown.header.entry_mode = None;
+    let note = "notes without a card, and without a Load before them";
+    made.push(make(made, "CashTaken-without-a-card", note, unknown, None, signer));
+
+    let paid = typical(MessageType::ADVICE, FIRST_VARIANT + 20, signer);
+    made.push(make(made, "Advice-paid", "the card had enough", paid, None, signer));
+    let mut outside = typical(MessageType::ADVICE, FIRST_VARIANT + 21, signer);
+    let Body::Advice { amount, .. } = &mut outside.body else { unreachable!() };
+    *amount = AmountMinor::new(100_01).unwrap();
+    let note = "one minor unit more than the grant allows in one transaction";
+    made.push(make(made, "Advice-outside-its-grant", note, outside, None, signer));
+
+    let grant = typical(MessageType::SIGN_ON, FIRST_VARIANT + 21, signer);
+    let note = "of a terminal that may approve by itself";
+    made.push(make(made, "SignOn-with-grant", note, grant, None, signer));
 }
 
 /// What the typical request of this kind names; every vector stands for itself.
@@ -115,7 +213,7 @@ fn named(kind: MessageType) -> Option<MessageType> {
         MessageType::REVERSAL | MessageType::TRANSACTION_STATUS | MessageType::REFUND => {
             Some(MessageType::PURCHASE)
         }
-        MessageType::VOID => Some(MessageType::LOAD),
+        MessageType::VOID | MessageType::CASH_TAKEN => Some(MessageType::LOAD),
         MessageType::CAPTURE => Some(MessageType::AUTHORIZE),
         _ => None,
     }
@@ -139,7 +237,21 @@ fn make(
     made: &[Made],
     name: &str,
     note: &str,
+    request: Request,
+    named: Option<MessageType>,
+    signer: &(TerminalId, TestKey),
+) -> Made {
+    let sidecar = samples::typical_request_sidecar(request.kind());
+    make_with(made, name, note, request, &sidecar, named, signer)
+}
+
+/// The same, with this sidecar.
+fn make_with(
+    made: &[Made],
+    name: &str,
+    note: &str,
     mut request: Request,
+    sidecar: &RequestSidecar,
     named: Option<MessageType>,
     (_, key): &(TerminalId, TestKey),
 ) -> Made {
@@ -151,7 +263,7 @@ fn make(
         *original = Original { stan, request_id: named.request_id, ..*original };
     }
     let payload = request.encode_payload();
-    sign(&vector(name), note, request, payload, key)
+    sign(&vector(name), note, request, payload, sidecar, key)
 }
 
 fn original(body: &mut Body) -> Option<&mut Original> {
@@ -162,19 +274,27 @@ fn original(body: &mut Body) -> Option<&mut Original> {
         | Body::Void { original, .. }
         | Body::Capture { original, .. } => Some(original),
         Body::Authorize { raises, .. } => raises.as_mut(),
+        Body::CashTaken { original, .. } => original.as_mut(),
         _ => None,
     }
 }
 
 /// Signs a payload and writes everything down.
-fn sign(name: &str, note: &str, request: Request, payload: Vec<u8>, key: &TestKey) -> Made {
+fn sign(
+    name: &str,
+    note: &str,
+    request: Request,
+    payload: Vec<u8>,
+    sidecar: &RequestSidecar,
+    key: &TestKey,
+) -> Made {
     let kind = request.kind();
     let signed = cose::sign(Context::Request(kind), key.algorithm, &INSTALLATION, &payload, |message| {
         Ok::<_, ()>(key.sign(message))
     });
     let signed = signed.unwrap();
     let request_id = RequestId::of(&signed.to_be_signed, SHA256);
-    let sidecar = samples::typical_request_sidecar(kind).encode();
+    let sidecar = sidecar.encode();
     let correlation = request.header.stan.map_or(u32::from(kind.0), Stan::get);
     let vector = RequestVector {
         name: name.into(),
@@ -202,7 +322,8 @@ fn with_ignorable_keys(terminal: &TerminalId, key: &TestKey) -> Made {
     payload.extend(crate::keys::hex("1864f5"));
     payload.extend(crate::keys::hex("1903e8820163616263"));
     let note = "keys 100 and 1000 may be ignored; they are signed all the same";
-    sign("Purchase-ignorable-keys", note, request, payload, key)
+    let sidecar = samples::typical_request_sidecar(MessageType::PURCHASE);
+    sign("Purchase-ignorable-keys", note, request, payload, &sidecar, key)
 }
 
 /// For every ES256 signature (r, s) there is another, (r, n - s). Both are valid, and the request id is the same.

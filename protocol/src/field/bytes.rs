@@ -56,6 +56,8 @@ fixed_bytes! {
     ProgrammeDigest(8);
     /// The quote that a load or purchase follows (section 5, key 15; section 6, key 19).
     QuoteId(8);
+    /// Which offline grant (section 9.1).
+    GrantId(8);
 }
 
 impl RequestId {

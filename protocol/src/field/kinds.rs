@@ -140,8 +140,8 @@ impl Flags {
     pub const OFFLINE_APPROVED: Flags = Flags(1);
     /// Bit 1: the gateway may approve less than the amount.
     pub const PARTIAL_ALLOWED: Flags = Flags(2);
-    /// Bit 2: a PIN is in the sidecar.
-    pub const VERIFICATION_USED: Flags = Flags(4);
+    /// Bit 2: the card's PIN is in the sidecar.
+    pub const PIN_USED: Flags = Flags(4);
     /// Bit 3: of a Capture: more captures follow, so what it leaves stays held.
     pub const MORE_CAPTURES: Flags = Flags(8);
 

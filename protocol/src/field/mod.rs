@@ -10,7 +10,7 @@ mod terminal;
 mod text;
 
 pub use bytes::{
-    Blob, Fingerprint, Hash, Hex, Installation, KeyId, Nonce, ProgrammeDigest, QuoteId, RequestId,
+    Blob, Fingerprint, GrantId, Hash, Hex, Installation, KeyId, Nonce, ProgrammeDigest, QuoteId, RequestId,
 };
 pub use card::{CardDigits, CardReference, CardSecret, Pin};
 pub use kinds::{BalanceKind, CustomerKind, EntryMode, Flags, Reason, Role, TenderKind, TransactionState};
@@ -20,8 +20,8 @@ pub use lines::{
 };
 pub use list::List;
 pub use number::{
-    AmountMinor, Currency, Date, GrossMinor, MAX_AMOUNT_MINOR, ProtocolVersion, QuantityThousandths, Ranged,
-    TerminalTime, TotalMinor, UnixSeconds,
+    AmountMinor, Currency, Date, GrossMinor, MAX_AMOUNT_MINOR, Points, ProtocolVersion, QuantityThousandths,
+    Ranged, TerminalTime, TotalMinor, UnixSeconds,
 };
 pub use terminal::{EnrolmentCode, Generation, Original, Shift, Stan, TerminalId};
 pub use text::{Code, Text};

@@ -16,6 +16,8 @@ pub struct Ranged<const MIN: i64, const MAX: i64>(i64);
 
 /// A positive amount in minor units (key 20).
 pub type AmountMinor = Ranged<1, MAX_AMOUNT_MINOR>;
+/// A number of points to pay with (key 35).
+pub type Points = Ranged<1, MAX_AMOUNT_MINOR>;
 /// The gross amount of a purchase line in minor units; may be zero.
 pub type GrossMinor = Ranged<0, MAX_AMOUNT_MINOR>;
 /// A sum in minor units, of totals or in an answer; may be zero.

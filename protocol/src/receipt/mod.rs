@@ -1,10 +1,13 @@
-//! Receipts (section 8): what proves that the gateway decided a request, and at which place of its journal.
+//! Receipts (section 8): what proves that the gateway decided a request, and at which place of its journal. And the other
+//! things that it signs for a terminal: status (section 8.3) and offline grant (section 9.1).
 
 mod file;
+mod grant;
 mod seal;
 mod status;
 
 pub use file::{CheckedFile, ReceiptFile};
+pub use grant::{Grant, GrantLimits, MAX_GRANT};
 pub use seal::{Seal, SealHeader};
 pub use status::Status;
 
@@ -183,10 +186,10 @@ pub fn check(
     Ok(checked)
 }
 
-/// Why a receipt or a status proves nothing.
+/// Why a receipt, a status or an offline grant proves nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReceiptError {
-    /// It is no receipt.
+    /// It is none.
     Format(FormatError),
     /// The path does not fit the tree, or the leaf is not an entry.
     Path,

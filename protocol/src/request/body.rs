@@ -3,17 +3,18 @@
 use crate::cbor::{Item, Map, Writer, expect_array};
 use crate::error::{FormatError, Part, Problem};
 use crate::field::{
-    AmountMinor, Blob, CardReference, EnrolmentCode, Fingerprint, Hash, Original, ProtocolVersion,
-    PurchaseLines, Reason, RequestId, TenderLines, Text, Totals,
+    AmountMinor, Blob, CardReference, Code, EnrolmentCode, Fingerprint, Hash, Original, Points,
+    ProtocolVersion, PurchaseLines, Reason, RequestId, TenderLines, Text, Totals,
 };
 use crate::frame::MessageType;
+use crate::receipt::MAX_GRANT;
 
 use minicbor::Decoder;
 
 /// The largest receipt that a terminal may name at sign-on, in bytes (key 28).
 pub const MAX_RECEIPT: usize = 1024;
 
-/// The nineteen kinds of request (section 2) and their own fields.
+/// The twenty-four kinds of request (section 2) and their own fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// Makes the connection's key this terminal's key (section 10).
@@ -75,6 +76,8 @@ pub enum Body {
         tenders: Option<TenderLines>,
         /// Key 22: they add up to the amount.
         lines: Option<PurchaseLines>,
+        /// Key 35: pays this part of the amount with points.
+        points: Option<Points>,
     },
     /// Asks what a card holds.
     BalanceInquiry {
@@ -108,6 +111,8 @@ pub enum Body {
         original: Original,
         /// Key 25.
         reason: Option<Reason>,
+        /// Key 37: who allows it; the PIN is in the sidecar.
+        supervisor: Option<Code<16>>,
     },
     /// Takes back a request whose answer is known.
     Void {
@@ -115,6 +120,8 @@ pub enum Body {
         original: Original,
         /// Key 25.
         reason: Option<Reason>,
+        /// Key 37: who allows it; the PIN is in the sidecar.
+        supervisor: Option<Code<16>>,
     },
     /// Holds value of a card for later captures.
     Authorize {
@@ -142,6 +149,8 @@ pub enum Body {
         card: CardReference,
         /// Key 20.
         amount: AmountMinor,
+        /// Key 35: pays this part of the amount with points.
+        points: Option<Points>,
     },
     /// Moves value from one card to another.
     Transfer {
@@ -157,6 +166,50 @@ pub enum Body {
         /// Key 34: lists what comes after this STAN, 0 for all.
         after: u32,
     },
+    /// Pays principal out again.
+    Unload {
+        /// Key 12.
+        card: CardReference,
+        /// Key 20.
+        amount: AmountMinor,
+        /// Key 25.
+        reason: Option<Reason>,
+        /// Key 37: who allows it; the PIN is in the sidecar.
+        supervisor: Option<Code<16>>,
+    },
+    /// Sets a card's PIN: the new one is in the sidecar, and the present one if there is one.
+    ChangePin {
+        /// Key 12.
+        card: CardReference,
+    },
+    /// Says that money was taken and could not be credited.
+    CashTaken {
+        /// Key 12: the card that it was meant for.
+        card: Option<CardReference>,
+        /// Key 20.
+        amount: AmountMinor,
+        /// Key 21: they add up to the amount.
+        tenders: TenderLines,
+        /// Key 23: the Load that got no answer.
+        original: Option<Original>,
+        /// Key 25.
+        reason: Reason,
+    },
+    /// Says that the terminal approved a purchase by itself (section 9.1).
+    Advice {
+        /// Key 12.
+        card: CardReference,
+        /// Key 20.
+        amount: AmountMinor,
+        /// Key 21.
+        tenders: Option<TenderLines>,
+        /// Key 22: they add up to the amount.
+        lines: Option<PurchaseLines>,
+        /// Key 36: the grant under which it did, as it came.
+        grant: Blob<MAX_GRANT>,
+    },
+    /// Proves the cashier in the header (key 8) for this session; the PIN is in the sidecar.
+    CashierSignOn,
 }
 
 /// The last receipt that a terminal holds: it makes every terminal a witness of the journal (section 9).
@@ -215,10 +268,15 @@ impl Body {
             Body::PurchaseQuote { .. } => MessageType::PURCHASE_QUOTE,
             Body::Transfer { .. } => MessageType::TRANSFER,
             Body::ShiftReport { .. } => MessageType::SHIFT_REPORT,
+            Body::Unload { .. } => MessageType::UNLOAD,
+            Body::ChangePin { .. } => MessageType::CHANGE_PIN,
+            Body::CashTaken { .. } => MessageType::CASH_TAKEN,
+            Body::Advice { .. } => MessageType::ADVICE,
+            Body::CashierSignOn => MessageType::CASHIER_SIGN_ON,
         }
     }
 
-    /// The card it is about; of a Transfer, the one that gives.
+    /// The card it is about; of a Transfer, the one that gives; of a CashTaken, the one that it names, if it does.
     pub const fn card(&self) -> Option<CardReference> {
         match self {
             Body::Activate { card }
@@ -228,7 +286,11 @@ impl Body {
             | Body::BalanceInquiry { card }
             | Body::Authorize { card, .. }
             | Body::PurchaseQuote { card, .. }
-            | Body::Transfer { card, .. } => Some(*card),
+            | Body::Transfer { card, .. }
+            | Body::Unload { card, .. }
+            | Body::ChangePin { card }
+            | Body::Advice { card, .. } => Some(*card),
+            Body::CashTaken { card, .. } => *card,
             _ => None,
         }
     }
@@ -243,7 +305,10 @@ impl Body {
             | Body::Authorize { amount, .. }
             | Body::Capture { amount, .. }
             | Body::PurchaseQuote { amount, .. }
-            | Body::Transfer { amount, .. } => Some(*amount),
+            | Body::Transfer { amount, .. }
+            | Body::Unload { amount, .. }
+            | Body::CashTaken { amount, .. }
+            | Body::Advice { amount, .. } => Some(*amount),
             _ => None,
         }
     }
@@ -251,8 +316,10 @@ impl Body {
     /// The tender lines.
     pub const fn tenders(&self) -> Option<&TenderLines> {
         match self {
-            Body::Load { tenders, .. } => Some(tenders),
-            Body::Purchase { tenders, .. } | Body::Capture { tenders, .. } => tenders.as_ref(),
+            Body::Load { tenders, .. } | Body::CashTaken { tenders, .. } => Some(tenders),
+            Body::Purchase { tenders, .. } | Body::Capture { tenders, .. } | Body::Advice { tenders, .. } => {
+                tenders.as_ref()
+            }
             _ => None,
         }
     }
@@ -260,9 +327,10 @@ impl Body {
     /// The purchase lines.
     pub const fn lines(&self) -> Option<&PurchaseLines> {
         match self {
-            Body::Purchase { lines, .. } | Body::Refund { lines, .. } | Body::Capture { lines, .. } => {
-                lines.as_ref()
-            }
+            Body::Purchase { lines, .. }
+            | Body::Refund { lines, .. }
+            | Body::Capture { lines, .. }
+            | Body::Advice { lines, .. } => lines.as_ref(),
             _ => None,
         }
     }
@@ -276,20 +344,44 @@ impl Body {
             | Body::Void { original, .. }
             | Body::Capture { original, .. } => Some(original),
             Body::Authorize { raises, .. } => raises.as_ref(),
+            Body::CashTaken { original, .. } => original.as_ref(),
             _ => None,
         }
     }
 
-    /// Why it undoes or gives back.
+    /// Why it undoes or gives back, or what kept the money from being credited.
     pub const fn reason(&self) -> Option<Reason> {
         match self {
-            Body::Reversal { reason, .. } => Some(*reason),
-            Body::Refund { reason, .. } | Body::Void { reason, .. } => *reason,
+            Body::Reversal { reason, .. } | Body::CashTaken { reason, .. } => Some(*reason),
+            Body::Refund { reason, .. } | Body::Void { reason, .. } | Body::Unload { reason, .. } => *reason,
             _ => None,
         }
     }
 
-    /// Keys 20 to 34, in rising order.
+    /// The points that are to pay a part.
+    pub const fn points(&self) -> Option<Points> {
+        match self {
+            Body::Purchase { points, .. } | Body::PurchaseQuote { points, .. } => *points,
+            _ => None,
+        }
+    }
+
+    /// The grant under which the terminal approved.
+    pub const fn grant(&self) -> Option<&Blob<MAX_GRANT>> {
+        if let Body::Advice { grant, .. } = self { Some(grant) } else { None }
+    }
+
+    /// Who allows what the cashier alone may not.
+    pub const fn supervisor(&self) -> Option<&Code<16>> {
+        match self {
+            Body::Refund { supervisor, .. }
+            | Body::Void { supervisor, .. }
+            | Body::Unload { supervisor, .. } => supervisor.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Keys 20 to 37, in rising order.
     pub(super) fn write(&self, map: &mut Map<'_>) {
         map.put_optional(20, self.amount().as_ref());
         map.put_optional(21, self.tenders());
@@ -317,12 +409,17 @@ impl Body {
             Body::ShiftReport { after } => map.put(34, after),
             _ => {}
         }
+        map.put_optional(35, self.points().as_ref());
+        map.put_optional(36, self.grant());
+        map.put_optional(37, self.supervisor());
     }
 
-    /// A Load's tender lines, and purchase lines wherever there are any, must add up to the amount.
+    /// The tender lines of a Load or CashTaken, and purchase lines wherever there are any, must add up to the amount.
     pub(super) fn check_sums(&self) -> Result<(), FormatError> {
         let (key, sum) = match (self, self.lines()) {
-            (Body::Load { tenders, .. }, _) => (21, sum(tenders.iter().map(|line| line.amount.get()))),
+            (Body::Load { tenders, .. } | Body::CashTaken { tenders, .. }, _) => {
+                (21, sum(tenders.iter().map(|line| line.amount.get())))
+            }
             (_, Some(lines)) => (22, sum(lines.iter().map(|line| line.gross.get()))),
             _ => return Ok(()),
         };

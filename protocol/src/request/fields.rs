@@ -12,10 +12,11 @@ use crate::cbor::{Item, expect_uint, read_map};
 use crate::error::{FormatError, Part, Problem};
 use crate::field::{
     AmountMinor, Blob, CardReference, Code, Currency, EnrolmentCode, EntryMode, Fingerprint, Flags,
-    Generation, KeyId, Nonce, Original, ProgrammeDigest, ProtocolVersion, PurchaseLines, QuoteId, Reason,
-    Shift, Stan, TenderLines, TerminalId, TerminalTime, Text, Totals,
+    Generation, KeyId, Nonce, Original, Points, ProgrammeDigest, ProtocolVersion, PurchaseLines, QuoteId,
+    Reason, Shift, Stan, TenderLines, TerminalId, TerminalTime, Text, Totals,
 };
 use crate::frame::MessageType;
+use crate::receipt::MAX_GRANT;
 
 /// The keys of section 5 but the first two, each there or not.
 #[derive(Default)]
@@ -50,6 +51,9 @@ pub(super) struct Fields {
     protocol_version: Option<ProtocolVersion>,
     to: Option<CardReference>,
     after: Option<u32>,
+    points: Option<Points>,
+    grant: Option<Blob<MAX_GRANT>>,
+    supervisor: Option<Code<16>>,
     reserved: Option<Box<Reserved>>,
 }
 
@@ -112,6 +116,9 @@ impl Fields {
             32 => self.protocol_version = Some(Item::read(decoder)?),
             33 => self.to = Some(Item::read(decoder)?),
             34 => self.after = Some(Item::read(decoder)?),
+            35 => self.points = Some(Item::read(decoder)?),
+            36 => self.grant = Some(Item::read(decoder)?),
+            37 => self.supervisor = Some(Item::read(decoder)?),
             _ => return Ok(false),
         }
         Ok(true)
@@ -165,6 +172,7 @@ impl Fields {
                 amount: need(amount, 20)?,
                 tenders: self.tenders,
                 lines: self.lines,
+                points: self.points,
             },
             MessageType::BALANCE_INQUIRY => Body::BalanceInquiry { card: need(card, 12)? },
             MessageType::REVERSAL => {
@@ -177,8 +185,13 @@ impl Fields {
                 lines: self.lines,
                 original: need(self.original, 23)?,
                 reason: self.reason,
+                supervisor: self.supervisor,
             },
-            MessageType::VOID => Body::Void { original: need(self.original, 23)?, reason: self.reason },
+            MessageType::VOID => Body::Void {
+                original: need(self.original, 23)?,
+                reason: self.reason,
+                supervisor: self.supervisor,
+            },
             MessageType::AUTHORIZE => {
                 Body::Authorize { card: need(card, 12)?, amount: need(amount, 20)?, raises: self.original }
             }
@@ -189,12 +202,34 @@ impl Fields {
                 original: need(self.original, 23)?,
             },
             MessageType::PURCHASE_QUOTE => {
-                Body::PurchaseQuote { card: need(card, 12)?, amount: need(amount, 20)? }
+                Body::PurchaseQuote { card: need(card, 12)?, amount: need(amount, 20)?, points: self.points }
             }
             MessageType::TRANSFER => {
                 Body::Transfer { card: need(card, 12)?, to: need(self.to, 33)?, amount: need(amount, 20)? }
             }
             MessageType::SHIFT_REPORT => Body::ShiftReport { after: need(self.after, 34)? },
+            MessageType::UNLOAD => Body::Unload {
+                card: need(card, 12)?,
+                amount: need(amount, 20)?,
+                reason: self.reason,
+                supervisor: self.supervisor,
+            },
+            MessageType::CHANGE_PIN => Body::ChangePin { card: need(card, 12)? },
+            MessageType::CASH_TAKEN => Body::CashTaken {
+                card,
+                amount: need(amount, 20)?,
+                tenders: need(self.tenders, 21)?,
+                original: self.original,
+                reason: need(self.reason, 25)?,
+            },
+            MessageType::ADVICE => Body::Advice {
+                card: need(card, 12)?,
+                amount: need(amount, 20)?,
+                tenders: self.tenders,
+                lines: self.lines,
+                grant: need(self.grant, 36)?,
+            },
+            MessageType::CASHIER_SIGN_ON => Body::CashierSignOn,
             _ => return Err(FormatError::whole(Part::Request, Problem::NoRequest)),
         };
         Ok(Request { header, body })

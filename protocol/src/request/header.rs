@@ -23,7 +23,7 @@ pub struct Header {
     pub currency: Option<Currency>,
     /// Key 7.
     pub time: TerminalTime,
-    /// Key 8.
+    /// Key 8: value messages and CashierSignOn.
     pub cashier: Option<Code<16>>,
     /// Key 9: value messages and ShiftReport.
     pub shift: Option<Shift>,
@@ -133,7 +133,7 @@ impl Header {
     }
 }
 
-/// Keys 40 to 47: accepted in any value message, signed and journalled, without effect yet.
+/// Keys 40 to 47: accepted in any value message, signed and journalled; without effect yet but for key 47.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reserved {
     /// Key 40.
@@ -150,6 +150,6 @@ pub struct Reserved {
     pub activity: Option<QuestionAnswers>,
     /// Key 46.
     pub case_reference: Option<Code<32>>,
-    /// Key 47: SHA-256 over salt and personal fields.
+    /// Key 47: SHA-256 over salt and personal fields; in an Activate or Load it registers the card's holder.
     pub personal_commitment: Option<Hash>,
 }

@@ -18,6 +18,7 @@
 //!         amount: AmountMinor::new(12_50).unwrap(),
 //!         tenders: None,
 //!         lines: None,
+//!         points: None,
 //!     },
 //! };
 //! let payload = purchase.encode_payload();

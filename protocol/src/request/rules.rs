@@ -42,6 +42,9 @@ const KEYS: &[(u8, &str)] = &[
     (32, "protocol version"),
     (33, "to card"),
     (34, "after STAN"),
+    (35, "points to use"),
+    (36, "offline grant"),
+    (37, "supervisor"),
     (40, "referral code"),
     (41, "channel code"),
     (42, "customer kind"),
@@ -57,35 +60,52 @@ struct Row {
     kind: MessageType,
     required: &'static [u8],
     optional: &'static [u8],
-    /// Whether a card secret may be in the sidecar.
-    secret: bool,
+    /// The keys that may be in the sidecar.
+    sidecar: KeySet,
 }
 
 const ROWS: &[Row] = &[
-    row(MessageType::ENROLL, &[26, 29, 30, 31, 32], &[], false),
-    row(MessageType::SIGN_ON, &[26, 27, 32], &[28], false),
-    row(MessageType::SIGN_OFF, &[], &[], false),
-    row(MessageType::ECHO, &[], &[], false),
-    row(MessageType::ACTIVATE, &[6, 12], &[8, 9, 11], true),
-    row(MessageType::LOAD_QUOTE, &[6, 12, 20], &[11], true),
-    row(MessageType::LOAD, &[6, 12, 20, 21], &[8, 9, 11], true),
-    row(MessageType::PURCHASE, &[6, 12, 20], &[8, 9, 11, 21, 22], true),
-    row(MessageType::BALANCE_INQUIRY, &[6, 12], &[11], true),
-    row(MessageType::REVERSAL, &[6, 23, 25], &[8, 9, 11], false),
-    row(MessageType::TRANSACTION_STATUS, &[23], &[], false),
-    row(MessageType::RECONCILIATION, &[6, 9, 24], &[8, 11], false),
-    row(MessageType::REFUND, &[6, 20, 23], &[8, 9, 11, 22, 25], false),
-    row(MessageType::VOID, &[6, 23], &[8, 9, 11, 25], false),
-    row(MessageType::AUTHORIZE, &[6, 12, 20], &[8, 9, 11, 23], true),
-    row(MessageType::CAPTURE, &[6, 20, 23], &[8, 9, 11, 21, 22], false),
-    row(MessageType::PURCHASE_QUOTE, &[6, 12, 20], &[11], true),
-    row(MessageType::TRANSFER, &[6, 12, 20, 33], &[8, 9, 11], true),
-    row(MessageType::SHIFT_REPORT, &[9, 34], &[], false),
+    row(MessageType::ENROLL, &[26, 29, 30, 31, 32], &[], &[]),
+    row(MessageType::SIGN_ON, &[26, 27, 32], &[28], &[]),
+    row(MessageType::SIGN_OFF, &[], &[], &[]),
+    row(MessageType::ECHO, &[], &[], &[]),
+    row(MessageType::ACTIVATE, &[6, 12], &[8, 9, 11], &[SECRET]),
+    row(MessageType::LOAD_QUOTE, &[6, 12, 20], &[11], &[SECRET]),
+    row(MessageType::LOAD, &[6, 12, 20, 21], &[8, 9, 11], &[SECRET]),
+    row(MessageType::PURCHASE, &[6, 12, 20], &[8, 9, 11, 21, 22, 35], &[SECRET, PIN]),
+    row(MessageType::BALANCE_INQUIRY, &[6, 12], &[11], &[SECRET]),
+    row(MessageType::REVERSAL, &[6, 23, 25], &[8, 9, 11], &[]),
+    row(MessageType::TRANSACTION_STATUS, &[23], &[], &[]),
+    row(MessageType::RECONCILIATION, &[6, 9, 24], &[8, 11], &[]),
+    row(MessageType::REFUND, &[6, 20, 23], &[8, 9, 11, 22, 25, 37], &[SUPERVISOR]),
+    row(MessageType::VOID, &[6, 23], &[8, 9, 11, 25, 37], &[SUPERVISOR]),
+    row(MessageType::AUTHORIZE, &[6, 12, 20], &[8, 9, 11, 23], &[SECRET, PIN]),
+    row(MessageType::CAPTURE, &[6, 20, 23], &[8, 9, 11, 21, 22], &[]),
+    row(MessageType::PURCHASE_QUOTE, &[6, 12, 20], &[11, 35], &[SECRET]),
+    row(MessageType::TRANSFER, &[6, 12, 20, 33], &[8, 9, 11], &[SECRET, PIN]),
+    row(MessageType::SHIFT_REPORT, &[9, 34], &[], &[]),
+    row(MessageType::UNLOAD, &[6, 12, 20], &[8, 9, 11, 25, 37], &[SECRET, PIN, SUPERVISOR]),
+    row(MessageType::CHANGE_PIN, &[6, 12], &[8, 9, 11], &[SECRET, PIN, NEW_PIN]),
+    row(MessageType::CASH_TAKEN, &[6, 20, 21, 25], &[8, 9, 11, 12, 23], &[]),
+    row(MessageType::ADVICE, &[6, 12, 20, 36], &[8, 9, 11, 21, 22], &[]),
+    row(MessageType::CASHIER_SIGN_ON, &[8], &[], &[CASHIER_PIN]),
 ];
 
-const fn row(kind: MessageType, required: &'static [u8], optional: &'static [u8], secret: bool) -> Row {
-    Row { kind, required, optional, secret }
+const fn row(
+    kind: MessageType,
+    required: &'static [u8],
+    optional: &'static [u8],
+    sidecar: &[&'static [u8]],
+) -> Row {
+    Row { kind, required, optional, sidecar: KeySet::of_all(sidecar) }
 }
+
+/// What the words in the last column of section 5.1's table stand for (section 5.3).
+const SECRET: &[u8] = &[1, 3, 10];
+const PIN: &[u8] = &[2];
+const NEW_PIN: &[u8] = &[4];
+const CASHIER_PIN: &[u8] = &[5];
+const SUPERVISOR: &[u8] = &[6];
 
 /// In every request.
 const ALWAYS: KeySet = KeySet::of(&[0, 1, 2, 5, 7]);
@@ -109,13 +129,12 @@ pub(super) fn check_keys(kind: MessageType, present: KeySet) -> Result<(), Forma
 
 /// Whether this message may or must have the key.
 pub(crate) fn may_have_key(kind: MessageType, key: u64) -> bool {
-    let key = KeySet::EMPTY.with(key);
-    sets(kind).is_some_and(|(required, optional)| key.first_outside(required.union(optional)).is_none())
+    sets(kind).is_some_and(|(required, optional)| required.union(optional).contains(key))
 }
 
-/// Whether a sidecar may stand beside this message.
-pub(super) fn may_have_sidecar(kind: MessageType) -> bool {
-    ROWS.iter().any(|row| row.kind == kind && row.secret)
+/// The keys that the sidecar of this message may have; without any, there is no sidecar.
+pub(super) fn sidecar_keys(kind: MessageType) -> KeySet {
+    ROWS.iter().find(|row| row.kind == kind).map_or(KeySet::EMPTY, |row| row.sidecar)
 }
 
 /// The keys that a message must have, and those that it may have besides.
@@ -136,6 +155,16 @@ pub(super) struct KeySet(u64);
 impl KeySet {
     pub(super) const EMPTY: KeySet = KeySet(0);
 
+    const fn of_all(parts: &[&[u8]]) -> Self {
+        let mut set = KeySet::EMPTY;
+        let mut rest = parts;
+        while let [part, tail @ ..] = rest {
+            set = set.union(KeySet::of(part));
+            rest = tail;
+        }
+        set
+    }
+
     const fn of(keys: &[u8]) -> Self {
         let mut set = 0;
         let mut rest = keys;
@@ -150,6 +179,10 @@ impl KeySet {
     pub(super) fn with(self, key: u64) -> Self {
         let bit = u32::try_from(key).ok().and_then(|key| 1_u64.checked_shl(key)).unwrap_or(0);
         KeySet(self.0 | bit)
+    }
+
+    pub(super) fn contains(self, key: u64) -> bool {
+        KeySet::EMPTY.with(key).first_outside(self).is_none()
     }
 
     const fn union(self, other: Self) -> Self {
@@ -199,6 +232,28 @@ mod tests {
             .collect()
     }
 
+    fn sidecar_word(word: &str) -> &'static [u8] {
+        match word {
+            "secret" => SECRET,
+            "PIN" => PIN,
+            "new PIN" => NEW_PIN,
+            "cashier PIN" => CASHIER_PIN,
+            "supervisor" => SUPERVISOR,
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn the_sidecar_s_words_are_those_of_section_5_3() {
+        let text = section("### 5.3 ", "\n## 6. ");
+        for words in [
+            "\"secret\" in 5.1 stands for keys 1, 3 and 10, \"PIN\" for 2, \"new PIN\" for 4,",
+            "\"cashier PIN\" for 5, \"supervisor\" for 6;",
+        ] {
+            assert!(text.contains(words), "{words}");
+        }
+    }
+
     #[test]
     fn the_keys_of_every_message_are_those_of_section_5_1() {
         let lines: Vec<Vec<&str>> = section("### 5.1 ", "### 5.2 ")
@@ -230,7 +285,9 @@ mod tests {
                 let (required, optional) = sets(kind).unwrap();
                 assert!(required == KeySet::of(&with("R")), "{name} required");
                 assert!(optional == KeySet::of(&with("o")), "{name} optional");
-                assert_eq!(may_have_sidecar(kind), *line.last().unwrap() == "secret", "{name} sidecar");
+                let words = line.last().unwrap().split(", ").filter(|word| !word.is_empty());
+                let parts: Vec<&[u8]> = words.map(sidecar_word).collect();
+                assert!(sidecar_keys(kind) == KeySet::of_all(&parts), "{name} sidecar");
                 seen.push(kind);
             }
         }

@@ -8,7 +8,7 @@ use crate::code::ResponseCode;
 use crate::error::FormatError;
 use crate::field::{Generation, RequestId, Text, TransactionState};
 use crate::frame::MessageType;
-use crate::receipt::{ReceiptError, ReceiptFile};
+use crate::receipt::{Grant, ReceiptError, ReceiptFile};
 
 /// Something for the caller to do, in the order in which it comes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub enum CloseReason {
     OtherInstallation,
     /// The gateway did not let this terminal sign on or enrol.
     NotAdmitted,
-    /// The gateway sent a Reject, or something that is no answer.
+    /// The gateway sent a Reject, or something that is no answer; or an offline grant that is none of this terminal's.
     BrokenGateway,
     /// The terminal could not sign.
     KeyStore,
@@ -53,8 +53,14 @@ pub enum Event {
         /// The gateway's answer.
         answer: Answer,
     },
-    /// Signed on; the answer has limits, business date and programme digest.
-    SignedOn(Answer),
+    /// Signed on.
+    SignedOn {
+        /// The gateway's answer: limits, business date, programme digest.
+        answer: Answer,
+        /// What the terminal may approve by itself, when the gateway lets it: signed by the gateway, and for this terminal.
+        /// An Advice names it by the answer's key 35.
+        grant: Option<Grant>,
+    },
     /// SignOn, Enroll or SignOff was refused. 88 and 89 need an operator.
     Refused(Refused),
     /// A request has a final result. Reported after every restart until it is acknowledged.

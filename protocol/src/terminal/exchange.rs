@@ -2,7 +2,7 @@
 
 use super::action::{Alarm, CloseReason, Event, NoReply, Refused, Reply, Verdict};
 use super::link::Link;
-use super::reading::{Asked, FinalAnswer, Reading, prove_status, read};
+use super::reading::{Asked, FinalAnswer, Reading, check_keys, prove_status, read};
 use super::settings::Now;
 use super::state::{Finished, Sidecar, StoredAnswer, TransactionId};
 use super::{Action, Terminal};
@@ -107,7 +107,11 @@ impl Terminal {
                 (entry.kind, entry.request.body.clone(), sidecar.clone())
             }
             // The PIN is gone, so the gateway could only decline it: whatever was applied must be undone.
-            (None, Sidecar::Lost) => return self.reverse(now, id, Reason::TERMINAL_FAULT),
+            (None, Sidecar::Lost) if entry.kind.may_be_given_up() => {
+                return self.reverse(now, id, Reason::TERMINAL_FAULT);
+            }
+            // Where that cannot be, the answer is the stored one, or a decline: both are final.
+            (None, Sidecar::Lost) => (entry.kind, entry.request.body.clone(), alloc::vec::Vec::new()),
         };
         let what = What::Value { id, stan: entry.current_stan(id) };
         let attempts = self.attempts.entry(id).or_default();
@@ -212,6 +216,8 @@ impl Terminal {
     fn on_transient(&mut self, now: Now, id: TransactionId, reversal: bool, answer: &Answer) {
         let refused = Refused { code: answer.code, detail: answer.detail };
         self.report(Event::Waiting { id, refused });
+        // Of what has happened already, no refusal can be the end.
+        let report = self.state.entries.get(&id).is_some_and(|entry| entry.kind.is_report());
         match answer.code {
             ResponseCode::BUSY | ResponseCode::NOT_TAKING_MONEY | ResponseCode::SYSTEM_MALFUNCTION => {
                 self.pause(now, id, self.settings.retry_ms);
@@ -226,14 +232,21 @@ impl Terminal {
                 self.report(Event::Alarm(Alarm::StanUsed { id }));
                 if reversal {
                     self.reverse(now, id, Reason::TERMINAL_FAULT);
+                } else if report {
+                    self.pause_after_failure(now, id);
                 } else {
                     self.finish(id, Verdict::Declined, answer.code, None);
                 }
             }
             // Sent once, refused once: it is nowhere. Sent more often, an earlier one may have been decided.
-            code if !reversal && self.attempts.get(&id).is_some_and(|attempts| attempts.total <= 1) => {
+            code if !reversal
+                && !report
+                && self.attempts.get(&id).is_some_and(|attempts| attempts.total <= 1) =>
+            {
                 self.finish(id, Verdict::Declined, code, None);
             }
+            // The session is a new one: the till signs the cashier on again, or gives the request up.
+            ResponseCode::CASHIER_NOT_SIGNED_ON => self.pause(now, id, self.settings.retry_ms),
             _ => self.undo_or_pause(now, id, reversal),
         }
     }
@@ -286,6 +299,7 @@ impl Terminal {
 
     fn read_reply(&mut self, frame: &Frame, original: Option<&Original>) -> Result<Reply, NoReply> {
         let answer = Answer::decode(&frame.body).map_err(NoReply::Unreadable)?;
+        check_keys(&answer).map_err(NoReply::Unreadable)?;
         let sidecar = AnswerSidecar::decode(&frame.sidecar).map_err(NoReply::Unreadable)?;
         let (Some(original), Some(installation)) = (original, &self.state.installation) else {
             return Ok(Reply { answer, state: None });

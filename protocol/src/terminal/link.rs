@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::action::{Action, CloseReason, Event, NoReply, Refused};
 use super::exchange::{Flight, What};
-use super::reading::check_receipt;
+use super::reading::{check_keys, check_receipt};
 use super::settings::Now;
 use super::ticket::EnrolmentTicket;
 use super::{Terminal, Verdict};
@@ -13,6 +13,7 @@ use crate::code::ResponseCode;
 use crate::field::{Blob, Generation, Installation, Nonce, ProgrammeDigest, ProtocolVersion, RequestId};
 use crate::frame::{self, Frame, HEARTBEAT, Incoming, MessageType};
 use crate::hello::Hello;
+use crate::receipt::{Grant, ReceiptError};
 use crate::request::{Body, Header, Request};
 
 /// The gateway closes after three silent heartbeat times, and so does the terminal.
@@ -250,6 +251,7 @@ impl Terminal {
         }
         self.state.generation = Some(generation);
         self.state.last_stan = 0;
+        self.state.allowance = None;
         let unresolved: Vec<_> = self.state.unfinished().map(|unfinished| unfinished.id).collect();
         for id in unresolved {
             self.finish(id, Verdict::Unresolved, ResponseCode::TERMINAL_NOT_ACTIVE, None);
@@ -261,6 +263,8 @@ impl Terminal {
         if answer.code != ResponseCode::APPROVED {
             return self.not_admitted(&answer);
         }
+        let Ok(grant) = self.read_grant(&answer) else { return self.close(CloseReason::BrokenGateway) };
+        self.take_grant(grant.zip(answer.grant.clone()));
         self.link = Link::Open(Session {
             nonce: hello.nonce,
             in_flight: answer.in_flight.and_then(|limit| usize::try_from(limit.get()).ok()).unwrap_or(1),
@@ -273,8 +277,19 @@ impl Terminal {
             self.state.currency = Some(unit.number);
             self.unsaved = true;
         }
-        self.report(Event::SignedOn(answer));
+        self.report(Event::SignedOn { answer, grant });
         self.send_waiting(now);
+    }
+
+    /// The grant in the answer to a SignOn, if there is one. It must be the gateway's word to this terminal.
+    fn read_grant(&self, answer: &Answer) -> Result<Option<Grant>, ReceiptError> {
+        check_keys(answer)?;
+        let (Some(bytes), Some(installation)) = (&answer.grant, &self.state.installation) else {
+            return Ok(None);
+        };
+        let grant = Grant::check(bytes.as_bytes(), installation, &*self.keys.verify_gateway)?;
+        let ours = self.state.generation.is_some_and(|ours| grant.is_for(&self.state.terminal, ours));
+        if ours { Ok(Some(grant)) } else { Err(ReceiptError::OtherRequest) }
     }
 
     pub(super) fn not_admitted(&mut self, answer: &Answer) {

@@ -8,6 +8,7 @@
 //!   action. Everything that was ever sent is in there, so that a power cut at any place loses nothing: start again with
 //!   [`State::decode`] and [`Terminal::new`]. The bytes hold the card secrets of unfinished requests; store them as you
 //!   store the private key.
+//!   And never hand out goods under [`Terminal::approve_offline`] before that is done.
 //! * [`Action::Send`]: write the bytes to the connection.
 //! * [`Action::Close`]: close the connection, and connect again when you like.
 //! * [`Action::Report`]: tell the till. An [`Event::Finished`] is reported again after every restart until
@@ -15,8 +16,8 @@
 //!
 //! What the terminal sees to by itself: STANs are never used twice; the same signed bytes are sent until the answer is
 //! final, after time-outs, reconnects and power cuts, with the repeat flag; a sale that is given up becomes a Reversal
-//! that is sent until its answer is final, and the sale is never sent again (so do Refund, Authorize and Capture; a Void
-//! is never given up); an answer counts only with a receipt that
+//! that is sent until its answer is final, and the sale is never sent again (so do Refund, Authorize and Capture; a
+//! Void, ChangePin, CashTaken or Advice is never given up); an answer counts only with a receipt that
 //! verifies, and a repeated answer is an approval only if its signed status says so; the last receipt is shown to the
 //! gateway at every sign-on.
 //!
@@ -46,7 +47,7 @@
 //! // A sale. It is refused here because this terminal has not been enrolled yet.
 //! let card = CardReference::from_parts(1).unwrap();
 //! let amount = AmountMinor::new(12_50).unwrap();
-//! let body = Body::Purchase { card, amount, tenders: None, lines: None };
+//! let body = Body::Purchase { card, amount, tenders: None, lines: None, points: None };
 //! assert!(terminal.submit(now, body, Details::default(), RequestSidecar::default()).is_err());
 //!
 //! while let Some(action) = terminal.poll_action() {
@@ -62,6 +63,7 @@
 mod action;
 mod exchange;
 mod link;
+mod offline;
 mod reading;
 mod settings;
 mod state;
@@ -69,6 +71,7 @@ mod submit;
 mod ticket;
 
 pub use action::{Action, Alarm, CloseReason, Event, NoReply, Outcome, Refused, Reply, Verdict};
+pub use offline::{Allowance, OfflineError, OfflineSale};
 pub use settings::{Details, Keys, Now, Settings, Sign, VerifyGateway};
 pub use state::{State, TransactionId, Unfinished};
 pub use submit::{GiveUpError, MAX_ENTRIES, SubmitError};

@@ -3,7 +3,7 @@
 use super::settings::Keys;
 use super::state::StoredAnswer;
 use crate::answer::{Answer, AnswerSidecar};
-use crate::code::Class;
+use crate::code::{Class, ResponseCode};
 use crate::error::{FormatError, Part, Problem};
 use crate::field::{Blob, Installation, RequestId, Stan, TransactionState};
 use crate::frame::{Frame, MessageType};
@@ -59,7 +59,7 @@ pub(super) fn read(frame: &Frame, asked: &Asked<'_>, keys: &Keys) -> Reading {
     }
 }
 
-/// The body must be the answer to this very request, with a hold where section 6 has one and nowhere else.
+/// The body must be the answer to this very request, with the keys that section 6 gives it.
 fn read_body(frame: &Frame, asked: &Asked<'_>) -> Result<Answer, FormatError> {
     let answer = Answer::decode(&frame.body)?;
     let fail = |key| Err(FormatError::at(Part::Answer, key, Problem::Mismatch));
@@ -69,12 +69,30 @@ fn read_body(frame: &Frame, asked: &Asked<'_>) -> Result<Answer, FormatError> {
     if answer.stan.is_some_and(|stan| stan != asked.stan) {
         return fail(3);
     }
-    let holds = matches!(answer.kind, MessageType::AUTHORIZE | MessageType::CAPTURE);
-    match (holds && answer.code.is_approval(), answer.hold.is_some()) {
-        (true, false) => Err(FormatError::at(Part::Answer, 18, Problem::Missing)),
-        (false, true) => Err(FormatError::at(Part::Answer, 18, Problem::Forbidden)),
-        _ => Ok(answer),
+    check_keys(&answer)?;
+    Ok(answer)
+}
+
+/// A hold, a grant and a shortfall are where section 6 has one and nowhere else, and so are the tries that are left.
+pub(super) fn check_keys(answer: &Answer) -> Result<(), FormatError> {
+    let approved = answer.code.is_approval();
+    let is = |kinds: &[MessageType]| approved && kinds.contains(&answer.kind);
+    let holds = is(&[MessageType::AUTHORIZE, MessageType::CAPTURE]);
+    let asks_for_pin = answer.code == ResponseCode::WRONG_PIN;
+    for (key, there, required, allowed) in [
+        (18, answer.hold.is_some(), holds, holds),
+        (35, answer.grant.is_some(), false, is(&[MessageType::SIGN_ON])),
+        (36, answer.shortfall.is_some(), is(&[MessageType::ADVICE]), is(&[MessageType::ADVICE])),
+        (37, answer.tries_left.is_some(), false, asks_for_pin),
+    ] {
+        if required && !there {
+            return Err(FormatError::at(Part::Answer, key, Problem::Missing));
+        }
+        if there && !allowed {
+            return Err(FormatError::at(Part::Answer, key, Problem::Forbidden));
+        }
     }
+    Ok(())
 }
 
 /// Section 8.3 for a repeated answer (one that approves must have a status), and section 8.2 for every one.

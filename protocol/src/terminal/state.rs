@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use minicbor::Decoder;
 
 use super::action::{Outcome, Verdict};
+use super::offline::Allowance;
 use crate::Sha256;
 use crate::answer::Answer;
 use crate::cbor::{
@@ -35,6 +36,8 @@ pub struct State {
     pub last_stan: u32,
     /// The newest receipt ever verified.
     pub last_receipt: Option<LastReceipt>,
+    /// The newest offline grant and what was approved under it.
+    pub(super) allowance: Option<Allowance>,
     /// Requests without a final answer, and results that the till has not acknowledged.
     pub(super) entries: BTreeMap<TransactionId, Entry>,
 }
@@ -130,6 +133,7 @@ impl State {
             currency: None,
             last_stan: 0,
             last_receipt: None,
+            allowance: None,
             entries: BTreeMap::new(),
         }
     }
@@ -141,6 +145,18 @@ impl State {
             kind: entry.kind,
             given_up: entry.reversal.is_some(),
         })
+    }
+
+    /// Advices that have no answer, as they were signed: those still to be sent, and those of an earlier generation, which
+    /// the gateway's operators can import (section 9.1).
+    pub fn advices(&self) -> impl Iterator<Item = (TransactionId, &[u8])> + '_ {
+        let unanswered = |entry: &Entry| {
+            entry.finished.as_ref().is_none_or(|finished| finished.verdict == Verdict::Unresolved)
+        };
+        self.entries
+            .iter()
+            .filter(move |(_, entry)| entry.kind == MessageType::ADVICE && unanswered(entry))
+            .map(|(id, entry)| (*id, &*entry.request.body))
     }
 
     /// The bytes for [`super::Action::Persist`].
@@ -159,6 +175,7 @@ impl State {
         for (id, entry) in &self.entries {
             entry.write(*id, writer_of_entries);
         }
+        map.put_optional(8, self.allowance.as_ref());
         map.close();
         writer.finish()
     }
@@ -167,6 +184,7 @@ impl State {
     pub fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
         let (mut version, mut terminal, mut last_stan, mut entries) = (None, None, None, None);
         let (mut installation, mut generation, mut currency, mut last_receipt) = (None, None, None, None);
+        let mut allowance = None;
         read_map(bytes, Part::TerminalState, |key, decoder| {
             match key {
                 0 => version = Some(expect_uint(decoder, VERSION)?),
@@ -177,6 +195,7 @@ impl State {
                 5 => last_stan = Some(Item::read(decoder)?),
                 6 => last_receipt = Some(Item::read(decoder)?),
                 7 => entries = Some(read_entries(decoder)?),
+                8 => allowance = Some(Item::read(decoder)?),
                 _ => return Ok(false),
             }
             Ok(true)
@@ -190,6 +209,7 @@ impl State {
             currency,
             last_stan: last_stan.ok_or(missing(5))?,
             last_receipt,
+            allowance,
             entries: entries.ok_or(missing(7))?,
         })
     }

@@ -18,7 +18,8 @@ use crate::request::{Body, Header, Request, RequestSidecar, may_have_key};
 pub const MAX_ENTRIES: usize = 1024;
 
 impl Terminal {
-    /// Starts a value message; only a Reversal is made by [`Terminal::give_up`]. It is sent at once when signed on, else after
+    /// Starts a value message; only a Reversal is made by [`Terminal::give_up`]. An Advice that keeps to the grant is made
+    /// by [`Terminal::approve_offline`]; this sends any. It is sent at once when signed on, else after
     /// the next sign-on, and goes on until it has a final result ([`super::Event::Finished`]) or is given up.
     pub fn submit(
         &mut self,
@@ -43,9 +44,10 @@ impl Terminal {
         if request.body.len().saturating_add(encoded_sidecar.len()) > MAX_CONTENT {
             return Err(SubmitError::TooLarge);
         }
-        let sidecar = match sidecar.pin {
-            Some(_) => Sidecar::InMemory(encoded_sidecar),
-            None => Sidecar::Durable(encoded_sidecar),
+        let sidecar = if sidecar.has_pin() {
+            Sidecar::InMemory(encoded_sidecar)
+        } else {
+            Sidecar::Durable(encoded_sidecar)
         };
         let id = TransactionId { generation, stan };
         self.state.last_stan = stan.get();
@@ -57,12 +59,12 @@ impl Terminal {
 
     /// Gives a request up: a Reversal is sent until its answer is final, and the request is never sent again.
     ///
-    /// Works on requests without a result, and on approved ones that were not acknowledged, but never on a Void or a
-    /// Reconciliation: they are sent until they have an answer. The result comes as
+    /// Works on requests without a result, and on approved ones that were not acknowledged, but never on a Void,
+    /// Reconciliation, ChangePin, CashTaken or Advice: they are sent until they have an answer. The result comes as
     /// [`super::Event::Finished`] under the request's own id.
     pub fn give_up(&mut self, now: Now, id: TransactionId, reason: Reason) -> Result<(), GiveUpError> {
         let entry = self.state.entries.get(&id).ok_or(GiveUpError::Unknown)?;
-        if !entry.kind.is_reversible() {
+        if !entry.kind.may_be_given_up() {
             return Err(GiveUpError::NotReversible);
         }
         match (&entry.finished, &entry.reversal) {
@@ -77,7 +79,7 @@ impl Terminal {
     }
 
     /// Asks a question: LoadQuote, PurchaseQuote, BalanceInquiry, TransactionStatus, ShiftReport (its shift is in `details`)
-    /// or Echo. The result comes as [`super::Event::Replied`] under the number returned; it is never sent twice.
+    /// or Echo; or signs a cashier on (who is in `details`, with the PIN in the sidecar). The result comes as [`super::Event::Replied`] under the number returned; it is never sent twice.
     pub fn ask(
         &mut self,
         now: Now,
@@ -97,6 +99,7 @@ impl Terminal {
             Header::session(self.state.terminal, Some(generation), nonce, self.settings.key_id, now.wall);
         header.currency = self.state.currency.filter(|_| may_have_key(kind, 6));
         header.entry_mode = details.entry_mode;
+        header.cashier = details.cashier.filter(|_| may_have_key(kind, 8));
         header.shift = details.shift.filter(|_| may_have_key(kind, 9));
         let original = body.original().copied();
         let (kind, signed) = self.sign(&Request { header, body })?;
@@ -113,9 +116,9 @@ impl Terminal {
 
     /// Reverses without being asked: what the gateway said about a request cannot be relied on.
     pub(super) fn reverse(&mut self, now: Now, id: TransactionId, reason: Reason) {
-        let reversible = self.state.entries.get(&id).is_some_and(|entry| entry.kind.is_reversible());
+        let reversible = self.state.entries.get(&id).is_some_and(|entry| entry.kind.may_be_given_up());
         if !reversible || self.make_reversal(now, id, reason).is_err() {
-            // A Void and a shift's close have no Reversal, and without a key nothing can be said: it is sent again.
+            // A Void, a shift's close and their like have no Reversal, and without a key nothing can be said: it is sent again.
             self.pause_after_failure(now, id);
         }
     }
@@ -240,7 +243,7 @@ pub enum GiveUpError {
     Unknown,
     /// It has a result that needs no Reversal, or cannot have one.
     Finished,
-    /// A Void or Reconciliation is never reversed.
+    /// A Void, Reconciliation, ChangePin, CashTaken or Advice is never reversed.
     NotReversible,
     /// The Reversal could not be made.
     Submit(SubmitError),
@@ -251,7 +254,7 @@ impl fmt::Display for GiveUpError {
         f.write_str(match self {
             GiveUpError::Unknown => "no such request",
             GiveUpError::Finished => "the request has a final result",
-            GiveUpError::NotReversible => "a void or reconciliation is never reversed",
+            GiveUpError::NotReversible => "a message of this kind is never reversed",
             GiveUpError::Submit(error) => return error.fmt(f),
         })
     }

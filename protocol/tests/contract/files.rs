@@ -7,7 +7,8 @@ use coset::cbor::Value;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-pub(crate) const FILES: [&str; 5] = ["keys.json", "requests.json", "answers.json", "frames.json", "bad.json"];
+pub(crate) const FILES: [&str; 6] =
+    ["keys.json", "requests.json", "answers.json", "frames.json", "bad.json", "grants.json"];
 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Keys {
@@ -114,6 +115,29 @@ pub(crate) struct BadVector {
     /// What was signed, when it was meant as a payload.
     pub(crate) payload: Option<String>,
     pub(crate) frame: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct GrantVector {
+    pub(crate) name: String,
+    pub(crate) note: String,
+    /// Of a valid one.
+    pub(crate) fields: BTreeMap<String, serde_json::Value>,
+    /// What was signed, or was to be.
+    pub(crate) payload: String,
+    /// The bytes that a valid grant's signature is over.
+    pub(crate) sig_structure: String,
+    /// The COSE_Sign1.
+    pub(crate) grant: String,
+    /// Whether it is a grant of the gateway of `keys.json`.
+    pub(crate) valid: bool,
+}
+
+/// The name of a grant's key in section 9.1.
+pub(crate) fn grant_key_name(key: u64) -> Option<&'static str> {
+    ["terminal", "generation", "grant id", "issued", "expires", "limits"]
+        .get(usize::try_from(key.checked_sub(1)?).ok()?)
+        .copied()
 }
 
 pub(crate) fn directory() -> PathBuf {

@@ -10,9 +10,9 @@ use protocol::cose::{self, Algorithm, Context, Sign1, open_request, sig_structur
 use protocol::field::Installation;
 use protocol::field::{BalanceKind, Stan};
 use protocol::frame::MessageType;
-use protocol::request::Request;
+use protocol::request::{Request, RequestSidecar};
 
-use super::keys::{INSTALLATION, gateway, terminal_ed25519, terminal_p256};
+use super::keys::{INSTALLATION, gateway, hex, terminal_ed25519, terminal_p256};
 use super::samples::{self, Signer};
 use super::strategies;
 
@@ -55,6 +55,7 @@ proptest! {
             (Context::Seal, "svgp.seal", 1, 0),
             (Context::Status, "svgp.status", 1, 0),
             (Context::Act, "svgp.act", 2, 0),
+            (Context::Grant, "svgp.grant", 1, 0),
         ] {
             let ours = sig_structure(context, &installation, &algorithm.protected_header(), &payload);
             let protected = ProtectedHeader { original_data: None, header: header(algorithm) };
@@ -155,6 +156,7 @@ fn every_sample_is_valid_under_the_schema() {
             let bytes = sidecar.encode();
             if !bytes.is_empty() {
                 schema.accepts("request-sidecar", &bytes);
+                schema.accepts(sidecar_rule(kind), &bytes);
             }
         }
         for sidecar in [samples::typical_answer_sidecar(kind), samples::largest_answer_sidecar(kind)] {
@@ -167,6 +169,48 @@ fn every_sample_is_valid_under_the_schema() {
     schema.accepts("hello", &samples::hello().encode());
     schema.accepts("receipt", &samples::typical_receipt(5).encode());
     schema.accepts("receipt", &samples::largest_receipt().encode());
+    for grant in [samples::typical_grant("T0001".parse().unwrap()), samples::largest_grant()] {
+        schema.accepts("grant", &grant.encode_payload());
+        schema.accepts("grant-body", samples::signed_grant(&grant).as_bytes());
+    }
+}
+
+/// The rule of a request's own sidecar.
+fn sidecar_rule(kind: MessageType) -> &'static str {
+    match kind.name() {
+        "Purchase" | "Authorize" | "Transfer" => "pin-sidecar",
+        "Unload" => "unload-sidecar",
+        "ChangePin" => "change-pin-sidecar",
+        "Refund" | "Void" => "supervisor-sidecar",
+        "CashierSignOn" => "cashier-sidecar",
+        _ => "secret-sidecar",
+    }
+}
+
+#[test]
+fn a_sidecar_that_the_message_may_not_have_is_none_under_the_schema() {
+    let schema = Schema::read();
+    let kinds = || {
+        MessageType::requests().filter(|kind| !samples::largest_request_sidecar(*kind).encode().is_empty())
+    };
+    for kind in kinds() {
+        let own = samples::largest_request_sidecar(kind).encode();
+        for other in kinds() {
+            let accepted = schema.check(sidecar_rule(other), &own).is_ok();
+            assert_eq!(
+                accepted,
+                RequestSidecar::decode(other, &own).is_ok(),
+                "{kind}'s sidecar with {other}"
+            );
+        }
+    }
+    for (sidecar, accepted) in
+        [("a10564 30333531", true), ("a10563 303335", false), ("a10564 3033356c", false)]
+    {
+        let bytes = hex(&sidecar.replace(' ', ""));
+        assert_eq!(schema.check("cashier-sidecar", &bytes).is_ok(), accepted);
+        assert_eq!(RequestSidecar::decode(MessageType::CASHIER_SIGN_ON, &bytes).is_ok(), accepted);
+    }
 }
 
 #[test]
@@ -225,28 +269,38 @@ fn the_schema_refuses_what_section_5_refuses() {
 #[test]
 fn hashed_states_are_valid_under_the_schema() {
     let schema = Schema::read();
-    let card = |successor: bool, day: bool| {
+    let card = |successor: bool, period: bool| {
         let mut w = Writer::new();
-        w.array(11)
-            .uint(samples::card(1).number())
-            .uint(3)
-            .uint(2)
-            .text("gift")
-            .bytes(&[7; 32])
-            .uint(4)
-            .uint(0);
+        w.array(15).uint(samples::card(1).number()).uint(3).uint(2).text("gift").bytes(&[7; 32]);
+        _ = if period {
+            w.uint(1_890_000_000).bytes(&[8; 32]).uint(samples::card(9).number())
+        } else {
+            w.null().null().null()
+        };
+        _ = if period {
+            w.array(3).bytes(&[9; 16]).bytes(&[7; 32]).uint(2)
+        } else {
+            w.array(3).null().null().uint(0)
+        };
+        w.uint(4).uint(0);
         w.array(2).array(5).uint(1).uint(1).uint(50).uint(1_790_086_400).uint(9);
         w.array(5).uint(3).uint(16).uint(85).null().uint(12);
         w.array(1).array(4).uint(12).uint(1_790_086_400).uint(0).array(1).array(2).uint(1).uint(700);
         _ = if successor { w.array(2).uint(samples::card(2).number()).uint(3) } else { w.null() };
-        _ = if day { w.array(5).uint(20_261_121).uint(1).uint(100_00).uint(2).uint(75_00) } else { w.null() };
+        w.array(usize::from(period));
+        if period {
+            w.array(8).uint(1).uint(20_261_121).uint(1).uint(100_00).uint(2).uint(75_00).uint(0).uint(0);
+        }
         w.finish()
     };
-    for (successor, day) in [(false, false), (true, false), (false, true), (true, true)] {
-        schema.accepts("hashed-card", &card(successor, day));
+    for (successor, period) in [(false, false), (true, false), (false, true), (true, true)] {
+        schema.accepts("hashed-card", &card(successor, period));
     }
-    let without_day = [&[0x8a], &card(true, false)[1..card(true, false).len() - 1]].concat();
-    assert!(schema.check("hashed-card", &without_day).is_err(), "no day is null, not left out");
+    let without_periods = [&[0x8e], &card(true, false)[1..card(true, false).len() - 1]].concat();
+    assert!(
+        schema.check("hashed-card", &without_periods).is_err(),
+        "no period is an empty list, not left out"
+    );
     let mut account = Writer::new();
     account.array(3).text("redemption:S01").uint(3).array(1).array(2).uint(0).int(-50);
     schema.accepts("hashed-account", &account.finish());
@@ -269,8 +323,14 @@ fn journal_records_and_acts_are_valid_under_the_schema() {
     effect(&|w| _ = w.array(7).uint(1).uint(card).uint(1).int(-50).uint(2).null().uint(9));
     effect(&|w| _ = w.array(4).uint(1).text("redemption:S01").uint(0).int(50));
     effect(&|w| _ = w.array(3).uint(2).uint(card).int(-3));
-    effect(&|w| _ = w.array(6).uint(3).uint(card).uint(2).text("gift").bytes(&hash).null());
-    effect(&|w| _ = w.array(5).uint(4).uint(12).uint(2).uint(0).uint(0));
+    effect(&|w| {
+        w.array(9).uint(3).uint(card).uint(2).text("gift").bytes(&hash).null().null().null().null();
+    });
+    effect(&|w| _ = w.array(6).uint(4).uint(12).uint(2).uint(0).uint(0).array(0));
+    effect(&|w| {
+        w.array(6).uint(4).uint(12).uint(7).uint(500).uint(31).array(2);
+        w.array(3).text("A").uint(1000).uint(300).array(3).text("B").uint(500).uint(200);
+    });
     effect(&|w| _ = w.array(5).uint(5).text("T0001").uint(1).uint(7).bytes(&hash));
     effect(&|w| _ = w.array(7).uint(6).text("T0001").uint(1).uint(1).uint(0x13).int(1).int(50));
     effect(&|w| _ = w.array(4).uint(7).text("T0001").uint(1).uint(1));
@@ -289,10 +349,35 @@ fn journal_records_and_acts_are_valid_under_the_schema() {
         w.array(2).uint(1).uint(700).array(2).uint(2).uint(300);
     });
     effect(&|w| _ = w.array(6).uint(16).uint(card).uint(12).uint(1_790_086_400).uint(1050).array(0));
-    effect(&|w| _ = w.array(6).uint(3).uint(card).uint(4).text("gift").bytes(&hash).text("lost"));
+    effect(&|w| {
+        w.array(9).uint(3).uint(card).uint(4).text("gift").bytes(&hash).text("lost").uint(1_890_000_000);
+        w.bytes(&hash).uint(samples::card(9).number());
+    });
     effect(&|w| _ = w.array(4).uint(17).uint(card).uint(samples::card(2).number()).uint(3));
     effect(&|w| _ = w.array(3).uint(18).uint(card).uint(9));
-    effect(&|w| _ = w.array(7).uint(19).uint(card).uint(20_261_121).uint(1).uint(100_00).uint(2).uint(75_00));
+    effect(&|w| {
+        w.array(10).uint(19).uint(card).uint(2).uint(20_261_101);
+        w.uint(1).uint(100_00).uint(2).uint(75_00).uint(1).uint(12_50);
+    });
+    effect(&|w| _ = w.array(5).uint(20).uint(card).bytes(&hash[..16]).bytes(&hash).uint(1));
+    effect(&|w| _ = w.array(5).uint(20).uint(card).null().null().uint(0));
+    effect(&|w| {
+        w.array(9).uint(21).text("cashier:K07").uint(20_261_121);
+        w.uint(0).uint(0).uint(2).uint(75_00).uint(0).uint(0);
+    });
+    effect(&|w| {
+        w.array(9)
+            .uint(22)
+            .text("K07")
+            .uint(1)
+            .text("M1")
+            .null()
+            .bool(true)
+            .bytes(&hash[..16])
+            .bytes(&hash)
+            .uint(0);
+    });
+    effect(&|w| _ = w.array(6).uint(23).uint(12).uint(4).uint(1).uint(7_50).uint(1));
 
     let mut details = Writer::new();
     details

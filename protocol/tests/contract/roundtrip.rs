@@ -7,7 +7,7 @@ use protocol::error::FormatError;
 use protocol::field::{Blob, TransactionState};
 use protocol::frame::{self, Frame, Incoming, MAX_CONTENT, MAX_LENGTH, MessageType};
 use protocol::hello::Hello;
-use protocol::receipt::{Receipt, ReceiptFile, Seal, SealHeader, Status};
+use protocol::receipt::{Grant, Receipt, ReceiptFile, Seal, SealHeader, Status};
 use protocol::request::{Request, RequestSidecar};
 use protocol::strict;
 use protocol::terminal::State;
@@ -32,7 +32,43 @@ proptest! {
 
     #[test]
     fn request_sidecars_come_back(sidecar in strategies::request_sidecar()) {
-        prop_assert_eq!(RequestSidecar::decode(MessageType::PURCHASE, &sidecar.encode()), Ok(sidecar));
+        for kind in MessageType::requests() {
+            let may = |key| samples::may_have_in_sidecar(kind, key);
+            let sidecar = RequestSidecar {
+                secret: sidecar.secret.clone().filter(|_| may(1)),
+                pin: sidecar.pin.clone().filter(|_| may(2)),
+                chip: sidecar.chip.clone().filter(|_| may(3)),
+                new_pin: sidecar.new_pin.clone().filter(|_| may(4)),
+                cashier_pin: sidecar.cashier_pin.clone().filter(|_| may(5)),
+                supervisor_pin: sidecar.supervisor_pin.clone().filter(|_| may(6)),
+                personal: if may(10) { sidecar.personal.clone() } else { Default::default() },
+            };
+            prop_assert_eq!(RequestSidecar::decode(kind, &sidecar.encode()), Ok(sidecar));
+        }
+    }
+
+    #[test]
+    fn a_sidecar_is_refused_where_the_message_may_not_have_one_of_its_keys(
+        sidecar in strategies::request_sidecar(),
+    ) {
+        let keys = [
+            (1, sidecar.secret.is_some()),
+            (2, sidecar.pin.is_some()),
+            (3, sidecar.chip.is_some()),
+            (4, sidecar.new_pin.is_some()),
+            (5, sidecar.cashier_pin.is_some()),
+            (6, sidecar.supervisor_pin.is_some()),
+            (10, !sidecar.personal.is_empty()),
+        ];
+        for kind in MessageType::requests() {
+            let allowed = keys.iter().all(|(key, there)| !there || samples::may_have_in_sidecar(kind, *key));
+            prop_assert_eq!(RequestSidecar::decode(kind, &sidecar.encode()).is_ok(), allowed, "{}", kind);
+        }
+    }
+
+    #[test]
+    fn grants_come_back(grant in strategies::grant()) {
+        prop_assert_eq!(Grant::decode_payload(&grant.encode_payload()), Ok(grant));
     }
 
     #[test]
@@ -145,6 +181,7 @@ fn feed_everything(bytes: &[u8]) {
     same(Seal::parse(bytes), bytes, Seal::encode);
     same(SealHeader::decode(bytes), bytes, SealHeader::encode);
     same(Status::decode_payload(bytes), bytes, Status::encode_payload);
+    same(Grant::decode_payload(bytes), bytes, Grant::encode_payload);
     same(ReceiptFile::decode(bytes), bytes, ReceiptFile::encode);
     same(State::decode(bytes), bytes, State::encode);
 }
@@ -225,6 +262,10 @@ fn maps_whose_keys_are_all_required_are_refused_without_any_one_of_them() {
             Status::decode_payload(&without_entry(&status.encode_payload(), place)).is_err(),
             "status {place}"
         );
+    }
+    let grant = samples::typical_grant("T1".parse().unwrap()).encode_payload();
+    for place in 0..6 {
+        assert!(Grant::decode_payload(&without_entry(&grant, place)).is_err(), "grant {place}");
     }
     for place in 0..6 {
         assert!(Hello::decode(&without_entry(&samples::hello().encode(), place)).is_err(), "hello {place}");

@@ -10,17 +10,17 @@ use protocol::code::ResponseCode;
 use protocol::cose::{self, Algorithm, Context};
 use protocol::field::{
     AmountMinor, BalanceKind, Blob, CardReference, CardSecret, Code, Currency, CustomerKind, Date, EntryMode,
-    Fingerprint, Flags, Generation, GrossMinor, Hash, KeyId, Nonce, Original, Pin, ProgrammeDigest,
-    ProtocolVersion, PurchaseLine, PurchaseLines, QuantityThousandths, Question, QuestionAnswer,
-    QuestionAnswers, QuoteId, Reason, RequestId, Role, Shift, Stan, TenderKind, TenderLine, TenderLines,
-    TerminalId, TerminalTime, Text, Total, TotalMinor, Totals, TransactionState, UnixSeconds,
+    Fingerprint, Flags, Generation, GrantId, GrossMinor, Hash, KeyId, Nonce, Original, Pin, Points,
+    ProgrammeDigest, ProtocolVersion, PurchaseLine, PurchaseLines, QuantityThousandths, Question,
+    QuestionAnswer, QuestionAnswers, QuoteId, Reason, RequestId, Role, Shift, Stan, TenderKind, TenderLine,
+    TenderLines, TerminalId, TerminalTime, Text, Total, TotalMinor, Totals, TransactionState, UnixSeconds,
 };
 use protocol::frame::MessageType;
 use protocol::hello::Hello;
-use protocol::receipt::{MAX_PATH, Receipt, SealHeader, Status};
+use protocol::receipt::{Grant, GrantLimits, MAX_GRANT, MAX_PATH, Receipt, SealHeader, Status};
 use protocol::request::{Body, Header, LastReceipt, Request, RequestSidecar, Reserved};
 
-use super::keys::INSTALLATION;
+use super::keys::{INSTALLATION, gateway};
 
 pub(crate) const TIME: i64 = 1_790_000_000;
 /// What the typical LoadQuote is answered, and the typical Load cites.
@@ -85,8 +85,14 @@ pub(crate) fn typical_request(kind: MessageType, signer: &Signer, stan: u32) -> 
     if kind == MessageType::LOAD {
         header.quote = Some(LOAD_QUOTE);
     }
-    if kind == MessageType::SHIFT_REPORT {
-        header.shift = Shift::new(311);
+    match kind {
+        MessageType::SHIFT_REPORT => header.shift = Shift::new(311),
+        MessageType::CASHIER_SIGN_ON => header.cashier = "K07".parse().ok(),
+        // A kiosk has no cashier.
+        MessageType::CASH_TAKEN => header.cashier = None,
+        MessageType::ADVICE => header.flags = Some(Flags::OFFLINE_APPROVED),
+        MessageType::UNLOAD => header.flags = Some(Flags::PIN_USED),
+        _ => {}
     }
     request
 }
@@ -115,7 +121,9 @@ fn typical_body(kind: MessageType, signer: &Signer, stan: u32) -> Body {
             let cash = TenderLine { kind: TenderKind::CASH, amount: amount(100_00), reference: None };
             Body::Load { card, amount: amount(100_00), tenders: TenderLines::new(vec![cash]).unwrap() }
         }
-        MessageType::PURCHASE => Body::Purchase { card, amount: amount(37_50), tenders: None, lines: None },
+        MessageType::PURCHASE => {
+            Body::Purchase { card, amount: amount(37_50), tenders: None, lines: None, points: None }
+        }
         MessageType::BALANCE_INQUIRY => Body::BalanceInquiry { card },
         MessageType::REVERSAL => {
             Body::Reversal { original: original(signer.terminal, stan - 1), reason: Reason::NO_ANSWER }
@@ -138,10 +146,13 @@ fn typical_body(kind: MessageType, signer: &Signer, stan: u32) -> Body {
             lines: None,
             original: original(signer.terminal, stan - 1),
             reason: Some(Reason::GOODS_RETURNED),
+            supervisor: None,
         },
-        MessageType::VOID => {
-            Body::Void { original: original(signer.terminal, stan - 1), reason: Some(Reason::WRONG_AMOUNT) }
-        }
+        MessageType::VOID => Body::Void {
+            original: original(signer.terminal, stan - 1),
+            reason: Some(Reason::WRONG_AMOUNT),
+            supervisor: None,
+        },
         MessageType::AUTHORIZE => Body::Authorize { card, amount: amount(50_00), raises: None },
         MessageType::CAPTURE => Body::Capture {
             amount: amount(37_50),
@@ -149,13 +160,81 @@ fn typical_body(kind: MessageType, signer: &Signer, stan: u32) -> Body {
             lines: None,
             original: original(signer.terminal, stan - 1),
         },
-        MessageType::PURCHASE_QUOTE => Body::PurchaseQuote { card, amount: amount(37_50) },
+        MessageType::PURCHASE_QUOTE => Body::PurchaseQuote { card, amount: amount(37_50), points: None },
         MessageType::TRANSFER => {
             Body::Transfer { card, to: self::card(20_000_000_005_678), amount: amount(50_00) }
         }
         MessageType::SHIFT_REPORT => Body::ShiftReport { after: 0 },
+        MessageType::UNLOAD => Body::Unload {
+            card,
+            amount: amount(20_00),
+            reason: Some(Reason::CUSTOMERS_WISH),
+            supervisor: None,
+        },
+        MessageType::CHANGE_PIN => Body::ChangePin { card },
+        MessageType::CASH_TAKEN => {
+            let cash = TenderLine { kind: TenderKind::CASH, amount: amount(100_00), reference: None };
+            Body::CashTaken {
+                card: Some(card),
+                amount: amount(100_00),
+                tenders: TenderLines::new(vec![cash]).unwrap(),
+                original: Some(original(signer.terminal, stan - 1)),
+                reason: Reason::NO_ANSWER,
+            }
+        }
+        MessageType::ADVICE => Body::Advice {
+            card,
+            amount: amount(37_50),
+            tenders: None,
+            lines: None,
+            grant: signed_grant(&typical_grant(signer.terminal)),
+        },
+        MessageType::CASHIER_SIGN_ON => Body::CashierSignOn,
         other => panic!("{other:?} is no request"),
     }
+}
+
+/// What a terminal may approve on an ordinary day.
+pub(crate) fn typical_grant(terminal: TerminalId) -> Grant {
+    let minor = |minor| TotalMinor::new(minor).unwrap();
+    Grant {
+        terminal,
+        generation: Generation::FIRST,
+        id: GrantId(*b"grant-01"),
+        issued: seconds(TIME - 3_600),
+        expires: seconds(TIME + 82_800),
+        limits: GrantLimits {
+            transaction: minor(100_00),
+            card: minor(200_00),
+            count: 50,
+            sum: minor(2_000_00),
+        },
+    }
+}
+
+/// A grant as long as one can be.
+pub(crate) fn largest_grant() -> Grant {
+    let limits = GrantLimits {
+        transaction: TotalMinor::MAX,
+        card: TotalMinor::MAX,
+        count: u32::MAX,
+        sum: TotalMinor::MAX,
+    };
+    Grant {
+        terminal: "TERMINAL00000016".parse().unwrap(),
+        generation: Generation::new(u32::MAX).unwrap(),
+        id: GrantId([0xff; 8]),
+        issued: UnixSeconds::MAX,
+        expires: UnixSeconds::MAX,
+        limits,
+    }
+}
+
+/// Signed by the gateway of `keys.json`.
+pub(crate) fn signed_grant(grant: &Grant) -> Blob<MAX_GRANT> {
+    let sign = |message: &[u8]| Ok::<_, ()>(gateway().sign(message));
+    let signed = cose::sign(Context::Grant, Algorithm::Es256, &INSTALLATION, &grant.encode_payload(), sign);
+    Blob::new(signed.unwrap().body).unwrap()
 }
 
 fn original(terminal: TerminalId, stan: u32) -> Original {
@@ -177,6 +256,9 @@ pub(crate) fn largest_request(kind: MessageType) -> Request {
         Header::session(terminal, generation, Nonce([0xff; 16]), key_id, time)
     };
     let body = largest_body(kind, &signer);
+    if kind == MessageType::CASHIER_SIGN_ON {
+        header.cashier = Some(code());
+    }
     if !kind.is_value() && body.card().is_some() {
         header.currency = Currency::new(999);
         header.entry_mode = Some(EntryMode(255));
@@ -241,16 +323,21 @@ fn largest_body(kind: MessageType, signer: &Signer) -> Body {
             amount: all,
             tenders: Some(largest_tenders()),
             lines: Some(largest_lines()),
+            points: Some(Points::MAX),
         },
         MessageType::REVERSAL => Body::Reversal { original, reason: Reason(255) },
         MessageType::TRANSACTION_STATUS => Body::TransactionStatus { original },
         MessageType::RECONCILIATION => Body::Reconciliation { totals: largest_totals() },
         MessageType::ACTIVATE => Body::Activate { card },
         MessageType::BALANCE_INQUIRY => Body::BalanceInquiry { card },
-        MessageType::REFUND => {
-            Body::Refund { amount: all, lines: Some(largest_lines()), original, reason: Some(Reason(255)) }
-        }
-        MessageType::VOID => Body::Void { original, reason: Some(Reason(255)) },
+        MessageType::REFUND => Body::Refund {
+            amount: all,
+            lines: Some(largest_lines()),
+            original,
+            reason: Some(Reason(255)),
+            supervisor: Some(code()),
+        },
+        MessageType::VOID => Body::Void { original, reason: Some(Reason(255)), supervisor: Some(code()) },
         MessageType::AUTHORIZE => Body::Authorize { card, amount: all, raises: Some(original) },
         MessageType::CAPTURE => Body::Capture {
             amount: all,
@@ -258,9 +345,27 @@ fn largest_body(kind: MessageType, signer: &Signer) -> Body {
             lines: Some(largest_lines()),
             original,
         },
-        MessageType::PURCHASE_QUOTE => Body::PurchaseQuote { card, amount: all },
+        MessageType::PURCHASE_QUOTE => Body::PurchaseQuote { card, amount: all, points: Some(Points::MAX) },
         MessageType::TRANSFER => Body::Transfer { card, to: card, amount: all },
         MessageType::SHIFT_REPORT => Body::ShiftReport { after: u32::MAX },
+        MessageType::UNLOAD => {
+            Body::Unload { card, amount: all, reason: Some(Reason(255)), supervisor: Some(code()) }
+        }
+        MessageType::CHANGE_PIN => Body::ChangePin { card },
+        MessageType::CASH_TAKEN => Body::CashTaken {
+            card: Some(card),
+            amount: all,
+            tenders: largest_tenders(),
+            original: Some(original),
+            reason: Reason(255),
+        },
+        MessageType::ADVICE => Body::Advice {
+            card,
+            amount: all,
+            tenders: Some(largest_tenders()),
+            lines: Some(largest_lines()),
+            grant: Blob::new(vec![0xff; MAX_GRANT]).unwrap(),
+        },
         other => typical_body(other, signer, 2),
     }
 }
@@ -302,24 +407,45 @@ pub(crate) fn last_receipt(receipt: Vec<u8>) -> LastReceipt {
     }
 }
 
-pub(crate) fn has_card(kind: MessageType) -> bool {
-    largest_request(kind).body.card().is_some()
+/// Whether the sidecar of this message may have the key: section 5.1's last column, written a second time.
+pub(crate) fn may_have_in_sidecar(kind: MessageType, key: u64) -> bool {
+    let keys: &[u64] = match kind.name() {
+        "Activate" | "LoadQuote" | "Load" | "BalanceInquiry" | "PurchaseQuote" => &[1, 3, 10],
+        "Purchase" | "Authorize" | "Transfer" => &[1, 2, 3, 10],
+        "Unload" => &[1, 2, 3, 6, 10],
+        "ChangePin" => &[1, 2, 3, 4, 10],
+        "Refund" | "Void" => &[6],
+        "CashierSignOn" => &[5],
+        _ => &[],
+    };
+    keys.contains(&key)
 }
 
+/// A card secret where there can be one; PINs where the message is about them.
 pub(crate) fn typical_request_sidecar(kind: MessageType) -> RequestSidecar {
-    let secret = CardSecret::new("31415926535897932384").filter(|_| has_card(kind));
-    RequestSidecar { secret, ..Default::default() }
+    let secret = CardSecret::new("31415926535897932384").filter(|_| may_have_in_sidecar(kind, 1));
+    let sidecar = RequestSidecar { secret, ..Default::default() };
+    match kind {
+        MessageType::UNLOAD => RequestSidecar { pin: Pin::new("1967"), ..sidecar },
+        MessageType::CHANGE_PIN => {
+            RequestSidecar { pin: Pin::new("1967"), new_pin: Pin::new("274183"), ..sidecar }
+        }
+        MessageType::CASHIER_SIGN_ON => RequestSidecar { cashier_pin: Pin::new("80351"), ..sidecar },
+        _ => sidecar,
+    }
 }
 
 pub(crate) fn largest_request_sidecar(kind: MessageType) -> RequestSidecar {
-    if !has_card(kind) {
-        return RequestSidecar::default();
-    }
+    let may = |key| may_have_in_sidecar(kind, key);
+    let pin = |key| Pin::new("123456789012").filter(|_| may(key));
     RequestSidecar {
-        secret: CardSecret::new(&"9".repeat(64)),
-        pin: Pin::new("123456789012"),
-        chip: Blob::new(vec![0xff; 64]),
-        personal: (248..=255).map(|number| (number, text())).collect(),
+        secret: CardSecret::new(&"9".repeat(64)).filter(|_| may(1)),
+        pin: pin(2),
+        chip: Blob::new(vec![0xff; 64]).filter(|_| may(3)),
+        new_pin: pin(4),
+        cashier_pin: pin(5),
+        supervisor_pin: pin(6),
+        personal: (248..=255).filter(|_| may(10)).map(|number| (number, text())).collect(),
     }
 }
 
@@ -359,7 +485,9 @@ pub(crate) fn typical_answer(kind: MessageType) -> Answer {
             terminal: None,
             ..terminal_facts(answer)
         },
-        MessageType::SIGN_OFF | MessageType::ECHO => Answer { business_date: date, ..answer },
+        MessageType::SIGN_OFF | MessageType::ECHO | MessageType::CASHIER_SIGN_ON => {
+            Answer { business_date: date, ..answer }
+        }
         MessageType::LOAD_QUOTE => Answer {
             stan: None,
             reference: None,
@@ -444,6 +572,19 @@ pub(crate) fn typical_answer(kind: MessageType) -> Answer {
             ];
             shift_report(Answer { business_date: date, ..answer }, transactions, 4712)
         }
+        MessageType::UNLOAD => priced(answer, 18_00, balances(100_00, 8_00, 85), changes(-20_00, -2_00, 0)),
+        MessageType::CHANGE_PIN => priced(answer, 0, balances(120_00, 10_00, 85), BTreeMap::new()),
+        MessageType::CASH_TAKEN => Answer {
+            balances: None,
+            changes: None,
+            ..priced(answer, 100_00, BTreeMap::new(), BTreeMap::new())
+        },
+        // The card had 30.00 left.
+        MessageType::ADVICE => Answer {
+            shortfall: TotalMinor::new(7_50),
+            explanation: Explanations::new(vec![rule("base-points", BalanceKind::POINTS, 30_00, 30)]),
+            ..priced(answer, 37_50, balances(0, 0, 115), changes(-30_00, 0, 30))
+        },
         other => panic!("{other:?} has no answer"),
     }
 }
@@ -580,9 +721,11 @@ pub(crate) fn largest_answer(kind: MessageType) -> Answer {
             programme_digest: Some(ProgrammeDigest([0xff; 8])),
             host_last_stan: Some(u32::MAX),
             backup_horizon: Some(UnixSeconds::MAX),
+            grant: Blob::new(vec![0xff; MAX_GRANT]),
             ..facts
         },
         MessageType::SIGN_OFF | MessageType::ECHO => bare,
+        MessageType::CASHIER_SIGN_ON => Answer { tries_left: Some(255), ..bare },
         MessageType::LOAD_QUOTE => Answer {
             stan: None,
             reference: None,
@@ -609,10 +752,16 @@ pub(crate) fn largest_answer(kind: MessageType) -> Answer {
             stored_answer: Blob::new(largest_answer(MessageType::CAPTURE).encode()),
             ..bare
         },
-        MessageType::REVERSAL | MessageType::REFUND | MessageType::VOID => {
-            Answer { state: Some(TransactionState(255)), ..all }
+        MessageType::REVERSAL => Answer { state: Some(TransactionState(255)), ..all },
+        MessageType::REFUND | MessageType::VOID => {
+            Answer { state: Some(TransactionState(255)), tries_left: Some(255), ..all }
         }
-        MessageType::AUTHORIZE => Answer { hold: Some(largest_hold), ..all },
+        MessageType::PURCHASE | MessageType::TRANSFER | MessageType::UNLOAD | MessageType::CHANGE_PIN => {
+            Answer { tries_left: Some(255), ..all }
+        }
+        MessageType::AUTHORIZE => Answer { hold: Some(largest_hold), tries_left: Some(255), ..all },
+        MessageType::ADVICE => Answer { shortfall: Some(TotalMinor::MAX), ..all },
+        MessageType::CASH_TAKEN => Answer { balances: None, changes: None, explanation: None, ..all },
         MessageType::CAPTURE => {
             Answer { hold: Some(largest_hold), state: Some(TransactionState(255)), ..all }
         }

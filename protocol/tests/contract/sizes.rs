@@ -71,7 +71,7 @@ fn every_largest_message_fits_in_a_frame_with_all_its_keys() {
     }
     let purchase = samples::largest_request(MessageType::PURCHASE);
     let keys = purchase.encode_payload();
-    assert_eq!(&keys[..2], &[0xb8, 27], "a Purchase with all 27 keys that it may have");
+    assert_eq!(&keys[..2], &[0xb8, 28], "a Purchase with all 28 keys that it may have");
 }
 
 #[test]

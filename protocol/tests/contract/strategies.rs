@@ -10,13 +10,13 @@ use protocol::answer::{
 use protocol::code::ResponseCode;
 use protocol::field::{
     AmountMinor, BalanceKind, Blob, CardReference, CardSecret, Code, Currency, CustomerKind, Date,
-    EnrolmentCode, EntryMode, Fingerprint, Flags, Generation, GrossMinor, Hash, KeyId, Nonce, Original, Pin,
-    ProgrammeDigest, ProtocolVersion, PurchaseLine, PurchaseLines, Question, QuestionAnswer, QuestionAnswers,
-    QuoteId, Ranged, Reason, RequestId, Role, Shift, Stan, TenderKind, TenderLine, TenderLines, TerminalId,
-    TerminalTime, Text, Total, TotalMinor, Totals, TransactionState,
+    EnrolmentCode, EntryMode, Fingerprint, Flags, Generation, GrantId, GrossMinor, Hash, KeyId, Nonce,
+    Original, Pin, ProgrammeDigest, ProtocolVersion, PurchaseLine, PurchaseLines, Question, QuestionAnswer,
+    QuestionAnswers, QuoteId, Ranged, Reason, RequestId, Role, Shift, Stan, TenderKind, TenderLine,
+    TenderLines, TerminalId, TerminalTime, Text, Total, TotalMinor, Totals, TransactionState,
 };
 use protocol::frame::MessageType;
-use protocol::receipt::{MAX_PATH, Receipt, SealHeader};
+use protocol::receipt::{Grant, GrantLimits, MAX_PATH, Receipt, SealHeader};
 use protocol::request::{Body, Header, LastReceipt, Request, RequestSidecar, Reserved};
 
 fn ranged<const MIN: i64, const MAX: i64>() -> impl Strategy<Value = Ranged<MIN, MAX>> {
@@ -196,19 +196,28 @@ fn body() -> BoxedStrategy<Body> {
         card().prop_map(|card| Body::Activate { card }),
         (card(), ranged()).prop_map(|(card, amount)| Body::LoadQuote { card, amount }),
         (card(), tenders()).prop_map(|(card, (amount, tenders))| Body::Load { card, amount, tenders }),
-        purchase.prop_map(|(card, amount, tenders, lines)| Body::Purchase { card, amount, tenders, lines }),
+        (purchase, option::of(ranged())).prop_map(|((card, amount, tenders, lines), points)| {
+            Body::Purchase { card, amount, tenders, lines, points }
+        }),
         card().prop_map(|card| Body::BalanceInquiry { card }),
         (original(), any::<u8>())
             .prop_map(|(original, reason)| Body::Reversal { original, reason: Reason(reason) }),
         original().prop_map(|original| Body::TransactionStatus { original }),
         totals().prop_map(|totals| Body::Reconciliation { totals }),
-        (bill(), original(), reason()).prop_map(|((amount, lines), original, reason)| Body::Refund {
-            amount,
-            lines,
+        (bill(), original(), reason(), option::of(code())).prop_map(
+            |((amount, lines), original, reason, supervisor)| Body::Refund {
+                amount,
+                lines,
+                original,
+                reason,
+                supervisor
+            }
+        ),
+        (original(), reason(), option::of(code())).prop_map(|(original, reason, supervisor)| Body::Void {
             original,
-            reason
+            reason,
+            supervisor
         }),
-        (original(), reason()).prop_map(|(original, reason)| Body::Void { original, reason }),
         (card(), ranged(), option::of(original())).prop_map(|(card, amount, raises)| Body::Authorize {
             card,
             amount,
@@ -217,9 +226,31 @@ fn body() -> BoxedStrategy<Body> {
         (bill(), option::of(tenders()), original()).prop_map(|((amount, lines), tenders, original)| {
             Body::Capture { amount, tenders: tenders.map(|two| two.1), lines, original }
         }),
-        (card(), ranged()).prop_map(|(card, amount)| Body::PurchaseQuote { card, amount }),
+        (card(), ranged(), option::of(ranged())).prop_map(|(card, amount, points)| Body::PurchaseQuote {
+            card,
+            amount,
+            points
+        }),
         (card(), card(), ranged()).prop_map(|(card, to, amount)| Body::Transfer { card, to, amount }),
         any::<u32>().prop_map(|after| Body::ShiftReport { after }),
+        (card(), ranged(), reason(), option::of(code()))
+            .prop_map(|(card, amount, reason, supervisor)| Body::Unload { card, amount, reason, supervisor }),
+        card().prop_map(|card| Body::ChangePin { card }),
+        (option::of(card()), tenders(), option::of(original()), any::<u8>()).prop_map(
+            |(card, (amount, tenders), original, reason)| Body::CashTaken {
+                card,
+                amount,
+                tenders,
+                original,
+                reason: Reason(reason)
+            }
+        ),
+        (card(), bill(), option::of(tenders()), blob()).prop_map(
+            |(card, (amount, lines), tenders, grant)| {
+                Body::Advice { card, amount, tenders: tenders.map(|two| two.1), lines, grant }
+            }
+        ),
+        Just(Body::CashierSignOn),
     ]
     .boxed()
 }
@@ -260,6 +291,9 @@ pub(crate) fn request() -> BoxedStrategy<Request> {
             if kind == MessageType::SHIFT_REPORT {
                 header.shift = shift;
             }
+            if kind == MessageType::CASHIER_SIGN_ON {
+                header.cashier = Some(cashier.unwrap_or("K07".parse().unwrap()));
+            }
             if !kind.is_value() && body.card().is_some() {
                 (header.currency, header.entry_mode) = (Some(currency), entry_mode);
             }
@@ -268,12 +302,39 @@ pub(crate) fn request() -> BoxedStrategy<Request> {
         .boxed()
 }
 
+fn pin() -> impl Strategy<Value = Option<Pin>> {
+    option::of("[0-9]{4,12}".prop_map(|text| Pin::new(&text).unwrap()))
+}
+
+/// A sidecar with any of its keys.
 pub(crate) fn request_sidecar() -> impl Strategy<Value = RequestSidecar> {
     let secret = "[ -~]{8,64}".prop_map(|text| CardSecret::new(&text).unwrap());
-    let pin = "[0-9]{4,12}".prop_map(|text| Pin::new(&text).unwrap());
     let personal = prop::collection::btree_map(any::<u8>(), text(), 0..=8);
-    (option::of(secret), option::of(pin), option::of(blob()), personal)
-        .prop_map(|(secret, pin, chip, personal)| RequestSidecar { secret, pin, chip, personal })
+    (option::of(secret), pin(), option::of(blob()), pin(), pin(), pin(), personal).prop_map(
+        |(secret, pin, chip, new_pin, cashier_pin, supervisor_pin, personal)| RequestSidecar {
+            secret,
+            pin,
+            chip,
+            new_pin,
+            cashier_pin,
+            supervisor_pin,
+            personal,
+        },
+    )
+}
+
+pub(crate) fn grant() -> impl Strategy<Value = Grant> {
+    let who = (terminal(), positive(Generation::new), any::<[u8; 8]>());
+    (who, ranged(), ranged(), ranged(), ranged(), any::<u32>(), ranged()).prop_map(
+        |((terminal, generation, id), issued, expires, transaction, card, count, sum)| Grant {
+            terminal,
+            generation,
+            id: GrantId(id),
+            issued,
+            expires,
+            limits: GrantLimits { transaction, card, count, sum },
+        },
+    )
 }
 
 fn balances() -> impl Strategy<Value = Option<protocol::answer::Balances>> {
@@ -344,8 +405,9 @@ pub(crate) fn answer() -> BoxedStrategy<Answer> {
         option::of(terminal()),
     );
     let shift = (option::of(any::<bool>()), option::of(transactions()), option::of(any::<u32>()));
+    let shift = (shift, option::of(blob()), option::of(ranged()), option::of(any::<u8>()));
     (start, result, values, lists, session, facts, shift)
-        .prop_map(|(start, result, values, lists, session, facts, shift)| {
+        .prop_map(|(start, result, values, lists, session, facts, (shift, grant, shortfall, tries_left))| {
             let in_flight: Option<InFlight> = session.0;
             let unit = |(number, exponent): (Currency, u8)| CurrencyUnit { number, exponent };
             Answer {
@@ -382,6 +444,9 @@ pub(crate) fn answer() -> BoxedStrategy<Answer> {
                 shift_closed: shift.0,
                 transactions: shift.1,
                 listed_to: shift.2,
+                grant,
+                shortfall,
+                tries_left,
                 ..Answer::new(MessageType(start.0), ResponseCode(start.1), start.3)
             }
         })

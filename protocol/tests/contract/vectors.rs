@@ -3,18 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::answer::{Answer, AnswerSidecar};
-use protocol::code::Class;
-use protocol::cose::{Algorithm, open_request};
+use protocol::code::{Class, ResponseCode};
+use protocol::cose::{Algorithm, Sign1, open_request};
 use protocol::field::{Blob, Generation, Hash, Hex, RequestId, TransactionState};
 use protocol::frame::{self, Frame, Incoming, MessageType};
 use protocol::hello::Hello;
 use protocol::merkle::{leaf_hash, root_from_path};
-use protocol::receipt::{Evidence, Receipt, ReceiptFile, Seal, Status, check, entry_leaf};
+use protocol::receipt::{Evidence, Grant, Receipt, ReceiptFile, Seal, Status, check, entry_leaf};
 use protocol::request::{Request, RequestSidecar, key_name};
 
 use super::files::{
-    AnswerVector, BadVector, FILES, FrameVector, Key, Keys, RequestVector, answer_key_name, directory,
-    fields, read,
+    AnswerVector, BadVector, FILES, FrameVector, GrantVector, Key, Keys, RequestVector, answer_key_name,
+    directory, fields, grant_key_name, read,
 };
 use super::keys::{INSTALLATION, SHA256, TestKey, gateway, hex, terminal_ed25519, terminal_p256};
 
@@ -168,7 +168,7 @@ fn every_answer_is_proven_as_it_says() {
     let requests: BTreeMap<&str, &RequestVector> =
         requests.iter().map(|vector| (&*vector.name, vector)).collect();
     let answers: Vec<AnswerVector> = read("answers.json");
-    let mut answered = BTreeSet::new();
+    let (mut answered, mut codes) = (BTreeSet::new(), BTreeSet::new());
     for vector in &answers {
         let frame = one_frame(&vector.frame);
         assert_eq!(
@@ -185,6 +185,12 @@ fn every_answer_is_proven_as_it_says() {
         assert_eq!(answer.hold.is_some(), holds && answer.code.is_approval(), "{}", vector.name);
         let quotes = matches!(answer.kind, MessageType::LOAD_QUOTE | MessageType::PURCHASE_QUOTE);
         assert_eq!(answer.quote.is_some(), quotes && answer.code.is_approval(), "{}", vector.name);
+        let advice = answer.kind == MessageType::ADVICE;
+        assert_eq!(answer.shortfall.is_some(), advice && answer.code.is_approval(), "{}", vector.name);
+        let wrong_pin = answer.code == ResponseCode::WRONG_PIN;
+        assert!(answer.tries_left.is_none() || wrong_pin, "{}", vector.name);
+        assert!(answer.grant.is_none() || answer.kind == MessageType::SIGN_ON, "{}", vector.name);
+        codes.insert(answer.code.0);
         let reports = answer.kind == MessageType::SHIFT_REPORT;
         assert_eq!(answer.transactions.is_some(), reports, "{}", vector.name);
         assert_eq!((answer.encode(), Some(answer.code.0)), (frame.body.clone(), vector.code));
@@ -199,6 +205,7 @@ fn every_answer_is_proven_as_it_says() {
         }
     }
     assert!(MessageType::requests().all(|kind| answered.contains(&kind)));
+    assert!([55, 70, 75, 76, 77].iter().all(|code| codes.contains(code)), "{codes:?}");
 }
 
 /// What a terminal makes of an answer that it has checked.
@@ -298,6 +305,25 @@ fn check_proof(vector: &AnswerVector, answer: &Answer, request: Option<&RequestV
     let file = ReceiptFile::decode(&hex(&proof.receipt_file)).unwrap();
     assert_eq!(file.check(SHA256, &verify).unwrap().place.index, proof.index);
     assert_eq!(Some(file.request), Blob::new(hex(&request.unwrap().body)));
+}
+
+#[test]
+fn every_grant_is_one_or_is_not_as_it_says() {
+    let verify = |message: &[u8], signature: &[u8]| gateway().verify(message, signature);
+    let vectors: Vec<GrantVector> = read("grants.json");
+    for vector in &vectors {
+        let checked = Grant::check(&hex(&vector.grant), &INSTALLATION, &verify);
+        assert_eq!(checked.is_ok(), vector.valid, "{}: {checked:?}", vector.name);
+        let Ok(grant) = checked else { continue };
+        assert_eq!(grant.encode_payload(), hex(&vector.payload));
+        assert_eq!(fields(&hex(&vector.payload), grant_key_name), vector.fields);
+        let signed = Sign1::parse(&hex(&vector.grant)).map(|sign1| *sign1.signature).unwrap();
+        assert!(verify(&hex(&vector.sig_structure), &signed));
+    }
+    assert!(vectors.iter().filter(|vector| !vector.valid).count() >= 10);
+    let in_use: Vec<AnswerVector> = read("answers.json");
+    let in_use = in_use.iter().filter_map(|vector| Answer::decode(&hex(&vector.body)).ok()?.grant);
+    assert!(in_use.into_iter().all(|grant| Grant::check(grant.as_bytes(), &INSTALLATION, &verify).is_ok()));
 }
 
 #[test]

@@ -276,18 +276,19 @@ pub(crate) fn load_body(card: &Card, amount_minor: i64) -> Result<Body, Error> {
 
 /// A Purchase without lines.
 pub(crate) fn purchase_body(card: &Card, amount_minor: i64) -> Result<Body, Error> {
-    Ok(Body::Purchase { card: card.reference, amount: amount(amount_minor)?, tenders: None, lines: None })
+    let amount = amount(amount_minor)?;
+    Ok(Body::Purchase { card: card.reference, amount, tenders: None, lines: None, points: None })
 }
 
 /// A Refund without lines.
 pub(crate) fn refund_body(original: Original, amount_minor: i64) -> Result<Body, Error> {
     let reason = Some(Reason::GOODS_RETURNED);
-    Ok(Body::Refund { amount: amount(amount_minor)?, lines: None, original, reason })
+    Ok(Body::Refund { amount: amount(amount_minor)?, lines: None, original, reason, supervisor: None })
 }
 
 /// A Void by the customer's wish.
 pub(crate) const fn void_body(original: Original) -> Body {
-    Body::Void { original, reason: Some(Reason::CUSTOMERS_WISH) }
+    Body::Void { original, reason: Some(Reason::CUSTOMERS_WISH), supervisor: None }
 }
 
 /// An Authorize, which raises the hold of an earlier one if it names one.

@@ -185,7 +185,7 @@ impl Terminal {
         let inbox: &mut Inbox = &mut self.inbox;
         match event {
             Event::Enrolled { .. } => self.highest_decided = 0,
-            Event::SignedOn(answer) => {
+            Event::SignedOn { answer, .. } => {
                 let last = answer.host_last_stan;
                 inbox.signed_on = Some(answer);
                 if last.is_some_and(|last| last < self.highest_decided) {

@@ -194,7 +194,7 @@ impl Till {
         let key = self.key(id);
         let intent = self.oracle().intent(&key).cloned();
         let intent = intent.ok_or_else(|| Error::Usage("the oracle knows nothing of it".into()))?;
-        if !MessageType(intent.kind).is_reversible() {
+        if !MessageType(intent.kind).may_be_given_up() {
             return Err(Error::Usage("it is repeated until it is answered, and never reversed".into()));
         }
         if !self.oracle().is_open(&key) {

@@ -151,8 +151,13 @@ impl Day {
             flags: 0,
         };
         let lines = PurchaseLines::new(vec![line(4_50), line(7_50)]);
-        let body =
-            Body::Purchase { card: self.cards[0].reference, amount: amount(12_00), tenders: None, lines };
+        let body = Body::Purchase {
+            card: self.cards[0].reference,
+            amount: amount(12_00),
+            tenders: None,
+            lines,
+            points: None,
+        };
         let message = self.sign(body, 0, |header| Header {
             shift: Some(Shift::FIRST),
             order_reference: Some("order 7".parse().expect("an order")),

@@ -15,7 +15,7 @@ fn load_quote(card: &Card, minor: i64) -> Body {
 }
 
 fn purchase_quote(card: &Card, minor: i64) -> Body {
-    Body::PurchaseQuote { card: card.reference, amount: amount(minor) }
+    Body::PurchaseQuote { card: card.reference, amount: amount(minor), points: None }
 }
 
 fn transfer(from: &Card, to: &Card, minor: i64) -> Body {

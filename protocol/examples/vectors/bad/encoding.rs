@@ -190,7 +190,8 @@ fn sidecars() -> Vec<BadVector> {
         "a10aa9".to_owned() + &(0..9).map(|number| format!("{number:02x}6161")).collect::<String>();
     let long_secret = "a1017841".to_owned() + &"39".repeat(65);
     let secret = "a10168 3132333435363738";
-    let cases: [(&str, MessageType, &str, &str); 16] = [
+    let pin = |key: u8| format!("a1{key:02x}64 31393637");
+    let cases: [(&str, MessageType, &str, &str); 41] = [
         ("sidecar where none may be", MessageType::REVERSAL, secret, "a Reversal has no card"),
         ("card secret with a Refund", MessageType::REFUND, secret, "it names the card by its original"),
         ("card secret with a Void", MessageType::VOID, secret, "it names the card by its original"),
@@ -204,13 +205,38 @@ fn sidecars() -> Vec<BadVector> {
             "a10168 3132333435363738 00",
             "exactly one item, no bytes after it",
         ),
-        ("unknown key in the sidecar", PURCHASE, "a104 00", "keys below 100 must be understood"),
+        ("unknown key in the sidecar", PURCHASE, "a107 00", "keys below 100 must be understood"),
         ("short secret", PURCHASE, "a10167 31323334353637", "8 bytes at least"),
         ("long secret", PURCHASE, &long_secret, "64 bytes at most"),
         ("secret with a control character", PURCHASE, "a10168 313233343536370a", "a line feed"),
         ("secret as bytes", PURCHASE, "a10148 3132333435363738", "a byte string is no text"),
         ("PIN with a letter", PURCHASE, "a10264 31323361", "digits only"),
         ("short PIN", PURCHASE, "a10263 313233", "4 digits at least"),
+        ("long PIN", PURCHASE, "a1026d 31393637313936373139363731", "12 digits at most"),
+        ("PIN as a number", PURCHASE, "a102 1907af", "a number is no text"),
+        ("PIN in Arabic-Indic digits", PURCHASE, "a10268 d9a1d9a9d9a6d9a7", "0 to 9 only"),
+        ("short new PIN", MessageType::CHANGE_PIN, "a10463 313936", "4 digits at least"),
+        ("new PIN with a letter", MessageType::CHANGE_PIN, "a10464 3139366f", "digits only"),
+        ("long new PIN", MessageType::CHANGE_PIN, "a1046d 31393637313936373139363731", "12 digits at most"),
+        ("short cashier PIN", MessageType::CASHIER_SIGN_ON, "a10563 313936", "4 digits at least"),
+        ("cashier PIN with a letter", MessageType::CASHIER_SIGN_ON, "a10564 3139366f", "digits only"),
+        ("short supervisor PIN", MessageType::VOID, "a10663 313936", "4 digits at least"),
+        ("supervisor PIN with a letter", MessageType::REFUND, "a10664 3139366f", "digits only"),
+        ("PIN with a Load", MessageType::LOAD, &pin(2), "no PIN is asked for there"),
+        ("PIN with an Activate", MessageType::ACTIVATE, &pin(2), "no PIN is asked for there"),
+        ("PIN with a BalanceInquiry", MessageType::BALANCE_INQUIRY, &pin(2), "no PIN is asked for there"),
+        ("PIN with a PurchaseQuote", MessageType::PURCHASE_QUOTE, &pin(2), "no PIN is asked for there"),
+        ("PIN with a Refund", MessageType::REFUND, &pin(2), "only a supervisor's"),
+        ("new PIN with a Purchase", PURCHASE, &pin(4), "only a ChangePin sets one"),
+        ("new PIN with an Unload", MessageType::UNLOAD, &pin(4), "only a ChangePin sets one"),
+        ("cashier PIN with a Purchase", PURCHASE, &pin(5), "only a CashierSignOn has one"),
+        ("cashier PIN with a SignOn", MessageType::SIGN_ON, &pin(5), "a SignOn has no sidecar"),
+        ("PIN with a CashierSignOn", MessageType::CASHIER_SIGN_ON, &pin(2), "the card's is none of it"),
+        ("supervisor PIN with a Purchase", PURCHASE, &pin(6), "it has no supervisor"),
+        ("supervisor PIN with a ChangePin", MessageType::CHANGE_PIN, &pin(6), "it has no supervisor"),
+        ("card secret with a CashierSignOn", MessageType::CASHIER_SIGN_ON, secret, "it has no card"),
+        ("card secret with a CashTaken", MessageType::CASH_TAKEN, secret, "it has no sidecar"),
+        ("card secret with an Advice", MessageType::ADVICE, secret, "it has no sidecar"),
         ("nine personal fields", PURCHASE, &nine_fields, "8 at most"),
     ];
     let vector = |(name, kind, sidecar, reason): (&str, MessageType, &str, &str)| {

@@ -15,6 +15,11 @@ const CAPTURE: MessageType = MessageType::CAPTURE;
 const PURCHASE_QUOTE: MessageType = MessageType::PURCHASE_QUOTE;
 const TRANSFER: MessageType = MessageType::TRANSFER;
 const SHIFT_REPORT: MessageType = MessageType::SHIFT_REPORT;
+const UNLOAD: MessageType = MessageType::UNLOAD;
+const CHANGE_PIN: MessageType = MessageType::CHANGE_PIN;
+const CASH_TAKEN: MessageType = MessageType::CASH_TAKEN;
+const ADVICE: MessageType = MessageType::ADVICE;
+const CASHIER_SIGN_ON: MessageType = MessageType::CASHIER_SIGN_ON;
 
 pub(super) fn all() -> Vec<BadVector> {
     let mut vectors = types();
@@ -81,6 +86,18 @@ fn types() -> Vec<BadVector> {
         (TRANSFER, 33, "70 39323030303030303030303132333439"),
         (SHIFT_REPORT, 9, "f6"),
         (SHIFT_REPORT, 34, "f6"),
+        (PURCHASE, 35, "f6"),
+        (PURCHASE_QUOTE, 35, "61 31"),
+        (REFUND, 37, "00"),
+        (VOID, 37, "43 533031"),
+        (UNLOAD, 20, "f6"),
+        (UNLOAD, 37, "f6"),
+        (CHANGE_PIN, 12, "f6"),
+        (CASH_TAKEN, 12, "f6"),
+        (CASH_TAKEN, 21, "f6"),
+        (CASH_TAKEN, 23, "f6"),
+        (ADVICE, 36, "63 616263"),
+        (CASHIER_SIGN_ON, 8, "07"),
         (MessageType::SIGN_ON, 26, "00"),
         (MessageType::SIGN_ON, 27, "20"),
         (MessageType::SIGN_ON, 28, "40"),
@@ -156,6 +173,28 @@ fn ranges() -> Vec<BadVector> {
         ("nonce of 15 bytes", MessageType::ECHO, 16, bytes(15), "16 bytes"),
         ("amount 0", PURCHASE, 20, "00".into(), "1 at least"),
         ("amount over the maximum", PURCHASE, 20, "1b000000e8d4a51000".into(), "999,999,999,999 at most"),
+        ("no points to use", PURCHASE, 35, "00".into(), "1 at least"),
+        ("points below zero", PURCHASE, 35, "20".into(), "1 at least"),
+        ("points over the maximum", PURCHASE, 35, "1b000000e8d4a51000".into(), "999,999,999,999 at most"),
+        ("no points to use in a PurchaseQuote", PURCHASE_QUOTE, 35, "00".into(), "1 at least"),
+        ("empty supervisor", REFUND, 37, "60".into(), "1 character at least"),
+        ("supervisor of 17 characters", VOID, 37, text(17, "53"), "16 bytes at most"),
+        ("supervisor with a space", UNLOAD, 37, "63 532031".into(), "not in the set of a code"),
+        ("empty cashier who signs on", CASHIER_SIGN_ON, 8, "60".into(), "1 character at least"),
+        (
+            "offline grant of 257 bytes",
+            ADVICE,
+            36,
+            "590101".to_owned() + &"00".repeat(257),
+            "256 bytes at most",
+        ),
+        ("Unload of nothing", UNLOAD, 20, "00".into(), "1 at least"),
+        ("Advice of nothing", ADVICE, 20, "00".into(), "1 at least"),
+        ("CashTaken of nothing", CASH_TAKEN, 20, "00".into(), "1 at least"),
+        ("CashTaken for a bank card", CASH_TAKEN, 12, number(4_111_111_111_111_111), "the first digit is 9"),
+        ("CashTaken with reason 256", CASH_TAKEN, 25, "190100".into(), "255 at most"),
+        ("Unload with reason 256", UNLOAD, 25, "190100".into(), "255 at most"),
+        ("ChangePin of a card with a wrong check digit", CHANGE_PIN, 12, number(wrong_card()), "Luhn"),
         ("referral code of 33 bytes", PURCHASE, 40, text(33, "41"), "32 bytes at most"),
         ("channel code with a space", PURCHASE, 41, "61 20".into(), "not in the set of a code"),
         ("customer kind 256", PURCHASE, 42, "190100".into(), "255 at most"),
@@ -170,8 +209,8 @@ fn ranges() -> Vec<BadVector> {
         .collect()
 }
 
-/// Lines, and what they add up to. The Load is of 10,000 minor units, Purchase and Capture are of 3,750, the Refund is
-/// of 1,250.
+/// Lines, and what they add up to. Load and CashTaken are of 10,000 minor units, Purchase, Capture and Advice of 3,750,
+/// the Refund is of 1,250.
 fn lists() -> Vec<BadVector> {
     let tender = |amount: &str| format!("82 01 {amount}");
     let line = |gross: &str| format!("86 6141 6142 f6 1903e8 {gross} 00");
@@ -282,6 +321,36 @@ fn lists() -> Vec<BadVector> {
         (
             "lines above the amount of a Capture",
             CAPTURE,
+            22,
+            "81".to_owned() + &line("190ea7"),
+            "3,751 of 3,750",
+        ),
+        ("no tender line in a CashTaken", CASH_TAKEN, 21, "80".into(), "1 at least"),
+        (
+            "tenders below the amount of a CashTaken",
+            CASH_TAKEN,
+            21,
+            "81".to_owned() + &tender("19270f"),
+            "9,999 of 10,000",
+        ),
+        (
+            "tenders above the amount of a CashTaken",
+            CASH_TAKEN,
+            21,
+            "82".to_owned() + &tender(ten_thousand) + &tender("01"),
+            "10,001 of 10,000",
+        ),
+        ("no tender line in an Advice", ADVICE, 21, "80".into(), "1 at least"),
+        (
+            "lines below the amount of an Advice",
+            ADVICE,
+            22,
+            "81".to_owned() + &line("190ea5"),
+            "3,749 of 3,750",
+        ),
+        (
+            "lines above the amount of an Advice",
+            ADVICE,
             22,
             "81".to_owned() + &line("190ea7"),
             "3,751 of 3,750",

@@ -22,19 +22,19 @@ use super::{
 };
 
 /// A terminal, its gateway, and the wire between them under the test's control.
-struct Till {
-    terminal: Terminal,
-    gateway: Gateway,
-    ms: u64,
-    stored: Vec<u8>,
-    sent: Vec<Frame>,
-    heartbeats: usize,
-    events: Vec<Event>,
-    closed: Option<CloseReason>,
+pub(super) struct Till {
+    pub(super) terminal: Terminal,
+    pub(super) gateway: Gateway,
+    pub(super) ms: u64,
+    pub(super) stored: Vec<u8>,
+    pub(super) sent: Vec<Frame>,
+    pub(super) heartbeats: usize,
+    pub(super) events: Vec<Event>,
+    pub(super) closed: Option<CloseReason>,
 }
 
 impl Till {
-    fn with(state: State) -> Self {
+    pub(super) fn with(state: State) -> Self {
         let mut till = Till {
             terminal: terminal(state),
             gateway: Gateway::new(),
@@ -50,7 +50,7 @@ impl Till {
     }
 
     /// An enrolled terminal that has signed on.
-    fn signed_on() -> Self {
+    pub(super) fn signed_on() -> Self {
         let mut till = Till::with(enrolled());
         till.connect();
         assert!(till.terminal.is_signed_on());
@@ -58,7 +58,7 @@ impl Till {
         till
     }
 
-    fn connect(&mut self) {
+    pub(super) fn connect(&mut self) {
         self.closed = None;
         self.sent.clear();
         self.terminal.connected(at(self.ms));
@@ -67,18 +67,22 @@ impl Till {
         self.serve();
     }
 
-    fn sell(&mut self, amount: i64) -> TransactionId {
+    pub(super) fn sell(&mut self, amount: i64) -> TransactionId {
         self.submit(purchase(amount))
     }
 
-    fn submit(&mut self, body: Body) -> TransactionId {
-        let id = self.terminal.submit(at(self.ms), body, Details::default(), RequestSidecar::default());
+    pub(super) fn submit(&mut self, body: Body) -> TransactionId {
+        self.submit_with(body, RequestSidecar::default())
+    }
+
+    pub(super) fn submit_with(&mut self, body: Body, sidecar: RequestSidecar) -> TransactionId {
+        let id = self.terminal.submit(at(self.ms), body, Details::default(), sidecar);
         self.drain();
         id.unwrap()
     }
 
     /// The gateway answers everything that was sent, until nothing more is sent.
-    fn serve(&mut self) {
+    pub(super) fn serve(&mut self) {
         while !self.sent.is_empty() {
             let frame = self.sent.remove(0);
             let answer = self.gateway.handle(&frame);
@@ -87,13 +91,13 @@ impl Till {
     }
 
     /// The gateway answers the oldest frame; the answer is not delivered.
-    fn answer(&mut self) -> Frame {
+    pub(super) fn answer(&mut self) -> Frame {
         let frame = self.sent.remove(0);
         self.gateway.handle(&frame)
     }
 
     /// Asks for the status of a request; the gateway's answer is not delivered.
-    fn status_of(&mut self, id: TransactionId) -> Frame {
+    pub(super) fn status_of(&mut self, id: TransactionId) -> Frame {
         let body = Body::TransactionStatus { original: self.terminal.original(id).unwrap() };
         self.terminal.ask(at(self.ms), body, Details::default(), RequestSidecar::default()).unwrap();
         self.drain();
@@ -101,38 +105,38 @@ impl Till {
         self.gateway.handle(&question)
     }
 
-    fn ask(&mut self, body: Body, details: Details) -> Result<u32, SubmitError> {
+    pub(super) fn ask(&mut self, body: Body, details: Details) -> Result<u32, SubmitError> {
         let number = self.terminal.ask(at(self.ms), body, details, RequestSidecar::default());
         self.drain();
         number
     }
 
     /// The last reply to a question.
-    fn reply(&self) -> Result<Reply, NoReply> {
+    pub(super) fn reply(&self) -> Result<Reply, NoReply> {
         match self.events.last() {
             Some(Event::Replied { reply, .. }) => reply.clone(),
             other => panic!("no reply but {other:?}"),
         }
     }
 
-    fn receive(&mut self, frame: Frame) {
+    pub(super) fn receive(&mut self, frame: Frame) {
         self.terminal.received(at(self.ms), Incoming::Frame(frame));
         self.drain();
     }
 
-    fn pass(&mut self, ms: u64) {
+    pub(super) fn pass(&mut self, ms: u64) {
         self.ms += ms;
         self.terminal.timed_out(at(self.ms));
         self.drain();
     }
 
-    fn give_up(&mut self, id: TransactionId) -> Result<(), GiveUpError> {
+    pub(super) fn give_up(&mut self, id: TransactionId) -> Result<(), GiveUpError> {
         let result = self.terminal.give_up(at(self.ms), id, Reason::CANCELLED);
         self.drain();
         result
     }
 
-    fn restart(self) -> Self {
+    pub(super) fn restart(self) -> Self {
         let gateway = self.gateway;
         let mut till = Till::with(State::decode(&self.stored).unwrap());
         till.gateway = gateway;
@@ -141,7 +145,7 @@ impl Till {
         till
     }
 
-    fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         while let Some(action) = self.terminal.poll_action() {
             match action {
                 Action::Persist(bytes) => self.stored = bytes,
@@ -155,18 +159,18 @@ impl Till {
         }
     }
 
-    fn outcome(&self) -> Option<&Outcome> {
+    pub(super) fn outcome(&self) -> Option<&Outcome> {
         self.events.iter().rev().find_map(|event| match event {
             Event::Finished(outcome) => Some(outcome),
             _ => None,
         })
     }
 
-    fn verdict(&self) -> Option<(Verdict, u8)> {
+    pub(super) fn verdict(&self) -> Option<(Verdict, u8)> {
         self.outcome().map(|outcome| (outcome.verdict, outcome.code.0))
     }
 
-    fn alarm(&self) -> Option<Alarm> {
+    pub(super) fn alarm(&self) -> Option<Alarm> {
         self.events.iter().rev().find_map(|event| match event {
             Event::Alarm(alarm) => Some(*alarm),
             _ => None,
@@ -174,7 +178,7 @@ impl Till {
     }
 }
 
-fn decoded(frame: &Frame) -> Request {
+pub(super) fn decoded(frame: &Frame) -> Request {
     let opened = open_request(&frame.body, &INSTALLATION, frame.kind).unwrap();
     assert!(terminal_ed25519().verify(&opened.to_be_signed, opened.signature));
     Request::decode_payload(frame.kind, opened.payload).unwrap()
@@ -723,7 +727,7 @@ fn a_terminal_enrols_with_its_ticket_and_signs_on() {
     assert_eq!((sent, public_key.as_bytes(), named), (code, &*terminal_ed25519().spki(), gateway));
     till.serve();
     assert!(matches!(till.events[0], Event::Enrolled { generation: Generation::FIRST, .. }));
-    assert!(matches!(till.events[1], Event::SignedOn(_)));
+    assert!(matches!(till.events[1], Event::SignedOn { grant: None, .. }));
     assert!(till.terminal.is_signed_on());
     assert_eq!(State::decode(&till.stored).unwrap().generation, Some(Generation::FIRST));
 }
@@ -803,7 +807,7 @@ fn questions_are_answered_or_fail_and_are_never_repeated() {
 #[test]
 fn a_sale_may_cite_the_quote_that_came_before_it() {
     let mut till = Till::signed_on();
-    let body = Body::PurchaseQuote { card: card(), amount: amount(1250) };
+    let body = Body::PurchaseQuote { card: card(), amount: amount(1250), points: None };
     till.ask(body, Details { shift: Shift::new(311), ..Details::default() }).unwrap();
     let question = decoded(&till.sent[0]).header;
     assert_eq!((question.shift, question.currency), (None, Currency::new(156)));

@@ -14,8 +14,8 @@ use protocol::field::{
 use protocol::frame::{Frame, MessageType};
 use protocol::hello::Hello;
 use protocol::merkle::{Tree, leaf_hash};
-use protocol::receipt::{Receipt, Seal, SealHeader, Status, entry_leaf};
-use protocol::request::{Body, LastReceipt, Request};
+use protocol::receipt::{MAX_GRANT, Receipt, Seal, SealHeader, Status, entry_leaf};
+use protocol::request::{Body, LastReceipt, Request, RequestSidecar};
 
 use super::super::keys::{INSTALLATION, SHA256, TestKey, gateway, terminal_ed25519};
 
@@ -28,6 +28,8 @@ pub(crate) struct Gateway {
     pub(crate) generation: Generation,
     /// What the next value message gets instead of a decision.
     pub(crate) next_refusal: Option<ResponseCode>,
+    /// What SignOn brings along.
+    pub(crate) grant: Option<Blob<MAX_GRANT>>,
     connection: u8,
     signed_on: bool,
     pub(crate) journal: BTreeMap<Stan, Entry>,
@@ -60,6 +62,7 @@ impl Gateway {
             heartbeat_seconds: 30,
             generation: Generation::FIRST,
             next_refusal: None,
+            grant: None,
             connection: 0,
             signed_on: false,
             journal: BTreeMap::new(),
@@ -143,6 +146,13 @@ impl Gateway {
                 answer.in_flight = InFlight::new(self.in_flight);
                 answer.heartbeat_seconds = Some(self.heartbeat_seconds);
                 answer.currency = Some(unit);
+                answer.grant = self.grant.clone();
+            }
+            Body::CashierSignOn => {
+                let sidecar = RequestSidecar::decode(sent.kind, &sent.sidecar).unwrap();
+                if sidecar.cashier_pin.is_none_or(|pin| pin.expose() != "80351") {
+                    (answer.code, answer.tries_left) = (ResponseCode::WRONG_PIN, Some(2));
+                }
             }
             Body::TransactionStatus { original } => {
                 let entry = self.journal.get(&original.stan).filter(|e| e.request_id == original.request_id);
@@ -210,6 +220,7 @@ impl Gateway {
                 held: TotalMinor::MIN,
                 expires: time(),
             });
+            answer.shortfall = (sent.kind == MessageType::ADVICE).then_some(TotalMinor::MIN);
             self.applied.entry(request_id).or_default().0 += 1;
         }
         let entry = self.seal(sent.kind, request_id, answer.encode(), state);

@@ -2,16 +2,20 @@
 
 mod behaviour;
 mod gateway;
+mod offline;
+mod persons;
 mod storm;
 
 use protocol::field::{
     AmountMinor, CardReference, Currency, EnrolmentCode, Fingerprint, Generation, Original, Reason,
-    RequestId, Stan, TerminalId, TerminalTime,
+    RequestId, Stan, TenderKind, TenderLine, TenderLines, TerminalId, TerminalTime,
 };
+use protocol::receipt::Grant;
 use protocol::request::Body;
 use protocol::terminal::{Keys, Now, Settings, State, Terminal};
 
 use super::keys::{SHA256, gateway as gateway_key, terminal_ed25519};
+use super::samples;
 
 pub(crate) fn terminal_id() -> TerminalId {
     "V0002".parse().unwrap()
@@ -47,7 +51,7 @@ pub(crate) fn card() -> CardReference {
 }
 
 pub(crate) fn purchase(minor: i64) -> Body {
-    Body::Purchase { card: card(), amount: amount(minor), tenders: None, lines: None }
+    Body::Purchase { card: card(), amount: amount(minor), tenders: None, lines: None, points: None }
 }
 
 pub(crate) fn amount(minor: i64) -> AmountMinor {
@@ -65,11 +69,11 @@ pub(crate) fn original() -> Original {
 }
 
 pub(crate) fn refund(minor: i64) -> Body {
-    Body::Refund { amount: amount(minor), lines: None, original: original(), reason: None }
+    Body::Refund { amount: amount(minor), lines: None, original: original(), reason: None, supervisor: None }
 }
 
 pub(crate) fn void() -> Body {
-    Body::Void { original: original(), reason: Some(Reason::WRONG_AMOUNT) }
+    Body::Void { original: original(), reason: Some(Reason::WRONG_AMOUNT), supervisor: None }
 }
 
 pub(crate) fn authorize(minor: i64) -> Body {
@@ -82,6 +86,35 @@ pub(crate) fn capture(minor: i64) -> Body {
 
 pub(crate) fn transfer(minor: i64) -> Body {
     Body::Transfer { card: card(), to: CardReference::from_parts(2).unwrap(), amount: amount(minor) }
+}
+
+pub(crate) fn unload(minor: i64) -> Body {
+    Body::Unload { card: card(), amount: amount(minor), reason: None, supervisor: None }
+}
+
+pub(crate) fn change_pin() -> Body {
+    Body::ChangePin { card: card() }
+}
+
+pub(crate) fn cash_taken(minor: i64) -> Body {
+    let cash = TenderLine { kind: TenderKind::CASH, amount: amount(minor), reference: None };
+    Body::CashTaken {
+        card: None,
+        amount: amount(minor),
+        tenders: TenderLines::new(vec![cash]).unwrap(),
+        original: None,
+        reason: Reason::NO_ANSWER,
+    }
+}
+
+/// What this terminal may approve by itself.
+pub(crate) fn grant() -> Grant {
+    samples::typical_grant(terminal_id())
+}
+
+pub(crate) fn advice(minor: i64) -> Body {
+    let grant = samples::signed_grant(&grant());
+    Body::Advice { card: card(), amount: amount(minor), tenders: None, lines: None, grant }
 }
 
 pub(crate) fn ticket_text() -> (String, EnrolmentCode, Fingerprint) {

@@ -12,8 +12,12 @@ use protocol::frame::{Frame, Incoming, decode};
 use protocol::request::{Body, RequestSidecar};
 use protocol::terminal::{Action, Alarm, Details, Event, Outcome, State, Terminal, TransactionId, Verdict};
 
+use super::super::samples;
 use super::gateway::Gateway;
-use super::{at, authorize, capture, card, enrolled, purchase, refund, terminal, transfer, void};
+use super::{
+    advice, at, authorize, capture, card, cash_taken, change_pin, enrolled, purchase, refund, terminal,
+    transfer, unload, void,
+};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200, ..ProptestConfig::default() })]
@@ -153,7 +157,11 @@ impl Storm {
 
     fn sale(&mut self) {
         let amount = 1 + i64::try_from(self.below(100)).unwrap();
-        let body = match self.below(10) {
+        let body = match self.below(14) {
+            7 => unload(amount),
+            8 => change_pin(),
+            9 => cash_taken(amount),
+            10 => advice(amount),
             0 | 1 => load(amount),
             2 => refund(amount),
             3 => void(),
@@ -163,10 +171,11 @@ impl Storm {
             _ => purchase(amount),
         };
         let mut sidecar = RequestSidecar::default();
-        if body.card().is_some() {
+        if samples::may_have_in_sidecar(body.kind(), 1) {
             sidecar.secret = CardSecret::new("12345678901234567890");
         }
-        if body.card().is_some() && self.below(6) == 0 {
+        let with_pin = samples::may_have_in_sidecar(body.kind(), 2);
+        if with_pin && self.below(6) == 0 {
             sidecar.pin = Pin::new("1234");
         }
         self.terminal.submit(at(self.ms), body, Details::default(), sidecar).unwrap();
