@@ -7,6 +7,7 @@ use super::expiry::expire;
 use super::ledger::{Kind, named, redemption};
 use super::programme::Programme;
 use super::request::Now;
+use super::settle::{About, Settlement, settle};
 use super::succession;
 use super::terminal::{Limits, Role, Terminal, TerminalStatus};
 
@@ -62,6 +63,19 @@ pub enum Act {
         amount: i64,
         reason: String,
     },
+    /// What a person had to look into is settled; two people answer for it.
+    ExceptionSettle {
+        /// Of the entry that it is about.
+        index: u64,
+        settlement: Settlement,
+        reason: String,
+    },
+    /// Sales that a terminal approved offline come in from a file; two people answer for it.
+    AdviceImport {
+        terminal: String,
+        /// SHA-256 of the file.
+        file: [u8; 32],
+    },
     OperatorAdd {
         operator: String,
         public_key: Vec<u8>,
@@ -80,7 +94,7 @@ impl Act {
     /// Whether two operators must have signed it.
     #[must_use]
     pub fn needs_two(&self) -> bool {
-        matches!(self, Self::CardRefund { .. })
+        matches!(self, Self::CardRefund { .. } | Self::ExceptionSettle { .. } | Self::AdviceImport { .. })
     }
 
     /// What an act that waits for a second person would do, for that person.
@@ -89,6 +103,13 @@ impl Act {
         match self {
             Self::CardRefund { card, amount, reason } => {
                 format!("put {amount} minor units on card {}, without a sale: {reason}", card.0)
+            }
+            Self::ExceptionSettle { index, settlement, reason } => {
+                format!("settle the exception of entry {index}, {}: {reason}", settlement.words())
+            }
+            Self::AdviceImport { terminal, file } => {
+                let hash: String = file.iter().map(|byte| format!("{byte:02x}")).collect();
+                format!("take in terminal {terminal}'s offline sales from the file with SHA-256 {hash}")
             }
             other => format!("{other:?}"),
         }
@@ -134,6 +155,16 @@ pub enum Refusal {
     LastOperator,
     #[error("limits must be above zero")]
     Limits,
+    #[error("there is no exception {0}; `exception list` shows those that are open")]
+    NoSuchException(u64),
+    #[error("exception {0} is settled already")]
+    ExceptionSettled(u64),
+    #[error(
+        "the load that the claim names stands, so the money is on its card; settle it as paid out, or void the load first"
+    )]
+    LoadStands,
+    #[error("that is no way to settle this exception: {0}")]
+    SettlementOf(&'static str),
 }
 
 impl TerminalStatus {
@@ -168,6 +199,8 @@ impl CardStatus {
 pub struct Place<'a> {
     pub store: &'a str,
     pub index: u64,
+    /// The entry that the act is about, if there is one.
+    pub about: Option<About<'a>>,
 }
 
 /// Decides an act. `drawn` are the cards that the shell has drawn for [`Act::CardIssue`], none of which exists yet;
@@ -283,6 +316,14 @@ pub fn decide_act(
         Act::CardMerge { card, into, reason } => {
             succession::merge(state, programme, (*card, *into), reason, now)
         }
+        Act::ExceptionSettle { index, settlement, reason } => {
+            settle(state, programme, (*index, *settlement), reason, place, now)
+        }
+        // What it brings in are entries of their own.
+        Act::AdviceImport { terminal, .. } => match state.terminals.get(terminal) {
+            Some(held) if held.generation > 0 => Ok(Vec::new()),
+            _ => Err(Refusal::NoSuchTerminal(terminal.clone())),
+        },
         Act::OperatorAdd { operator, public_key } => {
             check_code("an operator's name", operator)?;
             if state.operators.contains_key(operator) {

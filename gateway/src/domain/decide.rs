@@ -1,6 +1,7 @@
 //! What a request does. Every check comes before any effect; the first that fails is the answer, in the order that
 //! PROTOCOL.md section 7 gives.
 
+use super::advice::Sale;
 use super::authorize::Wish;
 use super::decision::{Decision, Decline};
 use super::effect::Effect;
@@ -8,7 +9,8 @@ use super::facts::Facts;
 use super::request::{Command, Now, Request, message};
 use super::terminal::{Role, Terminal};
 use super::{
-    Fault, activate, authorize, capture, load, purchase, reconciliation, refund, reversal, transfer, void,
+    Fault, activate, advice, authorize, capture, cash_taken, load, purchase, reconciliation, refund,
+    reversal, transfer, void,
 };
 
 /// Decides one request of an active terminal. The effects include the terminal's last STAN and shift totals, and not
@@ -49,6 +51,13 @@ pub fn decide(facts: Facts<'_>, terminal: &Terminal, request: &Request, now: Now
                 capture::decide(facts, terminal, request.currency, original, (*amount, *more_follow), now)
             }
             Command::Reconciliation { totals } => reconciliation::decide(facts, request, totals),
+            Command::CashTaken { card, amount, tenders } => {
+                cash_taken::decide(facts, terminal, request, *card, *amount, tenders)
+            }
+            Command::Advice { card, amount, grant, time_s } => {
+                let (card, amount, grant, time_s) = (*card, *amount, grant.as_ref(), *time_s);
+                advice::decide(facts, terminal, request, Sale { card, amount, grant, time_s }, now)
+            }
         },
     )?;
     if decision.card.is_none() {
@@ -61,7 +70,7 @@ pub fn decide(facts: Facts<'_>, terminal: &Terminal, request: &Request, now: Now
             stan: request.stan,
         });
     }
-    count_into_shift(request, &mut decision);
+    count_into_shift(facts, request, &mut decision);
     Ok(decision)
 }
 
@@ -72,23 +81,30 @@ fn check_terminal(facts: Facts<'_>, terminal: &Terminal, request: &Request) -> R
     }
     let sells = !matches!(
         request.command.message(),
-        message::ACTIVATE | message::LOAD | message::REVERSAL | message::RECONCILIATION
+        message::ACTIVATE | message::LOAD | message::REVERSAL | message::RECONCILIATION | message::CASH_TAKEN
     );
     if terminal.role == Role::Kiosk && sells {
         return Err(Decline::MessageNotAllowedForRole);
     }
-    let shift = request.shift.map(|shift| (request.terminal.clone(), request.generation, shift));
-    let closed = shift.is_some_and(|key| facts.state.shifts.get(&key).is_some_and(|s| s.closed));
-    if closed && !matches!(request.command, Command::Reversal { .. } | Command::Void { .. }) {
+    let undoes = matches!(request.command, Command::Reversal { .. } | Command::Void { .. });
+    let any_shift = undoes || message::is_report(request.command.message());
+    if !any_shift && in_closed_shift(facts, request) {
         return Err(Decline::ShiftClosed);
     }
     Ok(())
 }
 
-/// What is approved counts into the shift that it names; undoing it counts it out there.
-fn count_into_shift(request: &Request, decision: &mut Decision) {
+fn in_closed_shift(facts: Facts<'_>, request: &Request) -> bool {
+    let shift = request.shift.map(|shift| (request.terminal.clone(), request.generation, shift));
+    shift.is_some_and(|key| facts.state.shifts.get(&key).is_some_and(|held| held.closed))
+}
+
+/// What is approved counts into the shift that it names, unless that is closed; undoing it counts it out there.
+fn count_into_shift(facts: Facts<'_>, request: &Request, decision: &mut Decision) {
     let message = request.command.message();
-    if let (true, Some(shift), true) = (message::counts(message), request.shift, decision.is_approved()) {
+    let counted =
+        message::counts(message) && !(message::is_report(message) && in_closed_shift(facts, request));
+    if let (true, Some(shift), true) = (counted, request.shift, decision.is_approved()) {
         decision.effects.push(Effect::ShiftTotals {
             terminal: request.terminal.clone(),
             generation: request.generation,

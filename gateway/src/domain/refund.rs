@@ -30,7 +30,7 @@ pub(super) fn decide(
     };
     let state = original.state(facts);
     let refused = |decline| Ok(Decision::declined_for(original, state, decline));
-    if !matches!(original.message, message::LOAD | message::PURCHASE | message::CAPTURE) {
+    if !matches!(original.message, message::LOAD | message::PURCHASE | message::CAPTURE | message::ADVICE) {
         return refused(Decline::NotRefundable);
     }
     if !matches!(state, TransactionState::Live | TransactionState::RefundedInPart) {
@@ -43,7 +43,8 @@ pub(super) fn decide(
         return refused(Decline::ReturnTimeOver);
     }
     let before = facts.state.transactions.get(&original.index).map_or(0, |fate| fate.done);
-    let left = original.approved_amount.checked_sub(before).ok_or(Fault::Overflow)?;
+    let whole = original.refundable();
+    let left = whole.checked_sub(before).ok_or(Fault::Overflow)?;
     if amount > terminal.limits.refund {
         return Ok(Decision::declined(Decline::AboveTerminalLimit));
     }
@@ -55,7 +56,7 @@ pub(super) fn decide(
         .and_then(|card| facts.state.cards.get(&card))
         .ok_or(Fault::Misfit("the original's card is gone"))?;
     let (card, mut effects) = expire(card, now)?;
-    let slice = Slice { before, amount, whole: original.approved_amount };
+    let slice = Slice { before, amount, whole };
     let paid = if original.message == message::LOAD {
         match pay_out(terminal, &card, original, slice)? {
             Ok((more, paid)) => {

@@ -1,6 +1,7 @@
 //! What a terminal asks, as the rules see it: forms, signatures and sessions are behind it.
 
 use super::card::CardReference;
+use super::grant::Grant;
 use super::terminal::Terminal;
 
 /// The time a decision is made at. Business date is YYYYMMDD in the shop's zone, after its cutover.
@@ -104,16 +105,60 @@ impl Named {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    Activate { claim: CardClaim },
-    Load { claim: CardClaim, amount: i64, tenders: Vec<(u8, i64)> },
-    Purchase { claim: CardClaim, amount: i64, partial_allowed: bool },
-    Reversal { original: Named },
-    Reconciliation { totals: Vec<(u8, i64, i64)> },
-    Refund { original: Named, amount: i64 },
-    Void { original: Named },
-    Authorize { claim: CardClaim, amount: i64, partial_allowed: bool, raises: Option<Named> },
-    Capture { original: Named, amount: i64, more_follow: bool },
-    Transfer { claim: CardClaim, to: CardReference, amount: i64 },
+    Activate {
+        claim: CardClaim,
+    },
+    Load {
+        claim: CardClaim,
+        amount: i64,
+        tenders: Vec<(u8, i64)>,
+    },
+    Purchase {
+        claim: CardClaim,
+        amount: i64,
+        partial_allowed: bool,
+    },
+    Reversal {
+        original: Named,
+    },
+    Reconciliation {
+        totals: Vec<(u8, i64, i64)>,
+    },
+    Refund {
+        original: Named,
+        amount: i64,
+    },
+    Void {
+        original: Named,
+    },
+    Authorize {
+        claim: CardClaim,
+        amount: i64,
+        partial_allowed: bool,
+        raises: Option<Named>,
+    },
+    Capture {
+        original: Named,
+        amount: i64,
+        more_follow: bool,
+    },
+    Transfer {
+        claim: CardClaim,
+        to: CardReference,
+        amount: i64,
+    },
+    CashTaken {
+        card: Option<CardReference>,
+        amount: i64,
+        tenders: Vec<(u8, i64)>,
+    },
+    /// `grant` is `None` when the gateway never signed it; `time_s` is the terminal's, Unix seconds.
+    Advice {
+        card: CardReference,
+        amount: i64,
+        grant: Option<Grant>,
+        time_s: i64,
+    },
 }
 
 /// Message types of requests with a STAN (PROTOCOL.md section 2).
@@ -142,6 +187,12 @@ pub mod message {
         )
     }
 
+    /// It says what has happened already: a closed shift does not refuse it, and does not count it.
+    #[must_use]
+    pub fn is_report(message: u8) -> bool {
+        matches!(message, CASH_TAKEN | ADVICE)
+    }
+
     /// It is never undone by another message: it undoes something itself, closes a shift, sets a PIN, or is a claim.
     #[must_use]
     pub fn is_never_undone(message: u8) -> bool {
@@ -164,6 +215,8 @@ impl Command {
             Self::Authorize { .. } => message::AUTHORIZE,
             Self::Capture { .. } => message::CAPTURE,
             Self::Transfer { .. } => message::TRANSFER,
+            Self::CashTaken { .. } => message::CASH_TAKEN,
+            Self::Advice { .. } => message::ADVICE,
         }
     }
 
@@ -189,7 +242,9 @@ impl Command {
             | Self::Refund { amount, .. }
             | Self::Authorize { amount, .. }
             | Self::Capture { amount, .. }
-            | Self::Transfer { amount, .. } => Some(*amount),
+            | Self::Transfer { amount, .. }
+            | Self::CashTaken { amount, .. }
+            | Self::Advice { amount, .. } => Some(*amount),
             _ => None,
         }
     }

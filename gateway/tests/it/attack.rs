@@ -150,7 +150,7 @@ impl Shop {
 
     fn act(&mut self, act: &Act) {
         self.index += 1;
-        let place = Place { store: "S", index: self.index };
+        let place = Place { store: "S", index: self.index, about: None };
         let effects =
             decide_act(&self.state, &self.programme, act, &[], place, self.now).expect("it is done");
         self.apply(&effects).expect("every effect fits");
@@ -295,7 +295,7 @@ fn a_merge_keeps_to_the_largest_balance() {
     shop.load(A, 2000_00);
     shop.load(B, 2000_00);
     let act = Act::CardMerge { card: reference(A), into: reference(B), reason: "two".into() };
-    let place = Place { store: "S", index: 99 };
+    let place = Place { store: "S", index: 99, about: None };
     assert!(decide_act(&shop.state, &shop.programme, &act, &[], place, shop.now).is_err());
 }
 
@@ -451,7 +451,7 @@ fn nothing_is_undecidable_however_cards_take_each_others_place() {
                         2 => Act::CardBlock { card: reference(card), reason: "r".into() },
                         _ => Act::CardUnblock { card: reference(card) },
                     };
-                    let place = Place { store: "S", index: shop.index + 1 };
+                    let place = Place { store: "S", index: shop.index + 1, about: None };
                     if let Ok(effects) = decide_act(&shop.state, &shop.programme, &act, &[], place, shop.now)
                     {
                         shop.index += 1;

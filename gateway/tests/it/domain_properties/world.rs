@@ -330,7 +330,7 @@ impl World {
             &self.programme,
             act,
             &[],
-            Place { store: "S", index: self.index + 1 },
+            Place { store: "S", index: self.index + 1, about: None },
             self.now,
         ) {
             Ok(effects) => {
