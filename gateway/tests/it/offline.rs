@@ -1,6 +1,7 @@
 //! Sales that were approved while the gateway was away, money that nobody was credited with, and what people make of both.
 
 mod bench;
+mod drawn;
 mod import;
 mod rules;
 mod settling;

@@ -43,7 +43,8 @@ fn a_sale_within_the_grant_is_paid_by_the_card_without_its_secret_beyond_the_ter
 
 #[test]
 fn what_the_card_lacks_is_the_merchants_and_points_are_for_what_it_paid() {
-    for (left, amount, pays) in [(40_00, 39_99, 39_99), (40_00, 40_00, 40_00), (40_00, 40_01, 40_00)] {
+    let cases = [(40_00, 39_99, 39_99), (40_00, 40_00, 40_00), (40_00, 40_01, 40_00), (40_00, 50_00, 40_00)];
+    for (left, amount, pays) in cases {
         let mut bench = Bench::new();
         bench.terminal.limits.purchase = 100_00;
         bench.sale(CARD, 100_00 - left);
@@ -239,9 +240,10 @@ fn reports_name_a_closed_shift_without_counting_in_it() {
 
 #[test]
 fn an_advice_counts_in_the_days_of_card_and_terminal_and_no_limit_stops_it() {
-    let document = super::programme()
-        .replace("offline = true", "offline = true\ndaily = { purchases = 1, purchase_sum = \"5.00\" }")
-        + "\n[limits]\nterminal_day = { purchases = 1, purchase_sum = \"5.00\" }\n";
+    let document = super::programme().replace(
+        "\noffline = true\n",
+        "\noffline = true\ndaily = { purchases = 1, purchase_sum = \"5.00\" }\n",
+    ) + "\n[limits]\nterminal_day = { purchases = 1, purchase_sum = \"5.00\" }\n";
     let mut bench = Bench::with(&document);
     assert_eq!(paid(&bench.advice(CARD, 30_00)), 30_00);
     assert_eq!(paid(&bench.advice(CARD, 30_00)), 30_00);
