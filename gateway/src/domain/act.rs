@@ -9,6 +9,7 @@ use super::ledger::{Kind, named, redemption};
 use super::pin::Pin;
 use super::programme::Programme;
 use super::request::Now;
+use super::settle::{About, Settlement, settle};
 use super::succession;
 use super::terminal::{Limits, Role, Terminal, TerminalStatus};
 
@@ -102,6 +103,19 @@ pub enum Act {
         card: CardReference,
         reason: String,
     },
+    /// What a person had to look into is settled; two people answer for it.
+    ExceptionSettle {
+        /// Of the entry that it is about.
+        index: u64,
+        settlement: Settlement,
+        reason: String,
+    },
+    /// Sales that a terminal approved offline come in from a file; two people answer for it.
+    AdviceImport {
+        terminal: String,
+        /// SHA-256 of the file.
+        file: [u8; 32],
+    },
     OperatorAdd {
         operator: String,
         public_key: Vec<u8>,
@@ -120,7 +134,13 @@ impl Act {
     /// Whether two operators must have signed it.
     #[must_use]
     pub fn needs_two(&self) -> bool {
-        matches!(self, Self::CardRefund { .. } | Self::CardPin { .. })
+        matches!(
+            self,
+            Self::CardRefund { .. }
+                | Self::CardPin { .. }
+                | Self::ExceptionSettle { .. }
+                | Self::AdviceImport { .. }
+        )
     }
 
     /// What an act that waits for a second person would do, for that person.
@@ -133,6 +153,13 @@ impl Act {
             Self::CardPin { card, clear, reason } => {
                 let what = if *clear { "take away" } else { "unlock" };
                 format!("{what} the PIN of card {}: {reason}", card.0)
+            }
+            Self::ExceptionSettle { index, settlement, reason } => {
+                format!("settle the exception of entry {index}, {}: {reason}", settlement.words())
+            }
+            Self::AdviceImport { terminal, file } => {
+                let hash: String = file.iter().map(|byte| format!("{byte:02x}")).collect();
+                format!("take in terminal {terminal}'s offline sales from the file with SHA-256 {hash}")
             }
             other => format!("{other:?}"),
         }
@@ -192,6 +219,16 @@ pub enum Refusal {
     Binding,
     #[error("the card is bound to no account")]
     NotBound,
+    #[error("there is no exception {0}; `exception list` shows those that are open")]
+    NoSuchException(u64),
+    #[error("exception {0} is settled already")]
+    ExceptionSettled(u64),
+    #[error(
+        "the load that the claim names stands, so the money is on its card; settle it as paid out, or void the load first"
+    )]
+    LoadStands,
+    #[error("that is no way to settle this exception: {0}")]
+    SettlementOf(&'static str),
 }
 
 impl TerminalStatus {
@@ -227,6 +264,8 @@ pub struct Place<'a> {
     pub merchant: &'a str,
     pub store: &'a str,
     pub index: u64,
+    /// The entry that the act is about, if there is one.
+    pub about: Option<About<'a>>,
 }
 
 /// What the shell has drawn for an act.
@@ -394,6 +433,14 @@ pub fn decide_act(
             state.cards.get(card).ok_or(Refusal::NoSuchCard)?;
             Ok(Vec::new())
         }
+        Act::ExceptionSettle { index, settlement, reason } => {
+            settle(state, programme, (*index, *settlement), reason, place, now)
+        }
+        // What it brings in are entries of their own.
+        Act::AdviceImport { terminal, .. } => match state.terminals.get(terminal) {
+            Some(held) if held.generation > 0 => Ok(Vec::new()),
+            _ => Err(Refusal::NoSuchTerminal(terminal.clone())),
+        },
         Act::OperatorAdd { operator, public_key } => {
             check_code("an operator's name", operator)?;
             if state.operators.contains_key(operator) {
