@@ -88,6 +88,8 @@ pub fn command(
         },
         _ => return None,
     };
+    // The flag says of a sale that its PIN was used; a ChangePin is about nothing else.
+    let is_change = matches!(command, Command::ChangePin { .. });
     Some(Request {
         request_id,
         terminal: header.terminal.as_str().into(),
@@ -99,7 +101,7 @@ pub fn command(
         supervisor: supervisor(&request.body),
         holder: header.reserved.as_ref().and_then(|more| more.personal_commitment).map(|hash| hash.0),
         pins: Pins {
-            card_given: has(Flags::PIN_USED) && sidecar.pin.is_some(),
+            card_given: sidecar.pin.is_some() && (has(Flags::PIN_USED) || is_change),
             new_given: sidecar.new_pin.is_some(),
             supervisor_given: sidecar.supervisor_pin.is_some(),
             ..Pins::default()

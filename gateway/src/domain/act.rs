@@ -7,7 +7,7 @@ use super::effect::Effect;
 use super::expiry::expire;
 use super::ledger::{Kind, named, redemption};
 use super::pin::Pin;
-use super::programme::Programme;
+use super::programme::{Product, Programme};
 use super::request::Now;
 use super::settle::{About, Settlement, settle};
 use super::succession;
@@ -189,6 +189,8 @@ pub enum Refusal {
     Range,
     #[error("the balance would exceed the product's maximum")]
     MaximumBalance,
+    #[error("so large a balance needs a card with a registered holder")]
+    NotRegistered,
     #[error("the programme in force has no product {0:?}")]
     NoSuchProduct(String),
     #[error("between 1 and {MAX_CARDS_PER_ACT} cards can be issued at once")]
@@ -594,16 +596,33 @@ fn refund_without_sale(
     if held.status != CardStatus::Active || held.account.is_some() {
         return Err(Refusal::CardState { is: held.status.name(), needs: "an active, unbound" });
     }
-    let most = programme.products.get(&held.product).map_or(0, |product| product.max_balance);
+    let product = programme.products.get(&held.product);
     let out = amount.checked_neg().filter(|_| amount > 0).ok_or(Refusal::Range)?;
-    if held.worth(now.s()).checked_add(amount).is_none_or(|balance| balance > most) {
-        return Err(Refusal::MaximumBalance);
-    }
+    check_balance(product, held, held.worth(now.s()).checked_add(amount))?;
     let (held, mut effects) = expire(held, now).map_err(|_| Refusal::Range)?;
     let credit = held.credit(Kind::PRINCIPAL, amount, programme.principal_expiry(now), place.index, 0);
     effects.push(Effect::Posting(credit));
     effects.push(named(redemption(place.store), Kind::MONEY, out));
     Ok(effects)
+}
+
+/// Whether a card may have this balance (minor units; `None` for more than can be counted).
+///
+/// # Errors
+/// [`Refusal`] when it may not.
+pub(super) fn check_balance(
+    product: Option<&Product>,
+    card: &Card,
+    balance: Option<i64>,
+) -> Result<(), Refusal> {
+    let most = product.map_or(0, |product| product.max_balance);
+    if balance.is_none_or(|balance| balance > most) {
+        return Err(Refusal::MaximumBalance);
+    }
+    if product.is_some_and(|product| product.needs_holder(card, balance)) {
+        return Err(Refusal::NotRegistered);
+    }
+    Ok(())
 }
 
 /// # Errors

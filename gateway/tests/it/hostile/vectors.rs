@@ -126,9 +126,7 @@ async fn every_bad_vector_gets_its_code_and_changes_nothing() {
 async fn every_good_value_message_among_the_vectors_is_decided_once() {
     let bench = Bench::new().await;
     let good = list("requests.json");
-    // Unload and ChangePin are not decided yet.
-    let later = |name: &str| name.starts_with("Unload") || name.starts_with("ChangePin");
-    let is_value = |vector: &&Value| vector["fields"]["STAN"].is_u64() && !later(text(vector, "name"));
+    let is_value = |vector: &&Value| vector["fields"]["STAN"].is_u64();
     for clerk in &bench.clerks {
         let mut clerk = clerk.clone();
         clerk.last_stan = 9_999;

@@ -90,9 +90,7 @@ fn rows() -> Vec<(String, [Vec<Clause>; 4])> {
         ["original", "its repeat", "TransactionStatus", "Reversal", "Void", "Refund", "Capture"]
     );
     lines.next();
-    // Unload is not decided yet.
     lines
-        .filter(|row| row[0] != "Unload, live")
         .map(|row| {
             let [original, _, _, reversal, void, refund, capture] = row.try_into().expect("seven cells");
             let reversed = clauses(&reversal);
