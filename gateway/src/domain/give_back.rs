@@ -21,7 +21,7 @@ pub(super) fn give_back(
     now: Now,
 ) -> Result<Vec<Effect>, Fault> {
     let worth = original.points_worth();
-    let paid = original.approved_amount.checked_sub(worth).ok_or(Fault::Overflow)?;
+    let paid = original.refundable().checked_sub(worth).ok_or(Fault::Overflow)?;
     let (money, by_points) = slice.split(paid)?;
     let left = card.clone();
     let mut giving = Giving { facts, now, card, purse, left, opened: 0, effects: Vec::new() };
