@@ -1,6 +1,8 @@
 //! Refunds, voids, holds and captures from the counter: over the wire, through the journal and back.
 
+mod accounts;
 mod counter_services;
+mod people;
 
 use protocol::code::ResponseCode;
 use protocol::field::{BalanceKind, TransactionState};
