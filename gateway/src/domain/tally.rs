@@ -192,18 +192,21 @@ pub(super) fn uncount(
     now: Now,
 ) -> Vec<Effect> {
     let counted = Counted::of(original.message);
-    let less = |held: Option<Tally>, then: Tally, date: u32| {
+    // A hold that was raised since ends whole for the card, yet here only what the original itself had added is its
+    // terminal's and its cashier's.
+    let own = amount.min(original.approved_amount);
+    let less = |held: Option<Tally>, then: Tally, date: u32, amount: i64| {
         let held = held.filter(|held| held.date == then.date && held.date == date)?;
         Some(held.without(counted, amount, whole))
     };
     let each = original.effects.iter().filter_map(|effect| match effect {
         Effect::CardTally { card, period, tally } => {
             let held = facts.state.cards.get(card)?.tally(*period);
-            let tally = less(held, *tally, period.of(now.business_date))?;
+            let tally = less(held, *tally, period.of(now.business_date), amount)?;
             Some(Effect::CardTally { card: *card, period: *period, tally })
         }
         Effect::Tally { who, tally } => {
-            let tally = less(facts.state.tallies.get(who).copied(), *tally, now.business_date)?;
+            let tally = less(facts.state.tallies.get(who).copied(), *tally, now.business_date, own)?;
             Some(Effect::Tally { who: who.clone(), tally })
         }
         _ => None,
