@@ -283,22 +283,22 @@ mod tests {
         let document = with_all_examples();
         let programme = parse(&document).expect("a programme");
         let card = &programme.products["standard"];
-        assert_eq!(card.pin.map(|pin| (pin.from, pin.tries)), Some((200_00, 3)));
-        assert_eq!((card.card_months, card.real_name_above), (Some(36), Some(1000_00)));
-        assert_eq!(card.monthly.and_then(|month| month.refund_sum), Some(2000_00));
-        assert_eq!((card.return_days, card.max_unload, card.offline), (Some(7), Some(500_00), true));
+        assert_eq!(card.pin.map(|pin| (pin.from, pin.tries)), Some((20_000, 3)));
+        assert_eq!((card.card_months, card.real_name_above), (Some(36), Some(100_000)));
+        assert_eq!(card.monthly.and_then(|month| month.refund_sum), Some(200_000));
+        assert_eq!((card.return_days, card.max_unload, card.offline), (Some(7), Some(50_000), true));
         assert!(programme.products["company"].account && !card.account);
         assert_eq!(programme.cashier_day.and_then(|day| day.refunds), Some(20));
-        assert_eq!(programme.terminal_day.and_then(|day| day.load_sum), Some(50_000_00));
+        assert_eq!(programme.terminal_day.and_then(|day| day.load_sum), Some(5_000_000));
         let till = programme.till;
         assert!(till.cashiers_sign_on && till.late_returns);
         assert_eq!(
             (till.tries, till.refund_from, till.void_from, till.unload_from),
-            (3, Some(200_00), Some(500_00), Some(100_00))
+            (3, Some(20_000), Some(50_000), Some(10_000))
         );
         let payment = programme.points_payment.expect("points as money");
         assert_eq!((payment.points, payment.pays, payment.minimum, payment.step), (100, 1_00, 500, 100));
-        assert_eq!(programme.offline.map(|offline| (offline.sum, offline.hours)), Some((2000_00, 72)));
+        assert_eq!(programme.offline.map(|offline| (offline.sum, offline.hours)), Some((200_000, 72)));
         // Every key that there is has its example.
         let raw = include_str!("programme_file/raw.rs");
         let fields = raw.lines().filter_map(|line| line.trim().strip_prefix("pub "));
