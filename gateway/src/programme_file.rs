@@ -265,6 +265,92 @@ mod tests {
         }
     }
 
+    /// Every example in the default file, as if somebody had taken its `#` away.
+    fn with_all_examples() -> String {
+        let is_example = |line: &str| {
+            let key = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+            line.split_once(" = ").is_some_and(|(before, _)| key(before)) || line.starts_with('[')
+        };
+        let lines = DEFAULT.lines().map(|line| match line.strip_prefix("# ") {
+            Some(example) if is_example(example) => example,
+            _ => line,
+        });
+        lines.map(|line| format!("{line}\n")).collect()
+    }
+
+    #[test]
+    fn every_example_of_the_default_programme_may_be_used_as_it_stands() {
+        let document = with_all_examples();
+        let programme = parse(&document).expect("a programme");
+        let card = &programme.products["standard"];
+        assert_eq!(card.pin.map(|pin| (pin.from, pin.tries)), Some((20_000, 3)));
+        assert_eq!((card.card_months, card.real_name_above), (Some(36), Some(100_000)));
+        assert_eq!(card.monthly.and_then(|month| month.refund_sum), Some(200_000));
+        assert_eq!((card.return_days, card.max_unload, card.offline), (Some(7), Some(50_000), true));
+        assert!(programme.products["company"].account && !card.account);
+        assert_eq!(programme.cashier_day.and_then(|day| day.refunds), Some(20));
+        assert_eq!(programme.terminal_day.and_then(|day| day.load_sum), Some(5_000_000));
+        let till = programme.till;
+        assert!(till.cashiers_sign_on && till.late_returns);
+        assert_eq!(
+            (till.tries, till.refund_from, till.void_from, till.unload_from),
+            (3, Some(20_000), Some(50_000), Some(10_000))
+        );
+        let payment = programme.points_payment.expect("points as money");
+        assert_eq!((payment.points, payment.pays, payment.minimum, payment.step), (100, 1_00, 500, 100));
+        assert_eq!(programme.offline.map(|offline| (offline.sum, offline.hours)), Some((200_000, 72)));
+        // Every key that there is has its example.
+        let raw = include_str!("programme_file/raw.rs");
+        let fields = raw.lines().filter_map(|line| line.trim().strip_prefix("pub "));
+        for field in fields.filter_map(|field| field.split_once(": ")).map(|(name, _)| name) {
+            assert!(document.contains(field), "{field} is not in the default programme");
+        }
+    }
+
+    #[test]
+    fn each_mistake_of_the_till_names_its_line_and_what_to_write() {
+        let sound = with_all_examples();
+        for (from, to, says) in [
+            ("cashiers = \"sign-on\"", "cashiers = \"always\"", "write \"sign-on\", or \"named\""),
+            ("tries = 3                 #", "tries = 16 #", "write 1 to 15 wrong PINs"),
+            ("tries = 3                 #", "tries = 0 #", "write 1 to 15 wrong PINs"),
+            (
+                "pin = { from = \"200.00\", tries = 3",
+                "pin = { from = \"200.00\", tries = 99",
+                "write 1 to 15",
+            ),
+            ("pin = { from = \"200.00\"", "pin = { from = \"200.001\"", "not an amount"),
+            ("pin = { from = \"200.00\", tries", "pin = { tries", "missing field `from`"),
+            ("refund_from = \"200.00\"", "refund_from = \"-1\"", "not an amount"),
+            ("void_from = ", "voids_from = ", "unknown field `voids_from`"),
+            ("late_returns = true", "late_returns = 1", "invalid type"),
+            ("cashier_day = { refunds = 20", "cashier_day = { refunds = -1", "invalid value"),
+            ("cashier_day = ", "cashier_week = ", "unknown field `cashier_week`"),
+            ("refund_sum = \"5000.00\" }", "refund_sum = \"many\" }", "not an amount"),
+            ("monthly = { load_sum", "monthly = { loads_sum", "unknown field `loads_sum`"),
+            ("card_months = 36", "card_months = 0", "write 1 to 1200 months"),
+            ("real_name_above = \"1000.00\"", "real_name_above = \"\"", "not an amount"),
+            ("account = true", "account = \"yes\"", "invalid type"),
+            ("pays = \"1.00\"", "pays = \"0\"", "pays must be above zero"),
+            ("points = 100\n", "points = 0\n", "write 1 to 1,000,000,000 points"),
+            ("minimum = 500", "minimum = -1", "write 1 to 1,000,000,000 points"),
+            ("step = 100", "step = 0", "write 1 to 1,000,000,000 points"),
+            ("max_percent = 50", "max_percent = 101", "write 1 to 100 percent"),
+            ("products = [\"standard\"]", "products = [\"gold\"]", "there is no [product.gold]"),
+            ("rule = \"points-as-money\"", "rule = \"\"", "a rule's name has 1 to 32 bytes"),
+            ("hours = 72", "hours = 721", "write 1 to 720 hours"),
+            ("per_card = \"100.00\"", "per_card = \"1e2x\"", "not an amount"),
+            ("count = 100 ", "count = \"100\" ", "invalid type"),
+        ] {
+            assert_eq!(sound.matches(from).count(), 1, "{from}");
+            let broken = sound.replace(from, to);
+            let line = line_of(&sound, sound.find(from).expect("there"));
+            let problems = parse(&broken).expect_err(to);
+            let named = |problem: &Problem| problem.line == Some(line) && problem.message.contains(says);
+            assert!(problems.iter().any(named), "{to} in line {line}: {problems:?}");
+        }
+    }
+
     #[test]
     fn unknown_keys_are_refused_with_their_line() {
         let problems = parse(&DEFAULT.replace("min_load", "mim_load")).expect_err("a misspelt key");

@@ -526,7 +526,12 @@ fn set_card(
         return Err(Refusal::CardState { is: held.status.name(), needs });
     }
     // A card that was never sold goes back to being for sale.
-    let never_used = to == CardStatus::Active && held.next_lot == 1;
+    let sold = held.next_lot != 1
+        || held.account.is_some()
+        || held.expires.is_some()
+        || held.holder.is_some()
+        || held.pin.secret.is_some();
+    let never_used = to == CardStatus::Active && !sold;
     let status = if never_used { CardStatus::Issued } else { to };
     Ok(vec![held.with_status(status, reason)])
 }
@@ -553,7 +558,12 @@ fn extend(
     if !(1..=120).contains(&months) {
         return Err(Refusal::Months);
     }
-    let expires = programme.months_after(until.max(now.s()), months).ok_or(Refusal::Months)?;
+    let expires = if until > now.s() {
+        programme.months_after(until, months)
+    } else {
+        programme.after_months(now, Some(months))
+    };
+    let expires = expires.ok_or(Refusal::Months)?;
     let extended = Card { expires: Some(expires), ..held.clone() };
     Ok(vec![extended.with_status(held.status, None)])
 }

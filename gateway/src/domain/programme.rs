@@ -277,7 +277,7 @@ impl Programme {
         self.end_of(date(now.business_date)?.checked_add(i64::from(days).days()).ok()?)
     }
 
-    /// The end of the day that many months after a Unix second.
+    /// The end of the day that many months after the one that ends at this Unix second.
     #[must_use]
     pub fn months_after(&self, from_s: i64, months: u16) -> Option<i64> {
         let business_date = self.business_date(from_s.checked_mul(1000)?.checked_sub(1)?).ok()?;
@@ -287,7 +287,8 @@ impl Programme {
 
     /// The end of the business day that many months on; the 29th to 31st become the month's last day where it is
     /// shorter. The last business day is spendable to its end.
-    fn after_months(&self, now: Now, months: Option<u16>) -> Option<i64> {
+    #[must_use]
+    pub fn after_months(&self, now: Now, months: Option<u16>) -> Option<i64> {
         let last = date(now.business_date)?.checked_add(i32::from(months?).months()).ok()?;
         self.end_of(last)
     }

@@ -219,7 +219,9 @@ pub(super) fn uncount(
     now: Now,
 ) -> Vec<Effect> {
     let counted = Counted::of(original.message);
-    // The tallies of a grant have no date, so that they never lessen.
+    // A hold that was raised since ends whole for the card, yet here only what the original itself had added is its
+    // terminal's and its cashier's. The tallies of a grant have no date, so that they never lessen.
+    let own = amount.min(original.approved_amount);
     let less = |held: Option<Tally>, then: Tally, date: u32, amount: i64| {
         let held = held.filter(|held| held.date == then.date && held.date == date)?;
         Some(held.without(counted, amount, whole))
@@ -233,7 +235,7 @@ pub(super) fn uncount(
         }
         Effect::Tally { who, tally } => {
             let held = facts.state.tallies.get(who).copied();
-            let tally = less(held, *tally, now.business_date, amount)?;
+            let tally = less(held, *tally, now.business_date, own)?;
             Some(Effect::Tally { who: who.clone(), tally })
         }
         _ => None,

@@ -12,6 +12,7 @@ use super::facts::Facts;
 use super::items;
 use super::ledger::{Kind, named, offline_loss, points_receivable, suspense};
 use super::original::Original;
+use super::pin::Pin;
 use super::request::{Now, message};
 use super::tally::uncount;
 
@@ -115,11 +116,16 @@ impl<'a> Undoing<'a> {
     /// Once a card was loaded, reversing a sale may bring value back to it: it must stay able to hold it.
     fn deactivate(&mut self) -> Result<Result<(), Decline>, Fault> {
         let card = self.card()?;
-        if card.next_lot != 1 || card.status != CardStatus::Active {
+        if card.next_lot != 1 || card.status != CardStatus::Active || card.account.is_some() {
             return Ok(Err(Decline::ActivatedCardInUse));
         }
-        let issued = card.with_status(CardStatus::Issued, None);
-        self.effects.push(issued);
+        // Whoever buys it next has nothing to do with this holder.
+        let (reference, pin) = (card.reference, card.pin);
+        let unsold = Card { expires: None, holder: None, ..card.clone() };
+        self.effects.push(unsold.with_status(CardStatus::Issued, None));
+        if pin != Pin::default() {
+            self.effects.push(Effect::Pin { card: reference, pin: Pin::default() });
+        }
         Ok(Ok(()))
     }
 

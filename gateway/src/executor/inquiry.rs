@@ -70,6 +70,9 @@ impl Writer {
             group.answer_now(reply, ready(&answer));
             return Ok(());
         }
+        if let Inquiry::CashierSignOn { cashier, hash } = inquiry {
+            return self.cashier_sign_on(group, &held, (cashier, hash), reply);
+        }
         if !self.budget.allows(terminal, now.ms) {
             let detail = "too many cards that do not exist; wait a minute";
             let refusal = self.refuse(message, ResponseCode::TOO_MANY_UNKNOWN_CARDS, None, detail);
@@ -77,12 +80,9 @@ impl Writer {
             return Ok(());
         }
         if let Inquiry::CardLookup { phone } = inquiry {
-            let reply_with = self.card_lookup(&held, &phone, now)?;
-            group.answer_now(reply, reply_with);
+            let answer = self.card_lookup(&held, &phone, now)?;
+            group.answer_now(reply, answer);
             return Ok(());
-        }
-        if let Inquiry::CashierSignOn { cashier, hash } = inquiry {
-            return self.cashier_sign_on(group, &held, (cashier, hash), reply);
         }
         let answer = match inquiry {
             Inquiry::Balance { claim, currency } => self.balance(&claim, currency, now)?,

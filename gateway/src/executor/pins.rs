@@ -14,7 +14,7 @@ use super::writer::{InDoubt, Writer};
 use crate::clock;
 use crate::domain::effect::Effect;
 use crate::domain::supervision::supervisor;
-use crate::domain::{Cashier, Decline, Fault, Now, Pin, Request, Terminal, Tried, Verdict};
+use crate::domain::{Cashier, Decline, Fault, Now, Pin, Request, Role, Terminal, Tried, Verdict};
 use crate::translate;
 
 impl Writer {
@@ -82,6 +82,7 @@ impl Writer {
         let held = self.state.cashiers.get(&cashier).cloned();
         let held = held.filter(|held| held.works_at(&terminal.merchant, &terminal.store));
         let checked = match (&held, hash) {
+            _ if terminal.role == Role::Kiosk => Err(Decline::MessageNotAllowedForRole),
             (Some(held), _) => held.pin.check(till.tries, true, hash, Tried::Card),
             (None, None) => Err(Decline::PinUntried(Tried::Card)),
             (None, Some(_)) => Err(Decline::WrongPin { left: None }),

@@ -67,7 +67,8 @@ impl Writer {
             group.answer_now(reply, refuse(self, ResponseCode::FORMAT_ERROR, detail));
             return Ok(());
         }
-        if !beside.cashier_proven && self.needs_cashier(&terminal, &request.command, now) {
+        let proven = beside.cashier_proven && self.still_works(&terminal, &request);
+        if !proven && self.needs_cashier(&terminal, &request.command, now) {
             let detail = "the cashier in key 8 is not signed on in this session";
             group.answer_now(reply, refuse(self, ResponseCode::CASHIER_NOT_SIGNED_ON, detail));
             return Ok(());
@@ -120,6 +121,12 @@ impl Writer {
             _ => Space::NoSales,
         };
         (self.space >= stops_at).then(|| "the disk is almost full; nothing was recorded".to_owned())
+    }
+
+    /// Whether the cashier whom a request names still works in its terminal's store: one who was ended has no session left.
+    fn still_works(&self, terminal: &Terminal, request: &Request) -> bool {
+        let held = request.cashier.as_ref().and_then(|cashier| self.state.cashiers.get(cashier));
+        held.is_some_and(|held| held.works_at(&terminal.merchant, &terminal.store))
     }
 
     /// Whether a person must stand behind this message, and say who (PROTOCOL.md section 9.2).

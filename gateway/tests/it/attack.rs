@@ -2,5 +2,7 @@
 
 mod counter;
 mod days;
+mod holders;
+mod limits;
 mod rules;
 mod shop;

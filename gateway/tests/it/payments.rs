@@ -1,7 +1,9 @@
 //! Refunds, voids, holds and captures from the counter: over the wire, through the journal and back.
 
+mod accounts;
 mod counter_services;
 mod members;
+mod people;
 
 use protocol::code::ResponseCode;
 use protocol::field::{BalanceKind, TransactionState};

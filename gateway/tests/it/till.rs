@@ -3,8 +3,8 @@
 use gateway::programme_file::DEFAULT;
 use protocol::code::ResponseCode;
 use protocol::cose::Algorithm;
-use protocol::field::{BalanceKind, Flags, Original, QuoteId, Reason, Shift};
-use protocol::request::{Body, Header, Request, RequestSidecar};
+use protocol::field::{BalanceKind, Code, Flags, Hash, Original, Pin, QuoteId, Reason, Shift};
+use protocol::request::{Body, Header, Request, RequestSidecar, Reserved};
 use terminal_sim::Card;
 use terminal_sim::checked::Checked;
 use terminal_sim::message::SignedMessage;
@@ -14,6 +14,30 @@ use crate::counter::{Clerk, amount, balance, cards, sidecar};
 use crate::harness::{Gateway, Site};
 
 pub(crate) const APPROVED: ResponseCode = ResponseCode::APPROVED;
+
+/// What people add to a message: PINs, and who stands there.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct People<'a> {
+    /// Of the card.
+    pub(crate) pin: Option<&'a str>,
+    pub(crate) new_pin: Option<&'a str>,
+    pub(crate) cashier: Option<&'a str>,
+    /// Name and PIN.
+    pub(crate) supervisor: Option<(&'a str, Option<&'a str>)>,
+    /// A commitment to the holder's personal data.
+    pub(crate) holder: Option<[u8; 32]>,
+}
+
+impl<'a> People<'a> {
+    /// The card's holder with a PIN.
+    pub(crate) fn pin(pin: &'a str) -> Self {
+        Self { pin: Some(pin), ..Self::default() }
+    }
+
+    pub(crate) fn cashier(name: &'a str) -> Self {
+        Self { cashier: Some(name), ..Self::default() }
+    }
+}
 
 pub(crate) struct Till {
     pub(crate) clerk: Clerk,
@@ -84,6 +108,54 @@ impl Till {
         self.send(&message).await
     }
 
+    /// A value message with people behind it.
+    pub(crate) fn sign_by(&mut self, mut body: Body, card: &Card, people: People<'_>) -> SignedMessage {
+        let pin = |text: &str| Pin::new(text).expect("a PIN");
+        let code = |name: &str| -> Code<16> { name.parse().expect("a name") };
+        let reserved = people
+            .holder
+            .map(|hash| Box::new(Reserved { personal_commitment: Some(Hash(hash)), ..Reserved::default() }));
+        let stan = self.clerk.next_stan();
+        let header = Header {
+            cashier: people.cashier.map(code),
+            // The flag says of a sale that its PIN was used.
+            flags: people.pin.filter(|_| !matches!(body, Body::ChangePin { .. })).map(|_| Flags::PIN_USED),
+            reserved,
+            ..self.session.value_header(stan).expect("a header")
+        };
+        if let Body::Refund { supervisor, .. } | Body::Void { supervisor, .. } = &mut body {
+            *supervisor = people.supervisor.map(|(name, _)| code(name));
+        }
+        let sidecar = RequestSidecar {
+            pin: people.pin.map(pin),
+            new_pin: people.new_pin.map(pin),
+            supervisor_pin: people.supervisor.and_then(|(_, given)| given).map(pin),
+            ..sidecar(&body, card)
+        };
+        self.session.sign(&Request { header, body }, &sidecar).expect("a signed message")
+    }
+
+    pub(crate) async fn by(
+        &mut self,
+        people: People<'_>,
+        body: Body,
+        card: &Card,
+    ) -> (SignedMessage, Checked) {
+        let message = self.sign_by(body, card, people);
+        let answer = self.send(&message).await;
+        (message, answer)
+    }
+
+    /// Signs a cashier on to this session.
+    pub(crate) async fn cashier(&mut self, name: &str, pin: &str) -> Checked {
+        let cashier = Some(name.parse().expect("a name"));
+        let header = Header { cashier, ..self.session.question_header().expect("a header") };
+        let sidecar = RequestSidecar { cashier_pin: Pin::new(pin), ..RequestSidecar::default() };
+        let request = Request { header, body: Body::CashierSignOn };
+        let message = self.session.sign(&request, &sidecar).expect("a signed message");
+        self.session.exchange(&message, false).await.expect("an answer")
+    }
+
     /// A capture after which more follow.
     pub(crate) async fn capture_some(&mut self, of: &SignedMessage, minor: i64, card: &Card) -> Checked {
         let more = |header| Header { flags: Some(Flags::MORE_CAPTURES), ..header };
@@ -142,6 +214,10 @@ pub(crate) fn transfer(from: &Card, to: &Card, minor: i64) -> Body {
     Body::Transfer { card: from.reference, to: to.reference, amount: amount(minor) }
 }
 
+pub(crate) fn change_pin(card: &Card) -> Body {
+    Body::ChangePin { card: card.reference }
+}
+
 pub(crate) fn load_quote(card: &Card, minor: i64) -> Body {
     Body::LoadQuote { card: card.reference, amount: amount(minor) }
 }
@@ -179,6 +255,14 @@ pub(crate) fn change_programme(site: &Site, from: &str, to: &str) {
     let document = DEFAULT.replace(from, to);
     assert_ne!(document, DEFAULT, "{from} is in it");
     put_in_force(site, &document);
+}
+
+/// Puts the default programme in force with more in its product, and more behind all of it.
+pub(crate) fn add_to_programme(site: &Site, product: &str, tables: &str) {
+    let anchor = "refund_grace_days = 30";
+    assert!(DEFAULT.contains(anchor));
+    let document = DEFAULT.replace(anchor, &format!("{anchor}\n{product}\n#"));
+    put_in_force(site, &format!("{document}\n{tables}\n"));
 }
 
 /// Transfers are not allowed by the default programme.

@@ -1,10 +1,10 @@
-//! A shop with one register and ten cards of one product, two of them in use.
+//! A shop with two registers and ten cards of one product, two of them in use.
 
-use gateway::domain::act::{Act, Drawn, Place, decide_act};
+use gateway::domain::act::{Act, Drawn, Place, Refusal, decide_act};
 use gateway::domain::request::CardClaim;
 use gateway::domain::{
-    Card, CardReference, Command, Decision, Effect, Facts, Fault, Named, Now, Original, Programme, Request,
-    State, decide,
+    Card, CardReference, Command, Decision, Effect, Facts, Fault, Named, Now, Original, Pins, Programme,
+    Request, State, decide,
 };
 use gateway::{programme_file, translate};
 
@@ -15,6 +15,7 @@ const MOST: i64 = 10_000_00;
 pub(super) const A: usize = 0;
 pub(super) const B: usize = 1;
 pub(super) const C: usize = 2;
+pub(super) const D: usize = 3;
 pub(super) const CARDS: usize = 10;
 
 pub(super) struct Shop {
@@ -23,7 +24,21 @@ pub(super) struct Shop {
     pub(super) programme: Programme,
     pub(super) index: u64,
     pub(super) entries: Vec<Original>,
+    pub(super) at: At,
 }
+
+/// Where the next requests come from, and who stands there.
+#[derive(Clone, Copy)]
+pub(super) struct At {
+    pub(super) terminal: &'static str,
+    pub(super) cashier: Option<&'static str>,
+    /// Who allows it, and the hash of the PIN that came along.
+    pub(super) supervisor: Option<(&'static str, [u8; 32])>,
+    pub(super) holder: Option<[u8; 32]>,
+}
+
+/// The till that most is done at.
+pub(super) const R1: At = At { terminal: "R1", cashier: None, supervisor: None, holder: None };
 
 pub(super) fn reference(card: usize) -> CardReference {
     CardReference(9_000_000_000_000_000 + card as u64)
@@ -33,7 +48,7 @@ pub(super) fn claim(card: usize) -> CardClaim {
     CardClaim { card: reference(card), proof: Some([7; 32]) }
 }
 
-fn read(more: &str) -> Programme {
+pub(super) fn read(more: &str) -> Programme {
     let document = format!(
         "[programme]\nname = \"P\"\ncurrency = \"CNY\"\nzone = \"Asia/Shanghai\"\ncutover = \"04:00\"\n\
          [product.p]\nname = \"Card\"\nmin_load = \"1.00\"\nmax_load = \"2000.00\"\nmax_balance = \"2000.00\"\n\
@@ -48,11 +63,13 @@ pub(super) fn shop(more: &str) -> Shop {
     for card in 0..CARDS {
         state.cards.insert(reference(card), Card::issued(reference(card), "p", &[7; 32]));
     }
-    state.terminals.insert("R1".into(), register("R1", MOST));
+    for till in ["R1", "R2"] {
+        state.terminals.insert(till.into(), register(till, MOST));
+    }
     let programme = read(more);
     let ms = START_S * 1000;
     let now = Now { ms, business_date: programme.business_date(ms).expect("a date"), certain: true };
-    let mut shop = Shop { now, state, programme, index: 0, entries: Vec::new() };
+    let mut shop = Shop { now, state, programme, index: 0, entries: Vec::new(), at: R1 };
     for card in [A, B] {
         shop.ask(Command::Activate { claim: claim(card) }, 0);
     }
@@ -63,7 +80,7 @@ impl Shop {
     pub(super) fn named(&self, entry: usize) -> Named {
         let original = &self.entries[entry];
         Named {
-            terminal: "R1".into(),
+            terminal: original.terminal.clone(),
             generation: 1,
             stan: u32::try_from(entry + 1).expect("few"),
             request_id: original.request_id,
@@ -78,19 +95,23 @@ impl Shop {
         let original = named.and_then(|at| self.entries.get(at)).cloned().map(|o| o.followed(&self.state));
         let request = Request {
             request_id,
-            terminal: "R1".into(),
+            terminal: self.at.terminal.into(),
             generation: 1,
             stan,
             shift: None,
-            cashier: None,
-            supervisor: None,
-            holder: None,
-            pins: gateway::domain::Pins::default(),
+            cashier: self.at.cashier.map(Into::into),
+            supervisor: self.at.supervisor.map(|(name, _)| name.into()),
+            holder: self.at.holder,
+            pins: Pins {
+                supervisor_given: self.at.supervisor.is_some(),
+                supervisor: self.at.supervisor.map(|(_, hash)| hash),
+                ..Pins::default()
+            },
             currency: 156,
             command,
             quote: None,
         };
-        let terminal = self.state.terminals["R1"].clone();
+        let terminal = self.state.terminals[self.at.terminal].clone();
         self.index += 1;
         let facts = Facts {
             state: &self.state,
@@ -118,12 +139,31 @@ impl Shop {
         apply(&mut self.state, effects)
     }
 
-    pub(super) fn act(&mut self, act: &Act) {
+    /// An operator's act, if it is not refused.
+    pub(super) fn try_act(&mut self, act: &Act) -> Result<(), Refusal> {
+        let place = Place { merchant: "M", store: "S", index: self.index + 1, about: None };
+        let effects = decide_act(&self.state, &self.programme, act, Drawn::default(), place, self.now)?;
         self.index += 1;
-        let place = Place { merchant: "M", store: "S", index: self.index, about: None };
-        let effects = decide_act(&self.state, &self.programme, act, Drawn::default(), place, self.now)
-            .expect("it is done");
         self.apply(&effects).expect("every effect fits");
+        Ok(())
+    }
+
+    pub(super) fn act(&mut self, act: &Act) {
+        self.try_act(act).expect("it is done");
+    }
+
+    /// The same at another second.
+    pub(super) fn clock(&mut self, s: i64) {
+        let business_date = self.programme.business_date(s * 1000).expect("a date");
+        self.now = Now { ms: s * 1000, business_date, ..self.now };
+    }
+
+    pub(super) fn void(&mut self, entry: usize, code: u8) -> usize {
+        self.ask(Command::Void { original: self.named(entry) }, code)
+    }
+
+    pub(super) fn refund(&mut self, entry: usize, amount: i64, code: u8) -> usize {
+        self.ask(Command::Refund { original: self.named(entry), amount, lines: Vec::new() }, code)
     }
 
     pub(super) fn replace(&mut self, card: usize, by: usize) {
