@@ -159,7 +159,7 @@ def test_transfer_and_its_undoing(transferring):
     refused(terminal.ask(never), 21)
     assert terminal.balance(to).balances() == (700, 0, 0) and terminal.balance(card).balances() == (3300, 500, 60)
     audit = shop.audit()
-    assert all(card.day is None for card in audit.books.cards.values())  # the product does not limit it
+    assert all(card.periods == {} for card in audit.books.cards.values())  # the product does not limit it
 
 
 def test_transfer_refused(transferring):
@@ -213,7 +213,7 @@ def test_a_card_has_its_day(shop):
     sold(terminal, terminal.purchase(card, 4000))
     shop.seen.pop(to.reference, None)
     audit = shop.audit()
-    assert audit.books.cards[card.reference].day[1:] == (2, 10100, 2, 5000)
+    assert audit.books.cards[card.reference].periods[1][1:] == (2, 10100, 2, 5000, 0, 0)
 
 
 # ---- shift reports ----
