@@ -242,8 +242,8 @@ class Terminal:
         if kind == m.LOAD and 21 not in fields:
             fields[21] = [[1, amount]]
         pins = {key: pin for key, name in ((2, "pin"), (4, "new_pin"), (6, "supervisor_pin")) if (pin := changes.pop(name, None))}
-        if 2 in pins and kind != m.CHANGE_PIN:
-            fields[13] = fields.get(13, 0) | m.PIN_USED
+        if 2 in pins and 13 not in fields:
+            fields[13] = m.PIN_USED
         return self.make(kind, fields, encode({1: card.secret} | pins), **changes)
 
     def activate(self, card, more=None) -> Answer:
