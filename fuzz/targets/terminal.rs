@@ -9,7 +9,7 @@ use protocol::field::{
     Shift, Stan, TenderKind, TenderLine, TenderLines, TerminalTime,
 };
 use protocol::frame::{Frame, Incoming, MessageType, decode};
-use protocol::request::{Body, RequestSidecar};
+use protocol::request::{Body, PHONE, RequestSidecar};
 use protocol::terminal::{Action, Details, Keys, Now, Settings, State, Terminal};
 use protocol_fuzz::hash;
 
@@ -26,7 +26,11 @@ fuzz_target!(|data: &[u8]| {
             1 => {
                 let details =
                     Details { shift: Some(Shift::FIRST), cashier: "K07".parse().ok(), ..Details::default() };
-                let (body, sidecar) = (body(*step), RequestSidecar::default());
+                let body = body(*step);
+                let mut sidecar = RequestSidecar::default();
+                if body == Body::CardLookup {
+                    sidecar.personal.insert(PHONE, "12345".parse().unwrap());
+                }
                 if body.kind().is_value() {
                     let _ = terminal.submit(now, body, details, sidecar);
                 } else {
@@ -135,6 +139,7 @@ fn body(step: u8) -> Body {
         },
         11 => Body::Advice { card, amount, tenders, lines, grant: Blob::new(vec![step; 9]).unwrap() },
         12 => Body::CashierSignOn,
+        13 => Body::CardLookup,
         _ => Body::Purchase { card, amount, tenders, lines, points: None },
     }
 }

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use ring::signature::{self, EcdsaKeyPair, KeyPair as _};
 
 use crate::clock;
@@ -202,15 +202,7 @@ impl CardKey {
     /// # Errors
     /// When the file is damaged or cannot be made.
     pub fn load_or_generate(path: &Path) -> Result<Self> {
-        if !path.exists() {
-            write_secret(path, &clock::random::<32>())?;
-        }
-        let bytes =
-            zeroize::Zeroizing::new(fs::read(path).with_context(|| format!("reading {}", path.display()))?);
-        if bytes.len() != 32 {
-            bail!("{} has {} bytes; a card key has 32", path.display(), bytes.len());
-        }
-        Ok(Self(ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &bytes)))
+        Ok(Self(ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret_of_32(path)?.as_slice())))
     }
 
     /// HMAC-SHA-256 over reference and secret.
@@ -236,6 +228,22 @@ impl CardKey {
         hash.copy_from_slice(context.sign().as_ref());
         hash
     }
+}
+
+/// The 32 random bytes of a key file, which is made when it is not there.
+///
+/// # Errors
+/// When the file is damaged or cannot be made.
+pub fn secret_of_32(path: &Path) -> Result<zeroize::Zeroizing<[u8; 32]>> {
+    if !path.exists() {
+        write_secret(path, &clock::random::<32>())?;
+    }
+    let bytes =
+        zeroize::Zeroizing::new(fs::read(path).with_context(|| format!("reading {}", path.display()))?);
+    let secret = <[u8; 32]>::try_from(bytes.as_slice());
+    let secret =
+        secret.with_context(|| format!("{} has {} bytes; such a key has 32", path.display(), bytes.len()))?;
+    Ok(zeroize::Zeroizing::new(secret))
 }
 
 /// Writes a new file that only its owner may read, durably, never over an old one. The name appears with the whole content
@@ -281,6 +289,11 @@ impl DataDir {
     #[must_use]
     pub fn card_key(&self) -> PathBuf {
         self.0.join("keys/card.key")
+    }
+
+    #[must_use]
+    pub fn member_key(&self) -> PathBuf {
+        self.0.join("keys/member.key")
     }
 
     #[must_use]

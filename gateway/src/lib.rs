@@ -9,6 +9,7 @@ pub mod executor;
 pub mod export;
 pub mod journal;
 pub mod keys;
+pub mod members;
 pub mod metrics;
 pub mod programme_file;
 pub mod server;

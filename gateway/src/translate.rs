@@ -11,7 +11,7 @@ use protocol::request::{Body, Request as WireRequest, RequestSidecar};
 
 use crate::domain::card::{Card, CardReference};
 use crate::domain::decision::Reason;
-use crate::domain::effect::{Account, Effect, TransactionState};
+use crate::domain::effect::{Account, Effect, Line, TransactionState};
 use crate::domain::ledger::Kind;
 use crate::domain::original::own_postings;
 use crate::domain::request::CardClaim;
@@ -36,18 +36,22 @@ pub fn command(
             amount: amount.get(),
             tenders: tenders.iter().map(|line| (line.kind.0, line.amount.get())).collect(),
         },
-        Body::Purchase { card, amount, .. } => Command::Purchase {
+        Body::Purchase { card, amount, points, .. } => Command::Purchase {
             claim: claim(card),
             amount: amount.get(),
             partial_allowed: has(Flags::PARTIAL_ALLOWED),
+            points: points.map(|points| points.get()),
+            lines: lines(&request.body),
         },
         Body::Reversal { original, .. } => Command::Reversal { original: named(original) },
         Body::Refund { original, amount, .. } => {
-            Command::Refund { original: named(original), amount: amount.get() }
+            let lines = lines(&request.body);
+            Command::Refund { original: named(original), amount: amount.get(), lines }
         }
         Body::Transfer { card, to, amount } => {
             Command::Transfer { claim: claim(card), to: CardReference(to.number()), amount: amount.get() }
         }
+        Body::Unload { card, amount, .. } => Command::Unload { claim: claim(card), amount: amount.get() },
         Body::ChangePin { card } => Command::ChangePin { claim: claim(card) },
         Body::Void { original, .. } => Command::Void { original: named(original) },
         Body::Authorize { card, amount, raises } => Command::Authorize {
@@ -60,6 +64,7 @@ pub fn command(
             original: named(original),
             amount: amount.get(),
             more_follow: has(Flags::MORE_CAPTURES),
+            lines: lines(&request.body),
         },
         Body::Reconciliation { totals } => Command::Reconciliation {
             totals: totals
@@ -109,6 +114,18 @@ fn named(original: &WireOriginal) -> Named {
     }
 }
 
+/// What a request sells or takes back, item by item.
+#[must_use]
+pub fn lines(body: &Body) -> Vec<Line> {
+    let each = body.lines().into_iter().flat_map(|lines| lines.iter());
+    each.map(|line| Line {
+        item: line.item.as_str().into(),
+        quantity: line.quantity.get(),
+        amount: line.gross.get(),
+    })
+    .collect()
+}
+
 /// A card with the keyed hash of the secret that came beside it.
 #[must_use]
 pub fn claim(card: WireCard, sidecar: &RequestSidecar, card_key: &CardKey) -> CardClaim {
@@ -133,6 +150,7 @@ pub fn code(verdict: Verdict) -> ResponseCode {
             | Decline::OriginalOver(_)
             | Decline::NotRefundable
             | Decline::ReturnTimeOver
+            | Decline::ItemNotSold
             | Decline::RefundedAgainSince
             | Decline::NotAnAuthorize
             | Decline::RaisedAnother
@@ -151,6 +169,8 @@ pub fn code(verdict: Verdict) -> ResponseCode {
             | Decline::TransferNotAllowed
             | Decline::HolderNotRegistered
             | Decline::BoundToAccount
+            | Decline::PointsNotAccepted
+            | Decline::UnloadNotAllowed
             | Decline::PinNotUsed => ResponseCode::NOT_PERMITTED_CARD,
             Decline::PinNeeded | Decline::NoPin => ResponseCode::PIN_NEEDED,
             Decline::PinLocked => ResponseCode::TOO_MANY_WRONG_PINS,
@@ -163,12 +183,16 @@ pub fn code(verdict: Verdict) -> ResponseCode {
             | Decline::AboveProductLimit
             | Decline::AboveMaximumBalance
             | Decline::AboveRefundable
+            | Decline::AboveItemSold
             | Decline::AboveCardLimit(_)
             | Decline::AboveTillLimit
+            | Decline::PointsNotAllowed
             | Decline::AboveHold => ResponseCode::AMOUNT_LIMIT,
-            Decline::NotSufficientFunds | Decline::LoadAlreadySpent | Decline::RefundAlreadySpent => {
-                ResponseCode::NOT_SUFFICIENT_FUNDS
-            }
+            Decline::NotSufficientFunds
+            | Decline::NotEnoughLoaded
+            | Decline::NotEnoughPoints
+            | Decline::LoadAlreadySpent
+            | Decline::RefundAlreadySpent => ResponseCode::NOT_SUFFICIENT_FUNDS,
             Decline::OriginalDiffers
             | Decline::OriginalOfAnotherTerminal
             | Decline::OriginalNotFound
@@ -230,6 +254,8 @@ pub fn detail(decline: Decline) -> &'static str {
         Decline::NotRefundable => "only a load, a purchase or a capture can be refunded",
         Decline::ReturnTimeOver => "its return time is over; two operators can still pay it back",
         Decline::AboveRefundable => "more than is left to refund",
+        Decline::ItemNotSold => "no line of that sale has such an item",
+        Decline::AboveItemSold => "more of an item than was sold and has not come back",
         Decline::RefundAlreadySpent => "what the refund gave back is spent already",
         Decline::RefundedAgainSince => "it was refunded again since; undo that one",
         Decline::NotAnAuthorize => "only an authorize can be captured",
@@ -244,6 +270,11 @@ pub fn detail(decline: Decline) -> &'static str {
         Decline::AboveCardLimit(Period::Month) => "above what this card may do in a month",
         Decline::AboveTillLimit => "above what this terminal or cashier may do in a day",
         Decline::TransferNotAllowed => "cards of this product give nothing to others",
+        Decline::PointsNotAccepted => "points pay for no card of this product",
+        Decline::PointsNotAllowed => "too few points, not in their steps, or too large a share of the amount",
+        Decline::NotEnoughPoints => "not so many points on the card",
+        Decline::UnloadNotAllowed => "cards of this product are not cashed out",
+        Decline::NotEnoughLoaded => "less than that was loaded on this card and is still there",
         Decline::TransferToItself => "a card cannot give to itself",
     }
 }

@@ -38,6 +38,10 @@ fn main() {
         seeds.write("receipt", &answer, "status", hex(&answer["status"]["status"]));
         seeds.write("terminal", &answer, "session", session(&hex(&answer["body"]), &hex(&answer["sidecar"])));
     }
+    for bad in read("bad_answers.json") {
+        seeds.write("answer", &bad, "bad", hex(&bad["body"]));
+        seeds.write("terminal", &bad, "bad", session(&hex(&bad["body"]), &[]));
+    }
     for frame in read("frames.json") {
         let bytes = hex(&frame["bytes"]);
         if bytes.len() < 100 {
@@ -82,6 +86,7 @@ fn session(body: &[u8], sidecar: &[u8]) -> Vec<u8> {
         Ok(MessageType::CASH_TAKEN) => 81,
         Ok(MessageType::ADVICE) => 89,
         Ok(MessageType::CASHIER_SIGN_ON) => 97,
+        Ok(MessageType::CARD_LOOKUP) => 105,
         _ => 1,
     };
     let frame = |step: u8, body: &[u8], sidecar: &[u8]| {

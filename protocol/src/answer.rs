@@ -22,6 +22,8 @@ pub const MAX_BALANCES: usize = 16;
 pub const MAX_EXPLANATIONS: usize = 16;
 /// Transactions in one answer to a ShiftReport, at most.
 pub const MAX_SHIFT_TRANSACTIONS: usize = 48;
+/// Cards in one answer to a CardLookup, at most.
+pub const MAX_FOUND_CARDS: usize = 8;
 /// The largest receipt in a sidecar, in bytes.
 pub const MAX_RECEIPT: usize = crate::request::MAX_RECEIPT;
 /// The largest answer body that a TransactionStatus answer can carry (key 16).
@@ -111,6 +113,8 @@ pub struct Answer {
     pub shortfall: Option<TotalMinor>,
     /// Key 37: with code 55; how many wrong PINs are still allowed.
     pub tries_left: Option<u8>,
+    /// Key 38: CardLookup, when approved; the newest first.
+    pub cards: Option<FoundCards>,
 }
 
 /// Key 13.
@@ -193,6 +197,26 @@ fn rising(transactions: &[ShiftTransaction]) -> bool {
     transactions.is_sorted_by(|earlier, later| earlier.stan < later.stan)
 }
 
+/// The cards that a CardLookup found, at least one and none twice (key 38).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundCards(List<CardReference, 1, MAX_FOUND_CARDS>);
+
+impl FoundCards {
+    /// `None` when there is none, one is there twice or there are more than [`MAX_FOUND_CARDS`].
+    pub fn new(cards: Vec<CardReference>) -> Option<Self> {
+        List::new(cards).filter(|cards| all_differ(cards)).map(FoundCards)
+    }
+
+    /// The cards.
+    pub fn as_slice(&self) -> &[CardReference] {
+        &self.0
+    }
+}
+
+fn all_differ(cards: &[CardReference]) -> bool {
+    cards.iter().enumerate().all(|(place, card)| cards.iter().take(place).all(|earlier| earlier != card))
+}
+
 /// What this terminal may do at most (key 25), in minor units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -254,6 +278,7 @@ impl Answer {
             grant: None,
             shortfall: None,
             tries_left: None,
+            cards: None,
         }
     }
 
@@ -299,6 +324,7 @@ impl Answer {
         map.put_optional(35, self.grant.as_ref());
         map.put_optional(36, self.shortfall.as_ref());
         map.put_optional(37, self.tries_left.as_ref());
+        map.put_optional(38, self.cards.as_ref());
         map.close();
         writer.finish()
     }
@@ -364,6 +390,7 @@ impl Answer {
             35 => self.grant = Some(Item::read(decoder)?),
             36 => self.shortfall = Some(Item::read(decoder)?),
             37 => self.tries_left = Some(Item::read(decoder)?),
+            38 => self.cards = Some(Item::read(decoder)?),
             _ => return Ok(false),
         }
         Ok(true)
@@ -446,6 +473,17 @@ impl Item for ShiftTransactions {
     fn read(decoder: &mut Decoder<'_>) -> Result<Self, Problem> {
         let transactions = List::read(decoder)?;
         if rising(&transactions) { Ok(ShiftTransactions(transactions)) } else { Err(Problem::Order) }
+    }
+}
+
+impl Item for FoundCards {
+    fn write(&self, writer: &mut Writer) {
+        self.0.write(writer);
+    }
+
+    fn read(decoder: &mut Decoder<'_>) -> Result<Self, Problem> {
+        let cards = List::read(decoder)?;
+        if all_differ(&cards) { Ok(FoundCards(cards)) } else { Err(Problem::Repeated) }
     }
 }
 

@@ -74,6 +74,8 @@ pub enum Problem {
     CheckDigit,
     /// Array elements that must rise and do not.
     Order,
+    /// An array element that is there twice and may not be.
+    Repeated,
     /// The message must have this key.
     Missing,
     /// The message may not have this key.
@@ -131,6 +133,7 @@ impl fmt::Display for Problem {
             Problem::Characters => "character not allowed",
             Problem::CheckDigit => "wrong check digit",
             Problem::Order => "not in rising order",
+            Problem::Repeated => "there twice",
             Problem::Missing => "missing",
             Problem::Forbidden => "not allowed in this message",
             Problem::Unknown => "unknown key below 100",

@@ -54,13 +54,14 @@ message_types! {
     CASH_TAKEN = 0x21 "CashTaken" Value;
     ADVICE = 0x22 "Advice" Value;
     CASHIER_SIGN_ON = 0x23 "CashierSignOn" Session;
+    CARD_LOOKUP = 0x24 "CardLookup" Session;
     REJECT = 0xff "Reject" Gateway;
 }
 
 const ANSWER_BIT: u8 = 0x80;
 
 impl MessageType {
-    /// The twenty-four request types, in the order of section 2's table.
+    /// The twenty-five request types, in the order of section 2's table.
     pub fn requests() -> impl Iterator<Item = MessageType> {
         ALL.iter().filter(|(_, _, identity)| *identity != Identity::Gateway).map(|(kind, _, _)| *kind)
     }

@@ -100,6 +100,7 @@ pub fn name(act: &Act) -> &'static str {
         Act::CashierAdd { .. } => "cashier-add",
         Act::CashierPin { .. } => "cashier-pin",
         Act::CashierEnd { .. } => "cashier-end",
+        Act::MemberErase { .. } => "member-erase",
         Act::OperatorAdd { .. } => "operator-add",
         Act::OperatorRevoke { .. } => "operator-revoke",
         Act::ProgrammeActivate { .. } => "programme-activate",
@@ -126,7 +127,9 @@ fn arguments(e: &mut Encoder<Vec<u8>>, act: &Act) -> Write {
         | Act::TerminalResume { terminal }
         | Act::TerminalRevoke { terminal } => e.map(1)?.u8(0)?.str(terminal)?.ok(),
         Act::CardIssue { product, count } => e.map(2)?.u8(0)?.str(product)?.u8(1)?.u32(*count)?.ok(),
-        Act::CardBlock { card, reason } => e.map(2)?.u8(0)?.u64(card.0)?.u8(1)?.str(reason)?.ok(),
+        Act::CardBlock { card, reason } | Act::MemberErase { card, reason } => {
+            e.map(2)?.u8(0)?.u64(card.0)?.u8(1)?.str(reason)?.ok()
+        }
         Act::CardUnblock { card } | Act::CardUnbind { card } => e.map(1)?.u8(0)?.u64(card.0)?.ok(),
         Act::CardPin { card, clear, reason } => {
             e.map(3)?.u8(0)?.u64(card.0)?.u8(1)?.bool(*clear)?.u8(2)?.str(reason)?.ok()
@@ -213,6 +216,7 @@ fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> 
         },
         "cashier-pin" => Act::CashierPin { cashier: text(d)? },
         "cashier-end" => Act::CashierEnd { cashier: text(d)? },
+        "member-erase" => Act::MemberErase { card: card(d)?, reason: text(d)? },
         "operator-add" => Act::OperatorAdd {
             operator: text(d)?,
             public_key: {
@@ -263,6 +267,7 @@ mod tests {
             Act::CardExtend { card, months: 12 },
             Act::CardBind { card, account: CardReference(9) },
             Act::CardUnbind { card },
+            Act::MemberErase { card, reason: "asked for it".into() },
             Act::CashierAdd { cashier: "amy".into(), store: Some("S".into()), supervisor: true },
             Act::CashierAdd { cashier: "amy".into(), store: None, supervisor: false },
             Act::CashierPin { cashier: "amy".into() },

@@ -43,6 +43,9 @@ pub enum Ask {
         card: u64,
     },
     Operators,
+    Member {
+        card: u64,
+    },
     Cashiers,
     Programmes,
     Status,
@@ -111,6 +114,7 @@ async fn answer(ask: Ask, handle: &Handle, nonce: [u8; 16], used: &mut bool) -> 
         Ask::Terminal { terminal } => Query::Terminal(terminal),
         Ask::Card { card } => Query::Card(CardReference(card)),
         Ask::Operators => Query::Operators,
+        Ask::Member { card } => Query::Member(CardReference(card)),
         Ask::Cashiers => Query::Cashiers,
         Ask::Programmes => Query::Programmes,
         Ask::Status => Query::Status,

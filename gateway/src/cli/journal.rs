@@ -19,7 +19,7 @@ use crate::journal::export::export as write_journal;
 use crate::journal::sha256;
 use crate::journal::verify::{Report, verify};
 use crate::keys::{DataDir, PublicKey, SigningKey, from_hex, hex, write_secret};
-use crate::storage::{DATABASE, Storage};
+use crate::storage::{DATABASE, MEMBERS, MemberFile, Storage};
 
 fn open(data: &DataDir) -> Result<(Storage, Installation)> {
     let storage = Storage::open_read_only(&data.0)
@@ -144,6 +144,9 @@ pub(super) fn backup(common: &Common, out: &Path) -> Result<ExitCode> {
         progress.set_length(total as u64);
         progress.set_position(done as u64);
     })?;
+    if data.0.join(MEMBERS).exists() {
+        MemberFile::open(&data.0)?.copy_to(&out.join(MEMBERS))?;
+    }
     // The write-ahead log may shrink again while the copy is verified.
     drop(storage);
     progress.finish_and_clear();

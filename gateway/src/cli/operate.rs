@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::show::{bar, table, text};
-use super::{Acts, Card, CashierCommand, Common, Operator, Programme, RoleArgument, Terminal};
+use super::{Acts, Card, CashierCommand, Common, Member, Operator, Programme, RoleArgument, Terminal};
 use crate::admin::act::SignedAct;
 use crate::admin::client::Client;
 use crate::admin::socket::Ask;
@@ -229,6 +229,25 @@ fn issue(common: &Common, product: &str, count: u32) -> Result<ExitCode> {
         println!("Secrets are shown this once; the gateway keeps only what it needs to check them.");
     })?;
     Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+pub(super) fn member(common: &Common, command: Member) -> Result<ExitCode> {
+    match command {
+        Member::Show { card } => {
+            let answer = ask(common, &Ask::Member { card })?;
+            show(common, &answer, |answer| {
+                let fields = answer["fields"].as_object();
+                let rows = fields.into_iter().flatten();
+                table(
+                    ["field", "value"],
+                    rows.map(|(name, _)| [name.clone(), text(&answer["fields"], name)]),
+                );
+            })
+        }
+        Member::Erase { card, reason } => {
+            done(common, Act::MemberErase { card: CardReference(card), reason })
+        }
+    }
 }
 
 pub(super) fn cashier(common: &Common, command: CashierCommand) -> Result<ExitCode> {

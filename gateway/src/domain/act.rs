@@ -97,6 +97,11 @@ pub enum Act {
     CashierEnd {
         cashier: String,
     },
+    /// What is kept of a card's holder is erased; the journal's commitment stays and says nothing.
+    MemberErase {
+        card: CardReference,
+        reason: String,
+    },
     OperatorAdd {
         operator: String,
         public_key: Vec<u8>,
@@ -383,6 +388,11 @@ pub fn decide_act(
         }
         Act::CardMerge { card, into, reason } => {
             succession::merge(state, programme, (*card, *into), reason, now)
+        }
+        Act::MemberErase { card, reason } => {
+            check_reason(reason)?;
+            state.cards.get(card).ok_or(Refusal::NoSuchCard)?;
+            Ok(Vec::new())
         }
         Act::OperatorAdd { operator, public_key } => {
             check_code("an operator's name", operator)?;

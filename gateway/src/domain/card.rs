@@ -313,6 +313,16 @@ impl Card {
         Ok(())
     }
 
+    /// Books a posting, if it is to one of its own lots.
+    pub(super) fn book(&mut self, posting: &Posting) -> Result<(), Fault> {
+        match &posting.account {
+            Account::Card { card, lot, expires, source } if *card == self.reference => {
+                self.post(*lot, *expires, *source, posting.kind, posting.amount)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Puts a hold as it is now in the place of what it was.
     pub(super) fn set_hold(&mut self, hold: Hold) -> Result<(), Fault> {
         self.holds.retain(|held| held.id != hold.id);

@@ -12,7 +12,7 @@ use super::supervision::supervisor;
 use super::terminal::{Role, Terminal};
 use super::{
     Fault, activate, authorize, capture, change_pin, load, purchase, reconciliation, refund, reversal,
-    transfer, void,
+    transfer, unload, void,
 };
 
 /// Decides one request of an active terminal. The effects include the terminal's last STAN and shift totals, and not
@@ -28,12 +28,14 @@ pub fn decide(facts: Facts<'_>, terminal: &Terminal, request: &Request, now: Now
             Command::Load { claim, amount, tenders } => {
                 load::decide(facts, terminal, request, claim, *amount, tenders, now)
             }
-            Command::Purchase { claim, amount, partial_allowed } => {
-                purchase::decide(facts, terminal, request, claim, *amount, *partial_allowed, now)
+            Command::Purchase { claim, amount, partial_allowed, points, .. } => {
+                let (amount, partial_allowed, points) = (*amount, *partial_allowed, *points);
+                let wish = purchase::Wish { claim, amount, partial_allowed, points };
+                purchase::decide(facts, terminal, request, wish, now)
             }
             Command::Reversal { original } => reversal::decide(facts, request, original, now),
-            Command::Refund { original, amount } => {
-                refund::decide(facts, terminal, request, original, *amount, now)
+            Command::Refund { original, amount, lines } => {
+                refund::decide(facts, terminal, request, original, (*amount, lines), now)
             }
             Command::Void { original } => void::decide(facts, terminal, request, original, now),
             Command::Authorize { claim, amount, partial_allowed, raises } => {
@@ -49,7 +51,10 @@ pub fn decide(facts: Facts<'_>, terminal: &Terminal, request: &Request, now: Now
             Command::Transfer { claim, to, amount } => {
                 transfer::decide(facts, terminal, request, claim, *to, *amount, now)
             }
-            Command::Capture { original, amount, more_follow } => {
+            Command::Unload { claim, amount } => {
+                unload::decide(facts, terminal, request, claim, *amount, now)
+            }
+            Command::Capture { original, amount, more_follow, .. } => {
                 capture::decide(facts, terminal, request.currency, original, (*amount, *more_follow), now)
             }
             Command::ChangePin { claim } => change_pin::decide(facts, request, claim, now),

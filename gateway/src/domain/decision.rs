@@ -52,6 +52,10 @@ pub enum Decline {
     NotRefundable,
     ReturnTimeOver,
     AboveRefundable,
+    /// No line of the sale has such an item.
+    ItemNotSold,
+    /// More of an item than was sold and has not come back.
+    AboveItemSold,
     RefundAlreadySpent,
     RefundedAgainSince,
     NotAnAuthorize,
@@ -65,6 +69,13 @@ pub enum Decline {
     /// Of the terminal's or the cashier's day.
     AboveTillLimit,
     TransferNotAllowed,
+    PointsNotAccepted,
+    /// Too few, not in the programme's steps, worth nothing, or for too large a share of the amount.
+    PointsNotAllowed,
+    NotEnoughPoints,
+    UnloadNotAllowed,
+    /// Less of what was loaded on this card is still there.
+    NotEnoughLoaded,
     TransferToItself,
     AboveHold,
     TooManyHolds,

@@ -23,6 +23,8 @@ pub struct Facts<'a> {
     pub index: u64,
     /// What the journal has under the STAN that the request names.
     pub original: Option<&'a Original>,
+    /// Of an unload: loads whose money may be on its card, as far as the journal was read for them.
+    pub loads: &'a [Original],
     /// What is remembered of the quote that the request cites.
     pub quoted: Option<&'a Quoted>,
 }

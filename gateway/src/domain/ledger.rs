@@ -94,6 +94,12 @@ pub fn bonus_expense() -> Account {
     Account::Named("bonus-expense".into())
 }
 
+/// Money value of points that were paid with.
+#[must_use]
+pub fn points_payment() -> Account {
+    Account::Named("points-payment".into())
+}
+
 /// Points issued, in points.
 #[must_use]
 pub fn points_expense() -> Account {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::card::{CardReference, Hold, Successor};
-use super::effect::{Account, Effect, Fate, Posting, TransactionState};
+use super::effect::{Account, Effect, Fate, Line, Posting, TransactionState};
 use super::facts::Facts;
 use super::ledger::Kind;
 use super::request::message;
@@ -27,6 +27,8 @@ pub struct Original {
     pub card: Option<CardReference>,
     pub approved: bool,
     pub approved_amount: i64,
+    /// Of its request: what was sold or came back, item by item.
+    pub lines: Vec<Line>,
     pub effects: Vec<Effect>,
 }
 
@@ -85,15 +87,38 @@ impl Original {
         self.card_postings().filter(|posting| posting.kind.is_money() && posting.amount < 0)
     }
 
+    /// The card whose money it spent: a corporate account's, or its own card.
+    #[must_use]
+    pub fn purse(&self) -> Option<CardReference> {
+        let spent = self.spent().find_map(|posting| match &posting.account {
+            Account::Card { card, .. } => Some(*card),
+            Account::Named(_) => None,
+        });
+        spent.or(self.card)
+    }
+
     /// What it gave to the card's money.
     pub fn given(&self) -> impl Iterator<Item = &Posting> {
         self.card_postings().filter(|posting| posting.kind.is_money() && posting.amount > 0)
     }
 
-    /// Points that it gave, those too that paid a debt back.
+    /// Of a purchase: points that paid, by lot, in the order in which they were taken.
+    pub fn points_spent(&self) -> impl Iterator<Item = &Posting> {
+        self.card_postings().filter(|posting| posting.kind == Kind::POINTS && posting.amount < 0)
+    }
+
+    /// Of a purchase: what the points that paid were worth, in minor units; of a refund, what of that it took back.
+    #[must_use]
+    pub fn points_worth(&self) -> i64 {
+        let worth = self.own_postings().filter(|posting| posting.account == ledger::points_payment());
+        worth.fold(0, |sum: i64, posting| sum.saturating_add(posting.amount.saturating_abs()))
+    }
+
+    /// Points that it gave, those too that paid a debt back; not those that paid it.
     #[must_use]
     pub fn points_earned(&self) -> i64 {
-        let issued = self.own_postings().filter(|posting| posting.account == ledger::points_expense());
+        let expense = self.own_postings().filter(|posting| posting.account == ledger::points_expense());
+        let issued = expense.filter(|posting| posting.amount < 0);
         issued.fold(0, |sum: i64, posting| sum.saturating_sub(posting.amount))
     }
 
@@ -138,21 +163,35 @@ impl Original {
         self.hold().is_some_and(|hold| hold.id != self.index)
     }
 
-    /// Of a refund: the entry that it refunded, and what became of that.
+    /// Of a refund or unload: the entries that it refunded, what became of each, and how much of each it refunded.
     #[must_use]
-    pub fn refund_of(&self) -> Option<(u64, Fate)> {
-        self.effects.iter().find_map(|effect| match effect {
+    pub fn refund_of(&self) -> Vec<(u64, Fate, i64)> {
+        let each = self.effects.iter().filter_map(|effect| match effect {
             Effect::Transaction { index, fate } if fate.last_refund == self.index => {
-                Some((*index, fate.clone()))
+                let amount = match self.message {
+                    message::UNLOAD => self.unloaded_of(*index),
+                    _ => self.refunded_amount(),
+                };
+                Some((*index, fate.clone(), amount))
             }
             _ => None,
-        })
+        });
+        each.collect()
+    }
+
+    /// Of an unload: principal that it took from the lot which this load has opened.
+    fn unloaded_of(&self, load: u64) -> i64 {
+        let from = |posting: &&Posting| {
+            posting.kind == Kind::PRINCIPAL
+                && matches!(&posting.account, Account::Card { source, .. } if *source == load)
+        };
+        self.spent().filter(from).fold(0, |sum: i64, posting| sum.saturating_sub(posting.amount))
     }
 
     /// Of a refund: by how much its original was refunded. A load's refund may pay out less than that.
-    #[must_use]
-    pub fn refunded_amount(&self) -> i64 {
-        let back: i64 = self.given().fold(0, |sum, posting| sum.saturating_add(posting.amount));
+    fn refunded_amount(&self) -> i64 {
+        let money = self.given().fold(0, |sum: i64, posting| sum.saturating_add(posting.amount));
+        let back = money.saturating_add(self.points_worth());
         let principal = self.spent().filter(|posting| posting.kind == Kind::PRINCIPAL);
         let out = principal.fold(0, |sum: i64, posting| sum.saturating_sub(posting.amount));
         if back > 0 { back } else { out }

@@ -82,6 +82,22 @@ pub struct PointsPayment {
     pub max_percent: u8,
 }
 
+impl PointsPayment {
+    /// What so many points are worth together, in minor units, rounded down; `None` outside the range.
+    #[must_use]
+    pub fn worth(&self, points: i64) -> Option<i64> {
+        let product = i128::from(points).checked_mul(i128::from(self.pays))?;
+        i64::try_from(product.checked_div(i128::from(self.points))?).ok()
+    }
+
+    /// Most of an amount that points may pay, in minor units, rounded down.
+    #[must_use]
+    pub fn most_of(&self, amount: i64) -> Option<i64> {
+        let product = i128::from(amount).checked_mul(i128::from(self.max_percent))?;
+        i64::try_from(product.checked_div(100)?).ok()
+    }
+}
+
 /// What a terminal may approve by itself under one grant. Amounts are minor units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OfflineLimits {
@@ -212,6 +228,12 @@ impl Programme {
             })
         });
         earned.max_by_key(|reason| reason.result)
+    }
+
+    /// How points pay for cards of this product, if they do.
+    #[must_use]
+    pub fn points_payment(&self, product: &str) -> Option<&PointsPayment> {
+        self.points_payment.as_ref().filter(|rule| applies(&rule.products, product))
     }
 
     /// When principal loaded now ends, in Unix seconds.

@@ -12,6 +12,8 @@ pub struct Quoted {
     pub message: u8,
     pub card: CardReference,
     pub amount: i64,
+    /// Points that pay a part of it.
+    pub points: Option<i64>,
     pub programme_version: u32,
     /// Unix seconds.
     pub expires: i64,
@@ -26,6 +28,7 @@ impl Quoted {
             && self.message == request.command.message()
             && same_card
             && request.command.amount() == Some(self.amount)
+            && request.command.points() == self.points
             && now.s() < self.expires
     }
 }

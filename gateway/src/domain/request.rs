@@ -1,6 +1,7 @@
 //! What a terminal asks, as the rules see it: forms, signatures and sessions are behind it.
 
 use super::card::CardReference;
+use super::effect::Line;
 use super::terminal::Terminal;
 
 /// The time a decision is made at. Business date is YYYYMMDD in the shop's zone, after its cutover.
@@ -112,17 +113,60 @@ impl Named {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    Activate { claim: CardClaim },
-    Load { claim: CardClaim, amount: i64, tenders: Vec<(u8, i64)> },
-    Purchase { claim: CardClaim, amount: i64, partial_allowed: bool },
-    Reversal { original: Named },
-    Reconciliation { totals: Vec<(u8, i64, i64)> },
-    Refund { original: Named, amount: i64 },
-    Void { original: Named },
-    Authorize { claim: CardClaim, amount: i64, partial_allowed: bool, raises: Option<Named> },
-    Capture { original: Named, amount: i64, more_follow: bool },
-    Transfer { claim: CardClaim, to: CardReference, amount: i64 },
-    ChangePin { claim: CardClaim },
+    Activate {
+        claim: CardClaim,
+    },
+    Load {
+        claim: CardClaim,
+        amount: i64,
+        tenders: Vec<(u8, i64)>,
+    },
+    Purchase {
+        claim: CardClaim,
+        amount: i64,
+        partial_allowed: bool,
+        /// So many points pay a part of it.
+        points: Option<i64>,
+        lines: Vec<Line>,
+    },
+    Reversal {
+        original: Named,
+    },
+    Reconciliation {
+        totals: Vec<(u8, i64, i64)>,
+    },
+    Refund {
+        original: Named,
+        amount: i64,
+        lines: Vec<Line>,
+    },
+    Void {
+        original: Named,
+    },
+    Authorize {
+        claim: CardClaim,
+        amount: i64,
+        partial_allowed: bool,
+        raises: Option<Named>,
+    },
+    Capture {
+        original: Named,
+        amount: i64,
+        more_follow: bool,
+        lines: Vec<Line>,
+    },
+    Transfer {
+        claim: CardClaim,
+        to: CardReference,
+        amount: i64,
+    },
+    Unload {
+        claim: CardClaim,
+        amount: i64,
+    },
+    ChangePin {
+        claim: CardClaim,
+    },
 }
 
 /// Message types of requests with a STAN (PROTOCOL.md section 2).
@@ -174,6 +218,7 @@ impl Command {
             Self::Capture { .. } => message::CAPTURE,
             Self::Transfer { .. } => message::TRANSFER,
             Self::ChangePin { .. } => message::CHANGE_PIN,
+            Self::Unload { .. } => message::UNLOAD,
         }
     }
 
@@ -186,7 +231,8 @@ impl Command {
             | Self::Purchase { claim, .. }
             | Self::Authorize { claim, .. }
             | Self::Transfer { claim, .. }
-            | Self::ChangePin { claim } => Some(claim),
+            | Self::ChangePin { claim }
+            | Self::Unload { claim, .. } => Some(claim),
             _ => None,
         }
     }
@@ -200,8 +246,27 @@ impl Command {
             | Self::Refund { amount, .. }
             | Self::Authorize { amount, .. }
             | Self::Capture { amount, .. }
-            | Self::Transfer { amount, .. } => Some(*amount),
+            | Self::Transfer { amount, .. }
+            | Self::Unload { amount, .. } => Some(*amount),
             _ => None,
+        }
+    }
+
+    /// How many points it pays with, if any.
+    #[must_use]
+    pub fn points(&self) -> Option<i64> {
+        match self {
+            Self::Purchase { points, .. } => *points,
+            _ => None,
+        }
+    }
+
+    /// What was sold or comes back, item by item; none when nobody said.
+    #[must_use]
+    pub fn lines(&self) -> &[Line] {
+        match self {
+            Self::Purchase { lines, .. } | Self::Refund { lines, .. } | Self::Capture { lines, .. } => lines,
+            _ => &[],
         }
     }
 

@@ -41,7 +41,12 @@ fn share(amount: i64, part: i64, whole: i64) -> Option<i64> {
     i64::try_from(product.checked_div(i128::from(whole))?).ok()
 }
 
-fn from_lots(card: &Card, counts: impl Fn(Kind) -> bool, amount: i64, now_s: i64) -> Option<Vec<(u32, i64)>> {
+pub(super) fn from_lots(
+    card: &Card,
+    counts: impl Fn(Kind) -> bool,
+    amount: i64,
+    now_s: i64,
+) -> Option<Vec<(u32, i64)>> {
     let mut lots: Vec<&Lot> =
         card.lots.iter().filter(|lot| counts(lot.kind) && !lot.is_expired(now_s)).collect();
     lots.sort_by_key(|lot| (lot.expires.unwrap_or(i64::MAX), lot.kind, lot.id));

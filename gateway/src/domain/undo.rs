@@ -9,6 +9,7 @@ use super::decision::{Decision, Decline};
 use super::effect::{Account, Effect, Fate, Posting, TransactionState};
 use super::expiry::expire;
 use super::facts::Facts;
+use super::items;
 use super::ledger::{Kind, named, points_receivable};
 use super::original::Original;
 use super::request::{Now, message};
@@ -60,7 +61,7 @@ pub(super) fn undo(
         }
         message::CAPTURE if undoing.mirror()? => undoing.hold_again().map(Ok)?,
         message::CAPTURE => Err(Decline::LoadAlreadySpent),
-        message::REFUND => undoing.undo_refund()?,
+        message::REFUND | message::UNLOAD => undoing.undo_refund()?,
         message::AUTHORIZE => match undoing.release(state)? {
             Err(Decline::OriginalOver(_)) => return Ok(Undone::Lapsed(undoing.effects)),
             released => released.map(|free| amount = free),
@@ -124,7 +125,9 @@ impl<'a> Undoing<'a> {
     /// let expire stays expired.
     fn mirror(&mut self) -> Result<bool, Fault> {
         let mut missing: i64 = 0;
-        for posting in self.original.own_postings() {
+        // What it took goes back first: what it gave may be in the same lots.
+        let (took, gave): (Vec<_>, Vec<_>) = self.original.own_postings().partition(|leg| leg.amount < 0);
+        for posting in took.into_iter().chain(gave) {
             let amount = posting.amount.checked_neg().ok_or(Fault::Overflow)?;
             let Account::Card { card, lot, expires, source } = &posting.account else {
                 self.effects.push(named(posting.account.clone(), posting.kind, amount));
@@ -137,7 +140,9 @@ impl<'a> Undoing<'a> {
                 continue;
             }
             let free = held.lot(*lot).map_or(0, |lot| held.free(lot));
-            if free < posting.amount && posting.kind.is_money() {
+            // Points that a refund gave back had paid as money does.
+            let is_value = posting.kind.is_money() || self.original.message == message::REFUND;
+            if free < posting.amount && is_value {
                 return Ok(false);
             }
             let gone = take_back(held, *lot, posting.kind, posting.amount, &mut self.effects)?;
@@ -202,21 +207,27 @@ impl<'a> Undoing<'a> {
         Ok(())
     }
 
-    /// A refund is undone like a sale, and its original counts as refunded by so much less; only the last one of an
-    /// original, because each refund goes on where the one before it stopped.
+    /// A refund is undone like a sale, and what it refunded counts as refunded by so much less; only the last one of an
+    /// original, because each refund goes on where the one before it stopped. An unload is a refund of several.
     fn undo_refund(&mut self) -> Result<Result<(), Decline>, Fault> {
-        let (refunded, then) = self.original.refund_of().ok_or(Fault::Misfit("a refund of nothing"))?;
-        let last = self.facts.state.transactions.get(&refunded).map(|fate| fate.last_refund);
-        if last != Some(self.original.index) {
+        let refunded = self.original.refund_of();
+        if refunded.is_empty() {
+            return Err(Fault::Misfit("a refund of nothing"));
+        }
+        let last = |index| self.facts.state.transactions.get(index).map(|fate| fate.last_refund);
+        if refunded.iter().any(|(index, ..)| last(index) != Some(self.original.index)) {
             return Ok(Err(Decline::RefundedAgainSince));
         }
         if !self.mirror()? {
             return Ok(Err(Decline::RefundAlreadySpent));
         }
-        let before = then.done.checked_sub(self.original.refunded_amount()).ok_or(Fault::Overflow)?;
-        let state = if before == 0 { TransactionState::Live } else { TransactionState::RefundedInPart };
-        let fate = Fate { state, done: before, last_refund: 0, lines: Vec::new() };
-        self.effects.push(Effect::Transaction { index: refunded, fate });
+        for (index, then, amount) in refunded {
+            let before = then.done.checked_sub(amount).ok_or(Fault::Overflow)?;
+            let state = if before == 0 { TransactionState::Live } else { TransactionState::RefundedInPart };
+            let lines = items::without(&then.lines, &self.original.lines)?;
+            let fate = Fate { state, done: before, last_refund: 0, lines };
+            self.effects.push(Effect::Transaction { index, fate });
+        }
         Ok(Ok(()))
     }
 

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use super::group::{Cause, Group};
 use super::proposals::{LIFETIME_S, Proposal};
-use super::writer::{InDoubt, InForce, Writer};
+use super::writer::{InDoubt, InForce, Writer, in_doubt};
 use crate::admin::act::{SignedAct, name};
 use crate::clock;
 use crate::domain::act::{Act, Drawn, MAX_CARDS_PER_ACT, Place, Refusal, decide_act};
@@ -55,6 +55,7 @@ pub enum Query {
     Terminal(String),
     Card(CardReference),
     Operators,
+    Member(CardReference),
     Cashiers,
     Programmes,
     Status,
@@ -103,7 +104,8 @@ impl Writer {
             | Act::CardRefund { card, .. }
             | Act::CardPin { card, .. }
             | Act::CardExtend { card, .. }
-            | Act::CardUnbind { card } => self.fetch_card(*card)?,
+            | Act::CardUnbind { card }
+            | Act::MemberErase { card, .. } => self.fetch_card(*card)?,
             Act::CardReplace { card, by: other, .. }
             | Act::CardMerge { card, into: other, .. }
             | Act::CardBind { card, account: other } => {
@@ -147,6 +149,9 @@ impl Writer {
         let for_act = Drawn { cards: &proofs, pin: pin.as_ref().map(|(_, pin)| *pin).unwrap_or_default() };
         match self.record_act(group, &act, signatures, request_id, for_act) {
             Ok(index) => {
+                if let Act::MemberErase { card, .. } = &act.act {
+                    self.members.erase(*card).map_err(in_doubt("erasing personal data"))?;
+                }
                 if let Some(number) = confirms {
                     self.proposals.forget(number);
                 }
@@ -315,6 +320,12 @@ impl Writer {
                     None => json!({ "error": Refusal::NoSuchCard.to_string() }),
                 }
             }
+            Query::Member(card) => {
+                match self.members.fields(card).map_err(in_doubt("reading personal data"))? {
+                    Some(fields) => json!({ "card": card.0.to_string(), "fields": fields_value(&fields) }),
+                    None => json!({ "error": "nothing is kept of that card's holder" }),
+                }
+            }
             Query::Operators => {
                 json!({ "operators": self.state.operators.iter().map(|(name, (active, key))| json!({
                 "operator": name,
@@ -413,6 +424,20 @@ fn check_programme(document: &str, in_force: &InForce) -> Result<(), String> {
         return Err("a programme cannot change the currency of cards that hold value".into());
     }
     Ok(())
+}
+
+/// Personal fields by name, for the operator who asked.
+fn fields_value(bytes: &[u8]) -> Value {
+    let names = [(1, "phone"), (2, "name"), (3, "birthday"), (4, "number")];
+    let name = |number: u8| {
+        let known = names.iter().find(|(known, _)| *known == number);
+        known.map_or_else(|| number.to_string(), |(_, name)| (*name).to_owned())
+    };
+    let d = &mut minicbor::Decoder::new(bytes);
+    let count = d.map().ok().flatten().unwrap_or(0);
+    let fields = (0..count).map_while(|_| Some((d.u8().ok()?, d.str().ok()?.to_owned())));
+    let shown = fields.filter(|(number, _)| *number != 0);
+    Value::Object(shown.map(|(number, text)| (name(number), Value::String(text))).collect())
 }
 
 fn terminal_row(held: &crate::domain::Terminal) -> TerminalRow {

@@ -76,20 +76,26 @@ impl Writer {
             group.answer_now(reply, refusal);
             return Ok(());
         }
+        if let Inquiry::CardLookup { phone } = inquiry {
+            let reply_with = self.card_lookup(&held, &phone, now)?;
+            group.answer_now(reply, reply_with);
+            return Ok(());
+        }
         if let Inquiry::CashierSignOn { cashier, hash } = inquiry {
             return self.cashier_sign_on(group, &held, (cashier, hash), reply);
         }
         let answer = match inquiry {
             Inquiry::Balance { claim, currency } => self.balance(&claim, currency, now)?,
             Inquiry::LoadQuote { claim, currency, amount } => {
-                self.quote(&held, message::LOAD, &claim, (currency, amount), now)?
+                self.quote(&held, message::LOAD, &claim, (currency, amount, None), now)?
             }
-            Inquiry::PurchaseQuote { claim, currency, amount } => {
-                self.quote(&held, message::PURCHASE, &claim, (currency, amount), now)?
+            Inquiry::PurchaseQuote { claim, currency, amount, points } => {
+                self.quote(&held, message::PURCHASE, &claim, (currency, amount, points), now)?
             }
             Inquiry::Day(_)
             | Inquiry::Status { .. }
             | Inquiry::Shift { .. }
+            | Inquiry::CardLookup { .. }
             | Inquiry::CashierSignOn { .. } => {
                 unreachable!("answered before")
             }
@@ -117,7 +123,7 @@ impl Writer {
         held: &Terminal,
         message: u8,
         claim: &CardClaim,
-        (currency, amount): (u16, i64),
+        (currency, amount, points): (u16, i64, Option<i64>),
         now: Now,
     ) -> Result<Answer, InDoubt> {
         self.fetch_card(claim.card)?;
@@ -129,7 +135,7 @@ impl Writer {
             load_quote(&self.state, base, quote(facts, held, claim, currency, amount, now), amount, now)
         } else {
             let base = about_card(MessageType::PURCHASE_QUOTE, claim, &in_force, now);
-            purchase_answer(base, facts, held, claim, (currency, amount), now)
+            purchase_answer(base, facts, held, claim, (currency, amount, points), now)
         };
         if !answer.code.is_approval() {
             return Ok(answer);
@@ -140,6 +146,7 @@ impl Writer {
             message,
             card: claim.card,
             amount,
+            points,
             programme_version: in_force.version,
             expires,
         });
@@ -154,6 +161,7 @@ impl Writer {
             pricing: &in_force.programme,
             index: self.head.index,
             original: None,
+            loads: &[],
             quoted: None,
         }
     }
@@ -324,10 +332,10 @@ fn purchase_answer(
     facts: Facts<'_>,
     held: &Terminal,
     claim: &CardClaim,
-    (currency, amount): (u16, i64),
+    (currency, amount, points): (u16, i64, Option<i64>),
     now: Now,
 ) -> Answer {
-    let Ok(decision) = purchase_quote(facts, held, claim, currency, amount, now) else {
+    let Ok(decision) = purchase_quote(facts, held, claim, currency, (amount, points), now) else {
         return Answer { code: ResponseCode::SYSTEM_MALFUNCTION, card: None, ..base };
     };
     if let Verdict::Declined(decline) = decision.verdict {

@@ -146,21 +146,33 @@ impl Writer {
         group: &Group,
         identity: &Identity,
     ) -> Result<Option<Original>, InDoubt> {
-        if let Some(position) = group.by_identity.get(identity)
-            && let Some(entry) = group.entries.get(*position)
-        {
-            let (record, _) =
-                Record::decode(&entry.record).map_err(|_| damaged("a record cannot be read"))?;
+        if let Some(position) = group.by_identity.get(identity) {
             let index = self.head.index.saturating_add(1).saturating_add(*position as u64);
-            return remembered(index, entry.request_id, &record).map(Some);
+            return self.find_entry(group, index);
         }
         let found = self.storage.find(identity).map_err(in_doubt("looking up a request"))?;
-        found
-            .map(|index| {
+        found.map_or(Ok(None), |index| self.find_entry(group, index))
+    }
+
+    /// The transaction of an entry, in this group or behind it; `None` when no terminal asked for it.
+    pub(super) fn find_entry(&self, group: &Group, index: u64) -> Result<Option<Original>, InDoubt> {
+        let (request_id, record) = match index.checked_sub(self.head.index.saturating_add(1)) {
+            Some(position) => {
+                let entry = usize::try_from(position).ok().and_then(|position| group.entries.get(position));
+                let entry = entry.ok_or_else(|| damaged("an entry is missing"))?;
+                let (record, _) =
+                    Record::decode(&entry.record).map_err(|_| damaged("a record cannot be read"))?;
+                (entry.request_id, record)
+            }
+            None => {
                 let entry = self.verified(index)?;
-                remembered(index, entry.request_id, &entry.record)
-            })
-            .transpose()
+                (entry.request_id, entry.record)
+            }
+        };
+        match record.origin {
+            Origin::Terminal { .. } => remembered(index, request_id, &record).map(Some),
+            _ => Ok(None),
+        }
     }
 }
 
@@ -197,6 +209,7 @@ fn remembered(index: u64, request_id: [u8; 32], record: &Record) -> Result<Origi
         card: answer.card.map(|card| CardReference(card.number())),
         approved: answer.code.is_approval(),
         approved_amount: answer.approved_amount.map_or(0, |amount| amount.get()),
+        lines: translate::lines(&request.body),
         effects: record.details.effects.clone(),
     })
 }

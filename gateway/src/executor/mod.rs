@@ -10,6 +10,7 @@ mod due;
 mod group;
 mod inquiry;
 mod known;
+mod members;
 mod open;
 mod pins;
 mod proposals;
@@ -28,6 +29,7 @@ use protocol::field::Installation;
 use protocol::frame::MessageType;
 use protocol::request::LastReceipt;
 use tokio::sync::oneshot;
+use zeroize::Zeroizing;
 
 pub use acts::{ActDone, IssuedCard, Query, TerminalRow};
 pub use open::{OpenError, Options, open};
@@ -37,6 +39,7 @@ pub use writer::{InDoubt, SpaceLimits, Writer};
 use crate::domain::request::CardClaim;
 use crate::domain::{Request, Role, TerminalStatus, Tried};
 use crate::keys::PublicKey;
+use crate::members::Personal;
 
 /// Jobs that wait for the writer. A full queue answers "busy"; at 20,000 a second this is 50 ms of work.
 pub const QUEUE: usize = 1024;
@@ -59,13 +62,7 @@ pub struct Reply {
 #[derive(Debug)]
 pub enum Job {
     /// A value message.
-    Value {
-        request: Box<Request>,
-        signed: Vec<u8>,
-        /// The cashier that it names is signed on.
-        cashier_proven: bool,
-        reply: oneshot::Sender<Reply>,
-    },
+    Value { request: Box<Request>, signed: Vec<u8>, beside: Beside, reply: oneshot::Sender<Reply> },
     /// A message that changes nothing.
     Inquiry { terminal: String, generation: u32, inquiry: Inquiry, reply: oneshot::Sender<Reply> },
     /// Opens a session.
@@ -86,6 +83,17 @@ pub enum Job {
     Query { query: Query, reply: oneshot::Sender<serde_json::Value> },
 }
 
+/// What a session knows of a value message besides what the terminal signed.
+#[derive(Debug, Clone, Default)]
+pub struct Beside {
+    /// The cashier that it names is signed on.
+    pub cashier_proven: bool,
+    /// Personal fields that belong to its commitment.
+    pub personal: Option<Personal>,
+    /// Personal fields came with it that do not.
+    pub personal_differs: bool,
+}
+
 /// Messages without a STAN that need the ledger.
 #[derive(Debug)]
 pub enum Inquiry {
@@ -100,10 +108,15 @@ pub enum Inquiry {
         claim: CardClaim,
         currency: u16,
         amount: i64,
+        points: Option<i64>,
     },
     Balance {
         claim: CardClaim,
         currency: u16,
+    },
+    /// Cards that were registered with this phone number.
+    CardLookup {
+        phone: Zeroizing<String>,
     },
     /// With the hash of the PIN once it is worked out.
     CashierSignOn {
@@ -130,6 +143,7 @@ impl Inquiry {
             Self::LoadQuote { .. } => MessageType::LOAD_QUOTE,
             Self::Balance { .. } => MessageType::BALANCE_INQUIRY,
             Self::CashierSignOn { .. } => MessageType::CASHIER_SIGN_ON,
+            Self::CardLookup { .. } => MessageType::CARD_LOOKUP,
             Self::PurchaseQuote { .. } => MessageType::PURCHASE_QUOTE,
             Self::Shift { .. } => MessageType::SHIFT_REPORT,
             Self::Status { .. } => MessageType::TRANSACTION_STATUS,

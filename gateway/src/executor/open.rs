@@ -22,6 +22,7 @@ use crate::journal::seal::{CHAIN, Head, Sealer, leaf_of, seal_verifies, sealing_
 use crate::journal::sha256;
 use crate::journal::walk::{self, WalkError};
 use crate::keys::{CardKey, DataDir, SigningKey};
+use crate::members::Members;
 use crate::metrics::Metrics;
 use crate::programme_file;
 use crate::storage::{
@@ -81,6 +82,7 @@ pub fn open(
 ) -> Result<(Writer, Handle, Receiver<Job>)> {
     let key = SigningKey::load_or_generate(&options.data.gateway_key()).map_err(OpenError::Keys)?;
     let card_key = CardKey::load_or_generate(&options.data.card_key()).map_err(OpenError::Keys)?;
+    let members = Members::open(&options.data.0, &options.data.member_key()).map_err(OpenError::Keys)?;
     let mut storage = Storage::open(&options.data.0, options.synchronous)?;
     let anchors = AnchorFile::open(&options.anchors).map_err(OpenError::Anchors)?;
     if storage.last_index()? == 0 {
@@ -118,6 +120,8 @@ pub fn open(
         state,
         sealer,
         card_key: Arc::new(card_key),
+        members,
+        lookups: GuessBudget::default(),
         head,
         clock,
         timekeeper,

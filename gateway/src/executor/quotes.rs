@@ -55,6 +55,7 @@ mod tests {
             message: 0x12,
             card: CardReference(9_000_000_000_000_006),
             amount: 1,
+            points: None,
             programme_version: 1,
             expires: 9,
         };

@@ -7,18 +7,24 @@ use protocol::frame::MessageType;
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
-use super::Reply;
 use super::group::{Cause, Group, Waiting};
 use super::writer::{InDoubt, Space, Writer};
+use super::{Beside, Reply};
 use crate::domain::payer::purse_of;
 use crate::domain::request::message;
 use crate::domain::state::{State, Touched};
 use crate::domain::tally::{of_cashier, of_terminal};
-use crate::domain::{Command, Decision, Effect, Facts, Now, Original, Request, Verdict};
+use crate::domain::{CardReference, Command, Decision, Effect, Facts, Kind, Now, Original, Request, Verdict};
 use crate::domain::{Decline, Fault, Role, Terminal, TerminalStatus, decide};
 use crate::journal::record::Origin;
+use crate::members::Personal;
 use crate::storage::Identity;
 use crate::translate::{self, Occasion};
+
+/// Most loads that an unload is shown: one more than it may use.
+const LOADS: usize = 17;
+/// Most entries that are read to find them: bounds the time that everybody else waits.
+const SOURCES: usize = 64;
 
 impl Writer {
     /// Decides one value message, or finds out that it was decided before.
@@ -26,7 +32,7 @@ impl Writer {
         &mut self,
         group: &mut Group,
         request: Request,
-        (signed, cashier_proven): (Vec<u8>, bool),
+        (signed, beside): (Vec<u8>, Beside),
         reply: oneshot::Sender<Reply>,
     ) -> Result<(), InDoubt> {
         let message = MessageType(request.command.message());
@@ -55,14 +61,24 @@ impl Writer {
             group.answer_now(reply, refuse(self, ResponseCode::TOO_MANY_UNKNOWN_CARDS, detail));
             return Ok(());
         }
-        if !cashier_proven && self.needs_cashier(&terminal, &request.command, now) {
+        if beside.personal_differs {
+            let detail = "the personal fields are not what key 47 is over";
+            group.answer_now(reply, refuse(self, ResponseCode::FORMAT_ERROR, detail));
+            return Ok(());
+        }
+        if !beside.cashier_proven && self.needs_cashier(&terminal, &request.command, now) {
             let detail = "the cashier in key 8 is not signed on in this session";
             group.answer_now(reply, refuse(self, ResponseCode::CASHIER_NOT_SIGNED_ON, detail));
             return Ok(());
         }
         self.prefetch(&request, &terminal)?;
         let original = self.original(group, &request)?;
-        match self.enter(group, &terminal, &request, signed, original.as_ref(), now) {
+        let loads = match &request.command {
+            Command::Unload { claim, .. } => self.loads(group, claim.card)?,
+            _ => Vec::new(),
+        };
+        let named = (original.as_ref(), loads.as_slice());
+        match self.enter(group, &terminal, &request, (signed, beside.personal), named, now) {
             Ok(waiting) => group.waiting.push((reply, waiting)),
             Err(fault) => {
                 error!(terminal = request.terminal, stan = request.stan, %fault, "a request could not be decided");
@@ -149,18 +165,8 @@ impl Writer {
     /// What the journal, or this group, has under the STAN that the request names; its card, shift and fate in memory.
     fn original(&mut self, group: &Group, request: &Request) -> Result<Option<Original>, InDoubt> {
         let Some(named) = request.command.original() else { return Ok(None) };
-        let mut original =
-            self.find_original(group, &identity(&named.terminal, named.generation, named.stan))?;
-        // Each round brings in the cards that have taken the place of those before.
-        while let Some(before) = original.as_ref().map(Original::cards) {
-            for card in &before {
-                self.fetch_card(*card)?;
-            }
-            original = original.map(|original| original.followed(&self.state));
-            if original.as_ref().map(Original::cards) == Some(before) {
-                break;
-            }
-        }
+        let found = self.find_original(group, &identity(&named.terminal, named.generation, named.stan))?;
+        let original = found.map(|original| self.followed(original)).transpose()?;
         if let Some(original) = &original {
             self.fetch(&Touched::Transaction(original.index))?;
             if let Some(hold) = original.hold() {
@@ -181,14 +187,49 @@ impl Writer {
         Ok(original)
     }
 
+    /// The same, of the cards that its cards' places have gone to; all of them in memory.
+    fn followed(&mut self, mut original: Original) -> Result<Original, InDoubt> {
+        // Each round brings in the cards that have taken the place of those before.
+        loop {
+            let before = original.cards();
+            for card in &before {
+                self.fetch_card(*card)?;
+            }
+            original = original.followed(&self.state);
+            if original.cards() == before {
+                return Ok(original);
+            }
+        }
+    }
+
+    /// Loads that an unload of this card may pay out, the newest first; their fates in memory.
+    fn loads(&mut self, group: &Group, card: CardReference) -> Result<Vec<Original>, InDoubt> {
+        let lots = self.state.cards.get(&card).into_iter().flat_map(|card| &card.lots);
+        let mut sources: Vec<u64> =
+            lots.filter(|lot| lot.kind == Kind::PRINCIPAL).map(|lot| lot.source).collect();
+        sources.sort_unstable_by(|one, other| other.cmp(one));
+        sources.dedup();
+        let mut loads = Vec::new();
+        for source in sources.into_iter().take(SOURCES) {
+            if loads.len() == LOADS {
+                break;
+            }
+            let found = self.find_entry(group, source)?;
+            let Some(load) = found.filter(|found| found.message == message::LOAD) else { continue };
+            self.fetch(&Touched::Transaction(source))?;
+            loads.push(self.followed(load)?);
+        }
+        Ok(loads)
+    }
+
     /// Decides and appends. A decision is a pure function, so a panic in it harms nobody else.
     fn enter(
         &mut self,
         group: &mut Group,
         terminal: &Terminal,
         request: &Request,
-        signed: Vec<u8>,
-        original: Option<&Original>,
+        (signed, personal): (Vec<u8>, Option<Personal>),
+        (original, loads): (Option<&Original>, &[Original]),
         now: Now,
     ) -> Result<Waiting, Fault> {
         let in_force = self.in_force(now);
@@ -204,6 +245,7 @@ impl Writer {
             pricing: &priced_by.programme,
             index,
             original,
+            loads,
             quoted,
         };
         let decided = catch_unwind(AssertUnwindSafe(|| decide(facts, terminal, request, now)));
@@ -214,6 +256,9 @@ impl Writer {
         if decision.verdict == Verdict::Declined(Decline::CardNotAccepted) {
             self.budget.miss(&request.terminal, now.ms);
             warn!(terminal = request.terminal, stan = request.stan, "card not accepted");
+        }
+        if let Some(personal) = personal.filter(|_| decision.is_approved()) {
+            self.keep_personal(request, &personal, now)?;
         }
         let occasion = Occasion { now, index, programme_version: priced_by.version };
         let cause = Cause {

@@ -26,6 +26,7 @@ use crate::journal::anchor::{Anchor, AnchorFile};
 use crate::journal::record::Details;
 use crate::journal::seal::{CHAIN, Head, Sealer};
 use crate::keys::{CardKey, PublicKey, fingerprint};
+use crate::members::Members;
 use crate::metrics::Metrics;
 use crate::storage::{
     DuePlace, Row, SealRow, SnapshotRow, Storage, StorageError, decode_cell, due as due_second, encode_cell,
@@ -83,7 +84,10 @@ pub struct Writer {
     pub(super) anchors: AnchorFile,
     pub(super) registry: Arc<Registry>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) members: Members,
     pub(super) budget: GuessBudget,
+    /// Look-ups by phone, each of which counts.
+    pub(super) lookups: GuessBudget,
     pub(super) quotes: Quotes,
     pub(super) proposals: Proposals,
     /// Why no money is taken, once that is so; only a person can end it.
@@ -185,8 +189,8 @@ impl Writer {
 
     fn process(&mut self, group: &mut Group, job: Job) -> Step {
         match job {
-            Job::Value { request, signed, cashier_proven, reply } => {
-                self.value(group, *request, (signed, cashier_proven), reply)
+            Job::Value { request, signed, beside, reply } => {
+                self.value(group, *request, (signed, beside), reply)
             }
             Job::Inquiry { terminal, generation, inquiry, reply } => {
                 self.inquiry(group, &terminal, generation, inquiry, reply)

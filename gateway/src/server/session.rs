@@ -11,19 +11,21 @@ use protocol::cose::{Algorithm, OpenedRequest, open_request};
 use protocol::field::{Fingerprint, Nonce, ProtocolVersion, RequestId, Stan, UnixSeconds};
 use protocol::frame::{self, Frame, Incoming, MessageType};
 use protocol::hello::Hello;
-use protocol::request::{Body, Request, RequestSidecar};
+use protocol::request::{Body, PHONE, Request, RequestSidecar, SALT};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tracing::{debug, info, warn};
+use zeroize::Zeroizing;
 
 use super::Shared;
 use super::outbound::Outbound;
 use super::pins::Place;
 use crate::clock;
 use crate::domain::{Request as DomainRequest, TerminalStatus, Tried};
-use crate::executor::{Enrolment, Inquiry, Job, NotTaken, Reply, SignOn, TerminalView};
+use crate::executor::{Beside, Enrolment, Inquiry, Job, NotTaken, Reply, SignOn, TerminalView};
 use crate::journal::sha256;
 use crate::keys::{PublicKey, fingerprint};
+use crate::members::Personal;
 use crate::translate;
 
 /// SignOn or Enroll must come within this time.
@@ -365,9 +367,13 @@ impl Session {
             Body::LoadQuote { card, amount } => {
                 Some(Inquiry::LoadQuote { claim: claim(card), currency, amount: amount.get() })
             }
-            Body::PurchaseQuote { card, amount, points: _ } => {
-                Some(Inquiry::PurchaseQuote { claim: claim(card), currency, amount: amount.get() })
-            }
+            Body::PurchaseQuote { card, amount, points } => Some(Inquiry::PurchaseQuote {
+                claim: claim(card),
+                currency,
+                amount: amount.get(),
+                points: points.map(|points| points.get()),
+            }),
+            Body::CardLookup => Some(Inquiry::CardLookup { phone: phone(sidecar).unwrap_or_default() }),
             Body::ShiftReport { after } => Some(Inquiry::Shift {
                 shift: request.header.shift.map_or(0, |shift| shift.get()),
                 after: *after,
@@ -398,16 +404,17 @@ impl Session {
                 };
                 let cashier = request.cashier.as_ref();
                 let cashier_proven = cashier.is_some_and(|cashier| self.cashiers.contains(cashier));
+                let beside = Beside { cashier_proven, ..personal(sidecar, request.holder) };
                 let request = Box::new(request);
                 if sidecar.has_pin() {
                     let Some(place) = self.shared.pins.place() else {
                         return refuse(ResponseCode::BUSY, "too many PINs are being checked");
                     };
                     let (request, signed) = (request.clone(), frame.body.clone());
-                    proving =
-                        Some(Proving { place, request, signed, sidecar: sidecar.clone(), cashier_proven });
+                    let (sidecar, beside) = (sidecar.clone(), beside.clone());
+                    proving = Some(Proving { place, request, signed, sidecar, beside });
                 }
-                Job::Value { request, signed: frame.body.clone(), cashier_proven, reply: sender }
+                Job::Value { request, signed: frame.body.clone(), beside, reply: sender }
             }
         };
         self.submit(job)?;
@@ -485,13 +492,29 @@ impl Session {
     }
 }
 
+/// Personal fields that a commitment came with; they must be what it is over (PROTOCOL.md section 5.4).
+fn personal(sidecar: &RequestSidecar, commitment: Option<[u8; 32]>) -> Beside {
+    let (Some(bytes), Some(commitment)) = (sidecar.personal_bytes(), commitment) else {
+        return Beside::default();
+    };
+    if !sidecar.personal.contains_key(&SALT) || sha256(&[&bytes]) != commitment {
+        return Beside { personal_differs: true, ..Beside::default() };
+    }
+    let personal = Personal { bytes: Zeroizing::new(bytes), phone: phone(sidecar) };
+    Beside { personal: Some(personal), ..Beside::default() }
+}
+
+fn phone(sidecar: &RequestSidecar) -> Option<Zeroizing<String>> {
+    sidecar.personal.get(&PHONE).map(|phone| Zeroizing::new(phone.as_str().to_owned()))
+}
+
 /// A request whose PINs the writer asks for, one after the other.
 struct Proving {
     place: Place,
     request: Box<DomainRequest>,
     signed: Vec<u8>,
     sidecar: RequestSidecar,
-    cashier_proven: bool,
+    beside: Beside,
 }
 
 impl Proving {
@@ -523,7 +546,7 @@ impl Proving {
         let mut job = Job::Value {
             request: self.request.clone(),
             signed: self.signed.clone(),
-            cashier_proven: self.cashier_proven,
+            beside: self.beside.clone(),
             reply: sender,
         };
         // Its try is counted: it is worth waiting for a place in the queue.

@@ -4,6 +4,7 @@
 //! restart; it must never answer "declined".
 
 mod cell;
+mod members;
 mod schema;
 
 use std::fs::File;
@@ -11,6 +12,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
+
+pub use members::{MEMBERS, MemberFile, MemberRow};
 
 pub use cell::{card_of_key, cell_key, decode_cell, due, encode_cell, key_of};
 

@@ -33,7 +33,7 @@ pub(super) fn prepare(connection: &Connection, synchronous: Synchronous) -> Resu
 }
 
 /// Sets a pragma and reads it back: SQLite ignores what it does not like.
-fn set(connection: &Connection, pragma: &'static str, value: &str, expected: &str) -> Result<()> {
+pub(super) fn set(connection: &Connection, pragma: &'static str, value: &str, expected: &str) -> Result<()> {
     connection.pragma_update_and_check(None, pragma, value, |_| Ok(())).or_else(|error| match error {
         rusqlite::Error::QueryReturnedNoRows => Ok(()),
         other => Err(other),

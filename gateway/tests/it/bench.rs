@@ -57,6 +57,7 @@ pub(crate) fn entry(
         card: decision.card,
         approved: !matches!(decision.verdict, Verdict::Declined(_)),
         approved_amount: decision.amount.unwrap_or(0),
+        lines: request.command.lines().to_vec(),
         effects: decision.effects.clone(),
     }
 }

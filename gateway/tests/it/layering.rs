@@ -90,6 +90,7 @@ fn only_storage_speaks_sql() {
         ],
         &[
             "gateway/src/storage/mod.rs",
+            "gateway/src/storage/members.rs",
             "gateway/src/storage/schema.rs",
             "gateway/src/executor/scrub.rs", // its test damages rows
         ],

@@ -6,14 +6,19 @@
 
 mod ahead;
 mod calendar;
+mod cash_out;
 mod field;
 mod paper;
+mod points;
+mod rare;
+mod returns;
 mod sheet;
 mod shop;
 mod steps;
 mod table;
 mod world;
 
+use std::cell::RefCell;
 use std::hash::{BuildHasher as _, Hasher as _};
 
 use proptest::prelude::*;
@@ -21,9 +26,12 @@ use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 
 use ahead::Customers;
 use paper::Deal;
+use rare::Seen;
 use steps::{Both, Step};
 
 const CASES: u32 = 500;
+/// So many reach all that is rare, almost surely.
+const CASES_FOR_WHAT_IS_RARE: u32 = 2000;
 const LENGTH: usize = 100;
 
 fn number(name: &str) -> Option<u64> {
@@ -78,7 +86,7 @@ impl Day {
 }
 
 /// Takes the steps that the numbers say.
-fn play(principal_ends: bool, numbers: &[u64]) -> Result<(), Parting> {
+fn play(principal_ends: bool, numbers: &[u64]) -> Result<Day, Parting> {
     let (mut day, mut steps) = (Day::begin(principal_ends), Vec::new());
     for (at, number) in numbers.iter().enumerate() {
         let Some(step) = Step::read(*number, &day.both.world) else { continue };
@@ -89,7 +97,7 @@ fn play(principal_ends: bool, numbers: &[u64]) -> Result<(), Parting> {
             return Err(Parting { steps, why });
         }
     }
-    Ok(())
+    Ok(day)
 }
 
 fn replay(principal_ends: bool, steps: &[Step]) -> Option<String> {
@@ -146,15 +154,21 @@ fn payments_end_as_on_paper_and_leave_no_customer_ahead() {
         ..Config::default()
     };
     let sequences = (any::<bool>(), prop::collection::vec(any::<u64>(), LENGTH));
+    let seen = RefCell::new(Seen::default());
     let run = TestRunner::new(config).run(&sequences, |(principal_ends, numbers)| {
-        play(principal_ends, &numbers).map_err(|parting| TestCaseError::fail(parting.why))
+        let day = play(principal_ends, &numbers).map_err(|parting| TestCaseError::fail(parting.why))?;
+        seen.borrow_mut().look_at(&day.both.world);
+        Ok(())
     });
     match run {
         Err(TestError::Fail(_, (principal_ends, numbers))) => {
-            let parting = play(principal_ends, &numbers).expect_err("as before");
+            let Err(parting) = play(principal_ends, &numbers) else { unreachable!("as before") };
             let shortest = told(&shorten(principal_ends, parting));
             panic!("PAYMENT_SEED={seed}, principal ends: {principal_ends}\n{shortest}");
         }
         run => run.expect("cases that could be drawn"),
+    }
+    if cases >= CASES_FOR_WHAT_IS_RARE {
+        seen.borrow().check();
     }
 }

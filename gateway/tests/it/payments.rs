@@ -1,6 +1,7 @@
 //! Refunds, voids, holds and captures from the counter: over the wire, through the journal and back.
 
 mod counter_services;
+mod members;
 
 use protocol::code::ResponseCode;
 use protocol::field::{BalanceKind, TransactionState};

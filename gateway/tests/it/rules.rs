@@ -64,6 +64,7 @@ impl Shop {
             pricing: &self.programme,
             index: self.index,
             original: original.as_ref(),
+            loads: &[],
             quoted: None,
         };
         let decision = decide(facts, &self.terminal, &request, self.now).expect("no fault");
@@ -85,7 +86,7 @@ impl Shop {
 
     fn sale(&mut self, amount: i64, partial_allowed: bool) -> Decision {
         let claim = CardClaim { card: CARD, proof: Some(PROOF) };
-        self.ask(Command::Purchase { claim, amount, partial_allowed })
+        self.ask(Command::Purchase { claim, amount, partial_allowed, points: None, lines: Vec::new() })
     }
 
     fn reverse(&mut self, index: u64) -> Decision {
@@ -415,10 +416,10 @@ fn a_sale_is_refunded_to_the_last_second_of_its_return_days_and_not_after() {
         request_id: sale.request_id,
     };
     shop.now.ms = end - 1;
-    let refunded = shop.ask(Command::Refund { original: named.clone(), amount: 1_00 });
+    let refunded = shop.ask(Command::Refund { original: named.clone(), amount: 1_00, lines: Vec::new() });
     assert!(refunded.is_approved(), "{:?}", refunded.verdict);
     shop.now.ms = end;
-    let late = shop.ask(Command::Refund { original: named, amount: 1_00 });
+    let late = shop.ask(Command::Refund { original: named, amount: 1_00, lines: Vec::new() });
     assert_eq!(late.verdict, Verdict::Declined(Decline::ReturnTimeOver));
     assert_eq!(late.original_state, Some(TransactionState::RefundedInPart));
 }

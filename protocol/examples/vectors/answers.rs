@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use protocol::answer::{Answer, AnswerSidecar, Explanation, Explanations, Hold, Quote, ShiftTransaction};
+use protocol::answer::{
+    Answer, AnswerSidecar, Explanation, Explanations, FoundCards, Hold, Quote, ShiftTransaction,
+};
 use protocol::code::ResponseCode;
 use protocol::cose::{self, Algorithm, Context};
 use protocol::field::{BalanceKind, Blob, Hash, QuoteId, RequestId, Text, TotalMinor, TransactionState};
@@ -422,6 +424,21 @@ fn session_answer(made: &Made) -> AnswerVector {
         }
         "CashierSignOn-wrong-PIN-es256" => wrong_pin(&mut answer, Some(2)),
         "CashierSignOn-unknown-es256" => wrong_pin(&mut answer, None),
+        "CardLookup-of-many-es256" => {
+            // The newest first: the order of the numbers says nothing.
+            let cards = [8, 3, 7, 1, 6, 2, 5, 4].map(|place| samples::card(20_000_000_004_000 + place));
+            answer.cards = FoundCards::new(cards.into());
+        }
+        "CardLookup-unknown-es256" => {
+            answer = Answer { cards: None, ..answer };
+            decline(&mut answer, ResponseCode::CARD_NOT_ACCEPTED, "no card with this phone number", None);
+        }
+        "CardLookup-too-many-es256" => {
+            answer = Answer {
+                detail: Text::fitted("too many look-ups, wait a minute"),
+                ..Answer::new(answer.kind, ResponseCode::TOO_MANY_UNKNOWN_CARDS, answer.time)
+            };
+        }
         _ => {}
     }
     let note = format!("answer to {}", made.vector.name);

@@ -11,8 +11,10 @@
 
 mod answers;
 mod bad;
+mod bad_answers;
 mod frames;
 mod grants;
+mod personal;
 mod requests;
 
 #[path = "../../tests/contract/files.rs"]
@@ -39,7 +41,9 @@ fn main() {
     write("requests.json", &requests.iter().map(|made| &made.vector).collect::<Vec<_>>());
     write("frames.json", &frames::all());
     write("bad.json", &bad::all());
+    write("bad_answers.json", &bad_answers::all());
     write("grants.json", &grants::all());
+    write("personal.json", &personal::all());
 }
 
 fn write<T: Serialize>(file: &str, content: &T) {

@@ -3,7 +3,7 @@
 use protocol::cose::{self, Algorithm, Context, Sign1};
 use protocol::field::{AmountMinor, Flags, Original, Pin, Points, RequestId, Shift, Stan, TerminalId};
 use protocol::frame::MessageType;
-use protocol::request::{Body, Request, RequestSidecar, key_name};
+use protocol::request::{Body, Request, RequestSidecar, Reserved, key_name};
 
 use crate::files::{RequestVector, fields};
 use crate::keys::{INSTALLATION, SHA256, TestKey};
@@ -108,6 +108,7 @@ fn add_variants(made: &mut Vec<Made>, signer: &(TerminalId, TestKey)) {
         made.push(make(made, name, note, page, None, signer));
     }
     add_persons(made, signer);
+    add_holders(made, signer);
     add_terms(made, signer);
 }
 
@@ -167,6 +168,40 @@ fn add_persons(made: &mut Vec<Made>, signer: &(TerminalId, TestKey)) {
     let mut unknown = request;
     unknown.header.cashier = "K99".parse().ok();
     made.push(make(made, "CashierSignOn-unknown", "nobody has this name", unknown, None, signer));
+}
+
+/// Cards that are registered, and found again.
+fn add_holders(made: &mut Vec<Made>, signer: &(TerminalId, TestKey)) {
+    let person = RequestSidecar { personal: samples::typical_person(), ..Default::default() };
+    let commit = |request: &mut Request| {
+        let personal_commitment = person.personal_commitment(SHA256);
+        request.header.reserved = Some(Box::new(Reserved { personal_commitment, ..Default::default() }));
+    };
+    let activate = MessageType::ACTIVATE;
+    let mut registers = typical(activate, FIRST_VARIANT + 22, signer);
+    commit(&mut registers);
+    let fields =
+        RequestSidecar { personal: person.personal.clone(), ..samples::typical_request_sidecar(activate) };
+    let note = "key 47, and the fields that hash to it in sidecar key 10";
+    made.push(make_with(made, "Activate-with-a-holder", note, registers, &fields, None, signer));
+    let mut kept_elsewhere = typical(activate, FIRST_VARIANT + 23, signer);
+    commit(&mut kept_elsewhere);
+    let note = "key 47 alone: somebody else keeps the fields";
+    made.push(make(made, "Activate-with-a-commitment", note, kept_elsewhere, None, signer));
+
+    for (name, phone, note) in [
+        (
+            "CardLookup-of-many",
+            "447700900123",
+            "more cards were registered with this number than an answer lists",
+        ),
+        ("CardLookup-unknown", "999999999999999", "no card was registered with this number"),
+        ("CardLookup-too-many", "12345", "the 21st within a minute"),
+    ] {
+        let request = typical(MessageType::CARD_LOOKUP, FIRST_VARIANT, signer);
+        let sidecar = RequestSidecar { personal: samples::phone(phone), ..Default::default() };
+        made.push(make_with(made, name, note, request, &sidecar, None, signer));
+    }
 }
 
 /// Points as money, cash that could not be credited, and what was approved offline.

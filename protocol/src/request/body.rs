@@ -14,7 +14,7 @@ use minicbor::Decoder;
 /// The largest receipt that a terminal may name at sign-on, in bytes (key 28).
 pub const MAX_RECEIPT: usize = 1024;
 
-/// The twenty-four kinds of request (section 2) and their own fields.
+/// The twenty-five kinds of request (section 2) and their own fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// Makes the connection's key this terminal's key (section 10).
@@ -210,6 +210,8 @@ pub enum Body {
     },
     /// Proves the cashier in the header (key 8) for this session; the PIN is in the sidecar.
     CashierSignOn,
+    /// Asks which cards were registered with a phone number; the number is in the sidecar (section 5.4).
+    CardLookup,
 }
 
 /// The last receipt that a terminal holds: it makes every terminal a witness of the journal (section 9).
@@ -273,6 +275,7 @@ impl Body {
             Body::CashTaken { .. } => MessageType::CASH_TAKEN,
             Body::Advice { .. } => MessageType::ADVICE,
             Body::CashierSignOn => MessageType::CASHIER_SIGN_ON,
+            Body::CardLookup => MessageType::CARD_LOOKUP,
         }
     }
 

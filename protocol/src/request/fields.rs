@@ -230,6 +230,7 @@ impl Fields {
                 grant: need(self.grant, 36)?,
             },
             MessageType::CASHIER_SIGN_ON => Body::CashierSignOn,
+            MessageType::CARD_LOOKUP => Body::CardLookup,
             _ => return Err(FormatError::whole(Part::Request, Problem::NoRequest)),
         };
         Ok(Request { header, body })

@@ -150,6 +150,6 @@ pub struct Reserved {
     pub activity: Option<QuestionAnswers>,
     /// Key 46.
     pub case_reference: Option<Code<32>>,
-    /// Key 47: SHA-256 over salt and personal fields; in an Activate or Load it registers the card's holder.
+    /// Key 47: what [`super::RequestSidecar::personal_commitment`] gives; in an Activate or Load it registers the card's holder.
     pub personal_commitment: Option<Hash>,
 }

@@ -35,7 +35,7 @@ pub use body::{Body, LastReceipt, MAX_RECEIPT};
 pub use header::{Header, Identity, Reserved};
 pub use rules::key_name;
 pub(crate) use rules::may_have_key;
-pub use sidecar::{MAX_PERSONAL_FIELDS, PersonalFields, RequestSidecar};
+pub use sidecar::{BIRTHDAY, MAX_PERSONAL_FIELDS, PHONE, PersonalFields, RequestSidecar, SALT};
 
 use alloc::vec::Vec;
 

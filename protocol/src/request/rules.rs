@@ -89,6 +89,7 @@ const ROWS: &[Row] = &[
     row(MessageType::CASH_TAKEN, &[6, 20, 21, 25], &[8, 9, 11, 12, 23], &[]),
     row(MessageType::ADVICE, &[6, 12, 20, 36], &[8, 9, 11, 21, 22], &[]),
     row(MessageType::CASHIER_SIGN_ON, &[8], &[], &[CASHIER_PIN]),
+    row(MessageType::CARD_LOOKUP, &[], &[], &[PERSONAL]),
 ];
 
 const fn row(
@@ -105,6 +106,7 @@ const SECRET: &[u8] = &[1, 3, 10];
 const PIN: &[u8] = &[2];
 const NEW_PIN: &[u8] = &[4];
 const CASHIER_PIN: &[u8] = &[5];
+const PERSONAL: &[u8] = &[10];
 const SUPERVISOR: &[u8] = &[6];
 
 /// In every request.
@@ -238,6 +240,7 @@ mod tests {
             "PIN" => PIN,
             "new PIN" => NEW_PIN,
             "cashier PIN" => CASHIER_PIN,
+            "personal" => PERSONAL,
             "supervisor" => SUPERVISOR,
             other => panic!("{other}"),
         }
@@ -248,7 +251,7 @@ mod tests {
         let text = section("### 5.3 ", "\n## 6. ");
         for words in [
             "\"secret\" in 5.1 stands for keys 1, 3 and 10, \"PIN\" for 2, \"new PIN\" for 4,",
-            "\"cashier PIN\" for 5, \"supervisor\" for 6;",
+            "\"cashier PIN\" for 5, \"personal\" for 10, \"supervisor\" for 6;",
         ] {
             assert!(text.contains(words), "{words}");
         }

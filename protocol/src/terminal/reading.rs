@@ -73,7 +73,7 @@ fn read_body(frame: &Frame, asked: &Asked<'_>) -> Result<Answer, FormatError> {
     Ok(answer)
 }
 
-/// A hold, a grant and a shortfall are where section 6 has one and nowhere else, and so are the tries that are left.
+/// A hold, a grant, a shortfall and the cards found are where section 6 has one and nowhere else, and so are the tries that are left.
 pub(super) fn check_keys(answer: &Answer) -> Result<(), FormatError> {
     let approved = answer.code.is_approval();
     let is = |kinds: &[MessageType]| approved && kinds.contains(&answer.kind);
@@ -84,6 +84,7 @@ pub(super) fn check_keys(answer: &Answer) -> Result<(), FormatError> {
         (35, answer.grant.is_some(), false, is(&[MessageType::SIGN_ON])),
         (36, answer.shortfall.is_some(), is(&[MessageType::ADVICE]), is(&[MessageType::ADVICE])),
         (37, answer.tries_left.is_some(), false, asks_for_pin),
+        (38, answer.cards.is_some(), is(&[MessageType::CARD_LOOKUP]), is(&[MessageType::CARD_LOOKUP])),
     ] {
         if required && !there {
             return Err(FormatError::at(Part::Answer, key, Problem::Missing));

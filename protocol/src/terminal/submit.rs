@@ -78,8 +78,9 @@ impl Terminal {
         Ok(())
     }
 
-    /// Asks a question: LoadQuote, PurchaseQuote, BalanceInquiry, TransactionStatus, ShiftReport (its shift is in `details`)
-    /// or Echo; or signs a cashier on (who is in `details`, with the PIN in the sidecar). The result comes as [`super::Event::Replied`] under the number returned; it is never sent twice.
+    /// Asks a question: LoadQuote, PurchaseQuote, BalanceInquiry, TransactionStatus, ShiftReport (its shift is in `details`),
+    /// CardLookup (the phone number is in the sidecar) or Echo; or signs a cashier on (who is in `details`, with the PIN in
+    /// the sidecar). The result comes as [`super::Event::Replied`] under the number returned; it is never sent twice.
     pub fn ask(
         &mut self,
         now: Now,

@@ -7,8 +7,16 @@ use coset::cbor::Value;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-pub(crate) const FILES: [&str; 6] =
-    ["keys.json", "requests.json", "answers.json", "frames.json", "bad.json", "grants.json"];
+pub(crate) const FILES: [&str; 8] = [
+    "keys.json",
+    "requests.json",
+    "answers.json",
+    "frames.json",
+    "bad.json",
+    "bad_answers.json",
+    "grants.json",
+    "personal.json",
+];
 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Keys {
@@ -115,6 +123,28 @@ pub(crate) struct BadVector {
     /// What was signed, when it was meant as a payload.
     pub(crate) payload: Option<String>,
     pub(crate) frame: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct BadAnswerVector {
+    pub(crate) name: String,
+    pub(crate) reason: String,
+    /// The type of the request that it claims to answer.
+    pub(crate) message_type: u8,
+    pub(crate) body: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct PersonalVector {
+    pub(crate) name: String,
+    pub(crate) note: String,
+    /// Personal fields by number.
+    pub(crate) fields: BTreeMap<u8, String>,
+    /// The map in sidecar key 10: what is hashed.
+    pub(crate) encoded: String,
+    /// The sidecar of a Load with these fields and nothing else.
+    pub(crate) sidecar: String,
+    pub(crate) commitment: String,
 }
 
 #[derive(Serialize, Deserialize)]

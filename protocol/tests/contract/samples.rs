@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use protocol::answer::{
-    Answer, AnswerSidecar, CurrencyUnit, Explanation, Explanations, Hold, InFlight, Limits, NextStep, Quote,
-    ShiftTransaction, ShiftTransactions,
+    Answer, AnswerSidecar, CurrencyUnit, Explanation, Explanations, FoundCards, Hold, InFlight, Limits,
+    NextStep, Quote, ShiftTransaction, ShiftTransactions,
 };
 use protocol::code::ResponseCode;
 use protocol::cose::{self, Algorithm, Context};
@@ -18,7 +18,9 @@ use protocol::field::{
 use protocol::frame::MessageType;
 use protocol::hello::Hello;
 use protocol::receipt::{Grant, GrantLimits, MAX_GRANT, MAX_PATH, Receipt, SealHeader, Status};
-use protocol::request::{Body, Header, LastReceipt, Request, RequestSidecar, Reserved};
+use protocol::request::{
+    BIRTHDAY, Body, Header, LastReceipt, PHONE, PersonalFields, Request, RequestSidecar, Reserved, SALT,
+};
 
 use super::keys::{INSTALLATION, gateway};
 
@@ -190,6 +192,7 @@ fn typical_body(kind: MessageType, signer: &Signer, stan: u32) -> Body {
             grant: signed_grant(&typical_grant(signer.terminal)),
         },
         MessageType::CASHIER_SIGN_ON => Body::CashierSignOn,
+        MessageType::CARD_LOOKUP => Body::CardLookup,
         other => panic!("{other:?} is no request"),
     }
 }
@@ -416,9 +419,35 @@ pub(crate) fn may_have_in_sidecar(kind: MessageType, key: u64) -> bool {
         "ChangePin" => &[1, 2, 3, 4, 10],
         "Refund" | "Void" => &[6],
         "CashierSignOn" => &[5],
+        "CardLookup" => &[10],
         _ => &[],
     };
     keys.contains(&key)
+}
+
+/// Whether these personal fields may be in the sidecar of this message: a CardLookup's are field 1 alone.
+pub(crate) fn may_have_fields(kind: MessageType, fields: &PersonalFields) -> bool {
+    match kind.name() {
+        "CardLookup" => fields.keys().eq([&1]),
+        _ => fields.is_empty() || may_have_in_sidecar(kind, 10),
+    }
+}
+
+/// A phone number for a CardLookup.
+pub(crate) fn phone(digits: &str) -> PersonalFields {
+    PersonalFields::from([(PHONE, digits.parse().unwrap())])
+}
+
+/// What a customer gives when a card is registered.
+pub(crate) fn typical_person() -> PersonalFields {
+    let fields = [
+        (SALT, "9f86d081884c7d659a2feaa0c55ad015"),
+        (PHONE, "8613800138000"),
+        (2, "王小明"),
+        (BIRTHDAY, "1990-02-29"),
+        (4, "C-000417"),
+    ];
+    fields.map(|(number, text)| (number, text.parse().unwrap())).into()
 }
 
 /// A card secret where there can be one; PINs where the message is about them.
@@ -431,6 +460,7 @@ pub(crate) fn typical_request_sidecar(kind: MessageType) -> RequestSidecar {
             RequestSidecar { pin: Pin::new("1967"), new_pin: Pin::new("274183"), ..sidecar }
         }
         MessageType::CASHIER_SIGN_ON => RequestSidecar { cashier_pin: Pin::new("80351"), ..sidecar },
+        MessageType::CARD_LOOKUP => RequestSidecar { personal: phone("8613800138000"), ..sidecar },
         _ => sidecar,
     }
 }
@@ -438,6 +468,10 @@ pub(crate) fn typical_request_sidecar(kind: MessageType) -> RequestSidecar {
 pub(crate) fn largest_request_sidecar(kind: MessageType) -> RequestSidecar {
     let may = |key| may_have_in_sidecar(kind, key);
     let pin = |key| Pin::new("123456789012").filter(|_| may(key));
+    let personal = match kind {
+        MessageType::CARD_LOOKUP => phone("999999999999999"),
+        _ => (248..=255).filter(|_| may(10)).map(|number| (number, text())).collect(),
+    };
     RequestSidecar {
         secret: CardSecret::new(&"9".repeat(64)).filter(|_| may(1)),
         pin: pin(2),
@@ -445,7 +479,7 @@ pub(crate) fn largest_request_sidecar(kind: MessageType) -> RequestSidecar {
         new_pin: pin(4),
         cashier_pin: pin(5),
         supervisor_pin: pin(6),
-        personal: (248..=255).filter(|_| may(10)).map(|number| (number, text())).collect(),
+        personal,
     }
 }
 
@@ -487,6 +521,9 @@ pub(crate) fn typical_answer(kind: MessageType) -> Answer {
         },
         MessageType::SIGN_OFF | MessageType::ECHO | MessageType::CASHIER_SIGN_ON => {
             Answer { business_date: date, ..answer }
+        }
+        MessageType::CARD_LOOKUP => {
+            Answer { business_date: date, cards: FoundCards::new(vec![card(20_000_000_001_234)]), ..answer }
         }
         MessageType::LOAD_QUOTE => Answer {
             stan: None,
@@ -726,6 +763,10 @@ pub(crate) fn largest_answer(kind: MessageType) -> Answer {
         },
         MessageType::SIGN_OFF | MessageType::ECHO => bare,
         MessageType::CASHIER_SIGN_ON => Answer { tries_left: Some(255), ..bare },
+        MessageType::CARD_LOOKUP => {
+            let cards = (99_999_999_999_992..=99_999_999_999_999).map(card).collect();
+            Answer { cards: FoundCards::new(cards), ..bare }
+        }
         MessageType::LOAD_QUOTE => Answer {
             stan: None,
             reference: None,

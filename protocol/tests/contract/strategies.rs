@@ -4,8 +4,8 @@
 use proptest::option;
 use proptest::prelude::*;
 use protocol::answer::{
-    Answer, AnswerSidecar, CurrencyUnit, Explanation, Explanations, Hold, InFlight, Limits, NextStep, Quote,
-    ShiftTransaction, ShiftTransactions,
+    Answer, AnswerSidecar, CurrencyUnit, Explanation, Explanations, FoundCards, Hold, InFlight, Limits,
+    NextStep, Quote, ShiftTransaction, ShiftTransactions,
 };
 use protocol::code::ResponseCode;
 use protocol::field::{
@@ -17,7 +17,7 @@ use protocol::field::{
 };
 use protocol::frame::MessageType;
 use protocol::receipt::{Grant, GrantLimits, MAX_PATH, Receipt, SealHeader};
-use protocol::request::{Body, Header, LastReceipt, Request, RequestSidecar, Reserved};
+use protocol::request::{Body, Header, LastReceipt, PersonalFields, Request, RequestSidecar, Reserved};
 
 fn ranged<const MIN: i64, const MAX: i64>() -> impl Strategy<Value = Ranged<MIN, MAX>> {
     // Small numbers and the ends are where encodings change.
@@ -251,6 +251,7 @@ fn body() -> BoxedStrategy<Body> {
             }
         ),
         Just(Body::CashierSignOn),
+        Just(Body::CardLookup),
     ]
     .boxed()
 }
@@ -306,11 +307,22 @@ fn pin() -> impl Strategy<Value = Option<Pin>> {
     option::of("[0-9]{4,12}".prop_map(|text| Pin::new(&text).unwrap()))
 }
 
+/// Personal fields, those that have a form of their own more often than others.
+fn personal() -> impl Strategy<Value = PersonalFields> {
+    let parsed = |text: String| text.parse().unwrap();
+    let field = prop_oneof![
+        (Just(0_u8), "[0-9a-f]{32}".prop_map(parsed)),
+        (Just(1), "[0-9]{5,15}".prop_map(parsed)),
+        (Just(3), date().prop_map(move |date| parsed(date.to_string()))),
+        (any::<u8>().prop_filter("any other", |number| !matches!(number, 0 | 1 | 3)), text()),
+    ];
+    prop::collection::vec(field, 0..=8).prop_map(|fields| fields.into_iter().collect())
+}
+
 /// A sidecar with any of its keys.
 pub(crate) fn request_sidecar() -> impl Strategy<Value = RequestSidecar> {
     let secret = "[ -~]{8,64}".prop_map(|text| CardSecret::new(&text).unwrap());
-    let personal = prop::collection::btree_map(any::<u8>(), text(), 0..=8);
-    (option::of(secret), pin(), option::of(blob()), pin(), pin(), pin(), personal).prop_map(
+    (option::of(secret), pin(), option::of(blob()), pin(), pin(), pin(), personal()).prop_map(
         |(secret, pin, chip, new_pin, cashier_pin, supervisor_pin, personal)| RequestSidecar {
             secret,
             pin,
@@ -405,51 +417,55 @@ pub(crate) fn answer() -> BoxedStrategy<Answer> {
         option::of(terminal()),
     );
     let shift = (option::of(any::<bool>()), option::of(transactions()), option::of(any::<u32>()));
-    let shift = (shift, option::of(blob()), option::of(ranged()), option::of(any::<u8>()));
+    let cards = prop::collection::vec(card(), 1..=8).prop_filter_map("one is there twice", FoundCards::new);
+    let shift = (shift, option::of(blob()), option::of(ranged()), option::of(any::<u8>()), option::of(cards));
     (start, result, values, lists, session, facts, shift)
-        .prop_map(|(start, result, values, lists, session, facts, (shift, grant, shortfall, tries_left))| {
-            let in_flight: Option<InFlight> = session.0;
-            let unit = |(number, exponent): (Currency, u8)| CurrencyUnit { number, exponent };
-            Answer {
-                stan: start.2,
-                business_date: start.4,
-                reference: result.0,
-                programme_version: result.1,
-                card: result.2,
-                detail: result.3,
-                approved_amount: result.4,
-                balances: values.0,
-                changes: values.1,
-                explanation: values.2,
-                next_step: values
-                    .3
-                    .map(|(missing, bonus): (TotalMinor, TotalMinor)| NextStep { missing, bonus }),
-                state: values.4.map(TransactionState),
-                stored_answer: lists.0,
-                totals: lists.1,
-                hold: lists.2,
-                quote: lists.3,
-                in_flight,
-                heartbeat_seconds: session.1,
-                programme_digest: session.2.map(ProgrammeDigest),
-                host_last_stan: session.3,
-                backup_horizon: session.4,
-                limits: session.5.map(|(load, purchase, refund)| Limits { load, purchase, refund }),
-                merchant: facts.0,
-                store: facts.1,
-                role: facts.2.map(Role),
-                currency: facts.3.map(unit),
-                generation: facts.4,
-                terminal: facts.5,
-                shift_closed: shift.0,
-                transactions: shift.1,
-                listed_to: shift.2,
-                grant,
-                shortfall,
-                tries_left,
-                ..Answer::new(MessageType(start.0), ResponseCode(start.1), start.3)
-            }
-        })
+        .prop_map(
+            |(start, result, values, lists, session, facts, (shift, grant, shortfall, tries_left, cards))| {
+                let in_flight: Option<InFlight> = session.0;
+                let unit = |(number, exponent): (Currency, u8)| CurrencyUnit { number, exponent };
+                Answer {
+                    stan: start.2,
+                    business_date: start.4,
+                    reference: result.0,
+                    programme_version: result.1,
+                    card: result.2,
+                    detail: result.3,
+                    approved_amount: result.4,
+                    balances: values.0,
+                    changes: values.1,
+                    explanation: values.2,
+                    next_step: values
+                        .3
+                        .map(|(missing, bonus): (TotalMinor, TotalMinor)| NextStep { missing, bonus }),
+                    state: values.4.map(TransactionState),
+                    stored_answer: lists.0,
+                    totals: lists.1,
+                    hold: lists.2,
+                    quote: lists.3,
+                    in_flight,
+                    heartbeat_seconds: session.1,
+                    programme_digest: session.2.map(ProgrammeDigest),
+                    host_last_stan: session.3,
+                    backup_horizon: session.4,
+                    limits: session.5.map(|(load, purchase, refund)| Limits { load, purchase, refund }),
+                    merchant: facts.0,
+                    store: facts.1,
+                    role: facts.2.map(Role),
+                    currency: facts.3.map(unit),
+                    generation: facts.4,
+                    terminal: facts.5,
+                    shift_closed: shift.0,
+                    transactions: shift.1,
+                    listed_to: shift.2,
+                    grant,
+                    shortfall,
+                    tries_left,
+                    cards,
+                    ..Answer::new(MessageType(start.0), ResponseCode(start.1), start.3)
+                }
+            },
+        )
         .boxed()
 }
 

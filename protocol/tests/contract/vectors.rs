@@ -13,8 +13,8 @@ use protocol::receipt::{Evidence, Grant, Receipt, ReceiptFile, Seal, Status, che
 use protocol::request::{Request, RequestSidecar, key_name};
 
 use super::files::{
-    AnswerVector, BadVector, FILES, FrameVector, GrantVector, Key, Keys, RequestVector, answer_key_name,
-    directory, fields, grant_key_name, read,
+    AnswerVector, BadAnswerVector, BadVector, FILES, FrameVector, GrantVector, Key, Keys, PersonalVector,
+    RequestVector, answer_key_name, directory, fields, grant_key_name, read,
 };
 use super::keys::{INSTALLATION, SHA256, TestKey, gateway, hex, terminal_ed25519, terminal_p256};
 
@@ -191,6 +191,8 @@ fn every_answer_is_proven_as_it_says() {
         assert!(answer.tries_left.is_none() || wrong_pin, "{}", vector.name);
         assert!(answer.grant.is_none() || answer.kind == MessageType::SIGN_ON, "{}", vector.name);
         codes.insert(answer.code.0);
+        let finds = answer.kind == MessageType::CARD_LOOKUP && answer.code.is_approval();
+        assert_eq!(answer.cards.is_some(), finds, "{}", vector.name);
         let reports = answer.kind == MessageType::SHIFT_REPORT;
         assert_eq!(answer.transactions.is_some(), reports, "{}", vector.name);
         assert_eq!((answer.encode(), Some(answer.code.0)), (frame.body.clone(), vector.code));
@@ -205,7 +207,7 @@ fn every_answer_is_proven_as_it_says() {
         }
     }
     assert!(MessageType::requests().all(|kind| answered.contains(&kind)));
-    assert!([55, 70, 75, 76, 77].iter().all(|code| codes.contains(code)), "{codes:?}");
+    assert!([14, 55, 65, 70, 75, 76, 77].iter().all(|code| codes.contains(code)), "{codes:?}");
 }
 
 /// What a terminal makes of an answer that it has checked.
@@ -324,6 +326,62 @@ fn every_grant_is_one_or_is_not_as_it_says() {
     let in_use: Vec<AnswerVector> = read("answers.json");
     let in_use = in_use.iter().filter_map(|vector| Answer::decode(&hex(&vector.body)).ok()?.grant);
     assert!(in_use.into_iter().all(|grant| Grant::check(grant.as_bytes(), &INSTALLATION, &verify).is_ok()));
+}
+
+#[test]
+fn every_commitment_is_the_hash_of_its_fields() {
+    let vectors: Vec<PersonalVector> = read("personal.json");
+    let mut commitments = BTreeSet::new();
+    for vector in &vectors {
+        let sidecar = RequestSidecar::decode(MessageType::LOAD, &hex(&vector.sidecar)).unwrap();
+        assert_eq!(sidecar.personal_bytes(), Some(hex(&vector.encoded)), "{}", vector.name);
+        assert_eq!(vector.sidecar, format!("a10a{}", vector.encoded), "hashed as it is sent");
+        assert_eq!(vector.commitment, to_hex(&SHA256(&[&hex(&vector.encoded)])));
+        let commitment = sidecar.personal_commitment(SHA256).map(|hash| hash.to_string());
+        assert_eq!(commitment.as_ref(), Some(&vector.commitment));
+        let said = fields(&hex(&vector.encoded), |_| None);
+        assert!(
+            said.into_iter().eq(vector
+                .fields
+                .iter()
+                .map(|(key, text)| (key.to_string(), text.as_str().into()))
+                .collect::<BTreeMap<String, serde_json::Value>>())
+        );
+        commitments.insert(&vector.commitment);
+    }
+    assert!(commitments.len() == vectors.len() && vectors.len() >= 6);
+    assert!(RequestSidecar::default().personal_bytes().is_none());
+    assert!(RequestSidecar::default().personal_commitment(SHA256).is_none());
+
+    // What the requests commit to is what their sidecars say.
+    let requests: Vec<RequestVector> = read("requests.json");
+    let mut with_fields = 0;
+    for vector in &requests {
+        let kind = MessageType(vector.message_type);
+        let request = Request::decode_payload(kind, &hex(&vector.payload)).unwrap();
+        let committed = request.header.reserved.and_then(|reserved| reserved.personal_commitment);
+        let sidecar = RequestSidecar::decode(kind, &hex(&vector.sidecar)).unwrap();
+        if let (Some(committed), Some(hash)) = (committed, sidecar.personal_commitment(SHA256)) {
+            assert_eq!(committed, hash, "{}", vector.name);
+            with_fields += 1;
+        }
+    }
+    assert_eq!(with_fields, 2, "in both algorithms");
+}
+
+#[test]
+fn every_bad_answer_breaks_a_rule_of_section_6() {
+    let vectors: Vec<BadAnswerVector> = read("bad_answers.json");
+    let names: BTreeSet<&str> = vectors.iter().map(|vector| vector.name.as_str()).collect();
+    assert!(names.len() == vectors.len() && names.len() >= 8);
+    for vector in &vectors {
+        let Ok(answer) = Answer::decode(&hex(&vector.body)) else { continue };
+        assert_eq!(answer.kind.0, vector.message_type);
+        let finds = answer.kind == MessageType::CARD_LOOKUP && answer.code.is_approval();
+        assert_ne!(answer.cards.is_some(), finds, "{}", vector.name);
+    }
+    let refused = vectors.iter().filter(|vector| Answer::decode(&hex(&vector.body)).is_err());
+    assert_eq!(refused.count(), 4);
 }
 
 #[test]

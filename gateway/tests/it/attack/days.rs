@@ -61,7 +61,13 @@ fn nothing_is_undecidable_however_cards_take_each_others_place() {
             let command = match dice.roll(20) {
                 0 => Command::Activate { claim: claim(card) },
                 1..=3 => Command::Load { claim: claim(card), amount, tenders: vec![(1, amount)] },
-                4 | 5 => Command::Purchase { claim: claim(card), amount, partial_allowed: true },
+                4 | 5 => Command::Purchase {
+                    claim: claim(card),
+                    amount,
+                    partial_allowed: true,
+                    points: None,
+                    lines: Vec::new(),
+                },
                 6 => Command::Authorize { claim: claim(card), amount, partial_allowed: true, raises: None },
                 7 => Command::Authorize {
                     claim: claim(card),
@@ -74,8 +80,9 @@ fn nothing_is_undecidable_however_cards_take_each_others_place() {
                     original: held(&shop, &mut dice),
                     amount,
                     more_follow: dice.roll(2) == 0,
+                    lines: Vec::new(),
                 },
-                12 | 13 => Command::Refund { original: named(&shop, &mut dice), amount },
+                12 | 13 => Command::Refund { original: named(&shop, &mut dice), amount, lines: Vec::new() },
                 14 => Command::Void { original: named(&shop, &mut dice) },
                 15 | 16 => Command::Reversal { original: named(&shop, &mut dice) },
                 17 => {

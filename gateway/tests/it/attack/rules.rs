@@ -15,7 +15,10 @@ fn a_void_of_an_authorize_frees_no_more_of_the_day_than_it_frees_of_the_hold() {
     shop.load(A, 1000_00);
     let held = shop.ask(authorize(A, 100_00), 0);
     let original = shop.named(held);
-    shop.ask(Command::Capture { original: original.clone(), amount: 99_00, more_follow: true }, 0);
+    shop.ask(
+        Command::Capture { original: original.clone(), amount: 99_00, more_follow: true, lines: Vec::new() },
+        0,
+    );
     shop.ask(Command::Void { original }, 0);
     shop.ask(purchase(A, 100_00), 61);
 }
@@ -47,11 +50,21 @@ fn a_declined_request_on_a_replaced_card_does_not_tell_which_card_took_its_place
     shop.load(A, 100_00);
     shop.replace(A, C);
     let guessed = CardClaim { card: reference(A), proof: Some([9; 32]) };
-    let declined = shop.ask(Command::Purchase { claim: guessed, amount: 1, partial_allowed: false }, 14);
+    let declined = shop.ask(
+        Command::Purchase {
+            claim: guessed,
+            amount: 1,
+            partial_allowed: false,
+            points: None,
+            lines: Vec::new(),
+        },
+        14,
+    );
     let answer = shop.attempt(Command::Void { original: shop.named(declined) }).expect("an answer");
     assert_ne!(answer.card, Some(reference(C)));
-    let answer =
-        shop.attempt(Command::Refund { original: shop.named(declined), amount: 1 }).expect("an answer");
+    let answer = shop
+        .attempt(Command::Refund { original: shop.named(declined), amount: 1, lines: Vec::new() })
+        .expect("an answer");
     assert_ne!(answer.card, Some(reference(C)));
     let answer = shop.attempt(Command::Reversal { original: shop.named(declined) }).expect("an answer");
     assert_ne!(answer.card, Some(reference(C)));
@@ -75,8 +88,10 @@ fn captures_and_their_voids_do_not_make_a_hold_grow() {
     let held = shop.ask(authorize(A, 1000_00), 0);
     let original = shop.named(held);
     for amount in 1..=200 {
-        let captured =
-            shop.ask(Command::Capture { original: original.clone(), amount, more_follow: true }, 0);
+        let captured = shop.ask(
+            Command::Capture { original: original.clone(), amount, more_follow: true, lines: Vec::new() },
+            0,
+        );
         shop.ask(Command::Void { original: shop.named(captured) }, 0);
     }
     let parts = shop.card(A).holds[0].parts.len();
@@ -142,14 +157,14 @@ fn a_load_that_was_given_away_is_not_paid_out_and_comes_back_once() {
     let mut shop = shop("");
     let loaded = shop.load(A, 100_00);
     let given = shop.ask(transfer(A, B, 100_00), 0);
-    shop.ask(Command::Refund { original: shop.named(loaded), amount: 1 }, 51);
+    shop.ask(Command::Refund { original: shop.named(loaded), amount: 1, lines: Vec::new() }, 51);
     shop.ask(Command::Reversal { original: shop.named(loaded) }, 51);
     shop.replace(B, C);
-    shop.ask(Command::Refund { original: shop.named(loaded), amount: 1 }, 51);
+    shop.ask(Command::Refund { original: shop.named(loaded), amount: 1, lines: Vec::new() }, 51);
     shop.merge(C, A);
-    shop.ask(Command::Refund { original: shop.named(loaded), amount: 1 }, 51);
+    shop.ask(Command::Refund { original: shop.named(loaded), amount: 1, lines: Vec::new() }, 51);
     shop.ask(Command::Void { original: shop.named(given) }, 0);
-    shop.ask(Command::Refund { original: shop.named(loaded), amount: 100_00 }, 0);
+    shop.ask(Command::Refund { original: shop.named(loaded), amount: 100_00, lines: Vec::new() }, 0);
     assert_eq!(shop.money(), 0);
 }
 
@@ -159,18 +174,29 @@ fn holds_go_through_a_chain_of_cards_and_are_captured_voided_and_refunded_at_its
     shop.load(A, 100_00);
     let held = shop.ask(authorize(A, 60_00), 0);
     let original = shop.named(held);
-    let captured =
-        shop.ask(Command::Capture { original: original.clone(), amount: 20_00, more_follow: true }, 0);
+    let captured = shop.ask(
+        Command::Capture { original: original.clone(), amount: 20_00, more_follow: true, lines: Vec::new() },
+        0,
+    );
     shop.load(B, 30_00);
     let own = shop.ask(authorize(B, 30_00), 0);
     shop.merge(A, B);
     shop.replace(B, C);
-    shop.ask(Command::Capture { original, amount: 40_00, more_follow: false }, 0);
+    shop.ask(Command::Capture { original, amount: 40_00, more_follow: false, lines: Vec::new() }, 0);
     shop.ask(Command::Void { original: shop.named(captured) }, 0);
     assert_eq!(shop.card(C).holds.len(), 2);
-    shop.ask(Command::Capture { original: shop.named(held), amount: 20_01, more_follow: false }, 61);
-    shop.ask(Command::Capture { original: shop.named(held), amount: 20_00, more_follow: false }, 0);
-    shop.ask(Command::Capture { original: shop.named(own), amount: 30_00, more_follow: false }, 0);
+    shop.ask(
+        Command::Capture { original: shop.named(held), amount: 20_01, more_follow: false, lines: Vec::new() },
+        61,
+    );
+    shop.ask(
+        Command::Capture { original: shop.named(held), amount: 20_00, more_follow: false, lines: Vec::new() },
+        0,
+    );
+    shop.ask(
+        Command::Capture { original: shop.named(own), amount: 30_00, more_follow: false, lines: Vec::new() },
+        0,
+    );
     assert_eq!(shop.money(), 40_00);
     shop.ask(purchase(C, 40_00), 0);
 }
@@ -192,8 +218,10 @@ fn a_capture_that_is_undone_while_the_time_is_uncertain_is_held_again() {
     let mut shop = shop("hold_hours = 30");
     shop.load(A, 100_00);
     let held = shop.ask(authorize(A, 60_00), 0);
-    let captured =
-        shop.ask(Command::Capture { original: shop.named(held), amount: 60_00, more_follow: false }, 0);
+    let captured = shop.ask(
+        Command::Capture { original: shop.named(held), amount: 60_00, more_follow: false, lines: Vec::new() },
+        0,
+    );
     (shop.now.ms, shop.now.certain) = (shop.now.ms + 31 * 3_600_000, false);
     shop.ask(Command::Void { original: shop.named(captured) }, 0);
     assert_eq!(shop.card(A).holds.len(), 1);

@@ -98,6 +98,7 @@ impl Shop {
             pricing: &self.programme,
             index: self.index,
             original: original.as_ref(),
+            loads: &[],
             quoted: None,
         };
         let decision = decide(facts, &terminal, &request, self.now)?;
@@ -147,7 +148,7 @@ impl Shop {
 }
 
 pub(super) fn purchase(card: usize, amount: i64) -> Command {
-    Command::Purchase { claim: claim(card), amount, partial_allowed: false }
+    Command::Purchase { claim: claim(card), amount, partial_allowed: false, points: None, lines: Vec::new() }
 }
 
 pub(super) fn authorize(card: usize, amount: i64) -> Command {

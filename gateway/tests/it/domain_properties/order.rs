@@ -144,6 +144,7 @@ impl Case {
             pricing: &self.programme,
             index,
             original: self.original.as_ref(),
+            loads: &[],
             quoted: self.quoted.as_ref(),
         }
     }
@@ -157,7 +158,7 @@ impl Case {
                 quoted.map_or_else(Verdict::Declined, |_| Verdict::Approved)
             }
             Command::Purchase { claim, amount, .. } if self.is_quote => {
-                let quoted = purchase_quote(facts, &self.terminal, claim, currency, *amount, NOW);
+                let quoted = purchase_quote(facts, &self.terminal, claim, currency, (*amount, None), NOW);
                 quoted.expect("no fault").verdict
             }
             _ => {
@@ -341,6 +342,7 @@ const QUOTE: &[Wrong] = &[
         let (message, amount) = (case.request.command.message(), case.request.command.amount());
         case.request.quote = Some([2; 8]);
         case.quoted = Some(Quoted {
+            points: None,
             terminal: HERE.into(),
             message,
             card: CARD,
@@ -380,7 +382,13 @@ fn load() -> Command {
 }
 
 fn purchase() -> Command {
-    Command::Purchase { claim: claim(), amount: ASKED, partial_allowed: false }
+    Command::Purchase {
+        claim: claim(),
+        amount: ASKED,
+        partial_allowed: false,
+        points: None,
+        lines: Vec::new(),
+    }
 }
 
 fn authorize(raises: Option<Named>) -> Command {
@@ -392,10 +400,11 @@ fn messages() -> Vec<(&'static str, Case, Vec<&'static [Wrong]>)> {
     let mut activate = Case::of(Command::Activate { claim: claim() });
     (activate.card().status, activate.card().next_lot) = (CardStatus::Issued, 1);
     activate.card().lots.clear();
-    let refund = |original| Command::Refund { original, amount: ASKED };
+    let refund = |original| Command::Refund { original, amount: ASKED, lines: Vec::new() };
     let void = |original| Command::Void { original };
     let reversal = |original| Command::Reversal { original };
-    let capture = |original| Command::Capture { original, amount: ASKED, more_follow: false };
+    let capture =
+        |original| Command::Capture { original, amount: ASKED, more_follow: false, lines: Vec::new() };
     let named = [TOMBSTONE, ROLE, CLOSED, WHOSE, CURRENCY, STILL_LIVE, NOT_UNDONE];
     let refunds = [&named[..], &[MORE_THAN_LEFT, TILL_LIMIT]].concat();
     // A void may name any shift.

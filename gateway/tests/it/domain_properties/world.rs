@@ -168,7 +168,17 @@ impl World {
             }
             Step::Purchase { till, card, shift, amount, partial, proven } => {
                 let claim = claim(card, proven);
-                self.trade(till, shift, Command::Purchase { claim, amount, partial_allowed: partial })
+                self.trade(
+                    till,
+                    shift,
+                    Command::Purchase {
+                        claim,
+                        amount,
+                        partial_allowed: partial,
+                        points: None,
+                        lines: Vec::new(),
+                    },
+                )
             }
             Step::Reverse { till, back } => {
                 let at = self.asked[till].len().checked_sub(back);
@@ -186,8 +196,13 @@ impl World {
                 self.forget_one(till, id);
                 let decision = self.reverse(till, stan, id, None);
                 assert_eq!(reversed(&decision), Said::Undone(TransactionState::Blocked, None));
-                let command =
-                    Command::Purchase { claim: claim(card, true), amount: 1_00, partial_allowed: false };
+                let command = Command::Purchase {
+                    claim: claim(card, true),
+                    amount: 1_00,
+                    partial_allowed: false,
+                    points: None,
+                    lines: Vec::new(),
+                };
                 let (late, _) = self.ask_as(till, stan, id, Some(shift), command, None);
                 let at = self.asked[till].len() - 2;
                 self.asked[till][at].index = self.index;
@@ -256,6 +271,7 @@ impl World {
             card: None,
             approved: false,
             approved_amount: 0,
+            lines: Vec::new(),
             effects: Vec::new(),
         });
     }
@@ -291,6 +307,7 @@ impl World {
             pricing: &self.programme,
             index: self.index,
             original,
+            loads: &[],
             quoted: None,
         };
         let decision = decide(facts, &terminal, &request, self.now).expect("no fault");

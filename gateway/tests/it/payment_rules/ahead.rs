@@ -12,7 +12,12 @@
 //! takes, and the right by minus its share of the bonus, which is what it takes and withholds; everything else moves value on
 //! the left, and only an expiry makes the left smaller. So whatever is above the bound was made from nothing. Points alike:
 //! points on the card, less the debt, are at most what the payments that stand have earned, less the share, rounded up, of what
-//! was refunded of them.
+//! was refunded of them by the balances, and less the points that paid, but for their share, rounded down, of what was refunded
+//! of their worth. An unload is a refund of each of its loads.
+//!
+//! Where points pay, what they pay stands on the right side too, less what was refunded of it. And since whoever turns points
+//! into goods and back must not gain by it either, the same must hold with every point counted as the money that it pays, and
+//! nothing on the right side for those that have paid.
 
 use std::collections::HashMap;
 
@@ -20,7 +25,8 @@ use gateway::domain::Kind;
 use gateway::domain::request::message;
 
 use super::paper::{Deal, bonus_of, share_up};
-use super::world::{CARDS, Said, World, reference};
+use super::world::{CARDS, POINTS_PAY, Said, World, reference};
+use gateway::domain::Effect;
 
 #[derive(Debug)]
 struct Stands {
@@ -29,10 +35,12 @@ struct Stands {
     approved: i64,
     bonus: i64,
     earned: i64,
+    /// Points that paid, and what they paid.
+    used: (i64, i64),
     /// Refunds of it that stand: their request, and what was asked for.
     refunds: Vec<(usize, i64)>,
-    /// Of a refund: what it refunds.
-    of: Option<usize>,
+    /// Of a refund or unload: what it refunds.
+    of: Vec<usize>,
 }
 
 /// What the customers have been told.
@@ -51,47 +59,81 @@ impl Customers {
             Deal::Void { of } | Deal::Reverse { of } => {
                 if matches!(said.state, Some(2 | 3))
                     && let Some(gone) = self.stands.remove(&of)
-                    && let Some(refunded) = gone.of.and_then(|of| self.stands.get_mut(&of))
                 {
-                    refunded.refunds.retain(|(refund, _)| *refund != of);
+                    for refunded in gone.of {
+                        let refunded = self.stands.get_mut(&refunded).expect("it stands");
+                        refunded.refunds.retain(|(refund, _)| *refund != of);
+                    }
                 }
             }
-            Deal::Refund { of, amount } => {
+            Deal::Refund { of, amount } | Deal::Return { of, amount, .. } => {
                 let original = self.stands.get_mut(&of).expect("only what stands is refunded");
                 original.refunds.push((request, amount));
                 let card = original.card;
-                self.put(world, request, card, approved, 0, Some(of));
+                self.put(world, request, card, approved, 0, vec![of]);
             }
-            Deal::Load { card, amount } => self.put(world, request, card, approved, bonus_of(amount), None),
-            Deal::Purchase { card, .. } => self.put(world, request, card, approved, 0, None),
+            Deal::Unload { card, amount } => {
+                let loads = self.unloaded(world, request);
+                assert_eq!(
+                    loads.iter().map(|load| load.1).sum::<i64>(),
+                    amount,
+                    "all of it comes from loads"
+                );
+                for (load, part) in &loads {
+                    self.stands.get_mut(load).expect("it stands").refunds.push((request, *part));
+                }
+                let loads = loads.into_iter().map(|load| load.0).collect();
+                self.put(world, request, card, approved, 0, loads);
+            }
+            Deal::Load { card, amount } => {
+                self.put(world, request, card, approved, bonus_of(amount), Vec::new())
+            }
+            Deal::Purchase { card, .. } | Deal::Buy { card, .. } => {
+                self.put(world, request, card, approved, 0, Vec::new());
+            }
             Deal::Capture { of, .. } => {
                 let entry = world.asked[of].entry.as_ref().expect("what was captured");
                 let card = (0..CARDS).find(|card| entry.card == Some(reference(*card))).expect("a card");
-                self.put(world, request, card, approved, 0, None);
+                self.put(world, request, card, approved, 0, Vec::new());
             }
             Deal::Activate { .. } | Deal::Authorize { .. } | Deal::Close => {}
         }
     }
 
-    fn put(
-        &mut self,
-        world: &World,
-        request: usize,
-        card: usize,
-        approved: i64,
-        bonus: i64,
-        of: Option<usize>,
-    ) {
+    /// Loads that an unload paid out, and how much of each, by what the journal says became of them.
+    fn unloaded(&self, world: &World, request: usize) -> Vec<(usize, i64)> {
+        let entry = world.asked[request].entry.as_ref().expect("it was decided");
+        let fates = entry.effects.iter().filter_map(|effect| match effect {
+            Effect::Transaction { index, fate } if fate.last_refund == entry.index => {
+                Some((*index, fate.done))
+            }
+            _ => None,
+        });
+        let of = |index| {
+            let load = |at: &usize| world.asked[*at].entry.as_ref().is_some_and(|load| load.index == index);
+            self.stands.keys().copied().find(load).expect("a load that stands")
+        };
+        fates
+            .map(|(index, done)| {
+                let load = of(index);
+                (load, done - self.stands[&load].refunds.iter().map(|refund| refund.1).sum::<i64>())
+            })
+            .collect()
+    }
+
+    fn put(&mut self, world: &World, request: usize, card: usize, approved: i64, bonus: i64, of: Vec<usize>) {
         let asked = &world.asked[request];
-        let (message, earned) = (asked.message, asked.earned);
-        self.stands
-            .insert(request, Stands { message, card, approved, bonus, earned, refunds: Vec::new(), of });
+        let (message, earned, used) = (asked.message, asked.earned, asked.used);
+        let stands = Stands { message, card, approved, bonus, earned, used, refunds: Vec::new(), of };
+        self.stands.insert(request, stands);
     }
 
     /// Holds when no customer is ahead.
     pub(super) fn check(&self, world: &World) -> Result<(), String> {
         for card in 0..CARDS {
             let (mut got, mut given, mut points) = (0, 0, 0);
+            // What points have paid, and points that were earned.
+            let (mut by_points, mut earned) = (0, 0);
             for one in self.stands.values().filter(|one| one.card == card) {
                 let refunded: i64 = one.refunds.iter().map(|refund| refund.1).sum();
                 if refunded > one.approved {
@@ -102,12 +144,23 @@ impl Customers {
                         given += one.approved + one.bonus - share_up(one.bonus, refunded, one.approved)
                     }
                     message::REFUND => {
-                        let original = &self.stands[&one.of.expect("a refund's original")];
+                        let original = &self.stands[&one.of[0]];
                         got += if original.message == message::LOAD { one.approved } else { -one.approved };
                     }
+                    message::UNLOAD => got += one.approved,
                     _ => {
                         got += one.approved;
-                        points += one.earned - share_up(one.earned, refunded, one.approved);
+                        let (used, worth) = one.used;
+                        let by_balances = one.approved - worth;
+                        let of_points = (refunded - by_balances).max(0);
+                        if one.earned > 0 {
+                            let gone = share_up(one.earned, refunded.min(by_balances), by_balances);
+                            earned += one.earned - gone;
+                        }
+                        if worth > 0 {
+                            by_points += worth - of_points;
+                            points += used * of_points / worth - used;
+                        }
                     }
                 }
             }
@@ -116,14 +169,22 @@ impl Customers {
                 held.lots.iter().filter(|lot| lot.kind == kind).map(|lot| lot.amount).sum()
             };
             let on_card = of(Kind::PRINCIPAL) + of(Kind::BONUS);
-            if got + on_card > given {
+            if got + on_card > given + by_points {
                 return Err(format!(
-                    "card {card}: {got} in goods and money, {on_card} left, and {given} given"
+                    "card {card}: {got} in goods and money, {on_card} left, and {given} given, {by_points} by points"
                 ));
             }
-            if of(Kind::POINTS) - held.points_debt > points {
-                let (has, owes) = (of(Kind::POINTS), held.points_debt);
+            points += earned;
+            let (has, owes) = (of(Kind::POINTS), held.points_debt);
+            if has - owes > points {
                 return Err(format!("card {card}: {has} points and a debt of {owes}, and {points} earned"));
+            }
+            let (so_many, pay) = POINTS_PAY;
+            if (got + on_card) * so_many + (has - owes) * pay > given * so_many + earned * pay {
+                return Err(format!(
+                    "card {card}: {got} in goods and money, {on_card} and {has} points less {owes} left, \
+                     and {given} given and {earned} points earned"
+                ));
             }
         }
         Ok(())

@@ -17,6 +17,7 @@ pub(super) enum Account {
     BonusExpense,
     PointsExpense,
     PointsOwed,
+    PointsPayment,
     Breakage,
     PointsBreakage,
 }
@@ -29,6 +30,7 @@ impl Account {
             Self::BonusExpense => "bonus-expense".into(),
             Self::PointsExpense => "points-expense".into(),
             Self::PointsOwed => "receivable:points".into(),
+            Self::PointsPayment => "points-payment".into(),
             Self::Breakage | Self::PointsBreakage => "breakage".into(),
         }
     }
@@ -169,7 +171,7 @@ impl Draft {
     }
 
     /// Lots in the order in which they pay: what ends first, then the oldest; what never ends last.
-    fn queue(&self, kinds: &[u8]) -> Vec<usize> {
+    pub(super) fn queue(&self, kinds: &[u8]) -> Vec<usize> {
         let lots = self.sheet.lots.iter().enumerate();
         let mut queue: Vec<usize> = lots
             .filter(|(at, lot)| kinds.contains(&lot.kind) && lot.amount > 0 && !self.is_over(*at))

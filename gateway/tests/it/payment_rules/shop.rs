@@ -64,6 +64,10 @@ impl Shop {
         self.done(Deal::Refund { of, amount })
     }
 
+    pub(super) fn unload(&mut self, amount: i64) -> usize {
+        self.done(Deal::Unload { card: 0, amount })
+    }
+
     /// A transfer to the next card, which is sold for it.
     pub(super) fn give(&mut self, amount: i64) -> usize {
         self.done(Deal::Activate { card: 1 });

@@ -1,12 +1,12 @@
 //! What happens at the tills, drawn from numbers: a number is a step, and a smaller number a simpler one.
 
 use gateway::domain::request::message;
-use gateway::domain::{Command, Fault};
+use gateway::domain::{Command, Fault, Kind, Line};
 
 use super::calendar::principal_end;
-use super::paper::{Deal, Occasion, Paper, tenders_of};
+use super::paper::{Deal, Goods, Occasion, Paper, tenders_of};
 use super::sheet::POINTS;
-use super::world::{CARDS, KIOSK, OTHER_MERCHANT, PAYMENTS, Said, TILLS, World, claim};
+use super::world::{CARDS, KIOSK, OTHER_MERCHANT, PAY_WITH_POINTS, PAYMENTS, Said, TILLS, World, claim};
 
 /// What happens.
 #[derive(Debug, Clone)]
@@ -76,6 +76,66 @@ impl Digits {
         part.max(1)
     }
 
+    fn item(&mut self) -> u8 {
+        u8::try_from(self.below(3)).expect("small")
+    }
+
+    /// Mostly a number that is allowed.
+    fn points(&mut self, world: &World, card: usize, amount: i64) -> i64 {
+        let has = world.card(card).available(Kind::POINTS, world.now.s());
+        let fits = amount * 3 / 4 * 3 / 50;
+        let points = match self.below(8) {
+            0 => has,
+            1 => fits / 2 * 2,
+            2 => has + 2,
+            3 => 3,
+            4 => 4,
+            _ => has.min(fits) / 2 * 2,
+        };
+        points.max(1)
+    }
+
+    /// Goods that come back, and what for: mostly what was sold.
+    fn returned(&mut self, world: &World, of: usize) -> Option<(Vec<Goods>, i64)> {
+        let sold = world.asked[of].entry.as_ref().map_or(&[][..], |entry| &entry.lines);
+        if sold.is_empty() && !self.one_in(8) || self.one_in(4) {
+            return None;
+        }
+        let line = sold.get(self.below(2)).or(sold.first());
+        let (quantity, price) = line.map_or((1_000, 1), |line| (line.quantity, line.amount));
+        let item = self.item();
+        let item =
+            line.and_then(|line| line.item[1..].parse().ok()).filter(|_| self.below(6) > 0).unwrap_or(item);
+        let (quantity, price) = match self.below(4) {
+            0 => (quantity / 2, price / 2),
+            1 => (quantity + 1, price),
+            _ => (quantity, price),
+        };
+        let price = price.max(1);
+        let two = vec![(item, quantity / 3, price / 3), (item, quantity - quantity / 3, price - price / 3)];
+        Some((if self.one_in(3) { two } else { vec![(item, quantity, price)] }, price))
+    }
+
+    /// A card with many points, mostly.
+    fn rich(&mut self, world: &World, card: usize) -> usize {
+        let points = |card: &usize| world.card(*card).available(Kind::POINTS, world.now.s());
+        let richest = (0..CARDS).filter(|card| PAY_WITH_POINTS[*card]).max_by_key(points);
+        richest.filter(|_| self.below(4) > 0).unwrap_or(card)
+    }
+
+    /// A sale that points have paid or that named its goods, mostly; or whatever is paid back.
+    fn sale(&mut self, world: &World) -> Option<usize> {
+        let special = |at: &usize| {
+            let asked = &world.asked[*at];
+            let lines = asked.entry.as_ref().is_some_and(|entry| !entry.lines.is_empty());
+            world.is_approved(*at, &[message::PURCHASE]) && (asked.used.0 > 0 || lines)
+        };
+        let special = (0..world.asked.len()).rev().filter(special).nth(self.below(3));
+        special
+            .filter(|_| self.below(3) == 0)
+            .or_else(|| self.earlier(world, &[message::LOAD, message::PURCHASE, message::CAPTURE]))
+    }
+
     /// What is spent: mostly little.
     fn price(&mut self) -> i64 {
         if self.below(4) == 0 { self.amount() } else { i64::try_from(self.below(60_00)).expect("small") + 1 }
@@ -101,7 +161,7 @@ impl Digits {
 impl Step {
     pub(super) fn read(number: u64, world: &World) -> Option<Self> {
         let mut digits = Digits(number);
-        let kind = digits.below(64);
+        let kind = digits.below(78);
         let mut till = match digits.below(32) {
             0..19 => 0,
             19..28 => 1,
@@ -134,8 +194,11 @@ impl Step {
                 Deal::Capture { of, amount: digits.part(approved(of)), more: partial }
             }
             36..44 => {
-                let of = digits.earlier(world, &[message::LOAD, message::PURCHASE, message::CAPTURE])?;
-                Deal::Refund { of, amount: digits.part(approved(of)) }
+                let of = digits.sale(world)?;
+                match digits.returned(world, of) {
+                    None => Deal::Refund { of, amount: digits.part(approved(of)) },
+                    Some((goods, amount)) => Deal::Return { of, amount, goods },
+                }
             }
             44..49 => {
                 let of = digits.earlier(world, &PAYMENTS)?;
@@ -154,6 +217,26 @@ impl Step {
                 let waits = |at: &usize| world.asked[*at].entry.is_none();
                 let request = (0..world.asked.len()).rev().find(waits)?;
                 return Some(Self::Late { request, card, amount: digits.amount() });
+            }
+            64..70 => {
+                let held = world.card(card).available(Kind::PRINCIPAL, world.now.s());
+                Deal::Unload { card, amount: digits.part(held) }
+            }
+            70..74 => {
+                let (card, amount) = (digits.rich(world, card), digits.price());
+                Deal::Buy {
+                    card,
+                    amount,
+                    points: Some(digits.points(world, card, amount)),
+                    goods: Vec::new(),
+                }
+            }
+            74..78 => {
+                let (card, amount) = (digits.rich(world, card), digits.price());
+                let (first, other) = (digits.item(), digits.item());
+                let goods = vec![(first, 1_000, amount / 2), (other, 2_500, amount - amount / 2)];
+                let points = digits.one_in(3).then(|| digits.points(world, card, amount));
+                Deal::Buy { card, amount, points, goods }
             }
             57 => return Some(Self::Block { card, block: digits.below(4) == 0 }),
             58..60 => return Some(Self::Sweep { card }),
@@ -177,23 +260,47 @@ pub(super) struct Both {
     pub(super) paper: Paper,
 }
 
+pub(super) fn lines(goods: &[Goods]) -> Vec<Line> {
+    let each = goods.iter();
+    each.map(|(item, quantity, amount)| Line {
+        item: format!("I{item}"),
+        quantity: *quantity,
+        amount: *amount,
+    })
+    .collect()
+}
+
 pub(super) fn command(world: &World, deal: &Deal) -> Command {
     match *deal {
+        Deal::Unload { card, amount } => Command::Unload { claim: claim(card), amount },
+        Deal::Buy { card, amount, points, ref goods } => {
+            let claim = claim(card);
+            Command::Purchase { claim, amount, partial_allowed: false, points, lines: lines(goods) }
+        }
+        Deal::Return { of, amount, ref goods } => {
+            Command::Refund { original: world.named(of), amount, lines: lines(goods) }
+        }
         Deal::Activate { card } => Command::Activate { claim: claim(card) },
         Deal::Load { card, amount } => {
             Command::Load { claim: claim(card), amount, tenders: tenders_of(amount) }
         }
-        Deal::Purchase { card, amount, partial } => {
-            Command::Purchase { claim: claim(card), amount, partial_allowed: partial }
-        }
+        Deal::Purchase { card, amount, partial } => Command::Purchase {
+            claim: claim(card),
+            amount,
+            partial_allowed: partial,
+            points: None,
+            lines: Vec::new(),
+        },
         Deal::Authorize { card, amount, partial, raises } => {
             let raises = raises.map(|of| world.named(of));
             Command::Authorize { claim: claim(card), amount, partial_allowed: partial, raises }
         }
         Deal::Capture { of, amount, more } => {
-            Command::Capture { original: world.named(of), amount, more_follow: more }
+            Command::Capture { original: world.named(of), amount, more_follow: more, lines: Vec::new() }
         }
-        Deal::Refund { of, amount } => Command::Refund { original: world.named(of), amount },
+        Deal::Refund { of, amount } => {
+            Command::Refund { original: world.named(of), amount, lines: Vec::new() }
+        }
         Deal::Void { of } => Command::Void { original: world.named(of) },
         Deal::Reverse { of } => Command::Reversal { original: world.named(of) },
         Deal::Close => unreachable!("with the till's totals"),
@@ -276,6 +383,7 @@ impl Both {
                 same("shift", &self.world.totals(till, shift), &(closed, totals))?;
             }
         }
+        self.compare_fates()?;
         let mut accounts = std::collections::BTreeMap::new();
         for (account, amount) in &self.paper.accounts {
             let sums: &mut (i64, i64) = accounts.entry(account.name()).or_default();
@@ -292,6 +400,24 @@ impl Both {
         let named =
             self.world.accounts().into_values().fold((0, 0), |sum, two| (sum.0 + two.0, sum.1 + two.1));
         same("sum of everything", &(money + named.0, points + named.1), &(0, 0))
+    }
+
+    /// How much of each sale and load was refunded, and which goods came back.
+    fn compare_fates(&self) -> Result<(), String> {
+        for (request, asked) in self.world.asked.iter().enumerate() {
+            let Some(fate) = asked.entry.as_ref().and_then(|it| self.world.state.transactions.get(&it.index))
+            else {
+                continue;
+            };
+            if !matches!(asked.message, message::LOAD | message::PURCHASE | message::CAPTURE) {
+                continue;
+            }
+            let back = self.paper.came_back(request).into_iter();
+            let goods: Vec<Goods> = back.map(|(item, (quantity, price))| (item, quantity, price)).collect();
+            same("goods that came back", &fate.lines, &lines(&goods))?;
+            same("refunded", &fate.done, &self.paper.refunded(request))?;
+        }
+        Ok(())
     }
 
     fn compare_card(&self, card: usize) -> Result<(), String> {

@@ -203,7 +203,7 @@ fn originals(row: &str) -> Vec<fn(&mut Shop) -> usize> {
             late_and_blocked,
         ],
         "unknown" => vec![unsent],
-        "a Reversal, Void or Reconciliation" => vec![
+        "a Reversal, Void, Reconciliation, ChangePin or CashTaken" => vec![
             |shop| {
                 let sale = shop.pay(1_00);
                 shop.reverse(sale)
@@ -230,8 +230,8 @@ fn originals(row: &str) -> Vec<fn(&mut Shop) -> usize> {
         "Activate, live" => vec![activated],
         "Load, live" => vec![|shop| shop.load(10_00)],
         "Transfer, live" => vec![|shop| shop.give(10_00)],
-        "Purchase or Capture, live" => vec![|shop| shop.pay(30_00), captured],
-        "Load, Purchase or Capture, refunded in part" => vec![
+        "Purchase, Capture or Advice, live" => vec![|shop| shop.pay(30_00), captured],
+        "Load, Purchase, Capture or Advice, refunded in part" => vec![
             |shop| {
                 let load = shop.load(10_00);
                 shop.refund(load, 4_00);
@@ -248,7 +248,7 @@ fn originals(row: &str) -> Vec<fn(&mut Shop) -> usize> {
                 capture
             },
         ],
-        "Load, Purchase or Capture, refunded" => vec![
+        "Load, Purchase, Capture or Advice, refunded" => vec![
             |shop| {
                 let load = shop.load(10_00);
                 shop.refund(load, 10_00);
@@ -276,6 +276,10 @@ fn originals(row: &str) -> Vec<fn(&mut Shop) -> usize> {
                 shop.refund(load, 4_00)
             },
         ],
+        "Unload, live" => vec![|shop| shop.unload(10_00), |shop| {
+            shop.load(10_00);
+            shop.unload(30_00)
+        }],
         "Authorize, live" => vec![|shop| shop.hold(30_00)],
         "Authorize that raised another, live" => vec![|shop| {
             let hold = shop.hold(30_00);
@@ -327,7 +331,7 @@ fn cases(row: &str, column: &str, condition: Option<&str>) -> Vec<Case> {
         cases
     };
     match (column, condition) {
-        ("Refund", None) if matches!(row, "Load, live" | "Purchase or Capture, live") => {
+        ("Refund", None) if matches!(row, "Load, live" | "Purchase, Capture or Advice, live") => {
             let whole = if row.starts_with("Load") { 10_00 } else { 30_00 };
             all().chain(all().map(|case| case.of_amount(whole, false))).collect()
         }
@@ -362,6 +366,9 @@ fn cases(row: &str, column: &str, condition: Option<&str>) -> Vec<Case> {
             case.shop.pay(100_00);
             vec![case]
         }
+        (_, Some("one of its loads was refunded since")) => then(|shop, _| {
+            shop.refund(1, 1_00);
+        }),
         (_, Some("its original was refunded again since")) => vec![case(|shop| {
             let sale = shop.pay(10_00);
             let first = shop.refund(sale, 1_00);

@@ -27,6 +27,16 @@ pub(super) const START_S: i64 = 1_790_000_000;
 pub(super) const HOLD_HOURS: [i64; CARDS] = [48, 1000, 48, 1000];
 pub(super) const GRACE_DAYS: [i64; CARDS] = [10, 1, 10, 10];
 
+/// Most that can be cashed out in one go, minor units.
+pub(super) const UNLOAD: [Option<i64>; CARDS] = [Some(2_000_00), None, Some(300_00), Some(2_000_00)];
+/// Whose points pay.
+pub(super) const PAY_WITH_POINTS: [bool; CARDS] = [true, true, false, true];
+/// So many points pay so many minor units, rounded down.
+pub(super) const POINTS_PAY: (i64, i64) = (3, 50);
+pub(super) const POINTS_FEWEST_AND_STEP: (i64, i64) = (4, 2);
+/// Most of an amount that points pay, percent.
+pub(super) const POINTS_MOST: i64 = 75;
+
 /// Loads from 100.00 get 5.00, from 300.00 20.00; each full 3.00 paid earn 2 points. Bonus lasts a month, points two,
 /// principal three months or for ever.
 fn programme(principal_ends: bool) -> Programme {
@@ -40,14 +50,26 @@ fn programme(principal_ends: bool) -> Programme {
             "[product.p{card}]\nname = \"Card\"\nmin_load = \"1.00\"\nmax_load = \"2000.00\"\n\
              max_balance = \"2000.00\"\nmax_transfer = \"2000.00\"\nspend = \"{order}\"\nhold_hours = {hours}\nrefund_grace_days = {days}\n"
         );
+        if let Some(most) = UNLOAD[card] {
+            document += &format!("max_unload = \"{}.00\"\n", most / 100);
+        }
     }
     document += "[[load_bonus]]\nrule = \"steps\"\n\
                  steps = [{ from = \"100.00\", bonus = \"5.00\" }, { from = \"300.00\", bonus = \"20.00\" }]\n\
                  [[purchase_points]]\nrule = \"spend\"\nper = \"3.00\"\ngives = 2\n\
                  [expiry]\nbonus_months = 1\npoints_months = 2\n";
+    let ((points, pays), (fewest, step)) = (POINTS_PAY, POINTS_FEWEST_AND_STEP);
+    let products: Vec<String> =
+        (0..CARDS).filter(|card| PAY_WITH_POINTS[*card]).map(|card| format!("\"p{card}\"")).collect();
+    let products = products.join(", ");
+    let payment = format!(
+        "[points_payment]\nrule = \"points\"\npoints = {points}\npays = \"0.{pays}\"\nminimum = {fewest}\n\
+         step = {step}\nmax_percent = {POINTS_MOST}\nproducts = [{products}]\n"
+    );
     if principal_ends {
         document += "principal_months = 3\n";
     }
+    document += &payment;
     programme_file::parse(&document).expect("a programme")
 }
 
@@ -69,6 +91,8 @@ pub(super) struct Asked {
     pub(super) entry: Option<Original>,
     /// Points that it gave, by its explanation.
     pub(super) earned: i64,
+    /// Points that paid, and what they paid, by its explanation.
+    pub(super) used: (i64, i64),
     pub(super) said: Option<Said>,
 }
 
@@ -130,7 +154,7 @@ impl World {
         let mut id = [0; 32];
         id[..8].copy_from_slice(&(self.asked.len() as u64 + 1).to_be_bytes());
         let stan = self.last_stan[till];
-        self.asked.push(Asked { till, stan, id, message, entry: None, earned: 0, said: None });
+        self.asked.push(Asked { till, stan, id, message, entry: None, earned: 0, used: (0, 0), said: None });
         self.asked.len() - 1
     }
 
@@ -152,8 +176,9 @@ impl World {
         shift: Option<u32>,
         command: Command,
     ) -> Result<Said, Fault> {
-        let Asked { till, stan, id, .. } = self.asked[request];
+        let Asked { till, stan, id, message, .. } = self.asked[request];
         let original = command.original().and_then(|named| self.journalled(named));
+        let loads = if message == message::UNLOAD { self.loads() } else { Vec::new() };
         let terminal = self.state.terminals[TILLS[till].0].clone();
         let wire = Request {
             cashier: None,
@@ -176,21 +201,29 @@ impl World {
             pricing: &self.programme,
             index: self.index,
             original: original.map(|at| self.asked[at].entry.as_ref().expect("it arrived")),
+            loads: &loads,
             quoted: None,
         };
         let decision = decide(facts, &terminal, &wire, self.now)?;
         self.apply(&decision.effects)?;
         let said = said(&decision);
         let asked = &mut self.asked[request];
-        asked.earned = decision
-            .explanation
-            .iter()
-            .filter(|reason| reason.kind == Kind::POINTS)
-            .map(|reason| reason.result)
-            .sum();
+        for reason in decision.explanation.iter().filter(|reason| reason.kind == Kind::POINTS) {
+            if reason.result > 0 {
+                asked.earned += reason.result;
+            } else {
+                asked.used = (-reason.result, reason.base);
+            }
+        }
         asked.said = Some(said);
         asked.entry = Some(entry(self.index, &wire, &terminal, self.now, &decision));
         Ok(said)
+    }
+
+    /// Every load, in no order that means anything.
+    fn loads(&self) -> Vec<Original> {
+        let entries = self.asked.iter().filter_map(|asked| asked.entry.as_ref());
+        entries.filter(|entry| entry.message == message::LOAD).cloned().collect()
     }
 
     /// The request that arrived under the identity that is named.
@@ -270,5 +303,11 @@ fn said(decision: &Decision) -> Said {
 }
 
 /// Messages that a person can take back.
-pub(super) const PAYMENTS: [u8; 5] =
-    [message::LOAD, message::PURCHASE, message::CAPTURE, message::REFUND, message::AUTHORIZE];
+pub(super) const PAYMENTS: [u8; 6] = [
+    message::LOAD,
+    message::PURCHASE,
+    message::CAPTURE,
+    message::REFUND,
+    message::AUTHORIZE,
+    message::UNLOAD,
+];

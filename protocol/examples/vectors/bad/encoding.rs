@@ -10,6 +10,7 @@ use crate::keys::hex;
 use crate::samples;
 
 const PURCHASE: MessageType = MessageType::PURCHASE;
+const LOOKUP: MessageType = MessageType::CARD_LOOKUP;
 
 pub(super) fn all() -> Vec<BadVector> {
     let mut vectors = items();
@@ -184,14 +185,18 @@ fn structures() -> Vec<BadVector> {
         .collect()
 }
 
-/// Section 5.3.
+/// Sections 5.3 and 5.4.
 fn sidecars() -> Vec<BadVector> {
     let nine_fields =
-        "a10aa9".to_owned() + &(0..9).map(|number| format!("{number:02x}6161")).collect::<String>();
+        "a10aa9".to_owned() + &(10..19).map(|number| format!("{number:02x}6161")).collect::<String>();
     let long_secret = "a1017841".to_owned() + &"39".repeat(65);
     let secret = "a10168 3132333435363738";
     let pin = |key: u8| format!("a1{key:02x}64 31393637");
-    let cases: [(&str, MessageType, &str, &str); 41] = [
+    let field = |number: &str, length: usize, character: &str| {
+        let head = if length < 24 { format!("{:02x}", 0x60 + length) } else { format!("78{length:02x}") };
+        format!("a10aa1 {number} {head} {}", character.repeat(length))
+    };
+    let cases: [(&str, MessageType, &str, &str); 71] = [
         ("sidecar where none may be", MessageType::REVERSAL, secret, "a Reversal has no card"),
         ("card secret with a Refund", MessageType::REFUND, secret, "it names the card by its original"),
         ("card secret with a Void", MessageType::VOID, secret, "it names the card by its original"),
@@ -238,6 +243,46 @@ fn sidecars() -> Vec<BadVector> {
         ("card secret with a CashTaken", MessageType::CASH_TAKEN, secret, "it has no sidecar"),
         ("card secret with an Advice", MessageType::ADVICE, secret, "it has no sidecar"),
         ("nine personal fields", PURCHASE, &nine_fields, "8 at most"),
+        ("empty map of personal fields", MessageType::LOAD, "a10aa0", "1 at least"),
+        ("personal field 256", PURCHASE, "a10aa1 190100 6161", "255 at most"),
+        ("empty personal field", PURCHASE, "a10aa1 04 60", "1 byte at least"),
+        ("long personal field", PURCHASE, &field("02", 65, "41"), "64 bytes at most"),
+        ("personal field with a line feed", PURCHASE, "a10aa1 02 62 410a", "control character"),
+        ("personal field as a number", PURCHASE, "a10aa1 01 1a1e240a43", "a number is no text"),
+        ("short salt", MessageType::LOAD, &field("00", 31, "61"), "32 digits"),
+        ("long salt", MessageType::LOAD, &field("00", 33, "61"), "32 digits"),
+        ("salt in upper case", MessageType::ACTIVATE, &field("00", 32, "41"), "lower case"),
+        ("salt that is not hexadecimal", MessageType::ACTIVATE, &field("00", 32, "67"), "0 to 9 and a to f"),
+        ("short phone", MessageType::LOAD, "a10aa1 01 64 31323334", "5 digits at least"),
+        ("long phone", MessageType::LOAD, &field("01", 16, "31"), "15 digits at most"),
+        ("phone with a sign", MessageType::ACTIVATE, "a10aa1 01 66 2b3132333435", "digits only"),
+        ("phone with a space", MessageType::BALANCE_INQUIRY, "a10aa1 01 66 313233203435", "digits only"),
+        ("phone in Arabic-Indic digits", PURCHASE, "a10aa1 01 6a d9a1d9a2d9a3d9a4d9a5", "0 to 9 only"),
+        ("birthday without hyphens", MessageType::LOAD, "a10aa1 03 68 3139393030323238", "YYYY-MM-DD"),
+        ("birthday with slashes", MessageType::LOAD, "a10aa1 03 6a 313939302f30322f3238", "YYYY-MM-DD"),
+        ("birthday with the day first", PURCHASE, "a10aa1 03 6a 32382d30322d31393930", "YYYY-MM-DD"),
+        ("birthday in month 13", MessageType::ACTIVATE, "a10aa1 03 6a 313939302d31332d3031", "month 1 to 12"),
+        ("birthday on day 0", MessageType::ACTIVATE, "a10aa1 03 6a 313939302d30312d3030", "day 1 to 31"),
+        ("birthday in year 0", MessageType::ACTIVATE, "a10aa1 03 6a 303030302d30312d3031", "year 1 at least"),
+        (
+            "card secret with a CardLookup",
+            LOOKUP,
+            "a2 0168 3132333435363738 0aa1 01 65 3132333435",
+            "it has no card",
+        ),
+        ("PIN with a CardLookup", LOOKUP, "a2 0264 31393637 0aa1 01 65 3132333435", "it has no card"),
+        ("CardLookup without a sidecar", LOOKUP, "", "field 1 is what it asks for"),
+        ("CardLookup without personal fields", LOOKUP, "a0", "field 1 is what it asks for"),
+        ("CardLookup by name", LOOKUP, "a10aa1 02 65 416c696365", "field 1 alone"),
+        ("CardLookup by phone and name", LOOKUP, "a10aa2 01 65 3132333435 02 65 416c696365", "field 1 alone"),
+        ("CardLookup of a phone with a letter", LOOKUP, "a10aa1 01 65 313233346f", "digits only"),
+        ("personal fields with a Refund", MessageType::REFUND, "a10aa1 01 65 3132333435", "it has none"),
+        (
+            "personal fields with a CashierSignOn",
+            MessageType::CASHIER_SIGN_ON,
+            "a10aa1 01 65 3132333435",
+            "it has none",
+        ),
     ];
     let vector = |(name, kind, sidecar, reason): (&str, MessageType, &str, &str)| {
         let body = sign(kind, &Payload::of(kind).encode(), &v0001().1);

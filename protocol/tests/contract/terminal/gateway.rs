@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use protocol::answer::{
-    Answer, AnswerSidecar, CurrencyUnit, Hold, InFlight, Quote, ShiftTransaction, ShiftTransactions,
+    Answer, AnswerSidecar, CurrencyUnit, FoundCards, Hold, InFlight, Quote, ShiftTransaction,
+    ShiftTransactions,
 };
 use protocol::code::{Class, ResponseCode};
 use protocol::cose::{self, Context, open_request};
@@ -15,7 +16,7 @@ use protocol::frame::{Frame, MessageType};
 use protocol::hello::Hello;
 use protocol::merkle::{Tree, leaf_hash};
 use protocol::receipt::{MAX_GRANT, Receipt, Seal, SealHeader, Status, entry_leaf};
-use protocol::request::{Body, LastReceipt, Request, RequestSidecar};
+use protocol::request::{Body, LastReceipt, PHONE, Request, RequestSidecar};
 
 use super::super::keys::{INSTALLATION, SHA256, TestKey, gateway, terminal_ed25519};
 
@@ -152,6 +153,16 @@ impl Gateway {
                 let sidecar = RequestSidecar::decode(sent.kind, &sent.sidecar).unwrap();
                 if sidecar.cashier_pin.is_none_or(|pin| pin.expose() != "80351") {
                     (answer.code, answer.tries_left) = (ResponseCode::WRONG_PIN, Some(2));
+                }
+            }
+            Body::CardLookup => {
+                let sidecar = RequestSidecar::decode(sent.kind, &sent.sidecar).unwrap();
+                answer.cards = match sidecar.personal[&PHONE].as_str() {
+                    "8613800138000" => FoundCards::new(vec![super::super::samples::card(1)]),
+                    _ => None,
+                };
+                if answer.cards.is_none() {
+                    answer.code = ResponseCode::CARD_NOT_ACCEPTED;
                 }
             }
             Body::TransactionStatus { original } => {

@@ -1,11 +1,11 @@
-//! PINs, cashiers, supervisors, offline grants, and the messages that are never given up.
+//! PINs, cashiers, cards looked up, supervisors, offline grants, and the messages that are never given up.
 
-use protocol::answer::Answer;
+use protocol::answer::{Answer, FoundCards};
 use protocol::code::ResponseCode;
 use protocol::field::{Blob, CardSecret, Generation, Pin, TerminalId, TotalMinor, UnixSeconds};
 use protocol::frame::{Frame, MessageType};
 use protocol::receipt::Grant;
-use protocol::request::{Body, RequestSidecar};
+use protocol::request::{Body, PersonalFields, RequestSidecar};
 use protocol::terminal::{Alarm, CloseReason, Details, Event, GiveUpError, NoReply, SubmitError, Verdict};
 
 use super::super::keys::{INSTALLATION, gateway as gateway_key, terminal_p256};
@@ -200,6 +200,64 @@ fn a_cashier_signs_on_like_one_asks_a_question() {
 
     let nobody = till.ask(Body::CashierSignOn, Details::default());
     assert!(matches!(nobody, Err(SubmitError::Format(error)) if error.key == Some(8)));
+}
+
+fn look_up(till: &mut Till, personal: PersonalFields) -> Result<u32, SubmitError> {
+    let sidecar = RequestSidecar { personal, ..Default::default() };
+    let details =
+        Details { cashier: "K07".parse().ok(), shift: protocol::field::Shift::new(3), ..Details::default() };
+    let number = till.terminal.ask(at(0), Body::CardLookup, details, sidecar);
+    till.drain();
+    number
+}
+
+#[test]
+fn cards_are_looked_up_by_phone_alone() {
+    let mut till = Till::signed_on();
+    look_up(&mut till, samples::phone("8613800138000")).unwrap();
+    let header = decoded(&till.sent[0]).header;
+    assert_eq!((header.cashier, header.shift, header.currency, header.stan), (None, None, None, None));
+    till.serve();
+    let answer = till.reply().unwrap().answer;
+    assert_eq!(
+        (answer.code, answer.cards),
+        (ResponseCode::APPROVED, FoundCards::new(vec![samples::card(1)]))
+    );
+
+    look_up(&mut till, samples::phone("12345")).unwrap();
+    till.serve();
+    let answer = till.reply().unwrap().answer;
+    assert_eq!((answer.code, answer.cards), (ResponseCode::CARD_NOT_ACCEPTED, None));
+
+    for personal in
+        [PersonalFields::new(), samples::typical_person(), samples::phone("1234"), samples::phone("+12345")]
+    {
+        let refused = look_up(&mut till, personal);
+        assert!(matches!(refused, Err(SubmitError::Format(error)) if error.key == Some(10)));
+    }
+    assert!(matches!(till.ask(Body::CardLookup, Details::default()), Err(SubmitError::Format(_))));
+}
+
+#[test]
+fn the_cards_found_are_in_every_approval_of_a_card_lookup_and_nowhere_else() {
+    let cards = FoundCards::new(vec![samples::card(1)]);
+    for (phone, has_cards) in [("8613800138000", true), ("12345", false)] {
+        let mut till = Till::signed_on();
+        look_up(&mut till, samples::phone(phone)).unwrap();
+        let frame = till.answer();
+        let right = Answer::decode(&frame.body).unwrap();
+        assert_eq!(right.cards.is_some(), has_cards);
+        let cards = if has_cards { None } else { cards.clone() };
+        till.receive(Frame { body: Answer { cards, ..right }.encode(), ..frame });
+        assert!(matches!(till.reply(), Err(NoReply::Unreadable(error)) if error.key == Some(38)));
+    }
+    let mut till = Till::signed_on();
+    till.sell(1250);
+    let frame = till.answer();
+    let answer = Answer { cards, ..Answer::decode(&frame.body).unwrap() };
+    till.receive(Frame { body: answer.encode(), ..frame });
+    assert!(matches!(till.alarm(), Some(Alarm::Unreadable { error, .. }) if error.key == Some(38)));
+    assert!(till.outcome().is_none(), "that is no answer");
 }
 
 #[test]

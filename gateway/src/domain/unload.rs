@@ -1,0 +1,157 @@
+//! Unload: what was loaded on a card is paid out again, the newest load first, each as a refund of that load would pay it
+//! (PROTOCOL.md section 11).
+
+use super::Fault;
+use super::card::Card;
+use super::decision::{Decision, Decline};
+use super::effect::{Account, Effect, Fate, TransactionState};
+use super::expiry::expire;
+use super::facts::{Facts, accept_card};
+use super::ledger::Kind;
+use super::original::Original;
+use super::pay_out::pay_out;
+use super::pin::check_card_pin;
+use super::programme::Product;
+use super::request::{CardClaim, Now, Request, message};
+use super::slice::Slice;
+use super::supervision::{check_supervisor, reaches};
+use super::tally::{Counted, More, count};
+use super::terminal::Terminal;
+
+/// Most loads that one unload pays out.
+const LOADS: usize = 16;
+
+pub(super) fn decide(
+    facts: Facts<'_>,
+    terminal: &Terminal,
+    request: &Request,
+    claim: &CardClaim,
+    amount: i64,
+    now: Now,
+) -> Result<Decision, Fault> {
+    let accepted = accept_card(facts, request.currency, claim, now).and_then(|(card, product)| {
+        check(facts, terminal, request, (card, product), amount).map(|()| (card, product))
+    });
+    let (card, product) = match accepted {
+        Ok(accepted) => accepted,
+        Err(decline) => return Ok(Decision::declined(decline)),
+    };
+    let (card, mut effects) = expire(card, now)?;
+    let Some((more, paid)) = cash_out(facts, terminal, &card, amount)? else {
+        return Ok(Decision::declined(Decline::NotEnoughLoaded));
+    };
+    effects.extend(more);
+    let more = More { card: &card, product, request, counted: Counted::Refund, amount: paid };
+    match count(facts, more, now) {
+        Ok(tallies) => effects.extend(tallies),
+        Err(decline) => return Ok(Decision::declined(decline)),
+    }
+    Ok(Decision { amount: Some(paid), ..Decision::approved(effects) })
+}
+
+fn check(
+    facts: Facts<'_>,
+    terminal: &Terminal,
+    request: &Request,
+    (card, product): (&Card, &Product),
+    amount: i64,
+) -> Result<(), Decline> {
+    let most = product.max_unload.ok_or(Decline::UnloadNotAllowed)?;
+    if card.account.is_some() {
+        return Err(Decline::BoundToAccount);
+    }
+    check_card_pin(card, product, request, amount)?;
+    if amount > terminal.limits.refund {
+        return Err(Decline::AboveTerminalLimit);
+    }
+    if amount > most {
+        return Err(Decline::AboveProductLimit);
+    }
+    let needed = reaches(amount, facts.programme.till.unload_from);
+    check_supervisor(facts, terminal, request, needed)
+}
+
+/// Pays `amount` minor units of principal out of the card's loads: the effects, and what the customer gets; `None` when
+/// there is not so much, or not in so few loads.
+fn cash_out(
+    facts: Facts<'_>,
+    terminal: &Terminal,
+    card: &Card,
+    amount: i64,
+) -> Result<Option<(Vec<Effect>, i64)>, Fault> {
+    let (mut left, mut effects) = (card.clone(), Vec::new());
+    let (mut missing, mut paid, mut used) = (amount, 0_i64, 0_usize);
+    for load in loads_of(facts, terminal, card) {
+        let Some((slice, fate)) = next_slice(facts, &left, load, missing)? else { continue };
+        // What would be withheld whole stays where it is.
+        let Ok((postings, cash)) = pay_out(terminal, &left, load, slice)? else { continue };
+        // Two loads may have their bonus in one lot.
+        for effect in &postings {
+            if let Effect::Posting(posting) = effect {
+                left.book(posting)?;
+            }
+        }
+        effects.extend(postings);
+        effects.push(Effect::Transaction { index: load.index, fate });
+        missing = missing.checked_sub(slice.amount).ok_or(Fault::Overflow)?;
+        paid = paid.checked_add(cash).ok_or(Fault::Overflow)?;
+        used = used.saturating_add(1);
+        if missing == 0 {
+            return Ok(Some((effects, paid)));
+        }
+        if used == LOADS {
+            break;
+        }
+    }
+    Ok(None)
+}
+
+/// Loads of this card and merchant that have opened a lot of principal which is still there, the newest first. A lot that
+/// came by transfer, by refund or by an operator has another source.
+fn loads_of<'a>(facts: Facts<'a>, terminal: &Terminal, card: &Card) -> Vec<&'a Original> {
+    let mut sources: Vec<u64> =
+        card.lots.iter().filter(|lot| lot.kind == Kind::PRINCIPAL).map(|lot| lot.source).collect();
+    sources.sort_unstable_by(|one, other| other.cmp(one));
+    sources.dedup();
+    let load = |source: u64| {
+        facts.loads.iter().find(|load| {
+            load.index == source
+                && load.message == message::LOAD
+                && load.approved
+                && load.card == Some(card.reference)
+                && load.merchant == terminal.merchant
+        })
+    };
+    sources.into_iter().filter_map(load).collect()
+}
+
+/// What of a load can be paid out next, up to `wanted`, and what becomes of the load by that: no more than what it gave and
+/// was not refunded, and no more than what is free in its lot. Others may have put their money there too.
+fn next_slice(
+    facts: Facts<'_>,
+    card: &Card,
+    load: &Original,
+    wanted: i64,
+) -> Result<Option<(Slice, Fate)>, Fault> {
+    if !matches!(load.state(facts), TransactionState::Live | TransactionState::RefundedInPart) {
+        return Ok(None);
+    }
+    let lot = load.given().find_map(|posting| match &posting.account {
+        Account::Card { lot, source, .. } if posting.kind == Kind::PRINCIPAL && *source == load.index => {
+            card.lot(*lot)
+        }
+        _ => None,
+    });
+    let fate = facts.state.transactions.get(&load.index);
+    let before = fate.map_or(0, |fate| fate.done);
+    let left = load.approved_amount.checked_sub(before).ok_or(Fault::Overflow)?;
+    let amount = wanted.min(left).min(lot.map_or(0, |lot| card.free(lot)));
+    if amount <= 0 {
+        return Ok(None);
+    }
+    let state = if amount == left { TransactionState::Refunded } else { TransactionState::RefundedInPart };
+    let done = before.checked_add(amount).ok_or(Fault::Overflow)?;
+    let lines = fate.map_or(Vec::new(), |fate| fate.lines.clone());
+    let after = Fate { state, done, last_refund: facts.index, lines };
+    Ok(Some((Slice { before, amount, whole: load.approved_amount }, after)))
+}

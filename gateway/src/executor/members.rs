@@ -1,0 +1,86 @@
+//! Holders of cards: what is kept of them, and the look-up by phone (PROTOCOL.md section 5.4).
+
+use protocol::answer::{Answer, FoundCards};
+use protocol::code::ResponseCode;
+use protocol::field::{CardReference as WireCard, Date, Text};
+use protocol::frame::MessageType;
+use tracing::error;
+
+use super::Reply;
+use super::session::ready;
+use super::writer::{InDoubt, Writer, in_doubt};
+use crate::domain::request::message;
+use crate::domain::{CardReference, Fault, Now, Request, Terminal};
+use crate::members::Personal;
+use crate::translate;
+
+impl Writer {
+    /// Keeps the personal data of a registration that is about to be recorded. Without its entry the row says nothing: a look-up
+    /// wants the commitment that the journal has for the card.
+    pub(super) fn keep_personal(
+        &mut self,
+        request: &Request,
+        personal: &Personal,
+        now: Now,
+    ) -> Result<(), Fault> {
+        let registers = matches!(request.command.message(), message::ACTIVATE | message::LOAD);
+        let (Some(claim), Some(commitment)) = (request.command.claim().filter(|_| registers), request.holder)
+        else {
+            return Ok(());
+        };
+        self.members.keep(claim.card, commitment, personal, now.s()).map_err(|error| {
+            error!(%error, "personal data could not be kept; the registration is not recorded");
+            Fault::Misfit("personal data could not be kept")
+        })
+    }
+
+    /// The cards that were registered with a phone number. Each look-up counts, found or not: nobody reads a telephone book here.
+    pub(super) fn card_lookup(
+        &mut self,
+        terminal: &Terminal,
+        phone: &str,
+        now: Now,
+    ) -> Result<Reply, InDoubt> {
+        let message = MessageType::CARD_LOOKUP;
+        if !self.lookups.allows(&terminal.terminal, now.ms) {
+            let detail = "too many look-ups; wait a minute";
+            return Ok(self.refuse(message, ResponseCode::TOO_MANY_UNKNOWN_CARDS, None, detail));
+        }
+        self.lookups.miss(&terminal.terminal, now.ms);
+        let mut cards: Vec<WireCard> = Vec::new();
+        for (card, commitment) in self.members.find(phone).map_err(in_doubt("looking up a phone number"))? {
+            let registered = self.registered(card, commitment)?;
+            let registered = registered.and_then(|card| WireCard::new(card.0));
+            cards.extend(registered.filter(|card| !cards.contains(card)));
+        }
+        let base = Answer {
+            business_date: Date::new(now.business_date),
+            ..Answer::new(message, ResponseCode::APPROVED, translate::unix_seconds(now))
+        };
+        Ok(ready(&match FoundCards::new(cards) {
+            Some(cards) => Answer { cards: Some(cards), ..base },
+            None => Answer {
+                code: ResponseCode::CARD_NOT_ACCEPTED,
+                detail: Text::fitted("no card was registered with that number"),
+                ..base
+            },
+        }))
+    }
+
+    /// The card, or the one that has taken its place, if its holder is the one of that registration still.
+    fn registered(
+        &mut self,
+        card: CardReference,
+        commitment: [u8; 32],
+    ) -> Result<Option<CardReference>, InDoubt> {
+        let mut at = card;
+        loop {
+            self.fetch_card(at)?;
+            let Some(held) = self.state.cards.get(&at) else { return Ok(None) };
+            match held.successor {
+                Some(successor) => at = successor.card,
+                None => return Ok((held.holder == Some(commitment)).then_some(at)),
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Card holders' personal data: encrypted, apart from the journal, found by phone, erased on request (LOYALTY E1, E6;
+//! PROTOCOL.md section 5.4).
+
+use std::path::Path;
+
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use zeroize::Zeroizing;
+
+use crate::clock;
+use crate::domain::CardReference;
+use crate::keys::secret_of_32;
+use crate::storage::{MemberFile, MemberRow, StorageError};
+
+const NONCE: usize = 12;
+/// Most cards that one look-up lists.
+const MOST: u32 = 8;
+
+/// Personal fields as they came: their exact bytes, which the commitment is over, and the phone among them.
+#[derive(Clone)]
+pub struct Personal {
+    pub bytes: Zeroizing<Vec<u8>>,
+    pub phone: Option<Zeroizing<String>>,
+}
+
+impl std::fmt::Debug for Personal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Personal")
+    }
+}
+
+/// The keys of the personal data: one encrypts, one finds.
+struct MemberKeys {
+    seal: LessSafeKey,
+    phone: ring::hmac::Key,
+}
+
+/// The personal data of this gateway's card holders.
+pub struct Members {
+    file: MemberFile,
+    keys: MemberKeys,
+}
+
+impl std::fmt::Debug for Members {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Members")
+    }
+}
+
+impl Members {
+    /// Opens file and key, or makes both.
+    ///
+    /// # Errors
+    /// When one of them cannot be opened.
+    pub fn open(directory: &Path, key: &Path) -> anyhow::Result<Self> {
+        let secret = secret_of_32(key)?;
+        let derived = |label: &[u8]| {
+            let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret.as_slice());
+            Zeroizing::new(ring::hmac::sign(&key, label).as_ref().to_vec())
+        };
+        let seal =
+            UnboundKey::new(&AES_256_GCM, &derived(b"seal")).map_err(|_| anyhow::anyhow!("no AES key"))?;
+        let phone = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &derived(b"phone"));
+        let keys = MemberKeys { seal: LessSafeKey::new(seal), phone };
+        Ok(Self { file: MemberFile::open(directory)?, keys })
+    }
+
+    /// Keeps what came with a registration.
+    ///
+    /// # Errors
+    /// When it was not written.
+    pub fn keep(
+        &self,
+        card: CardReference,
+        commitment: [u8; 32],
+        personal: &Personal,
+        now_s: i64,
+    ) -> Result<(), StorageError> {
+        let nonce: [u8; NONCE] = clock::random();
+        let mut sealed = personal.bytes.to_vec();
+        let aad = Aad::from(about(card, &commitment));
+        let done =
+            self.keys.seal.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed);
+        done.map_err(|_| StorageError::Snapshot("personal data could not be encrypted".into()))?;
+        sealed.splice(0..0, nonce);
+        let phone_tag = personal.phone.as_ref().map(|phone| self.tag(phone));
+        self.file.keep(&MemberRow { card: card.0, commitment, phone_tag, sealed, kept_at: now_s })
+    }
+
+    /// Cards that were registered with a phone number, with the commitment that each was registered by, the newest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn find(&self, phone: &str) -> Result<Vec<(CardReference, [u8; 32])>, StorageError> {
+        let rows = self.file.of_phone(&self.tag(phone), MOST)?;
+        Ok(rows.into_iter().map(|row| (CardReference(row.card), row.commitment)).collect())
+    }
+
+    /// The fields of a card's holder; `None` when there are none, or they cannot be decrypted.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn fields(&self, card: CardReference) -> Result<Option<Zeroizing<Vec<u8>>>, StorageError> {
+        let Some(row) = self.file.of_card(card.0)? else { return Ok(None) };
+        let Some((nonce, sealed)) = row.sealed.split_first_chunk::<NONCE>() else { return Ok(None) };
+        let mut plain = Zeroizing::new(sealed.to_vec());
+        let aad = Aad::from(about(card, &row.commitment));
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let opened = self.keys.seal.open_in_place(nonce, aad, &mut plain);
+        let Ok(length) = opened.map(|plain| plain.len()) else { return Ok(None) };
+        plain.truncate(length);
+        Ok(Some(plain))
+    }
+
+    /// Erases what is kept of a card's holder; false when there is nothing.
+    ///
+    /// # Errors
+    /// When it was not erased.
+    pub fn erase(&self, card: CardReference) -> Result<bool, StorageError> {
+        self.file.erase(card.0)
+    }
+
+    fn tag(&self, phone: &str) -> [u8; 32] {
+        let mut tag = [0; 32];
+        tag.copy_from_slice(ring::hmac::sign(&self.keys.phone, phone.as_bytes()).as_ref());
+        tag
+    }
+}
+
+/// What a row is bound to: it cannot be read as another card's or another registration's.
+fn about(card: CardReference, commitment: &[u8; 32]) -> Vec<u8> {
+    [card.0.to_be_bytes().as_slice(), commitment].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn personal(text: &str, phone: &str) -> Personal {
+        Personal { bytes: Zeroizing::new(text.into()), phone: Some(Zeroizing::new(phone.into())) }
+    }
+
+    #[test]
+    fn what_is_kept_is_found_read_and_erased() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let open = || Members::open(directory.path(), &directory.path().join("key")).expect("members");
+        let (members, card) = (open(), CardReference(9_000_000_000_000_006));
+        members.keep(card, [1; 32], &personal("Wang Xiaoming, Suzhou", "8613800138000"), 5).expect("kept");
+        members.keep(CardReference(9), [2; 32], &personal("another", "8613800138000"), 6).expect("kept");
+        drop(members);
+        let members = open();
+        let found = members.find("8613800138000").expect("found");
+        assert_eq!(found, [(CardReference(9), [2; 32]), (card, [1; 32])]);
+        assert!(members.find("8613800138001").expect("a look-up").is_empty());
+        assert_eq!(members.fields(card).expect("read").expect("kept").as_slice(), b"Wang Xiaoming, Suzhou");
+        assert!(members.erase(card).expect("erased") && !members.erase(card).expect("nothing there"));
+        assert_eq!(members.fields(card).expect("read"), None);
+    }
+
+    #[test]
+    fn the_file_holds_no_plain_text_and_nothing_of_what_was_erased() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let members = Members::open(directory.path(), &directory.path().join("key")).expect("members");
+        let card = CardReference(9_000_000_000_000_006);
+        members.keep(card, [0xA7; 32], &personal("Wang Xiaoming", "8613800138000"), 5).expect("kept");
+        let holds = |needle: &[u8]| {
+            let files = std::fs::read_dir(directory.path()).expect("a directory").flatten();
+            let mut all = files.filter_map(|file| std::fs::read(file.path()).ok());
+            all.any(|bytes| bytes.windows(needle.len()).any(|window| window == needle))
+        };
+        assert!(!holds(b"Xiaoming") && !holds(b"8613800138000") && holds(&[0xA7; 32]));
+        members.erase(card).expect("erased");
+        assert!(!holds(&[0xA7; 32]), "an erased row is overwritten");
+    }
+}
