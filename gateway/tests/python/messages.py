@@ -3,21 +3,21 @@
 import re
 import struct
 
-from codec import decode, need
-from crypto import PROTECTED, open_sign1
+from codec import decode, encode, need
+from crypto import PROTECTED, open_sign1, sha256
 
 HELLO, ENROLL, SIGN_ON, SIGN_OFF, ECHO = 0x01, 0x02, 0x03, 0x04, 0x05
 ACTIVATE, LOAD_QUOTE, LOAD, PURCHASE, BALANCE_INQUIRY = 0x10, 0x11, 0x12, 0x13, 0x14
 REVERSAL, TRANSACTION_STATUS, RECONCILIATION, REJECT = 0x15, 0x16, 0x17, 0xFF
 REFUND, VOID, AUTHORIZE, CAPTURE = 0x18, 0x19, 0x1A, 0x1B
 PURCHASE_QUOTE, TRANSFER, SHIFT_REPORT, UNLOAD = 0x1C, 0x1D, 0x1E, 0x1F
-CHANGE_PIN, CASH_TAKEN, ADVICE, CASHIER_SIGN_ON = 0x20, 0x21, 0x22, 0x23
+CHANGE_PIN, CASH_TAKEN, ADVICE, CASHIER_SIGN_ON, CARD_LOOKUP = 0x20, 0x21, 0x22, 0x23, 0x24
 VALUE = {ACTIVATE, LOAD, PURCHASE, REVERSAL, RECONCILIATION, REFUND, VOID, AUTHORIZE, CAPTURE, TRANSFER, UNLOAD, CHANGE_PIN, CASH_TAKEN, ADVICE}
 QUOTES = {LOAD_QUOTE, PURCHASE_QUOTE}
-SESSION = {ENROLL, SIGN_ON, SIGN_OFF, ECHO, BALANCE_INQUIRY, TRANSACTION_STATUS, SHIFT_REPORT, CASHIER_SIGN_ON} | QUOTES
+SESSION = {ENROLL, SIGN_ON, SIGN_OFF, ECHO, BALANCE_INQUIRY, TRANSACTION_STATUS, SHIFT_REPORT, CASHIER_SIGN_ON, CARD_LOOKUP} | QUOTES
 SECRET, PIN, NEW_PIN, CASHIER_PIN, SUPERVISOR_PIN = {1, 3, 10}, {2}, {4}, {5}, {6}  # keys of a request's sidecar, as section 5.3 names them
 SIDECAR = {kind: SECRET for kind in (ACTIVATE, LOAD, BALANCE_INQUIRY, *QUOTES)} | {kind: SECRET | PIN for kind in (PURCHASE, AUTHORIZE, TRANSFER)} | {
-    UNLOAD: SECRET | PIN | SUPERVISOR_PIN, CHANGE_PIN: SECRET | PIN | NEW_PIN, REFUND: SUPERVISOR_PIN, VOID: SUPERVISOR_PIN, CASHIER_SIGN_ON: CASHIER_PIN}
+    UNLOAD: SECRET | PIN | SUPERVISOR_PIN, CHANGE_PIN: SECRET | PIN | NEW_PIN, REFUND: SUPERVISOR_PIN, VOID: SUPERVISOR_PIN, CASHIER_SIGN_ON: CASHIER_PIN, CARD_LOOKUP: {10}}
 FINAL_CODES = {0, 10, 12, 13, 14, 21, 25, 46, 51, 54, 55, 57, 58, 61, 62, 70, 75, 76, 78, 95}
 TRANSIENT_CODES = {9, 30, 63, 65, 77, 88, 89, 91, 94, 96, 97}
 REPEAT = 1
@@ -134,7 +134,15 @@ REQUEST_FIELDS = {
     42: uint(0, 255), 43: date, 44: answers, 45: answers, 46: code(32), 47: raw(32),
 }
 pin = matches("[0-9]{4,12}")
-personal = lambda v: type(v) is dict and 1 <= len(v) <= 8 and all(uint(0, 255)(k) and text(0, 64)(x) for k, x in v.items())
+PHONE = 1  # of the personal fields; 0 is the salt, 3 a birthday
+PERSONAL_FIELDS = {0: matches("[0-9a-f]{32}"), PHONE: matches("[0-9]{5,15}"), 3: matches("(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")}
+
+
+def personal(v):
+    """Section 5.4."""
+    return type(v) is dict and 1 <= len(v) <= 8 and all(uint(0, 255)(k) and text(1, 64)(x) and PERSONAL_FIELDS.get(k, text(1, 64))(x) for k, x in v.items())
+
+
 SIDECAR_FIELDS = {1: text(8, 64), 2: pin, 3: raw(0, 64), 4: pin, 5: pin, 6: pin, 10: personal}
 ALWAYS, VALUE_MAY = {0, 1, 2, 5, 7}, {8, 9, 10, 11, 13, 14, 15, *range(40, 48)}
 REQUIRED = {  # beyond ALWAYS, 3 and 4 or 16
@@ -142,7 +150,7 @@ REQUIRED = {  # beyond ALWAYS, 3 and 4 or 16
     LOAD: {6, 12, 20, 21}, PURCHASE: {6, 12, 20}, BALANCE_INQUIRY: {6, 12}, REVERSAL: {6, 23, 25}, TRANSACTION_STATUS: {23},
     RECONCILIATION: {6, 9, 24}, REFUND: {6, 20, 23}, VOID: {6, 23}, AUTHORIZE: {6, 12, 20}, CAPTURE: {6, 20, 23},
     PURCHASE_QUOTE: {6, 12, 20}, TRANSFER: {6, 12, 20, 33}, SHIFT_REPORT: {9, 34},
-    UNLOAD: {6, 12, 20}, CHANGE_PIN: {6, 12}, CASH_TAKEN: {6, 20, 21, 25}, ADVICE: {6, 12, 20, 36}, CASHIER_SIGN_ON: {8},
+    UNLOAD: {6, 12, 20}, CHANGE_PIN: {6, 12}, CASH_TAKEN: {6, 20, 21, 25}, ADVICE: {6, 12, 20, 36}, CASHIER_SIGN_ON: {8}, CARD_LOOKUP: set(),
 }
 OPTIONAL = {SIGN_ON: {28}, LOAD_QUOTE: {11}, BALANCE_INQUIRY: {11}, PURCHASE: {21, 22, 35}, REFUND: {22, 25, 37}, VOID: {25, 37}, AUTHORIZE: {23},
             CAPTURE: {21, 22}, PURCHASE_QUOTE: {11, 35}, UNLOAD: {25, 37}, CASH_TAKEN: {12, 23}, ADVICE: {21, 22}}
@@ -172,6 +180,9 @@ def check_request(kind: int, body: bytes, sidecar: bytes = b"") -> dict:
         side = decode(sidecar)
         need(type(side) is dict, "sidecar is no map")
         _check_fields(side, SIDECAR_FIELDS, set(), SIDECAR[kind])
+        if kind in (ACTIVATE, LOAD) and 47 in fields and 10 in side:
+            need(0 in side[10] and sha256(encode(side[10])) == fields[47], "personal fields are not those of the commitment")
+    need(kind != CARD_LOOKUP or sidecar and set(side.get(10, {})) == {PHONE}, "a look-up is by phone alone")
     return fields
 
 
@@ -192,6 +203,7 @@ ANSWER_FIELDS = {
     25: tup(*3 * [uint(0, INT64)]), 26: code(16), 27: code(16), 28: uint(1, 2), 29: tup(uint(1, 999), uint(0, 9)),
     30: uint(1, U32), 31: tid, 32: lambda v: type(v) is bool, 33: listed, 34: uint(0, U32),
     35: raw(1, 256), 36: uint(0, INT64), 37: uint(0, 255),
+    38: lambda v: many(1, 8, luhn)(v) and len(set(v)) == len(v),
 }
 SALE, UNDOING = ({3, 5, 6, 7, 8, 10, 11, 12}, {13}), ({3, 5, 6, 7, 8, 10, 11, 12, 15}, set())
 APPROVED = {  # (required, also allowed), beyond 0, 1, 2 and 4, when the code is 00 or 10
@@ -200,7 +212,7 @@ APPROVED = {  # (required, also allowed), beyond 0, 1, 2 and 4, when the code is
     ACTIVATE: SALE, LOAD: SALE, PURCHASE: SALE, REVERSAL: ({3, 5, 6, 15}, {7, 8, 10, 11, 12}), RECONCILIATION: ({3, 5, 6}, {17}),
     REFUND: UNDOING, VOID: UNDOING, AUTHORIZE: (SALE[0] | {18}, {13}), CAPTURE: (SALE[0] | {18}, {13}),
     TRANSFER: SALE, SHIFT_REPORT: ({5, 17, 23, 32, 33, 34}, set()),
-    UNLOAD: SALE, CHANGE_PIN: SALE, CASH_TAKEN: ({3, 5, 6, 7, 10}, {8}), ADVICE: (SALE[0] | {36}, {13}), CASHIER_SIGN_ON: ({5}, set()),
+    UNLOAD: SALE, CHANGE_PIN: SALE, CASH_TAKEN: ({3, 5, 6, 7, 10}, {8}), ADVICE: (SALE[0] | {36}, {13}), CASHIER_SIGN_ON: ({5}, set()), CARD_LOOKUP: ({5, 38}, set()),
 }
 OUTCOMES = {REVERSAL: {REVERSED, VOIDED, DECLINED, BLOCKED}, VOID: {VOIDED}, REFUND: {REFUNDED, REFUNDED_IN_PART}}  # key 15 of an approval
 PARTLY = {PURCHASE, AUTHORIZE, PURCHASE_QUOTE}
@@ -221,8 +233,8 @@ def check_answer(kind: int, body: bytes) -> dict:
         required, allowed = {3, 5, 6}, {7, 8, 9} | state | tries | ({17} if kind == RECONCILIATION else set())
     elif final and kind in QUOTES:
         required, allowed = {5, 7, 8, 9}, set()
-    elif kind == CASHIER_SIGN_ON and code == 55:
-        required, allowed = {5}, {9, 37}
+    elif final and kind in (CASHIER_SIGN_ON, CARD_LOOKUP):
+        required, allowed = {5} if code in (14, 55, 75) else set(), {5, 9, 37} if code == 55 else {5, 9}
     elif final:
         required, allowed = set(), APPROVED[kind][0] | {9}
     else:
