@@ -3,10 +3,11 @@
 use protocol::answer::{Answer, Explanation, Hold as WireHold};
 use protocol::code::ResponseCode;
 use protocol::field::{
-    BalanceKind, CardReference as WireCard, Currency, Date, Flags, List, Original as WireOriginal, Stan,
-    Text, Total, TotalMinor, Totals, UnixSeconds,
+    BalanceKind, CardReference as WireCard, Currency, Date, Flags, Installation, List,
+    Original as WireOriginal, Stan, Text, Total, TotalMinor, Totals, UnixSeconds,
 };
 use protocol::frame::MessageType;
+use protocol::receipt::Grant as WireGrant;
 use protocol::request::{Body, Request as WireRequest, RequestSidecar};
 
 use crate::domain::card::{Card, CardReference};
@@ -15,8 +16,8 @@ use crate::domain::effect::{Account, Effect, Line, TransactionState};
 use crate::domain::ledger::Kind;
 use crate::domain::original::own_postings;
 use crate::domain::request::CardClaim;
-use crate::domain::{Command, Decision, Decline, Hold, Named, Now, Period, Pins, Request, Verdict};
-use crate::keys::CardKey;
+use crate::domain::{Command, Decision, Decline, Grant, Hold, Named, Now, Period, Pins, Request, Verdict};
+use crate::keys::{CardKey, PublicKey};
 
 /// The command in a value message; `None` for a session message.
 #[must_use]
@@ -25,6 +26,7 @@ pub fn command(
     request_id: [u8; 32],
     sidecar: &RequestSidecar,
     card_key: &CardKey,
+    gateway: &GatewayWord,
 ) -> Option<Request> {
     let header = &request.header;
     let claim = |card: &WireCard| claim(*card, sidecar, card_key);
@@ -66,6 +68,17 @@ pub fn command(
             more_follow: has(Flags::MORE_CAPTURES),
             lines: lines(&request.body),
         },
+        Body::CashTaken { card, amount, tenders, .. } => Command::CashTaken {
+            card: card.map(|card| CardReference(card.number())),
+            amount: amount.get(),
+            tenders: tenders.iter().map(|line| (line.kind.0, line.amount.get())).collect(),
+        },
+        Body::Advice { card, amount, grant, .. } => Command::Advice {
+            card: CardReference(card.number()),
+            amount: amount.get(),
+            grant: granted(grant.as_bytes(), gateway),
+            time_s: i64::try_from(header.time.seconds()).unwrap_or(i64::MAX),
+        },
         Body::Reconciliation { totals } => Command::Reconciliation {
             totals: totals
                 .as_slice()
@@ -75,6 +88,8 @@ pub fn command(
         },
         _ => return None,
     };
+    // The flag says of a sale that its PIN was used; a ChangePin is about nothing else.
+    let is_change = matches!(command, Command::ChangePin { .. });
     Some(Request {
         request_id,
         terminal: header.terminal.as_str().into(),
@@ -86,7 +101,7 @@ pub fn command(
         supervisor: supervisor(&request.body),
         holder: header.reserved.as_ref().and_then(|more| more.personal_commitment).map(|hash| hash.0),
         pins: Pins {
-            card_given: has(Flags::PIN_USED) && sidecar.pin.is_some(),
+            card_given: sidecar.pin.is_some() && (has(Flags::PIN_USED) || is_change),
             new_given: sidecar.new_pin.is_some(),
             supervisor_given: sidecar.supervisor_pin.is_some(),
             ..Pins::default()
@@ -103,6 +118,32 @@ fn supervisor(body: &Body) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// What is needed to tell the gateway's own word from another's.
+#[derive(Debug)]
+pub struct GatewayWord {
+    pub installation: Installation,
+    /// `None` when it cannot be read: nothing is the gateway's word then.
+    pub key: Option<PublicKey>,
+}
+
+/// The grant that an Advice carries, when the gateway signed it.
+fn granted(bytes: &[u8], gateway: &GatewayWord) -> Option<Grant> {
+    let key = gateway.key.as_ref()?;
+    let verify = |message: &[u8], signature: &[u8]| key.verify(message, signature);
+    let grant = WireGrant::check(bytes, &gateway.installation, &verify).ok()?;
+    Some(Grant {
+        terminal: grant.terminal.as_str().into(),
+        generation: grant.generation.get(),
+        id: grant.id.0,
+        issued: grant.issued.get(),
+        expires: grant.expires.get(),
+        per_transaction: grant.limits.transaction.get(),
+        per_card: grant.limits.card.get(),
+        count: grant.limits.count,
+        sum: grant.limits.sum.get(),
+    })
 }
 
 fn named(original: &WireOriginal) -> Named {
@@ -207,7 +248,7 @@ pub fn code(verdict: Verdict) -> ResponseCode {
 pub fn detail(decline: Decline) -> &'static str {
     match decline {
         Decline::ReversedBefore => "a reversal of this request came first",
-        Decline::MessageNotAllowedForRole => "a kiosk activates and loads, nothing else",
+        Decline::MessageNotAllowedForRole => "a kiosk activates and loads, and says what it took",
         Decline::ShiftClosed => "this shift is closed",
         Decline::CardNotAccepted => "card or secret not accepted",
         Decline::CardBlocked => "card is blocked",
@@ -237,7 +278,7 @@ pub fn detail(decline: Decline) -> &'static str {
         Decline::OriginalOfAnotherTerminal => {
             "only the same terminal may reverse, a later STAN an earlier one"
         }
-        Decline::OriginalNotReversible => "a reversal, void or reconciliation cannot be undone",
+        Decline::OriginalNotReversible => "a message of this kind cannot be undone",
         Decline::ActivatedCardInUse => "the card has been used since",
         Decline::OriginalNotFound => "there is no such request",
         Decline::OriginalElsewhere => "that was in another store",
@@ -329,11 +370,13 @@ pub fn final_answer(
                         | MessageType::RECONCILIATION
                         | MessageType::REFUND
                         | MessageType::VOID
+                        | MessageType::CASH_TAKEN
                 ),
         ),
         state: decision.original_state.map(wire_state),
         totals: decision.totals.as_deref().and_then(wire_totals),
         hold: decision.hold.as_ref().map(wire_hold),
+        shortfall: decision.shortfall.and_then(TotalMinor::new),
         ..Answer::new(message, code(decision.verdict), unix_seconds(occasion.now))
     }
 }

@@ -7,6 +7,7 @@ use protocol::field::Installation;
 use crate::domain::Limits;
 use crate::domain::act::Act;
 use crate::domain::card::CardReference;
+use crate::domain::settle::Settlement;
 use crate::journal::record::{RecordError, written};
 use crate::journal::{fixed, optional, optionally, role};
 use crate::keys::SigningKey;
@@ -101,6 +102,8 @@ pub fn name(act: &Act) -> &'static str {
         Act::CashierPin { .. } => "cashier-pin",
         Act::CashierEnd { .. } => "cashier-end",
         Act::MemberErase { .. } => "member-erase",
+        Act::ExceptionSettle { .. } => "exception-settle",
+        Act::AdviceImport { .. } => "advice-import",
         Act::OperatorAdd { .. } => "operator-add",
         Act::OperatorRevoke { .. } => "operator-revoke",
         Act::ProgrammeActivate { .. } => "programme-activate",
@@ -148,6 +151,18 @@ fn arguments(e: &mut Encoder<Vec<u8>>, act: &Act) -> Write {
         Act::CardReplace { card, by: other, reason } | Act::CardMerge { card, into: other, reason } => {
             e.map(3)?.u8(0)?.u64(card.0)?.u8(1)?.u64(other.0)?.u8(2)?.str(reason)?.ok()
         }
+        Act::ExceptionSettle { index, settlement, reason } => {
+            let (number, card) = match settlement {
+                Settlement::Card(card) => (1, Some(card)),
+                Settlement::PaidOut => (2, None),
+                Settlement::WriteOff => (3, None),
+                Settlement::Explained => (4, None),
+            };
+            e.map(if card.is_some() { 4 } else { 3 })?;
+            e.u8(0)?.u64(*index)?.u8(1)?.u8(number)?.u8(2)?.str(reason)?;
+            card.map_or(Ok(()), |card| e.u8(3)?.u64(card.0)?.ok())
+        }
+        Act::AdviceImport { terminal, file } => e.map(2)?.u8(0)?.str(terminal)?.u8(1)?.bytes(file)?.ok(),
         Act::OperatorAdd { operator, public_key } => {
             e.map(2)?.u8(0)?.str(operator)?.u8(1)?.bytes(public_key)?.ok()
         }
@@ -217,6 +232,25 @@ fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> 
         "cashier-pin" => Act::CashierPin { cashier: text(d)? },
         "cashier-end" => Act::CashierEnd { cashier: text(d)? },
         "member-erase" => Act::MemberErase { card: card(d)?, reason: text(d)? },
+        "exception-settle" => {
+            let (index, number, reason) = (number(d)?, number(d)?, text(d)?);
+            let settlement = match number {
+                1 => Settlement::Card(card(d)?),
+                2 => Settlement::PaidOut,
+                3 => Settlement::WriteOff,
+                4 => Settlement::Explained,
+                _ => return Err(minicbor::decode::Error::message("settlement")),
+            };
+            let index = u64::try_from(index).map_err(|_| minicbor::decode::Error::message("index"))?;
+            Act::ExceptionSettle { index, settlement, reason }
+        }
+        "advice-import" => Act::AdviceImport {
+            terminal: text(d)?,
+            file: {
+                key(d)?;
+                fixed(d)?
+            },
+        },
         "operator-add" => Act::OperatorAdd {
             operator: text(d)?,
             public_key: {
@@ -272,6 +306,11 @@ mod tests {
             Act::CashierAdd { cashier: "amy".into(), store: None, supervisor: false },
             Act::CashierPin { cashier: "amy".into() },
             Act::CashierEnd { cashier: "amy".into() },
+            Act::ExceptionSettle { index: 7, settlement: Settlement::Card(card), reason: "claim".into() },
+            Act::ExceptionSettle { index: 7, settlement: Settlement::PaidOut, reason: "claim".into() },
+            Act::ExceptionSettle { index: 7, settlement: Settlement::WriteOff, reason: "old".into() },
+            Act::ExceptionSettle { index: 7, settlement: Settlement::Explained, reason: "seen".into() },
+            Act::AdviceImport { terminal: terminal(), file: [4; 32] },
             Act::OperatorAdd { operator: "ann".into(), public_key: vec![1, 2] },
             Act::OperatorRevoke { operator: "ann".into() },
             Act::ProgrammeActivate { document: "x".repeat(5000) },

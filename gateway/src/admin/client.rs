@@ -59,7 +59,15 @@ impl Client {
     /// # Errors
     /// When there is no such key, or the gateway refuses the act; nothing was recorded then.
     pub fn act(data: &DataDir, operator: &str, act: Act) -> Result<Value> {
-        Self::sign(data, operator, act, None)
+        Self::sign(data, operator, act, (None, None))
+    }
+
+    /// The same of an act that names a file, which goes with it.
+    ///
+    /// # Errors
+    /// As [`Client::act`].
+    pub fn act_with_file(data: &DataDir, operator: &str, act: Act, file: &[u8]) -> Result<Value> {
+        Self::sign(data, operator, act, (None, Some(hex(file))))
     }
 
     /// Signs the act that waits under `number`, as its second person, and has it recorded.
@@ -67,10 +75,15 @@ impl Client {
     /// # Errors
     /// When there is no such act or key, or the gateway refuses; nothing was recorded then.
     pub fn confirm(data: &DataDir, operator: &str, number: u32, act: Act) -> Result<Value> {
-        Self::sign(data, operator, act, Some(number))
+        Self::sign(data, operator, act, (Some(number), None))
     }
 
-    fn sign(data: &DataDir, operator: &str, act: Act, confirms: Option<u32>) -> Result<Value> {
+    fn sign(
+        data: &DataDir,
+        operator: &str,
+        act: Act,
+        (confirms, file): (Option<u32>, Option<String>),
+    ) -> Result<Value> {
         let key = SigningKey::load(&data.operator_key(operator))
             .with_context(|| format!("operator {operator} has no key here"))?;
         let mut client = Self::connect(data)?;
@@ -88,7 +101,7 @@ impl Client {
             act,
         };
         let signed = act.sign(&key, &Installation(field("installation")?));
-        let answer = client.ask(&Ask::Act { signed: hex(&signed), confirms })?;
+        let answer = client.ask(&Ask::Act { signed: hex(&signed), confirms, file })?;
         Ok(answer["done"].clone())
     }
 }

@@ -15,8 +15,8 @@ use crate::domain::card::CardReference;
 use crate::executor::{Handle, Job, NotTaken, Query};
 use crate::keys::{from_hex, hex};
 
-/// Longest line: a programme file in hex, and some.
-const MAX_LINE: u64 = 1 << 20;
+/// Longest line: a file of offline sales in hex, and some.
+const MAX_LINE: u64 = 3 << 20;
 
 /// What a client may send.
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,6 +30,12 @@ pub enum Ask {
         /// The waiting act that this is the second signature of.
         #[serde(default)]
         confirms: Option<u32>,
+        /// The file that the act names, in hex.
+        #[serde(default)]
+        file: Option<String>,
+    },
+    Exceptions {
+        all: bool,
     },
     Proposals,
     Proposal {
@@ -106,9 +112,9 @@ async fn answer(ask: Ask, handle: &Handle, nonce: [u8; 16], used: &mut bool) -> 
             return json!({ "installation": hex(&handle.installation.0), "nonce": hex(&nonce) });
         }
         Ask::Act { .. } if *used => return json!({ "error": "one act a connection" }),
-        Ask::Act { signed, confirms } => {
+        Ask::Act { signed, confirms, file } => {
             *used = true;
-            return act(&signed, confirms, handle, nonce).await;
+            return act(&signed, confirms, file.as_deref(), handle, nonce).await;
         }
         Ask::Terminals => Query::Terminals,
         Ask::Terminal { terminal } => Query::Terminal(terminal),
@@ -118,6 +124,7 @@ async fn answer(ask: Ask, handle: &Handle, nonce: [u8; 16], used: &mut bool) -> 
         Ask::Cashiers => Query::Cashiers,
         Ask::Programmes => Query::Programmes,
         Ask::Status => Query::Status,
+        Ask::Exceptions { all } => Query::Exceptions { all },
         Ask::Proposals => Query::Proposals,
         Ask::Proposal { number } => Query::Proposal(number),
     };
@@ -128,10 +135,17 @@ async fn answer(ask: Ask, handle: &Handle, nonce: [u8; 16], used: &mut bool) -> 
     }
 }
 
-async fn act(signed: &str, confirms: Option<u32>, handle: &Handle, nonce: [u8; 16]) -> Value {
-    let Some(signed) = from_hex(signed) else { return json!({ "error": "not hex" }) };
+async fn act(
+    signed: &str,
+    confirms: Option<u32>,
+    file: Option<&str>,
+    handle: &Handle,
+    nonce: [u8; 16],
+) -> Value {
+    let both = from_hex(signed).zip(from_hex(file.unwrap_or_default()));
+    let Some((signed, file)) = both else { return json!({ "error": "not hex" }) };
     let (reply, answer) = oneshot::channel();
-    if let Err(reason) = handle.submit(Job::Act { signed, nonce, confirms, reply }) {
+    if let Err(reason) = handle.submit(Job::Act { signed, nonce, confirms, file, reply }) {
         return not_taken(reason);
     }
     match answer.await {

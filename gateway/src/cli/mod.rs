@@ -1,5 +1,6 @@
 //! The command line.
 
+mod exceptions;
 mod journal;
 mod operate;
 mod serve;
@@ -94,6 +95,12 @@ SIGTERM or Ctrl-C: open requests are answered, then it ends.")]
     /// Acts that two people must sign: list those that wait, confirm one.
     #[command(subcommand)]
     Act(Acts),
+    /// What people have to look into: cash that was not credited, differences, offline shortfalls.
+    #[command(subcommand)]
+    Exception(Exceptions),
+    /// Sales that terminals approved while the gateway was away.
+    #[command(subcommand)]
+    Advice(Advices),
     /// The machine's clock: vouch for it after it jumped.
     #[command(subcommand)]
     Clock(Clock),
@@ -396,6 +403,69 @@ enum Acts {
 }
 
 #[derive(Debug, Subcommand)]
+enum Exceptions {
+    /// List those that are open, the newest first.
+    List {
+        /// Those that are settled, too.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Settle one; a second operator must confirm it.
+    #[command(after_help = "Examples:
+  gateway exception list
+  gateway exception settle 57 --card 9000000000000014 --reason 'claim K0001-1-57' --operator ann
+  gateway exception settle 58 --paid-out --reason 'cash given back' --operator ann
+  gateway exception settle 59 --write-off --reason 'card is empty' --operator ann
+  gateway act confirm --number 1 --operator bob
+
+Cash that was taken is credited to a card or was paid out again; an offline shortfall is written off; a difference of
+totals, and a load that was reversed too late, are explained.")]
+    Settle {
+        /// Its reference in the list.
+        reference: u64,
+        #[command(flatten)]
+        way: Way,
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Way {
+    /// Credit the cash to this card, without a bonus.
+    #[arg(long, value_name = "REFERENCE")]
+    card: Option<u64>,
+    /// The cash was given back.
+    #[arg(long)]
+    paid_out: bool,
+    /// The shortfall will not be paid.
+    #[arg(long)]
+    write_off: bool,
+    /// There is no money to move.
+    #[arg(long)]
+    explained: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Advices {
+    /// Take in the queue of a terminal that cannot send it any more; a second operator must confirm it.
+    #[command(after_help = "Example:
+  gateway advice import queue.hex --terminal T0001 --operator ann
+  sha256sum queue.hex                            the second operator compares it with what `act list` says
+  gateway act confirm --number 1 --operator bob
+
+The file has the terminal's signed Advices as they would go over the wire: each a line of hex, or one CBOR sequence. They
+must be of the terminal's last enrolment: import them before it is enrolled again. What came in before is not booked twice.")]
+    Import {
+        file: PathBuf,
+        /// Whose they are.
+        #[arg(long, value_name = "TID")]
+        terminal: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum Clock {
     /// Say that the machine's clock is right, so that what waits for a time goes on.
     #[command(after_help = "Example:
@@ -458,6 +528,8 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Operator(command) => operate::operator(common, command),
         Command::Programme(command) => operate::programme(common, command),
         Command::Act(command) => operate::act(common, command),
+        Command::Exception(command) => exceptions::exception(common, command),
+        Command::Advice(command) => exceptions::advice(common, command),
         Command::Clock(Clock::Confirm) => operate::confirm_clock(common),
         Command::Journal(Journal::Verify { anchors }) => journal::verify_journal(common, anchors),
         Command::Journal(Journal::Export { out }) => journal::export_journal(common, &out),

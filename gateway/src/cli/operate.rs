@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
+use super::exceptions::imported;
 use super::show::{bar, table, text};
 use super::{Acts, Card, CashierCommand, Common, Member, Operator, Programme, RoleArgument, Terminal};
 use crate::admin::act::SignedAct;
@@ -52,7 +53,10 @@ pub(super) fn act(common: &Common, command: Acts) -> Result<ExitCode> {
                 println!("{} proposes: {}", first.operator, first.act.words());
             }
             let done = Client::confirm(&common.directory(), &common.operator, number, first.act)?;
-            show(common, &done, |done| println!("Done: journal entry {}.", done["index"]))
+            show(common, &done, |done| {
+                println!("Done: journal entry {}.", done["index"]);
+                imported(done);
+            })
         }
     }
 }
@@ -349,13 +353,18 @@ fn read_programme(file: &Path) -> Result<(String, Vec<String>)> {
     Ok((document, problems.iter().map(ToString::to_string).collect()))
 }
 
-fn ask(common: &Common, ask: &Ask) -> Result<Value> {
+pub(super) fn ask(common: &Common, ask: &Ask) -> Result<Value> {
     Client::connect(&common.directory())?.ask(ask)
 }
 
-fn done(common: &Common, act: Act) -> Result<ExitCode> {
+pub(super) fn done(common: &Common, act: Act) -> Result<ExitCode> {
     let done = Client::act(&common.directory(), &common.operator, act)?;
-    show(common, &done, |done| match done["proposal"].as_u64() {
+    recorded(common, &done)
+}
+
+/// Says that an act is recorded, or that it waits.
+pub(super) fn recorded(common: &Common, done: &Value) -> Result<ExitCode> {
+    show(common, done, |done| match done["proposal"].as_u64() {
         Some(number) => println!(
             "Nothing is recorded yet: a second operator must confirm it within an hour, with
   gateway act confirm --number {number} --operator NAME"
@@ -364,7 +373,7 @@ fn done(common: &Common, act: Act) -> Result<ExitCode> {
     })
 }
 
-fn show(common: &Common, answer: &Value, people: impl FnOnce(&Value)) -> Result<ExitCode> {
+pub(super) fn show(common: &Common, answer: &Value, people: impl FnOnce(&Value)) -> Result<ExitCode> {
     if common.json {
         println!("{answer}");
     } else {

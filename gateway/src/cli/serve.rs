@@ -90,6 +90,7 @@ fn run(common: &Common, listen: Option<SocketAddr>, config: Option<&Path>) -> Re
     let tls = server::server_config(writer.gateway_key())?;
     let shared = Arc::new(Shared {
         card_key: writer.card_key(),
+        word: writer.word(),
         fingerprint: fingerprint(&writer.gateway_key().spki()),
         installation: handle.installation,
         handle,

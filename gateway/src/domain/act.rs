@@ -7,8 +7,9 @@ use super::effect::Effect;
 use super::expiry::expire;
 use super::ledger::{Kind, named, redemption};
 use super::pin::Pin;
-use super::programme::Programme;
+use super::programme::{Product, Programme};
 use super::request::Now;
+use super::settle::{About, Settlement, settle};
 use super::succession;
 use super::terminal::{Limits, Role, Terminal, TerminalStatus};
 
@@ -102,6 +103,19 @@ pub enum Act {
         card: CardReference,
         reason: String,
     },
+    /// What a person had to look into is settled; two people answer for it.
+    ExceptionSettle {
+        /// Of the entry that it is about.
+        index: u64,
+        settlement: Settlement,
+        reason: String,
+    },
+    /// Sales that a terminal approved offline come in from a file; two people answer for it.
+    AdviceImport {
+        terminal: String,
+        /// SHA-256 of the file.
+        file: [u8; 32],
+    },
     OperatorAdd {
         operator: String,
         public_key: Vec<u8>,
@@ -120,7 +134,13 @@ impl Act {
     /// Whether two operators must have signed it.
     #[must_use]
     pub fn needs_two(&self) -> bool {
-        matches!(self, Self::CardRefund { .. } | Self::CardPin { .. })
+        matches!(
+            self,
+            Self::CardRefund { .. }
+                | Self::CardPin { .. }
+                | Self::ExceptionSettle { .. }
+                | Self::AdviceImport { .. }
+        )
     }
 
     /// What an act that waits for a second person would do, for that person.
@@ -133,6 +153,13 @@ impl Act {
             Self::CardPin { card, clear, reason } => {
                 let what = if *clear { "take away" } else { "unlock" };
                 format!("{what} the PIN of card {}: {reason}", card.0)
+            }
+            Self::ExceptionSettle { index, settlement, reason } => {
+                format!("settle the exception of entry {index}, {}: {reason}", settlement.words())
+            }
+            Self::AdviceImport { terminal, file } => {
+                let hash: String = file.iter().map(|byte| format!("{byte:02x}")).collect();
+                format!("take in terminal {terminal}'s offline sales from the file with SHA-256 {hash}")
             }
             other => format!("{other:?}"),
         }
@@ -162,6 +189,8 @@ pub enum Refusal {
     Range,
     #[error("the balance would exceed the product's maximum")]
     MaximumBalance,
+    #[error("so large a balance needs a card with a registered holder")]
+    NotRegistered,
     #[error("the programme in force has no product {0:?}")]
     NoSuchProduct(String),
     #[error("between 1 and {MAX_CARDS_PER_ACT} cards can be issued at once")]
@@ -192,6 +221,16 @@ pub enum Refusal {
     Binding,
     #[error("the card is bound to no account")]
     NotBound,
+    #[error("there is no exception {0}; `exception list` shows those that are open")]
+    NoSuchException(u64),
+    #[error("exception {0} is settled already")]
+    ExceptionSettled(u64),
+    #[error(
+        "the load that the claim names stands, so the money is on its card; settle it as paid out, or void the load first"
+    )]
+    LoadStands,
+    #[error("that is no way to settle this exception: {0}")]
+    SettlementOf(&'static str),
 }
 
 impl TerminalStatus {
@@ -227,6 +266,8 @@ pub struct Place<'a> {
     pub merchant: &'a str,
     pub store: &'a str,
     pub index: u64,
+    /// The entry that the act is about, if there is one.
+    pub about: Option<About<'a>>,
 }
 
 /// What the shell has drawn for an act.
@@ -394,6 +435,14 @@ pub fn decide_act(
             state.cards.get(card).ok_or(Refusal::NoSuchCard)?;
             Ok(Vec::new())
         }
+        Act::ExceptionSettle { index, settlement, reason } => {
+            settle(state, programme, (*index, *settlement), reason, place, now)
+        }
+        // What it brings in are entries of their own.
+        Act::AdviceImport { terminal, .. } => match state.terminals.get(terminal) {
+            Some(held) if held.generation > 0 => Ok(Vec::new()),
+            _ => Err(Refusal::NoSuchTerminal(terminal.clone())),
+        },
         Act::OperatorAdd { operator, public_key } => {
             check_code("an operator's name", operator)?;
             if state.operators.contains_key(operator) {
@@ -547,16 +596,33 @@ fn refund_without_sale(
     if held.status != CardStatus::Active || held.account.is_some() {
         return Err(Refusal::CardState { is: held.status.name(), needs: "an active, unbound" });
     }
-    let most = programme.products.get(&held.product).map_or(0, |product| product.max_balance);
+    let product = programme.products.get(&held.product);
     let out = amount.checked_neg().filter(|_| amount > 0).ok_or(Refusal::Range)?;
-    if held.worth(now.s()).checked_add(amount).is_none_or(|balance| balance > most) {
-        return Err(Refusal::MaximumBalance);
-    }
+    check_balance(product, held, held.worth(now.s()).checked_add(amount))?;
     let (held, mut effects) = expire(held, now).map_err(|_| Refusal::Range)?;
     let credit = held.credit(Kind::PRINCIPAL, amount, programme.principal_expiry(now), place.index, 0);
     effects.push(Effect::Posting(credit));
     effects.push(named(redemption(place.store), Kind::MONEY, out));
     Ok(effects)
+}
+
+/// Whether a card may have this balance (minor units; `None` for more than can be counted).
+///
+/// # Errors
+/// [`Refusal`] when it may not.
+pub(super) fn check_balance(
+    product: Option<&Product>,
+    card: &Card,
+    balance: Option<i64>,
+) -> Result<(), Refusal> {
+    let most = product.map_or(0, |product| product.max_balance);
+    if balance.is_none_or(|balance| balance > most) {
+        return Err(Refusal::MaximumBalance);
+    }
+    if product.is_some_and(|product| product.needs_holder(card, balance)) {
+        return Err(Refusal::NotRegistered);
+    }
+    Ok(())
 }
 
 /// # Errors

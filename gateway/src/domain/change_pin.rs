@@ -15,14 +15,14 @@ pub(super) fn decide(
 ) -> Result<Decision, Fault> {
     let checked = accept_card(facts, request.currency, claim, now).and_then(|(card, product)| {
         let rule = product.pin.ok_or(Decline::PinNotUsed)?;
+        // A try is not spent on what could not be done anyway.
+        if !request.pins.new_given {
+            return Err(Decline::PinNeeded);
+        }
         if card.pin.secret.is_some() {
             card.pin.check(rule.tries, request.pins.card_given, request.pins.card, Tried::Card)?;
         }
-        let secret = match (request.pins.new, request.pins.new_given) {
-            (Some(secret), _) => secret,
-            (None, true) => return Err(Decline::PinUntried(Tried::New)),
-            (None, false) => return Err(Decline::PinNeeded),
-        };
+        let secret = request.pins.new.ok_or(Decline::PinUntried(Tried::New))?;
         Ok(Effect::Pin { card: card.reference, pin: Pin { secret: Some(secret), tries: 0 } })
     });
     Ok(match checked {

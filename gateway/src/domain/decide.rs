@@ -1,6 +1,7 @@
 //! What a request does. Every check comes before any effect; the first that fails is the answer, in the order that
 //! PROTOCOL.md section 7 gives.
 
+use super::advice::Sale;
 use super::authorize::Wish;
 use super::cashier::Cashier;
 use super::decision::{Decision, Decline, Verdict};
@@ -11,8 +12,8 @@ use super::request::{Command, Now, Request, message};
 use super::supervision::supervisor;
 use super::terminal::{Role, Terminal};
 use super::{
-    Fault, activate, authorize, capture, change_pin, load, purchase, reconciliation, refund, reversal,
-    transfer, unload, void,
+    Fault, activate, advice, authorize, capture, cash_taken, change_pin, load, purchase, reconciliation,
+    refund, reversal, transfer, unload, void,
 };
 
 /// Decides one request of an active terminal. The effects include the terminal's last STAN and shift totals, and not
@@ -59,6 +60,13 @@ pub fn decide(facts: Facts<'_>, terminal: &Terminal, request: &Request, now: Now
             }
             Command::ChangePin { claim } => change_pin::decide(facts, request, claim, now),
             Command::Reconciliation { totals } => reconciliation::decide(facts, request, totals),
+            Command::CashTaken { card, amount, tenders } => {
+                cash_taken::decide(facts, terminal, request, *card, *amount, tenders)
+            }
+            Command::Advice { card, amount, grant, time_s } => {
+                let (card, amount, grant, time_s) = (*card, *amount, grant.as_ref(), *time_s);
+                advice::decide(facts, terminal, request, Sale { card, amount, grant, time_s }, now)
+            }
         },
     )?;
     if let Verdict::Declined(Decline::PinUntried(_)) = decision.verdict {
@@ -75,7 +83,7 @@ pub fn decide(facts: Facts<'_>, terminal: &Terminal, request: &Request, now: Now
             stan: request.stan,
         });
     }
-    count_into_shift(request, &mut decision);
+    count_into_shift(facts, request, &mut decision);
     Ok(decision)
 }
 
@@ -96,9 +104,9 @@ fn check_terminal(facts: Facts<'_>, terminal: &Terminal, request: &Request) -> R
     if terminal.role == Role::Kiosk && sells {
         return Err(Decline::MessageNotAllowedForRole);
     }
-    let shift = request.shift.map(|shift| (request.terminal.clone(), request.generation, shift));
-    let closed = shift.is_some_and(|key| facts.state.shifts.get(&key).is_some_and(|s| s.closed));
-    if closed && !matches!(request.command, Command::Reversal { .. } | Command::Void { .. }) {
+    let undoes = matches!(request.command, Command::Reversal { .. } | Command::Void { .. });
+    let any_shift = undoes || message::is_report(request.command.message());
+    if !any_shift && in_closed_shift(facts, request) {
         return Err(Decline::ShiftClosed);
     }
     Ok(())
@@ -120,10 +128,17 @@ fn forgive_tries(facts: Facts<'_>, terminal: &Terminal, request: &Request, decis
     }
 }
 
-/// What is approved counts into the shift that it names; undoing it counts it out there.
-fn count_into_shift(request: &Request, decision: &mut Decision) {
+fn in_closed_shift(facts: Facts<'_>, request: &Request) -> bool {
+    let shift = request.shift.map(|shift| (request.terminal.clone(), request.generation, shift));
+    shift.is_some_and(|key| facts.state.shifts.get(&key).is_some_and(|held| held.closed))
+}
+
+/// What is approved counts into the shift that it names, unless that is closed; undoing it counts it out there.
+fn count_into_shift(facts: Facts<'_>, request: &Request, decision: &mut Decision) {
     let message = request.command.message();
-    if let (true, Some(shift), true) = (message::counts(message), request.shift, decision.is_approved()) {
+    let counted =
+        message::counts(message) && !(message::is_report(message) && in_closed_shift(facts, request));
+    if let (true, Some(shift), true) = (counted, request.shift, decision.is_approved()) {
         decision.effects.push(Effect::ShiftTotals {
             terminal: request.terminal.clone(),
             generation: request.generation,

@@ -123,6 +123,8 @@ pub struct Decision {
     pub totals: Option<Vec<(u8, i64, i64)>>,
     /// Authorize and capture only: the hold as it is now.
     pub hold: Option<Hold>,
+    /// Advice only: what the card could not pay, minor units.
+    pub shortfall: Option<i64>,
     /// Whether the answer shows balances and changes: something was done to a card.
     pub shows_card: bool,
 }
@@ -147,6 +149,7 @@ impl Decision {
             original_state: None,
             totals: None,
             hold: None,
+            shortfall: None,
             shows_card: true,
         }
     }

@@ -35,3 +35,42 @@ pub struct Exception {
     pub amount: i64,
     pub bearer: Bearer,
 }
+
+impl ExceptionKind {
+    /// For people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CashTaken => "cash taken, not credited",
+            Self::TotalsDiffer => "totals differ",
+            Self::LoadReversedTooLate => "load reversed too late",
+            Self::OfflineShortfall => "offline shortfall",
+        }
+    }
+}
+
+impl Bearer {
+    /// For people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nobody => "nobody yet",
+            Self::Merchant => "merchant",
+            Self::Store => "store",
+        }
+    }
+}
+
+impl Exception {
+    /// Open, to be looked into.
+    #[must_use]
+    pub const fn open(kind: ExceptionKind, amount: i64, bearer: Bearer) -> Self {
+        Self { kind, open: true, amount, bearer }
+    }
+
+    /// The same, settled.
+    #[must_use]
+    pub const fn settled(self) -> Self {
+        Self { open: false, ..self }
+    }
+}

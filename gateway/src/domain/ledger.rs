@@ -118,6 +118,18 @@ pub fn breakage() -> Account {
     Account::Named("breakage".into())
 }
 
+/// Cash that was taken and credited to nobody, less what offline approvals lack, in a store.
+#[must_use]
+pub fn suspense(store: &str) -> Account {
+    Account::Named(format!("suspense:{store}"))
+}
+
+/// Shortfalls of a store that were written off.
+#[must_use]
+pub fn offline_loss(store: &str) -> Account {
+    Account::Named(format!("offline-loss:{store}"))
+}
+
 /// A leg on a named account; cards' money kinds become plain money there.
 pub(super) fn named(account: Account, kind: Kind, amount: i64) -> Effect {
     let kind = if kind.is_money() { Kind::MONEY } else { kind };

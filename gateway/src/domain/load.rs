@@ -34,7 +34,8 @@ pub(super) fn decide(
     }
     let (card, mut effects) = expire(card, now)?;
     let holder = request.holder.or(card.holder);
-    let bonus = match check_load(facts, terminal, (&card, holder.is_some()), product, amount, now) {
+    let registered = Card { holder, ..card.clone() };
+    let bonus = match check_load(facts, terminal, &registered, product, amount, now) {
         Ok(bonus) => bonus,
         Err(decline) => return Ok(Decision::declined(decline)),
     };
@@ -44,7 +45,6 @@ pub(super) fn decide(
         Err(decline) => return Ok(Decision::declined(decline)),
     }
     if holder != card.holder {
-        let registered = Card { holder, ..card.clone() };
         effects.push(registered.with_status(card.status, None));
     }
     let minus = |value: i64| value.checked_neg().ok_or(Fault::Overflow);
@@ -67,7 +67,7 @@ pub(super) fn decide(
 pub(super) fn check_load(
     facts: Facts<'_>,
     terminal: &Terminal,
-    (card, registered): (&Card, bool),
+    card: &Card,
     product: &Product,
     amount: i64,
     now: Now,
@@ -87,8 +87,7 @@ pub(super) fn check_load(
     if balance.is_none_or(|balance| balance > product.max_balance) {
         return Err(Decline::AboveMaximumBalance);
     }
-    if !registered && product.real_name_above.is_some_and(|most| balance.is_none_or(|balance| balance > most))
-    {
+    if product.needs_holder(card, balance) {
         return Err(Decline::HolderNotRegistered);
     }
     Ok(bonus)
@@ -121,7 +120,7 @@ pub fn quote<'a>(
     if card.account.is_some() {
         return Err(Decline::BoundToAccount);
     }
-    let bonus = check_load(facts, terminal, (card, card.holder.is_some()), product, amount, now)?;
+    let bonus = check_load(facts, terminal, card, product, amount, now)?;
     let request =
         Request::quote(terminal, currency, Command::Load { claim: *claim, amount, tenders: Vec::new() });
     count(facts, More { card, product, request: &request, counted: Counted::Load, amount }, now)?;

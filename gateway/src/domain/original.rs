@@ -114,6 +114,15 @@ impl Original {
         worth.fold(0, |sum: i64, posting| sum.saturating_add(posting.amount.saturating_abs()))
     }
 
+    /// What can come back of it by refunds, minor units: of an advice, what the card paid.
+    #[must_use]
+    pub fn refundable(&self) -> i64 {
+        if self.message != message::ADVICE {
+            return self.approved_amount;
+        }
+        self.spent().fold(0, |sum: i64, posting| sum.saturating_sub(posting.amount))
+    }
+
     /// Points that it gave, those too that paid a debt back; not those that paid it.
     #[must_use]
     pub fn points_earned(&self) -> i64 {

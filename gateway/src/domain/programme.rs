@@ -8,6 +8,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::card::Card;
 use super::decision::Reason;
 use super::ledger::Kind;
 use super::request::Now;
@@ -142,6 +143,15 @@ pub struct Product {
     pub offline: bool,
     /// Its cards are corporate accounts: other cards may be bound to them (LOYALTY A7).
     pub account: bool,
+}
+
+impl Product {
+    /// Whether a card needs a registered holder to have this balance (minor units; `None` for more than can be counted).
+    #[must_use]
+    pub fn needs_holder(&self, card: &Card, balance: Option<i64>) -> bool {
+        let above = |most: i64| balance.is_none_or(|balance| balance > most);
+        card.holder.is_none() && self.real_name_above.is_some_and(above)
+    }
 }
 
 /// When a card's PIN is needed.

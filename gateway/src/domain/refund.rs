@@ -29,7 +29,7 @@ pub(super) fn decide(
     };
     let state = original.state(facts);
     let refused = |decline| Ok(Decision::declined_for(original, state, decline));
-    if !matches!(original.message, message::LOAD | message::PURCHASE | message::CAPTURE) {
+    if !matches!(original.message, message::LOAD | message::PURCHASE | message::CAPTURE | message::ADVICE) {
         return refused(Decline::NotRefundable);
     }
     if !matches!(state, TransactionState::Live | TransactionState::RefundedInPart) {
@@ -49,7 +49,8 @@ pub(super) fn decide(
         Err(decline @ Decline::ItemNotSold) => return refused(decline),
         looked_at => looked_at,
     };
-    let left = original.approved_amount.checked_sub(before).ok_or(Fault::Overflow)?;
+    let whole = original.refundable();
+    let left = whole.checked_sub(before).ok_or(Fault::Overflow)?;
     if amount > terminal.limits.refund {
         return Ok(Decision::declined(Decline::AboveTerminalLimit));
     }
@@ -73,7 +74,7 @@ pub(super) fn decide(
     let (card, mut effects) = expire(card, now)?;
     let (purse, ended) = if bound { expire(purse, now)? } else { (card.clone(), Vec::new()) };
     effects.extend(ended);
-    let slice = Slice { before, amount, whole: original.approved_amount };
+    let slice = Slice { before, amount, whole };
     let paid = if original.message == message::LOAD {
         match pay_out(terminal, &card, original, slice)? {
             Ok((more, paid)) => {

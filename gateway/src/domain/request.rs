@@ -2,6 +2,7 @@
 
 use super::card::CardReference;
 use super::effect::Line;
+use super::grant::Grant;
 use super::terminal::Terminal;
 
 /// The time a decision is made at. Business date is YYYYMMDD in the shop's zone, after its cutover.
@@ -167,6 +168,18 @@ pub enum Command {
     ChangePin {
         claim: CardClaim,
     },
+    CashTaken {
+        card: Option<CardReference>,
+        amount: i64,
+        tenders: Vec<(u8, i64)>,
+    },
+    /// `grant` is `None` when the gateway never signed it; `time_s` is the terminal's, Unix seconds.
+    Advice {
+        card: CardReference,
+        amount: i64,
+        grant: Option<Grant>,
+        time_s: i64,
+    },
 }
 
 /// Message types of requests with a STAN (PROTOCOL.md section 2).
@@ -195,6 +208,12 @@ pub mod message {
         )
     }
 
+    /// It says what has happened already: a closed shift does not refuse it, and does not count it.
+    #[must_use]
+    pub fn is_report(message: u8) -> bool {
+        matches!(message, CASH_TAKEN | ADVICE)
+    }
+
     /// It is never undone by another message: it undoes something itself, closes a shift, sets a PIN, or is a claim.
     #[must_use]
     pub fn is_never_undone(message: u8) -> bool {
@@ -219,6 +238,8 @@ impl Command {
             Self::Transfer { .. } => message::TRANSFER,
             Self::ChangePin { .. } => message::CHANGE_PIN,
             Self::Unload { .. } => message::UNLOAD,
+            Self::CashTaken { .. } => message::CASH_TAKEN,
+            Self::Advice { .. } => message::ADVICE,
         }
     }
 
@@ -247,7 +268,9 @@ impl Command {
             | Self::Authorize { amount, .. }
             | Self::Capture { amount, .. }
             | Self::Transfer { amount, .. }
-            | Self::Unload { amount, .. } => Some(*amount),
+            | Self::Unload { amount, .. }
+            | Self::CashTaken { amount, .. }
+            | Self::Advice { amount, .. } => Some(*amount),
             _ => None,
         }
     }

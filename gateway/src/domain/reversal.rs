@@ -3,10 +3,11 @@
 use super::Fault;
 use super::decision::{Decision, Decline};
 use super::effect::{Effect, TransactionState};
+use super::exception::{Bearer, Exception, ExceptionKind};
 use super::facts::Facts;
 use super::original::Original;
 use super::request::{Named, Now, Request, message};
-use super::undo::undo;
+use super::undo::{Undone, undo};
 
 pub(super) fn decide(
     facts: Facts<'_>,
@@ -39,10 +40,25 @@ pub(super) fn decide(
         TransactionState::Reversed | TransactionState::Voided => Ok(settled(original, state, Some(0))),
         TransactionState::Live => {
             let reversed = TransactionState::Reversed;
-            Ok(undo(facts, original, reversed, now)?.decision(original, reversed))
+            let undone = undo(facts, original, reversed, now)?;
+            let late = late(facts, original, &undone);
+            let mut decision = undone.decision(original, reversed);
+            decision.effects.extend(late);
+            Ok(decision)
         }
         _ => Ok(Decision::declined_for(original, state, Decline::OriginalOver(state))),
     }
+}
+
+/// A load whose value is spent stands, and the terminal has given its money back or will: once, somebody must look into it.
+fn late(facts: Facts<'_>, original: &Original, undone: &Undone) -> Option<Effect> {
+    let spent =
+        original.message == message::LOAD && matches!(undone, Undone::Stands(Decline::LoadAlreadySpent));
+    if !spent || facts.state.exceptions.contains_key(&original.index) {
+        return None;
+    }
+    let held = Exception::open(ExceptionKind::LoadReversedTooLate, original.approved_amount, Bearer::Nobody);
+    Some(Effect::Exception { index: original.index, held })
 }
 
 /// Nothing is undone; the answer says what the original is.

@@ -2,7 +2,7 @@
 //! transactions holds on the new one.
 
 use super::State;
-use super::act::{Refusal, check_reason};
+use super::act::{Refusal, check_balance, check_reason};
 use super::card::{Card, CardReference, CardStatus, Hold, Successor};
 use super::effect::{Account, Effect, Posting};
 use super::programme::Programme;
@@ -43,10 +43,8 @@ pub(super) fn merge(
     if new.status != CardStatus::Active {
         return Err(Refusal::CardState { is: new.status.name(), needs: "an active" });
     }
-    let most = programme.products.get(&new.product).map_or(0, |product| product.max_balance);
-    if old.worth(now.s()).checked_add(new.worth(now.s())).is_none_or(|together| together > most) {
-        return Err(Refusal::MaximumBalance);
-    }
+    let together = old.worth(now.s()).checked_add(new.worth(now.s()));
+    check_balance(programme.products.get(&new.product), new, together)?;
     hand_over(old, new, reason)
 }
 

@@ -16,10 +16,13 @@ pub(super) fn check_supervisor(
     if request.supervisor.is_none() {
         return if needed { Err(Decline::SupervisorNeeded) } else { Ok(()) };
     }
-    // Nobody learns who is a supervisor by that.
-    let held = supervisor(facts, terminal, request).ok_or(Decline::WrongPin { left: None })?;
+    // Nobody learns who is a supervisor by that, nor by leaving the PIN out.
     let pins = &request.pins;
-    held.pin.check(facts.programme.till.tries, pins.supervisor_given, pins.supervisor, Tried::Supervisor)
+    if !pins.supervisor_given {
+        return Err(Decline::SupervisorNeeded);
+    }
+    let held = supervisor(facts, terminal, request).ok_or(Decline::WrongPin { left: None })?;
+    held.pin.check(facts.programme.till.tries, true, pins.supervisor, Tried::Supervisor)
 }
 
 /// The supervisor that a request names, when that is one of this store and not its own cashier.

@@ -157,31 +157,58 @@ pub(super) struct More<'a> {
 
 /// The tallies with one more transaction, those that something limits, if no limit is against it.
 pub(super) fn count(facts: Facts<'_>, more: More<'_>, now: Now) -> Result<Vec<Effect>, Decline> {
-    let add = |held: Option<Tally>, date: u32| {
-        let fresh = Tally { date, ..Tally::default() };
-        held.filter(|held| held.date == date).unwrap_or(fresh).with(more.counted, more.amount)
-    };
-    let mut effects = Vec::new();
+    let (mut effects, above) = count_card(more, now);
+    if let Some(decline) = above {
+        return Err(decline);
+    }
+    let (till, above) = count_till(facts, more.request, more.counted, more.amount, now);
+    effects.extend(till);
+    above.map_or(Ok(effects), Err)
+}
+
+/// A tally of that date with one more.
+fn one_more(held: Option<Tally>, date: u32, counted: Counted, amount: i64) -> Tally {
+    let fresh = Tally { date, ..Tally::default() };
+    held.filter(|held| held.date == date).unwrap_or(fresh).with(counted, amount)
+}
+
+/// The card's tallies with one more transaction, and the first limit that it goes beyond.
+pub(super) fn count_card(more: More<'_>, now: Now) -> (Vec<Effect>, Option<Decline>) {
+    let (mut effects, mut above) = (Vec::new(), None);
     let periods = [(Period::Day, &more.product.daily), (Period::Month, &more.product.monthly)];
     for (period, allowance) in periods {
         let Some(allowance) = allowance else { continue };
-        let tally = add(more.card.tally(period), period.of(now.business_date));
+        let date = period.of(now.business_date);
+        let tally = one_more(more.card.tally(period), date, more.counted, more.amount);
         if !allowance.allows(tally, more.counted) {
-            return Err(Decline::AboveCardLimit(period));
+            above = above.or(Some(Decline::AboveCardLimit(period)));
         }
         effects.push(Effect::CardTally { card: more.card.reference, period, tally });
     }
-    let terminal = (&facts.programme.terminal_day, Some(of_terminal(&more.request.terminal)));
-    let cashier = (&facts.programme.cashier_day, more.request.cashier.as_deref().map(of_cashier));
+    (effects, above)
+}
+
+/// The terminal's and the cashier's tallies with one more transaction, and the limit that it goes beyond.
+pub(super) fn count_till(
+    facts: Facts<'_>,
+    request: &Request,
+    counted: Counted,
+    amount: i64,
+    now: Now,
+) -> (Vec<Effect>, Option<Decline>) {
+    let (mut effects, mut above) = (Vec::new(), None);
+    let terminal = (&facts.programme.terminal_day, Some(of_terminal(&request.terminal)));
+    let cashier = (&facts.programme.cashier_day, request.cashier.as_deref().map(of_cashier));
     for (allowance, who) in [terminal, cashier] {
         let Some((allowance, who)) = allowance.as_ref().zip(who) else { continue };
-        let tally = add(facts.state.tallies.get(&who).copied(), now.business_date);
-        if !allowance.allows(tally, more.counted) {
-            return Err(Decline::AboveTillLimit);
+        let held = facts.state.tallies.get(&who).copied();
+        let tally = one_more(held, now.business_date, counted, amount);
+        if !allowance.allows(tally, counted) {
+            above = Some(Decline::AboveTillLimit);
         }
         effects.push(Effect::Tally { who, tally });
     }
-    Ok(effects)
+    (effects, above)
 }
 
 /// The tallies without what was undone of a transaction of the same period; `whole` when nothing of it stays.
@@ -192,18 +219,21 @@ pub(super) fn uncount(
     now: Now,
 ) -> Vec<Effect> {
     let counted = Counted::of(original.message);
-    let less = |held: Option<Tally>, then: Tally, date: u32| {
+    // The tallies of a grant have no date, so that they never lessen.
+    let less = |held: Option<Tally>, then: Tally, date: u32, amount: i64| {
         let held = held.filter(|held| held.date == then.date && held.date == date)?;
         Some(held.without(counted, amount, whole))
     };
+    let of_card = if original.message == message::ADVICE { original.refundable() } else { amount };
     let each = original.effects.iter().filter_map(|effect| match effect {
         Effect::CardTally { card, period, tally } => {
             let held = facts.state.cards.get(card)?.tally(*period);
-            let tally = less(held, *tally, period.of(now.business_date))?;
+            let tally = less(held, *tally, period.of(now.business_date), of_card)?;
             Some(Effect::CardTally { card: *card, period: *period, tally })
         }
         Effect::Tally { who, tally } => {
-            let tally = less(facts.state.tallies.get(who).copied(), *tally, now.business_date)?;
+            let held = facts.state.tallies.get(who).copied();
+            let tally = less(held, *tally, now.business_date, amount)?;
             Some(Effect::Tally { who: who.clone(), tally })
         }
         _ => None,

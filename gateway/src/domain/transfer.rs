@@ -48,8 +48,12 @@ pub(super) fn decide(
         Err(decline) => return Ok(Decision::declined(decline)),
     }
     // Last of all: who has nothing to give does not learn what the other card holds.
-    if to.worth(now.s()).checked_add(amount).is_none_or(|balance| balance > to_product.max_balance) {
+    let balance = to.worth(now.s()).checked_add(amount);
+    if balance.is_none_or(|balance| balance > to_product.max_balance) {
         return Ok(Decision::declined(Decline::AboveMaximumBalance));
+    }
+    if to_product.needs_holder(&to, balance) {
+        return Ok(Decision::declined(Decline::HolderNotRegistered));
     }
     for (opened, (lot, part)) in (0_u32..).zip(chosen) {
         let lot = from.lot(lot).ok_or(Fault::Misfit("a lot that is not there was chosen"))?;

@@ -10,7 +10,7 @@ use super::effect::{Account, Effect, Fate, Posting, TransactionState};
 use super::expiry::expire;
 use super::facts::Facts;
 use super::items;
-use super::ledger::{Kind, named, points_receivable};
+use super::ledger::{Kind, named, offline_loss, points_receivable, suspense};
 use super::original::Original;
 use super::request::{Now, message};
 use super::tally::uncount;
@@ -56,7 +56,7 @@ pub(super) fn undo(
     let mut amount = original.approved_amount;
     let undone = match original.message {
         message::ACTIVATE => undoing.deactivate()?,
-        message::LOAD | message::PURCHASE | message::TRANSFER => {
+        message::LOAD | message::PURCHASE | message::TRANSFER | message::ADVICE => {
             undoing.mirror()?.then_some(()).ok_or(Decline::LoadAlreadySpent)
         }
         message::CAPTURE if undoing.mirror()? => undoing.hold_again().map(Ok)?,
@@ -78,6 +78,8 @@ pub(super) fn undo(
     effects.push(Effect::Transaction { index: original.index, fate: Fate::of(state) });
     effects.extend(count_out(facts, original)?);
     effects.extend(uncounted);
+    let exception = facts.state.exceptions.get(&original.index).filter(|held| held.open);
+    effects.extend(exception.map(|held| Effect::Exception { index: original.index, held: held.settled() }));
     Ok(Undone::Done { effects, amount })
 }
 
@@ -95,7 +97,8 @@ impl<'a> Undoing<'a> {
     fn of(facts: Facts<'a>, original: &'a Original, now: Now) -> Result<Self, Fault> {
         let (mut cards, mut effects) = (BTreeMap::new(), Vec::new());
         for card in original.cards() {
-            let held = facts.state.cards.get(&card).ok_or(Fault::Misfit("the original's card is gone"))?;
+            // An advice may name a card that there never was; it did nothing to it.
+            let Some(held) = facts.state.cards.get(&card) else { continue };
             let (held, ended) = expire(held, now)?;
             cards.insert(card, held);
             effects.extend(ended);
@@ -130,7 +133,8 @@ impl<'a> Undoing<'a> {
         for posting in took.into_iter().chain(gave) {
             let amount = posting.amount.checked_neg().ok_or(Fault::Overflow)?;
             let Account::Card { card, lot, expires, source } = &posting.account else {
-                self.effects.push(named(posting.account.clone(), posting.kind, amount));
+                let account = self.settled_account(&posting.account);
+                self.effects.push(named(account, posting.kind, amount));
                 continue;
             };
             let held = self.cards.get_mut(card).ok_or(Fault::Misfit("a posting to another card"))?;
@@ -150,6 +154,13 @@ impl<'a> Undoing<'a> {
         }
         self.settle_points_debt(missing)?;
         Ok(true)
+    }
+
+    /// Where a leg on a named account is by now: a shortfall that was written off has left the suspense account.
+    fn settled_account(&self, account: &Account) -> Account {
+        let store = &self.original.store;
+        let settled = self.facts.state.exceptions.get(&self.original.index).is_some_and(|held| !held.open);
+        if settled && *account == suspense(store) { offline_loss(store) } else { account.clone() }
     }
 
     /// Points that the original's award repaid are owed again, points that it cannot give back become a debt, and a debt

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::group::{Cause, Group};
+use super::import::Imported;
 use super::proposals::{LIFETIME_S, Proposal};
 use super::writer::{InDoubt, InForce, Writer, in_doubt};
 use crate::admin::act::{SignedAct, name};
@@ -17,6 +18,7 @@ use crate::domain::act::{Act, Drawn, MAX_CARDS_PER_ACT, Place, Refusal, decide_a
 use crate::domain::card::CardReference;
 use crate::domain::effect::Effect;
 use crate::domain::ledger::Kind;
+use crate::domain::settle::{About, Settlement};
 use crate::domain::state::Touched;
 use crate::domain::{ClockDoubt, Now, Pin};
 use crate::journal::record::Origin;
@@ -25,8 +27,27 @@ use crate::keys::PublicKey;
 use crate::programme_file;
 use crate::server::stretch;
 
+/// An act as it comes from its operator.
+#[derive(Debug)]
+pub(super) struct Paper {
+    pub signed: Vec<u8>,
+    pub nonce: [u8; 16],
+    /// The proposal that this is the second signature of.
+    pub confirms: Option<u32>,
+    /// What came with it, where the act names a file.
+    pub file: Vec<u8>,
+}
+
+/// An act's signature, before it is known whether it needs another.
+struct Waiting {
+    signed: Vec<u8>,
+    request_id: [u8; 32],
+    confirms: Option<u32>,
+    file: Vec<u8>,
+}
+
 /// What came of an act, after its commit.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct ActDone {
     /// Index of its entry; 0 while it waits for a second person.
     pub index: u64,
@@ -36,6 +57,9 @@ pub struct ActDone {
     /// A cashier's PIN, shown this once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pin: Option<String>,
+    /// What became of each message of an imported file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub advices: Vec<Imported>,
     /// Number under which it waits for a second person; nothing is recorded yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proposal: Option<u32>,
@@ -62,6 +86,10 @@ pub enum Query {
     /// Acts that wait for a second signature.
     Proposals,
     Proposal(u32),
+    /// What people have to look into; the settled too when `all`.
+    Exceptions {
+        all: bool,
+    },
 }
 
 /// A terminal, for people.
@@ -84,11 +112,10 @@ impl Writer {
     pub(super) fn act(
         &mut self,
         group: &mut Group,
-        signed: Vec<u8>,
-        nonce: [u8; 16],
-        confirms: Option<u32>,
+        paper: Paper,
         reply: oneshot::Sender<Result<ActDone, String>>,
     ) -> Result<(), InDoubt> {
+        let Paper { signed, nonce, confirms, file } = paper;
         let opened = match self.open_act(&signed, nonce) {
             Ok(opened) => opened,
             Err(reason) => {
@@ -112,9 +139,17 @@ impl Writer {
                 self.fetch_card(*card)?;
                 self.fetch_card(*other)?;
             }
+            Act::ExceptionSettle { settlement: Settlement::Card(card), .. } => self.fetch_card(*card)?,
             _ => {}
         }
-        let (signatures, request_id) = match self.signatures(group, &act, signed, request_id, confirms) {
+        let named = self.entry_of_act(group, &act.act)?;
+        let named = named.as_ref().map(|(entry, load_stands)| About { entry, load_stands: *load_stands });
+        if let Err(reason) = self.check_file(&act.act, confirms, &file) {
+            drop(reply.send(Err(reason)));
+            return Ok(());
+        }
+        let waiting = Waiting { signed, request_id, confirms, file };
+        let (signatures, request_id) = match self.signatures(group, &act, waiting, named) {
             Ok(Signed::Enough(signatures, request_id)) => (signatures, request_id),
             Ok(Signed::Proposed(number)) => {
                 info!(
@@ -123,7 +158,7 @@ impl Writer {
                     number,
                     "an act waits for a second person"
                 );
-                let done = ActDone { index: 0, cards: Vec::new(), pin: None, proposal: Some(number) };
+                let done = ActDone { proposal: Some(number), ..ActDone::default() };
                 drop(reply.send(Ok(done)));
                 return Ok(());
             }
@@ -147,20 +182,25 @@ impl Writer {
         };
         let proofs: Vec<_> = drawn.iter().map(|(card, _, proof)| (*card, *proof)).collect();
         let for_act = Drawn { cards: &proofs, pin: pin.as_ref().map(|(_, pin)| *pin).unwrap_or_default() };
-        match self.record_act(group, &act, signatures, request_id, for_act) {
+        match self.record_act(group, &act, (signatures, request_id), for_act, named) {
             Ok(index) => {
                 if let Act::MemberErase { card, .. } = &act.act {
                     self.members.erase(*card).map_err(in_doubt("erasing personal data"))?;
                 }
-                if let Some(number) = confirms {
-                    self.proposals.forget(number);
-                }
+                let file = confirms.and_then(|number| self.proposals.forget(number));
+                let advices = match &act.act {
+                    Act::AdviceImport { terminal, .. } => {
+                        self.import(group, terminal, &file.map(|waiting| waiting.file).unwrap_or_default())?
+                    }
+                    _ => Vec::new(),
+                };
                 info!(act = name(&act.act), operator = act.operator, index, "operator's act");
                 let cards = drawn
                     .into_iter()
                     .map(|(card, secret, _)| IssuedCard { reference: card.0.to_string(), secret });
                 let pin = pin.map(|(pin, _)| pin);
-                group.acts.push((reply, ActDone { index, cards: cards.collect(), pin, proposal: None }));
+                let done = ActDone { index, cards: cards.collect(), pin, advices, proposal: None };
+                group.acts.push((reply, done));
             }
             Err(reason) => drop(reply.send(Err(reason))),
         }
@@ -172,19 +212,19 @@ impl Writer {
         &mut self,
         group: &Group,
         act: &SignedAct,
-        signed: Vec<u8>,
-        request_id: [u8; 32],
-        confirms: Option<u32>,
+        waiting: Waiting,
+        named: Option<About<'_>>,
     ) -> Result<Signed, String> {
+        let Waiting { signed, request_id, confirms, file } = waiting;
         let now_s = self.now().s();
         match (act.act.needs_two(), confirms) {
             (false, None) => Ok(Signed::Enough(vec![signed], request_id)),
             (false, Some(_)) => Err("this act needs no second person".into()),
             (true, None) => {
                 // What could not be done anyway is refused before anybody is asked to confirm it.
-                self.decide(&act.act, Drawn::default(), self.next_index(group))?;
+                self.decide(&act.act, Drawn::default(), self.next_index(group), named)?;
                 let expires = now_s.saturating_add(LIFETIME_S);
-                let proposal = Proposal { act: act.clone(), signed, request_id, expires };
+                let proposal = Proposal { act: act.clone(), signed, file, request_id, expires };
                 let number = self.proposals.keep(proposal, now_s);
                 number.map(Signed::Proposed).ok_or_else(|| "too many acts wait for a second person".into())
             }
@@ -233,9 +273,9 @@ impl Writer {
         &mut self,
         group: &mut Group,
         act: &SignedAct,
-        signed: Vec<Vec<u8>>,
-        request_id: [u8; 32],
+        (signed, request_id): (Vec<Vec<u8>>, [u8; 32]),
         drawn: Drawn<'_>,
+        named: Option<About<'_>>,
     ) -> Result<u64, String> {
         let now = self.now();
         let in_force = self.in_force(now);
@@ -244,7 +284,7 @@ impl Writer {
         }
         let index = self.next_index(group);
         let place = self.place.clone();
-        let effects = self.decide(&act.act, drawn, index)?;
+        let effects = self.decide(&act.act, drawn, index, named)?;
         let cause = Cause {
             origin: Origin::Operator { signed },
             identity: None,
@@ -262,9 +302,15 @@ impl Writer {
         Ok(index)
     }
 
-    fn decide(&self, act: &Act, drawn: Drawn<'_>, index: u64) -> Result<Vec<Effect>, String> {
+    fn decide(
+        &self,
+        act: &Act,
+        drawn: Drawn<'_>,
+        index: u64,
+        named: Option<About<'_>>,
+    ) -> Result<Vec<Effect>, String> {
         let now = self.now();
-        let here = Place { merchant: &self.place.0, store: &self.place.1, index };
+        let here = Place { merchant: &self.place.0, store: &self.place.1, index, about: named };
         decide_act(&self.state, &self.in_force(now).programme, act, drawn, here, now)
             .map_err(|refusal: Refusal| refusal.to_string())
     }
@@ -337,6 +383,7 @@ impl Writer {
                 "version": p.version, "name": p.programme.name, "effective_from": p.effective_from,
                 "digest": crate::keys::hex(&p.digest),
             })).collect::<Vec<_>>() }),
+            Query::Exceptions { all } => self.exceptions(group, all)?,
             Query::Proposals => {
                 let waiting = self.proposals.waiting(now.s()).map(|(number, waiting)| {
                     json!({

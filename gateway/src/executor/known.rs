@@ -31,7 +31,7 @@ pub(super) struct Verified {
     pub record: Record,
 }
 
-fn damaged(what: &str) -> InDoubt {
+pub(super) fn damaged(what: &str) -> InDoubt {
     InDoubt {
         doing: "reading the journal",
         source: StorageError::Snapshot(format!("{what}; run `journal verify`")),
@@ -186,7 +186,8 @@ pub(super) fn state_when_decided(code: ResponseCode) -> TransactionState {
     }
 }
 
-fn remembered(index: u64, request_id: [u8; 32], record: &Record) -> Result<Original, InDoubt> {
+/// What the journal remembers of an entry that a terminal caused.
+pub(super) fn remembered(index: u64, request_id: [u8; 32], record: &Record) -> Result<Original, InDoubt> {
     let Origin::Terminal { message, signed } = &record.origin else {
         return Err(damaged("a terminal's entry has no terminal"));
     };

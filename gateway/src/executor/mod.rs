@@ -7,7 +7,10 @@
 mod acts;
 mod budget;
 mod due;
+mod exceptions;
+mod grants;
 mod group;
+mod import;
 mod inquiry;
 mod known;
 mod members;
@@ -32,6 +35,7 @@ use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 pub use acts::{ActDone, IssuedCard, Query, TerminalRow};
+pub use import::Imported;
 pub use open::{OpenError, Options, open};
 pub use scrub::scrub;
 pub use writer::{InDoubt, SpaceLimits, Writer};
@@ -75,6 +79,8 @@ pub enum Job {
         nonce: [u8; 16],
         /// The proposal that this is the second signature of.
         confirms: Option<u32>,
+        /// What came with it, where the act names a file.
+        file: Vec<u8>,
         reply: oneshot::Sender<Result<ActDone, String>>,
     },
     /// Damage was found: take no more money.

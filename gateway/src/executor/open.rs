@@ -21,13 +21,14 @@ use crate::journal::record::{Details, Origin, answer_hash, encode_parts};
 use crate::journal::seal::{CHAIN, Head, Sealer, leaf_of, seal_verifies, sealing_key};
 use crate::journal::sha256;
 use crate::journal::walk::{self, WalkError};
-use crate::keys::{CardKey, DataDir, SigningKey};
+use crate::keys::{CardKey, DataDir, PublicKey, SigningKey};
 use crate::members::Members;
 use crate::metrics::Metrics;
 use crate::programme_file;
 use crate::storage::{
     DuePlace, Row, SealRow, Storage, StorageError, Synchronous, cell_key, decode_cell, key_of,
 };
+use crate::translate::GatewayWord;
 
 /// What the writer needs to know to start.
 #[derive(Debug)]
@@ -153,6 +154,13 @@ impl Writer {
     #[must_use]
     pub fn card_key(&self) -> Arc<CardKey> {
         Arc::clone(&self.card_key)
+    }
+
+    /// What grants are checked with.
+    #[must_use]
+    pub fn word(&self) -> GatewayWord {
+        let key = PublicKey::from_spki(&self.sealer.key.spki());
+        GatewayWord { installation: self.sealer.installation, key }
     }
 
     /// The gateway's key, for the TLS stack.

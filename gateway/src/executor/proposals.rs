@@ -16,6 +16,8 @@ pub(super) struct Proposal {
     pub act: SignedAct,
     /// The COSE_Sign1.
     pub signed: Vec<u8>,
+    /// What came with it, where the act names a file.
+    pub file: Vec<u8>,
     pub request_id: [u8; 32],
     /// Unix seconds.
     pub expires: i64,
@@ -52,8 +54,8 @@ impl Proposals {
         self.by_number.get(&number).filter(|waiting| waiting.expires > now_s)
     }
 
-    pub(super) fn forget(&mut self, number: u32) {
-        self.by_number.remove(&number);
+    pub(super) fn forget(&mut self, number: u32) -> Option<Proposal> {
+        self.by_number.remove(&number)
     }
 
     pub(super) fn waiting(&self, now_s: i64) -> impl Iterator<Item = (u32, &Proposal)> {

@@ -84,7 +84,7 @@ impl Writer {
             self.look_at_clock();
         }
         let now = self.now();
-        let answer = self.session_answer(&held, now);
+        let answer = Answer { grant: self.grant(&held, now), ..self.session_answer(&held, now) };
         group.answer_now(reply, ready(&answer));
         info!(terminal, generation, last_stan, "signed on");
         Ok(())

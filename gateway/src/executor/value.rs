@@ -10,6 +10,7 @@ use tracing::{error, warn};
 use super::group::{Cause, Group, Waiting};
 use super::writer::{InDoubt, Space, Writer};
 use super::{Beside, Reply};
+use crate::domain::grant::{of_grant, of_grant_and_card};
 use crate::domain::payer::purse_of;
 use crate::domain::request::message;
 use crate::domain::state::{State, Touched};
@@ -108,13 +109,14 @@ impl Writer {
     }
 
     /// Why this command is not taken now, if it is not.
-    fn no_money(&self, command: &Command) -> Option<String> {
+    pub(super) fn no_money(&self, command: &Command) -> Option<String> {
         if let Some(reason) = &self.stopped {
             return Some(reason.clone());
         }
         let stops_at = match command {
             Command::Activate { .. } | Command::Load { .. } => Space::NoLoads,
-            Command::Reversal { .. } | Command::Void { .. } => return None,
+            // What was taken by mistake always comes back, and what was taken is always written down.
+            Command::Reversal { .. } | Command::Void { .. } | Command::CashTaken { .. } => return None,
             _ => Space::NoSales,
         };
         (self.space >= stops_at).then(|| "the disk is almost full; nothing was recorded".to_owned())
@@ -130,12 +132,22 @@ impl Writer {
     }
 
     /// Brings into memory everything that the request names.
-    fn prefetch(&mut self, request: &Request, terminal: &Terminal) -> Result<(), InDoubt> {
+    pub(super) fn prefetch(&mut self, request: &Request, terminal: &Terminal) -> Result<(), InDoubt> {
         if let Some(claim) = request.command.claim() {
             self.fetch_card(claim.card)?;
         }
         if let Command::Transfer { to, .. } = &request.command {
             self.fetch_card(*to)?;
+        }
+        if let Command::Advice { card, grant, .. } = &request.command {
+            self.fetch_card(*card)?;
+            if let Some(grant) = grant {
+                self.fetch(&Touched::Tally(of_grant(grant)))?;
+                self.fetch(&Touched::Tally(of_grant_and_card(grant, *card)))?;
+            }
+        }
+        if let Command::CashTaken { card: Some(card), .. } = &request.command {
+            self.fetch_card(*card)?;
         }
         if let Some(shift) = request.shift {
             self.fetch(&Touched::Shift((request.terminal.clone(), request.generation, shift)))?;
@@ -163,7 +175,7 @@ impl Writer {
     }
 
     /// What the journal, or this group, has under the STAN that the request names; its card, shift and fate in memory.
-    fn original(&mut self, group: &Group, request: &Request) -> Result<Option<Original>, InDoubt> {
+    pub(super) fn original(&mut self, group: &Group, request: &Request) -> Result<Option<Original>, InDoubt> {
         let Some(named) = request.command.original() else { return Ok(None) };
         let found = self.find_original(group, &identity(&named.terminal, named.generation, named.stan))?;
         let original = found.map(|original| self.followed(original)).transpose()?;
@@ -223,7 +235,7 @@ impl Writer {
     }
 
     /// Decides and appends. A decision is a pure function, so a panic in it harms nobody else.
-    fn enter(
+    pub(super) fn enter(
         &mut self,
         group: &mut Group,
         terminal: &Terminal,

@@ -11,6 +11,7 @@ use protocol::field::Stan;
 use protocol::frame::MessageType;
 use tracing::{error, info, warn};
 
+use super::acts::Paper;
 use super::budget::GuessBudget;
 use super::group::{Cause, Draft, Group, Waiting, sidecar};
 use super::known::state_when_decided;
@@ -197,7 +198,9 @@ impl Writer {
             }
             Job::SignOn { sign_on, reply } => self.sign_on(group, sign_on, reply),
             Job::Enroll { enrolment, reply } => self.enroll(group, enrolment, reply),
-            Job::Act { signed, nonce, confirms, reply } => self.act(group, signed, nonce, confirms, reply),
+            Job::Act { signed, nonce, confirms, file, reply } => {
+                self.act(group, Paper { signed, nonce, confirms, file }, reply)
+            }
             Job::Query { query, reply } => self.query(group, query, reply),
             Job::Stop { reason } => {
                 self.stop(reason);

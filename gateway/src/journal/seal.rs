@@ -3,7 +3,7 @@
 use protocol::cose::{Algorithm, Context, EMPTY_MAP, Sign1, sig_structure};
 use protocol::field::{Hash, Installation, RequestId, TransactionState, UnixSeconds};
 use protocol::merkle::{Tree, leaf_hash};
-use protocol::receipt::{Receipt, Seal, SealHeader, Status, entry_leaf};
+use protocol::receipt::{Grant, Receipt, Seal, SealHeader, Status, entry_leaf};
 
 use super::sha256;
 use crate::domain::State;
@@ -85,6 +85,24 @@ impl Sealer {
         Sealed { header, signature, tree, tree_size: next(entries), bytes, head }
     }
 
+    /// What a terminal may approve by itself, signed.
+    #[must_use]
+    pub fn grant(&self, grant: &Grant) -> Vec<u8> {
+        self.signed(Context::Grant, &grant.encode_payload())
+    }
+
+    fn signed(&self, context: Context, payload: &[u8]) -> Vec<u8> {
+        let protected = Algorithm::Es256.protected_header();
+        let signature = self.key.sign(&sig_structure(context, &self.installation, &protected, payload));
+        let sign1 = Sign1 {
+            protected: &protected,
+            unprotected: EMPTY_MAP,
+            payload: Some(payload),
+            signature: &signature,
+        };
+        sign1.encode()
+    }
+
     /// A signed statement of where a transaction stands now.
     #[must_use]
     pub fn status(&self, request_id: [u8; 32], state: TransactionState, head: &Head, now_s: i64) -> Vec<u8> {
@@ -95,17 +113,7 @@ impl Sealer {
             epoch: head.epoch,
             last_index: head.index,
         };
-        let payload = status.encode_payload();
-        let protected = Algorithm::Es256.protected_header();
-        let signature =
-            self.key.sign(&sig_structure(Context::Status, &self.installation, &protected, &payload));
-        let sign1 = Sign1 {
-            protected: &protected,
-            unprotected: EMPTY_MAP,
-            payload: Some(&payload),
-            signature: &signature,
-        };
-        sign1.encode()
+        self.signed(Context::Status, &status.encode_payload())
     }
 }
 

@@ -16,7 +16,7 @@ use super::walk::{Damage, Entry, Group, WalkError, lost, next_group, replay};
 use crate::admin::act::SignedAct;
 use crate::domain::state::{Cell, State, Touched};
 use crate::keys::{PublicKey, hex};
-use crate::storage::{Identity, Storage, StorageError, cell_key, decode_cell, key_of};
+use crate::storage::{Identity, KINDS, Storage, StorageError, cell_key, decode_cell, key_of};
 
 /// What was verified, and everything that was found.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -234,7 +234,7 @@ impl Verifier {
     /// A snapshot that is true up to entry 0 has no rows.
     fn no_snapshot(&mut self, storage: &Storage) -> Result<(), StorageError> {
         let mut rows: u64 = 0;
-        for kind in 1..=9 {
+        for kind in 1..=KINDS {
             storage.each_snapshot(kind, |_, _| {
                 rows = rows.saturating_add(1);
                 Ok(())
@@ -248,7 +248,7 @@ impl Verifier {
 
     /// Every snapshot row equals the replayed state, and none is missing.
     fn snapshot(&mut self, storage: &Storage) -> Result<(), StorageError> {
-        for kind in 1..=9 {
+        for kind in 1..=KINDS {
             let mut rows: u64 = 0;
             let mut differing: u64 = 0;
             let state = &self.state;

@@ -26,6 +26,7 @@ use crate::clock::Clock;
 use crate::executor::Handle;
 use crate::keys::CardKey;
 use crate::metrics::Metrics;
+use crate::translate::GatewayWord;
 
 /// Time for a TLS handshake, queueing for a place included.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
@@ -44,6 +45,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     pub clock: Clock,
     pub installation: Installation,
+    /// What grants are checked with.
+    pub word: GatewayWord,
     /// SHA-256 of the gateway's SubjectPublicKeyInfo.
     pub fingerprint: [u8; 32],
     pub in_flight: u16,

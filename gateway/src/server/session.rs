@@ -398,7 +398,13 @@ impl Session {
             }
             None => {
                 let request_id = RequestId::of(&opened.to_be_signed, sha256).0;
-                let command = translate::command(request, request_id, sidecar, &self.shared.card_key);
+                let command = translate::command(
+                    request,
+                    request_id,
+                    sidecar,
+                    &self.shared.card_key,
+                    &self.shared.word,
+                );
                 let Some(request) = command else {
                     return refuse(ResponseCode::FORMAT_ERROR, "not a request of this version");
                 };

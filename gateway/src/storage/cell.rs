@@ -13,6 +13,9 @@ use crate::journal::{
     encode_fate, encode_tally, fixed, optional, optionally, role, state_hash, terminal_status,
 };
 
+/// Kinds of snapshot rows are 1 to this.
+pub const KINDS: u8 = 12;
+
 /// First byte of a snapshot key.
 #[must_use]
 pub fn cell_key(touched: &Touched) -> u8 {

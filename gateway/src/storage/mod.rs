@@ -13,9 +13,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
+pub use cell::{KINDS, card_of_key, cell_key, decode_cell, due, encode_cell, key_of};
 pub use members::{MEMBERS, MemberFile, MemberRow};
-
-pub use cell::{card_of_key, cell_key, decode_cell, due, encode_cell, key_of};
 
 /// File name of the database inside the data directory.
 pub const DATABASE: &str = "gateway.db";

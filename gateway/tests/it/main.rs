@@ -14,6 +14,7 @@ mod harness;
 mod hostile;
 mod journal;
 mod layering;
+mod offline;
 mod operate;
 mod payment_rules;
 mod payments;

@@ -98,6 +98,7 @@ fn serve_from_the_library() {
     let tls = server::server_config(writer.gateway_key()).expect("TLS");
     let shared = Arc::new(Shared {
         card_key: writer.card_key(),
+        word: writer.word(),
         fingerprint: fingerprint(&writer.gateway_key().spki()),
         installation: handle.installation,
         handle,

@@ -108,7 +108,7 @@ fn nothing_is_undecidable_however_cards_take_each_others_place() {
                         2 => Act::CardBlock { card: reference(card), reason: "r".into() },
                         _ => Act::CardUnblock { card: reference(card) },
                     };
-                    let place = Place { merchant: "M", store: "S", index: shop.index + 1 };
+                    let place = Place { merchant: "M", store: "S", index: shop.index + 1, about: None };
                     if let Ok(effects) =
                         decide_act(&shop.state, &shop.programme, &act, Drawn::default(), place, shop.now)
                     {

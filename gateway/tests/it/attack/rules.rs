@@ -128,7 +128,7 @@ fn a_merge_keeps_to_the_largest_balance() {
     shop.load(A, 2000_00);
     shop.load(B, 2000_00);
     let act = Act::CardMerge { card: reference(A), into: reference(B), reason: "two".into() };
-    let place = Place { merchant: "M", store: "S", index: 99 };
+    let place = Place { merchant: "M", store: "S", index: 99, about: None };
     assert!(decide_act(&shop.state, &shop.programme, &act, Drawn::default(), place, shop.now).is_err());
 }
 

@@ -120,7 +120,7 @@ impl Shop {
 
     pub(super) fn act(&mut self, act: &Act) {
         self.index += 1;
-        let place = Place { merchant: "M", store: "S", index: self.index };
+        let place = Place { merchant: "M", store: "S", index: self.index, about: None };
         let effects = decide_act(&self.state, &self.programme, act, Drawn::default(), place, self.now)
             .expect("it is done");
         self.apply(&effects).expect("every effect fits");

@@ -327,7 +327,7 @@ impl World {
             &self.programme,
             act,
             Drawn::default(),
-            Place { merchant: "M", store: "S", index: self.index + 1 },
+            Place { merchant: "M", store: "S", index: self.index + 1, about: None },
             self.now,
         ) {
             Ok(effects) => {

@@ -1,7 +1,7 @@
 //! A shop in which things happen one after the other, for tests that tell a story. Card 0 pays with principal first.
 
 use gateway::domain::effect::TransactionState;
-use gateway::domain::{Command, Kind};
+use gateway::domain::{Command, Grant, Kind};
 
 use super::paper::Deal;
 use super::steps::command;
@@ -72,6 +72,32 @@ impl Shop {
     pub(super) fn give(&mut self, amount: i64) -> usize {
         self.done(Deal::Activate { card: 1 });
         let said = self.say(0, Command::Transfer { claim: claim(0), to: reference(1), amount });
+        assert_eq!(said.code, 0, "{said:?}");
+        self.last()
+    }
+
+    /// A sale that the first register approved by itself, within its grant.
+    pub(super) fn advise(&mut self, amount: i64) -> usize {
+        let time_s = self.world.now.s();
+        let grant = Grant {
+            terminal: self.world.named(0).terminal,
+            generation: 1,
+            id: [1; 8],
+            issued: time_s,
+            expires: time_s + 1,
+            per_transaction: amount,
+            per_card: amount,
+            count: 1,
+            sum: amount,
+        };
+        let said = self.say(0, Command::Advice { card: reference(0), amount, grant: Some(grant), time_s });
+        assert_eq!(said.code, 0, "{said:?}");
+        self.last()
+    }
+
+    /// Cash that was taken and not credited.
+    pub(super) fn cash(&mut self, amount: i64) -> usize {
+        let said = self.say(0, Command::CashTaken { card: None, amount, tenders: vec![(1, amount)] });
         assert_eq!(said.code, 0, "{said:?}");
         self.last()
     }

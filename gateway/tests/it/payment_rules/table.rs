@@ -213,6 +213,7 @@ fn originals(row: &str) -> Vec<fn(&mut Shop) -> usize> {
                 shop.void(sale)
             },
             Shop::close,
+            |shop| shop.cash(5_00),
         ],
         "declined" => vec![declined],
         "reversed, voided" => vec![
@@ -230,7 +231,9 @@ fn originals(row: &str) -> Vec<fn(&mut Shop) -> usize> {
         "Activate, live" => vec![activated],
         "Load, live" => vec![|shop| shop.load(10_00)],
         "Transfer, live" => vec![|shop| shop.give(10_00)],
-        "Purchase, Capture or Advice, live" => vec![|shop| shop.pay(30_00), captured],
+        "Purchase, Capture or Advice, live" => {
+            vec![|shop| shop.pay(30_00), captured, |shop| shop.advise(30_00)]
+        }
         "Load, Purchase, Capture or Advice, refunded in part" => vec![
             |shop| {
                 let load = shop.load(10_00);
@@ -246,6 +249,11 @@ fn originals(row: &str) -> Vec<fn(&mut Shop) -> usize> {
                 let capture = captured(shop);
                 shop.refund(capture, 24_00);
                 capture
+            },
+            |shop| {
+                let advice = shop.advise(10_00);
+                shop.refund(advice, 4_00);
+                advice
             },
         ],
         "Load, Purchase, Capture or Advice, refunded" => vec![
@@ -264,6 +272,11 @@ fn originals(row: &str) -> Vec<fn(&mut Shop) -> usize> {
                 let capture = captured(shop);
                 shop.refund(capture, 30_00);
                 capture
+            },
+            |shop| {
+                let advice = shop.advise(30_00);
+                shop.refund(advice, 30_00);
+                advice
             },
         ],
         "Refund, live" => vec![

@@ -48,7 +48,7 @@ fn programme(principal_ends: bool) -> Programme {
         let (hours, days) = (HOLD_HOURS[card], GRACE_DAYS[card]);
         document += &format!(
             "[product.p{card}]\nname = \"Card\"\nmin_load = \"1.00\"\nmax_load = \"2000.00\"\n\
-             max_balance = \"2000.00\"\nmax_transfer = \"2000.00\"\nspend = \"{order}\"\nhold_hours = {hours}\nrefund_grace_days = {days}\n"
+             max_balance = \"2000.00\"\nmax_transfer = \"2000.00\"\noffline = true\nspend = \"{order}\"\nhold_hours = {hours}\nrefund_grace_days = {days}\n"
         );
         if let Some(most) = UNLOAD[card] {
             document += &format!("max_unload = \"{}.00\"\n", most / 100);
@@ -252,7 +252,7 @@ impl World {
         let card = reference(card);
         let act =
             if block { Act::CardBlock { card, reason: "lost".into() } } else { Act::CardUnblock { card } };
-        let place = Place { merchant: "M", store: "S", index: self.index + 1 };
+        let place = Place { merchant: "M", store: "S", index: self.index + 1, about: None };
         let Ok(effects) = decide_act(&self.state, &self.programme, &act, Drawn::default(), place, self.now)
         else {
             return false;
