@@ -13,7 +13,7 @@ from codec import Malformed, decode, decode_sequence, encode, need
 from crypto import (ES256, PROTECTED, ZERO, BadSignature, Context, check_receipt, entry_leaf, leaf_hash, open_sign1, seal_header,
                     sha256, tree_root, verify)
 from fates import Entry, Fates
-from messages import ENROLL, INT64, LAPSED, REVERSAL, VALUE, known_keys, uint
+from messages import ADVICE, ENROLL, INT64, LAPSED, REVERSAL, VALUE, known_keys, uint
 from people import People
 
 TWO_PEOPLE = {"card-refund", "card-pin", "exception-settle", "advice-import"}  # acts with two signatures; every other has one
@@ -30,6 +30,7 @@ class Audit:
     def __init__(self, data: bytes, to_first_fault=False):
         self.to_first_fault = to_first_fault
         self.books, self.fates, self.people, self.faults = Books(), Fates(), People(), []
+        self.imported = set()  # terminals whose advices came in from a file
         self.used, self.leaves, self.seals, self.keys = {}, {}, {}, []  # STANs; index -> leaf parts; group -> (epoch, index, hash)
         self.epoch, self.index, self.group, self.entries = 0, 0, 0, 0
         try:
@@ -106,8 +107,10 @@ class Audit:
             cause = {"asked": decode(open_sign1(origin[2])[2]), "told": decode(answer)}
             request_id = self._request(*origin[1:], answer, effects)
         elif origin[0] == 2:
-            request_id, acts = self._act(origin[1:])
-            cause = {"acts": acts}
+            request_id, acts, arguments = self._act(origin[1:])
+            cause = {"acts": acts, "arguments": arguments}
+            if acts[0] == "advice-import":
+                self.imported.add(arguments[0])
         else:
             need(origin[0] == 3 and len(origin) == 3 and all(type(o) is str for o in origin[1:]), "origin")
             need(self.index > 1 or origin[2] == self.context.installation.hex(), "genesis of another installation")
@@ -139,7 +142,8 @@ class Audit:
                 self.fault("enrolment sets another key than the request names")
         else:
             key = self.books.terminals[tid].key
-            if fields[3] != self.books.terminals[tid].generation or self.books.terminals[tid].status != 2:
+            known = self.books.terminals[tid]
+            if fields[3] != known.generation or known.status != 2 and not (kind == ADVICE and tid in self.imported):
                 self.fault(f"{tid} was not active with generation {fields[3]}")
             if self.used.setdefault((tid, fields[3], fields[4]), self.index) != self.index:
                 self.fault(f"STAN {fields[4]} of {tid} occurs twice, first in entry {self.used[tid, fields[3], fields[4]]}")
@@ -214,7 +218,7 @@ class Audit:
                 self.fault(f"act {first[2]} has the same key twice")
             if first[2:] != last[2:]:
                 self.fault(f"second signature under {first[2]} is for another act")
-        return ids[0], tuple(signer[2] for signer in signers)
+        return ids[0], tuple(signer[2] for signer in signers), act[5]
 
     def balances(self) -> dict:
         return {card: book.balances() for card, book in sorted(self.books.cards.items())}

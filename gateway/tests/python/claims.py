@@ -11,6 +11,8 @@ CASH, DIFFERS, TOO_LATE, SHORTFALL = 1, 2, 3, 4
 OPEN, SETTLED = 1, 2
 NOBODY, MERCHANT, STORE = 0, 1, 2
 SIGN = {CASH: 1, SHORTFALL: -1}  # on suspense
+TO_CARD, PAID_OUT, WRITTEN_OFF, EXPLAINED = 1, 2, 3, 4
+WAYS = {CASH: (TO_CARD, PAID_OUT), SHORTFALL: (WRITTEN_OFF,), DIFFERS: (EXPLAINED,), TOO_LATE: (EXPLAINED,)}
 
 
 @dataclass
@@ -20,6 +22,8 @@ class Claim:
     amount: int
     bearer: int
     store: str
+    tenders: dict  # of cash
+    load: tuple | None  # that cash was for
 
 
 class Claims:
@@ -38,20 +42,24 @@ class Claims:
         for index, (kind, status, amount, bearer) in told.items():
             claim = self.known.get(index)
             if claim is None:
-                if index not in wanted and not set(entry.acts) & {"advice-import"}:
+                if index not in wanted:
                     yield f"an exception of entry {index} is opened without a reason"
                 elif index in wanted and [kind, status, amount] != [wanted[index][0], OPEN, wanted[index][1]]:
                     yield f"exception of entry {index} is {[kind, status, amount]}, not {[wanted[index][0], OPEN, wanted[index][1]]}"
-                self.known[index] = Claim(kind, status, amount, bearer, entry.place[1])
+                asked, tenders = entry.asked or {}, {}
+                for tender, paid, *_ in asked.get(21, []) if kind == CASH else []:
+                    tenders[tender] = tenders.get(tender, 0) + paid
+                store = fates.known[index].place[1] if index in fates.known else entry.place[1]
+                self.known[index] = Claim(kind, status, amount, bearer, store, tenders, tuple(asked[23]) if kind == CASH and 23 in asked else None)
                 continue
-            if kind != claim.kind or claim.status == SETTLED or amount < 0:
+            if (kind, bearer) != (claim.kind, claim.bearer) or claim.status == SETTLED:
                 yield f"exception of entry {index} is changed after its end, or to another kind"
-            if status == SETTLED and (entry.acts[:1] != ("exception-settle",) or len(entry.acts) != 2) and not self._undone(entry, index, fates):
+            if status != SETTLED or amount != claim.amount:
+                yield f"exception of entry {index} is changed, and not settled"
+            elif entry.acts == ("exception-settle", "exception-settle"):
+                yield from self._settled(entry.arguments, index, claim, effects, fates)
+            elif not self._undone(entry, index, fates):
                 yield f"exception of entry {index} is settled without two people"
-            elif status == OPEN and not self._undone(entry, index, fates):
-                yield f"exception of entry {index} changes without a reason"
-            if status == SETTLED and kind in SIGN and amount:
-                yield f"exception of entry {index} is settled, and {amount} still waits"
             claim.status, claim.amount, claim.bearer = status, amount, bearer
         for index in wanted.keys() - told.keys():
             yield f"entry {index} opens no exception of kind {wanted[index][0]}"
@@ -76,15 +84,42 @@ class Claims:
         if kind == m.REVERSAL and code == 51:
             original = fates.known.get(fates.named.get(tuple(asked[23][:3]), (None, None))[1])
             if original is not None and original.kind == m.LOAD:
-                return {entry.index: (TOO_LATE, original.amount)}
+                index = fates.named[tuple(asked[23][:3])][1]
+                return {} if index in self.known else {index: (TOO_LATE, original.amount)}  # of the load, once
         return {}
 
     def _undone(self, entry, index, fates):
-        """Whether the entry undoes or refunds the transaction that the exception is about, or undoes that."""
-        if entry.asked is None or not entry.approved() or entry.asked[1] not in (m.REVERSAL, m.VOID, m.REFUND):
+        """Whether the entry undoes the transaction that the exception is about."""
+        if entry.asked is None or not entry.approved() or entry.asked[1] not in (m.REVERSAL, m.VOID):
             return False
-        original = fates.named.get(tuple(entry.asked[23][:3]), (None, None))[1]
-        return index == original or original in fates.known and fates.known[original].original == index
+        return index == fates.named.get(tuple(entry.asked[23][:3]), (None, None))[1]
+
+    def _settled(self, arguments, index, claim, effects, fates):
+        """The money that was waiting goes where the way of settling says, and none moves else."""
+        way, card = arguments[1], arguments.get(3)
+        moved = [(e[1], e[-1] if len(e) == 4 else e[3]) for e in effects if e[0] == 1]
+        suspense, amount = f"suspense:{claim.store}", claim.amount
+        if arguments[0] != index or way not in WAYS[claim.kind] or (card is not None) != (way == TO_CARD):
+            yield f"exception of entry {index} is settled in way {way}"
+        elif way == EXPLAINED:
+            wanted = []
+        elif way == WRITTEN_OFF:
+            wanted = [(f"offline-loss:{claim.store}", -amount), (suspense, amount)]
+        elif way == TO_CARD:
+            wanted = [(card, amount), (suspense, -amount)]
+            if any(len(e) == 7 and e[2] != 1 for e in effects if e[0] == 1):
+                yield f"cash of entry {index} is not credited as principal"
+            if self._stands(index, fates):
+                yield f"cash of entry {index} is credited, and the load that it names stands"
+        else:
+            wanted = [*((f"clearing:{claim.store}:{tender}", paid) for tender, paid in sorted(claim.tenders.items())), (suspense, -amount)]
+        if way in WAYS[claim.kind] and sorted(moved, key=str) != sorted(wanted, key=str):
+            yield f"exception of entry {index} is settled in way {way} and moves {moved}, not {wanted}"
+
+    def _stands(self, index, fates):
+        named = self.known[index].load
+        load = fates.known.get(fates.named.get(named[:3], (None, None))[1]) if named else None
+        return load is not None and load.kind == m.LOAD and fates.named[named[:3]][0] == named[3] and load.state in m.APPROVING
 
     def _advised(self, entry, effects, books, keys, wanted, told):
         asked, shortfall, amount = entry.asked, entry.told[36], entry.asked[20]
@@ -97,22 +132,21 @@ class Claims:
                 pass
         within = grant is not None and (grant.terminal, grant.generation) == (asked[2], asked[3]) and (
             grant.issued <= asked[7][0] < grant.expires)
-        kept = within
+        within = within and amount <= grant.per_transaction
         if within:
-            for who, most in ((f"grant:{grant.terminal}/{grant.generation}/{grant.id.hex()}", grant.sum),
-                              (f"grant:{grant.terminal}/{grant.generation}/{grant.id.hex()}/{asked[12]}", grant.per_card)):
-                used = self.used.setdefault(who, [0, 0])
-                used[0], used[1] = used[0] + 1, used[1] + amount
-                kept = kept and used[1] <= most and (who.endswith(f"/{asked[12]}") or used[0] <= grant.count)
-                within = within and (who.endswith(f"/{asked[12]}") or used[0] <= grant.count)
+            name = f"grant:{grant.terminal}/{grant.generation}/{grant.id.hex()}"
+            under, of_card = self.used.setdefault(name, [0, 0]), self.used.setdefault(f"{name}/{asked[12]}", [0, 0])
+            within = under[0] < grant.count and under[1] + amount <= grant.sum and of_card[1] + amount <= grant.per_card
+            for who, used in ((name, under), (f"{name}/{asked[12]}", of_card)):
+                if within:
+                    used[0], used[1] = used[0] + 1, used[1] + amount
                 tally = [e[2:] for e in effects if e[0] == 21 and e[1] == who]
-                if [t[3:5] for t in tally] != [used]:
+                if tally != ([[0, 0, 0, *used, 0, 0]] if within else []):
                     yield f"tally of {who} is {tally}, not {used}"
-            within, kept = within and amount <= grant.per_transaction, kept and amount <= grant.per_transaction
         if shortfall < amount and not within:
             yield "a card is debited without its secret, and outside of a grant"
         for index in wanted.keys() & told.keys():
-            bearer = MERCHANT if kept else STORE
+            bearer = MERCHANT if within else STORE
             if told[index][3] != bearer:
                 yield f"shortfall of entry {index} is borne by {told[index][3]}, not {bearer}"
         paid = -sum(e[3] for e in effects if e[0] == 1 and len(e) == 7 and e[2] in (1, 2) and not (e[3] < 0 and e[5] is not None and e[5] <= entry.time))

@@ -21,7 +21,7 @@ class Counts:
         told = {(e[1], e[2]): e[3:] for e in effects if e[0] == 19} | {(e[1], DAY): e[2:] for e in effects if e[0] == 21}
         wanted = {}
         for one, sign in ((fate, 1), (undone, -1)):
-            if one is None or one.kind not in AT:
+            if one is None or one.kind not in AT or one.kind == m.ADVICE and not one.counts:
                 continue
             card = entry.told[8] if 8 in entry.told else one.card
             for subject, period in ((card, DAY), (card, MONTH), (f"terminal:{one.terminal}", DAY), (f"cashier:{one.cashier}", DAY)):

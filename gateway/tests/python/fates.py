@@ -35,6 +35,7 @@ class Fate:
     sold: dict = field(default_factory=dict)  # the same, of the request
     cashier: str | None = None
     counts: int = 0  # what it adds to the sums of a day
+    left: int = 0  # what of it can be refunded at most: of an Advice, what the card paid
     unloaded: dict = field(default_factory=dict)  # of an Unload: load -> how much of it
 
 
@@ -62,6 +63,7 @@ class Entry:
     due: str | None = None
     key: str = ""  # of a due item
     acts: tuple = ()  # of an operator's act: its name, once for each signature
+    arguments: dict | None = None
 
     def approved(self):
         return self.told is not None and self.told[2] in (0, 10)
@@ -88,8 +90,9 @@ class Fates:
         if acting and kind in m.VALUE - {m.RECONCILIATION}:
             shift = (asked[2], asked[3], asked[9]) if 9 in asked and kind in COUNTED else None
             self.known[entry.index] = Fate(kind, asked.get(20, 0), entry.told.get(10, 0), entry.place, asked[2], shift, entry.date, entry.told.get(8), original,
-                                           sold=sold_by(asked), cashier=asked.get(8), counts=entry.told.get(10, 0))
-            if kind == m.ADVICE and shift in self.closed:
+                                           sold=sold_by(asked), cashier=asked.get(8), counts=entry.told.get(10, 0) - entry.told.get(36, 0))
+            self.known[entry.index].left = self.known[entry.index].counts
+            if kind in (m.ADVICE, m.CASH_TAKEN) and shift in self.closed:
                 self.known[entry.index].shift = None  # it is taken, and does not count there
         if acting and kind == m.UNLOAD:
             wanted = self._unloads(entry, states, faults)
@@ -136,9 +139,9 @@ class Fates:
             refunded = fate.done + entry.asked[20]
             if fate.kind not in REFUNDABLE or fate.state not in (m.LIVE, m.REFUNDED_IN_PART):
                 faults.append(f"refund of kind {fate.kind:#x} in state {fate.state}")
-            if refunded > fate.amount:
-                faults.append(f"{refunded} refunded of {fate.amount} in entry {original}")
-            state = m.REFUNDED if refunded == fate.amount else m.REFUNDED_IN_PART
+            if refunded > fate.left:
+                faults.append(f"{refunded} refunded of {fate.left} in entry {original}")
+            state = m.REFUNDED if refunded == fate.left else m.REFUNDED_IN_PART
             if entry.told[15] != state:
                 faults.append("refund's answer tells another state")
             return {original: (state, refunded, entry.index, self._refunded_lines(fate, sold_by(entry.asked), 1, faults))}

@@ -212,7 +212,7 @@ APPROVED = {  # (required, also allowed), beyond 0, 1, 2 and 4, when the code is
     ACTIVATE: SALE, LOAD: SALE, PURCHASE: SALE, REVERSAL: ({3, 5, 6, 15}, {7, 8, 10, 11, 12}), RECONCILIATION: ({3, 5, 6}, {17}),
     REFUND: UNDOING, VOID: UNDOING, AUTHORIZE: (SALE[0] | {18}, {13}), CAPTURE: (SALE[0] | {18}, {13}),
     TRANSFER: SALE, SHIFT_REPORT: ({5, 17, 23, 32, 33, 34}, set()),
-    UNLOAD: SALE, CHANGE_PIN: SALE, CASH_TAKEN: ({3, 5, 6, 7, 10}, {8}), ADVICE: (SALE[0] | {36}, {13}), CASHIER_SIGN_ON: ({5}, set()), CARD_LOOKUP: ({5, 38}, set()),
+    UNLOAD: SALE, CHANGE_PIN: SALE, CASH_TAKEN: ({3, 5, 6, 7, 10}, {8}), ADVICE: ({3, 5, 6, 7, 8, 10, 36}, {11, 12, 13}), CASHIER_SIGN_ON: ({5}, set()), CARD_LOOKUP: ({5, 38}, set()),
 }
 OUTCOMES = {REVERSAL: {REVERSED, VOIDED, DECLINED, BLOCKED}, VOID: {VOIDED}, REFUND: {REFUNDED, REFUNDED_IN_PART}}  # key 15 of an approval
 PARTLY = {PURCHASE, AUTHORIZE, PURCHASE_QUOTE}
@@ -262,7 +262,8 @@ def _check_approval(kind, fields):
     if kind in (CAPTURE, TRANSFER):
         need(money(fields[12]) == -fields[10], "changes are not the approved amount")
     if kind == ADVICE:
-        need(fields[36] <= fields[10] and money(fields[12]) == fields[36] - fields[10], "the card did not pay what is no shortfall")
+        need({11, 12} <= set(fields) if fields[36] < fields[10] else (11 in fields) == (12 in fields), "balances are told when the card has paid")
+        need(fields[36] <= fields[10] and money(fields.get(12, {})) == fields[36] - fields[10], "the card did not pay what is no shortfall")
     if kind == UNLOAD:
         need(set(fields[12]) <= {1, 2} and fields[12].get(1, 0) <= -fields[10], "more is paid out than is taken from principal")
     if kind == TRANSFER:
@@ -322,7 +323,7 @@ def check_answer_to(asked: dict, fields: dict):
     if kind == CAPTURE and not flags & MORE_FOLLOW:
         need(fields[18][1] == 0, "something is still held after the last capture")
     if kind == REFUND:
-        paid_back = money(fields[12]) == fields[10] == amount  # of a payment; else money is paid back for a load
+        paid_back = 0 <= money(fields[12]) <= fields[10] == amount  # of a payment, some of it as points; else money is paid back for a load
         need(paid_back or fields[12].get(1, 0) == -amount and fields[10] <= amount, "refund of another amount")
 
 

@@ -18,7 +18,7 @@ class People:
         if len(pins) + len(people) != sum(e[0] in (20, 22) for e in effects):
             yield "a PIN changes twice in one entry"
         for subject, (*_, salt, digest, tries) in (pins | people).items():
-            if (salt is None) != (digest is None) or tries < 0 or digest is None and (tries or subject in people):
+            if (salt is None) != (digest is None) or tries < 0 or digest is None and (tries or subject in people and people[subject][0] == ACTIVE):
                 yield f"PIN of {subject} is of another form"
         if entry.due == "pin-try":
             yield from self._try(entry, effects, pins, people)

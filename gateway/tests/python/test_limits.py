@@ -44,7 +44,7 @@ def test_corporate_card(fleet):
     assert captured.changes() == (-1200, 0, 12) and captured.balances() == (17800, 1000, 19)
     for answer in (terminal.load(card, 100), terminal.unload(card, 100), terminal.transfer(card, stranger, 100), terminal.transfer(stranger, card, 100)):
         refused(answer, 57)
-    refused(terminal.purchase(card, 2701), 61)  # its own day: 700, 1500 of the hold, and so on
+    refused(terminal.purchase(card, 2801), 61)  # its own day: 700, and 1500 of the hold
     assert terminal.purchase(account, 100).balances() == (17700, 1000, 1)
     assert lost(terminal, terminal.card_request(m.PURCHASE, second, 400)).balances() == (17300, 1000, 7)
     settled(fleet)
