@@ -8,13 +8,15 @@ import sys
 from pathlib import Path
 
 from books import Books
+from claims import Claims
 from codec import Malformed, decode, decode_sequence, encode, need
 from crypto import (ES256, PROTECTED, ZERO, BadSignature, Context, check_receipt, entry_leaf, leaf_hash, open_sign1, seal_header,
                     sha256, tree_root, verify)
 from fates import Entry, Fates
-from messages import ENROLL, INT64, LAPSED, VALUE, known_keys, uint
+from messages import ADVICE, ENROLL, INT64, LAPSED, REVERSAL, VALUE, known_keys, uint
+from people import People
 
-TWO_PEOPLE = {"card-refund"}  # acts with two signatures; every other has one
+TWO_PEOPLE = {"card-refund", "card-pin", "exception-settle", "advice-import"}  # acts with two signatures; every other has one
 natural, one = uint(0, INT64), uint(1, 1)  # a CBOR `true` is no 1
 
 
@@ -27,7 +29,8 @@ class Audit:
 
     def __init__(self, data: bytes, to_first_fault=False):
         self.to_first_fault = to_first_fault
-        self.books, self.fates, self.faults = Books(), Fates(), []
+        self.books, self.fates, self.people, self.faults = Books(), Fates(), People(), []
+        self.imported = set()  # terminals whose advices came in from a file
         self.used, self.leaves, self.seals, self.keys = {}, {}, {}, []  # STANs; index -> leaf parts; group -> (epoch, index, hash)
         self.epoch, self.index, self.group, self.entries = 0, 0, 0, 0
         try:
@@ -53,6 +56,7 @@ class Audit:
         header, groups, trailer = items[0], items[1:-1], items[-1]
         need(set(header) == set(range(7)) and one(header[0]) and len(header[1]) == 16, "header")
         self.context, self.chain, self.seal_hash = Context(header[1]), header[2], header[6]
+        self.claims = Claims(self.context)
         self.books.gateway_key = header[3]
         self.keys.append(header[3])
         self.index, self.group = header[4] - 1, header[5] - 1
@@ -103,20 +107,25 @@ class Audit:
             cause = {"asked": decode(open_sign1(origin[2])[2]), "told": decode(answer)}
             request_id = self._request(*origin[1:], answer, effects)
         elif origin[0] == 2:
-            request_id = self._act(origin[1:])
+            request_id, acts, arguments = self._act(origin[1:])
+            cause = {"acts": acts, "arguments": arguments}
+            if acts[0] == "advice-import":
+                self.imported.add(arguments[0])
         else:
             need(origin[0] == 3 and len(origin) == 3 and all(type(o) is str for o in origin[1:]), "origin")
             need(self.index > 1 or origin[2] == self.context.installation.hex(), "genesis of another installation")
-            request_id, cause = sha256(encode(origin)), {"due": origin[1]}
+            request_id, cause = sha256(encode(origin)), {"due": origin[1], "key": origin[2]}
             if origin[1] == "expiry":
                 self._due(*origin[2].split("/"), effects)
         for text in self.books.apply(effects, self.index):
             self.fault(text)
         entry = Entry(self.index, time_ms // 1000, (merchant, store), date, programme, request_id=request_id, **cause)
-        for text in self.fates.apply(entry, effects):
-            self.fault(text)
+        for texts in (self.people.apply(entry, effects), self.fates.apply(entry, effects, self.books),
+                      self.claims.apply(entry, effects, self.books, self.fates, self.keys)):
+            for text in texts:
+                self.fault(text)
         if origin[0] == 1:
-            self._ended(cause["told"], effects, time_ms // 1000)
+            self._ended(cause["asked"], cause["told"], effects, time_ms // 1000)
             self._balances(cause["told"], effects, time_ms // 1000)
         return request_id, sha256(answer) if answer is not None else ZERO, sha256(details)
 
@@ -133,7 +142,8 @@ class Audit:
                 self.fault("enrolment sets another key than the request names")
         else:
             key = self.books.terminals[tid].key
-            if fields[3] != self.books.terminals[tid].generation or self.books.terminals[tid].status != 2:
+            known = self.books.terminals[tid]
+            if fields[3] != known.generation or known.status != 2 and not (kind == ADVICE and tid in self.imported):
                 self.fault(f"{tid} was not active with generation {fields[3]}")
             if self.used.setdefault((tid, fields[3], fields[4]), self.index) != self.index:
                 self.fault(f"STAN {fields[4]} of {tid} occurs twice, first in entry {self.used[tid, fields[3], fields[4]]}")
@@ -148,7 +158,7 @@ class Audit:
         if {e[1] for e in effects if e[0] in (2, 3, 16) or e[0] == 1 and len(e) == 7} != {int(card)} or self.books.cards[int(card)].version != int(version):
             self.fault("due item is of another card or version")
 
-    def _ended(self, told, effects, now):
+    def _ended(self, asked, told, effects, now):
         """What has ended by time is booked in front of a request's own effects; a declined one has no others."""
         for card in {e[1] for e in effects if e[0] == 14 and type(e[1]) is int}:
             book = self.books.cards[card]
@@ -163,11 +173,13 @@ class Audit:
             return
         for effect in effects:
             what, last = effect[0], effect[-1]
-            ended = what in (13, 14) or what == 16 and last == [] and effect[3] <= now or what == 4 and effect[2] == LAPSED
+            ended = what in (13, 14, 20, 22) or what == 16 and last == [] and effect[3] <= now or what == 4 and effect[2] == LAPSED
             if what == 1 and len(effect) == 7:
                 ended = effect[3] < 0 and effect[5] is not None and effect[5] <= now
             elif what == 1:
                 ended = effect[1] == "breakage"
+            elif what == 23:
+                ended = asked[1] == REVERSAL and told[2] == 51
             if not ended:
                 self.fault(f"declined, but with effect {effect!r:.60}")
 
@@ -175,14 +187,11 @@ class Audit:
         """What the answer tells of the card is what the books have after the entry."""
         if told[2] not in (0, 10) or 11 not in told or told[1] not in VALUE:
             return
-        available = self.books.cards[told[8]].available(now)
+        available = self.books.told(told[8], now)
         if {k: a for k, a in told[11].items() if a} != {k: a for k, a in available.items() if a}:
             self.fault(f"answer tells balances {told[11]}, but {available} are there")
-        changes = {}
-        for effect in effects:
-            if effect[:2] == [1, told[8]] and not (effect[3] < 0 and effect[5] is not None and effect[5] <= now):  # else it has only expired
-                changes[effect[2]] = changes.get(effect[2], 0) + effect[3]
-        if {k: a for k, a in changes.items() if a} != told[12]:
+        changes = self.books.changed(told[8], effects, now)
+        if changes != told[12]:
             self.fault(f"answer tells changes {told[12]}, but {changes} were booked")
 
     def _act(self, signed):
@@ -209,7 +218,7 @@ class Audit:
                 self.fault(f"act {first[2]} has the same key twice")
             if first[2:] != last[2:]:
                 self.fault(f"second signature under {first[2]} is for another act")
-        return ids[0]
+        return ids[0], tuple(signer[2] for signer in signers), act[5]
 
     def balances(self) -> dict:
         return {card: book.balances() for card, book in sorted(self.books.cards.items())}

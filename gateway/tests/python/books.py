@@ -7,9 +7,11 @@ from codec import encode, need
 from crypto import sha256
 
 RECEIVABLE = "receivable:points"
-LENGTHS = {1: 4, 2: 3, 3: 6, 4: 5, 5: 5, 6: 7, 7: 4, 8: 12, 9: 5, 10: 4, 11: 4, 12: 2, 13: 4, 14: 4, 15: 2, 16: 6,
-           17: 4, 18: 3, 19: 7}
+LENGTHS = {1: 4, 2: 3, 3: 9, 4: 6, 5: 5, 6: 7, 7: 4, 8: 12, 9: 5, 10: 4, 11: 4, 12: 2, 13: 4, 14: 4, 15: 2, 16: 6,
+           17: 4, 18: 3, 19: 10, 20: 5, 21: 9, 22: 9, 23: 6}
 REPLACED = 4
+MONEY = (1, 2)  # the balance kinds that a corporate account holds for its cards
+NO_PIN = (None, None, 0)
 
 
 @dataclass
@@ -34,12 +36,16 @@ class CardBook:
     lots: dict = field(default_factory=dict)
     holds: dict = field(default_factory=dict)  # number -> (expires, captured, [[lot, amount], ...]); one that has ended is gone
     successor: tuple | None = None  # (card, offset)
-    day: tuple | None = None  # (business date, loads, load sum, purchases, purchase sum)
+    owner: tuple = (None, None, None)  # expires, holder, corporate account
+    pin: tuple = NO_PIN  # salt, hash, wrong tries
+    periods: dict = field(default_factory=dict)  # 1 (day) or 2 (month) -> (date, loads, load sum, purchases, purchase sum, refunds, refund sum)
 
     def hash(self, reference) -> bytes:
         lots = [[n, lot.kind, lot.amount, lot.expires, lot.source] for n, lot in sorted(self.lots.items()) if lot.amount]
         holds = [[number, *hold] for number, hold in sorted(self.holds.items())]
-        state = [self.version, self.status, self.product, self.proof, self.next_lot, self.debt, lots, holds, self.successor, self.day]
+        periods = [[number, *period] for number, period in sorted(self.periods.items())]
+        state = [self.version, self.status, self.product, self.proof, *self.owner, list(self.pin), self.next_lot, self.debt, lots, holds,
+                 self.successor, periods]
         return sha256(encode([reference, *state]))[:16]
 
     def held(self) -> dict:
@@ -113,10 +119,11 @@ class Books:
                 if self.cards[card].debt < 0:
                     yield f"points debt of card {card} falls below zero"
             elif what == 3:
-                card, status, product, proof, _reason = rest
+                card, status, product, proof, _reason, *owner = rest
                 touched.add(card)
                 book = self.cards[card]
-                book.status, book.product, book.proof = status, product, proof
+                book.status, book.product, book.proof, book.owner = status, product, proof, tuple(owner)
+                yield from self._owned(card, owner[2])
                 if not 1 <= status <= REPLACED or (status == REPLACED) != (book.successor is not None):
                     yield f"card {card} has status {status} and successor {book.successor}"
             elif what == 8:
@@ -146,11 +153,16 @@ class Books:
                 touched.add(card)
                 self.cards[card].next_lot = max(self.cards[card].next_lot, number)
             elif what == 19:
-                card, *day = rest
+                card, period, *counts = rest
                 touched.add(card)
-                if self.cards[card].day and day[0] < self.cards[card].day[0] or min(day) < 0:
-                    yield f"day of card {card} goes back, or counts below zero"
-                self.cards[card].day = tuple(day)
+                before = self.cards[card].periods.get(period)
+                if period not in (1, 2) or before and counts[0] < before[0] or min(counts) < 0:
+                    yield f"period {period} of card {card} goes back, or counts below zero"
+                self.cards[card].periods[period] = tuple(counts)
+            elif what == 20:
+                card, *pin = rest
+                touched.add(card)
+                self.cards[card].pin = tuple(pin)
             elif what == 14:
                 hashed.add(rest[0])
                 yield from self._state(*rest)
@@ -164,6 +176,8 @@ class Books:
             for number, amount in book.held().items():
                 if number not in book.lots or amount > book.lots[number].amount or book.lots[number].kind not in (1, 2):
                     yield f"lot {number} of card {card} does not have the {amount} that are held of it"
+            if book.owner[2] is not None and any(lot.amount and lot.kind in MONEY for lot in book.lots.values()):
+                yield f"card {card} is bound to an account, and has money of its own"
             if book.successor and not any(e[0] == 17 and e[1] == card for e in effects):
                 yield f"card {card} is touched, but another has taken its place"
         for subject in touched - hashed:
@@ -186,6 +200,30 @@ class Books:
         if lot.amount < 0:
             yield f"lot {number} of card {card} falls to {lot.amount}"
 
+    def _owned(self, card, account):
+        if account is None:
+            return
+        if account == card or account not in self.cards or self.cards[account].owner[2] is not None:
+            yield f"card {card} is bound to {account}, which is no account of its own"
+
+    def told(self, card, now) -> dict:
+        """Balances as answers tell them: of a bound card, the account's money and its own points."""
+        account = self.cards[card].owner[2]
+        own = self.cards[card].available(now)
+        if account is None:
+            return own
+        return {k: a for k, a in own.items() if k not in MONEY} | {k: a for k, a in self.cards[account].available(now).items() if k in MONEY}
+
+    def changed(self, card, effects, now) -> dict:
+        """Changes as answers tell them, without what had only expired before."""
+        result, account = {}, self.cards[card].owner[2]
+        for effect in effects:
+            if effect[0] != 1 or len(effect) != 7 or effect[3] < 0 and effect[5] is not None and effect[5] <= now:
+                continue
+            if effect[1] == (account if account is not None and effect[2] in MONEY else card):
+                result[effect[2]] = result.get(effect[2], 0) + effect[3]
+        return {kind: amount for kind, amount in result.items() if amount}
+
     def _successions(self, successions):
         for card, successor, offset in successions:
             if self.cards[card].successor or successor == card or self.cards[successor].successor:
@@ -193,6 +231,10 @@ class Books:
             if offset < self.cards[successor].next_lot - 1:
                 yield f"lots of card {card} fall on lots of card {successor}"
             self.moved[successor].append((card, offset))
+
+    def follows(self, card, successor) -> bool:
+        """Whether `successor` has, maybe over others, taken the place of `card`."""
+        return any(old == card or self.follows(card, old) for old, _ in self.moved[successor])
 
     def _moved_lot(self, card, number):
         """The lot of a replaced card that this one stands for, if any."""

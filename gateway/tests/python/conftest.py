@@ -61,8 +61,8 @@ class Gateway:
         assert terminal.enrol().code == 0
         return terminal.ready()
 
-    def new_card(self) -> Card:
-        issued = self.admin("card", "issue", "--product", "standard", "--count", "1")["cards"][0]
+    def new_card(self, product="standard") -> Card:
+        issued = self.admin("card", "issue", "--product", product, "--count", "1")["cards"][0]
         self.cards.append(Card(int(issued["reference"]), issued["secret"]))
         return self.cards[-1]
 

@@ -95,6 +95,9 @@ class Context:
     def status(self, protected, payload):
         return self._structure("svgp.status", 1, 0, protected, payload)
 
+    def grant(self, protected, payload):
+        return self._structure("svgp.grant", 1, 0, protected, payload)
+
     def act(self, protected, payload):
         return self._structure("svgp.act", 2, 0, protected, payload)
 
@@ -208,3 +211,33 @@ def check_status(status, context, gateway_spki, request_id) -> dict:
     if said[1] != request_id:
         raise BadSignature("status speaks of another request")
     return said
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a terminal may approve by itself (section 9.1)."""
+    raw: bytes
+    terminal: str
+    generation: int
+    id: bytes
+    issued: int
+    expires: int
+    per_transaction: int
+    per_card: int
+    count: int
+    sum: int
+
+
+def check_grant(data: bytes, context, gateway_spki) -> Grant:
+    """Raises Malformed or BadSignature; for whom the grant is, the caller compares."""
+    need(len(data) <= 256, "grant is too long")
+    protected, _, payload, signature = open_sign1(data)
+    need(protected == PROTECTED[ES256], "grant has another header")
+    verify(gateway_spki, protected, signature, context.grant(protected, payload))
+    said = decode(payload)
+    need(type(said) is dict and {k for k in said if k < 100} == set(range(1, 7)), "grant has wrong keys")
+    terminal, generation, number, issued, expires, limits = (said[k] for k in range(1, 7))
+    need(type(terminal) is str and type(number) is bytes and len(number) == 8, "grant has wrong types")
+    need(type(limits) is list and len(limits) == 4, "a grant has four limits")
+    need(all(type(v) is int and v >= 0 for v in (generation, issued, expires, *limits)) and generation > 0, "grant has wrong numbers")
+    return Grant(data, terminal, generation, number, issued, expires, *limits)

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 
 import messages as m
 from codec import need
+from counts import Counts
 
-COUNTED = {m.ACTIVATE, m.LOAD, m.PURCHASE, m.REFUND, m.CAPTURE, m.TRANSFER}
-REFUNDABLE = {m.LOAD, m.PURCHASE, m.CAPTURE}
-NO_ORIGINAL = {m.REVERSAL, m.VOID, m.RECONCILIATION}
-AT_DAY = {m.LOAD: 0, m.PURCHASE: 2, m.AUTHORIZE: 2, m.TRANSFER: 2}  # where effect 19 counts them: loads, or purchases
+COUNTED = {m.ACTIVATE, m.LOAD, m.PURCHASE, m.REFUND, m.CAPTURE, m.TRANSFER, m.UNLOAD, m.CASH_TAKEN, m.ADVICE}
+REFUNDABLE = {m.LOAD, m.PURCHASE, m.CAPTURE, m.ADVICE}
+NO_ORIGINAL = {m.REVERSAL, m.VOID, m.RECONCILIATION, m.CHANGE_PIN, m.CASH_TAKEN}
+WITH_ORIGINAL = {m.REVERSAL, m.VOID, m.REFUND, m.CAPTURE, m.AUTHORIZE}
+MOST_LOADS = 16  # that one unload takes back
 OVER = {m.REVERSED, m.VOIDED}
 
 
@@ -29,6 +31,12 @@ class Fate:
     state: int = m.LIVE
     done: int = 0  # refunded; of a captured Authorize: captured
     last_refund: int = 0
+    lines: dict = field(default_factory=dict)  # item -> [quantity, amount] refunded by line
+    sold: dict = field(default_factory=dict)  # the same, of the request
+    cashier: str | None = None
+    counts: int = 0  # what it adds to the sums of a day
+    left: int = 0  # what of it can be refunded at most: of an Advice, what the card paid
+    unloaded: dict = field(default_factory=dict)  # of an Unload: load -> how much of it
 
 
 @dataclass
@@ -53,6 +61,9 @@ class Entry:
     request_id: bytes | None = None
     told: dict | None = None
     due: str | None = None
+    key: str = ""  # of a due item
+    acts: tuple = ()  # of an operator's act: its name, once for each signature
+    arguments: dict | None = None
 
     def approved(self):
         return self.told is not None and self.told[2] in (0, 10)
@@ -62,34 +73,43 @@ class Fates:
     def __init__(self):
         self.known, self.named = {}, {}  # index -> Fate; (terminal, generation, STAN) -> (request id, index)
         self.holds, self.totals, self.closed = {}, defaultdict(dict), set()
-        self.days = {}  # card -> (programme that limits its day, the day as effect 19 has it)
+        self.counts = Counts()
 
-    def apply(self, entry: Entry, effects: list):
-        """Yields a sentence for every fault."""
+    def apply(self, entry: Entry, effects: list, books):
+        """Yields a sentence for every fault. `books` are those after the entry."""
         asked, kind = entry.asked, entry.asked[1] if entry.asked else None
         acting = kind in m.VALUE and entry.approved()
         original, faults = None, []
-        if acting and 23 in asked:
+        if acting and 23 in asked and kind in WITH_ORIGINAL:
             original = self._original(entry, faults)
-        states = {e[1]: tuple(e[2:]) for e in effects if e[0] == 4}
+        states = {e[1]: (*e[2:5], by_item(e[5])) for e in effects if e[0] == 4}
         held = [e for e in effects if e[0] == 16]
         before = {index: self.known[index].state for index in states if index in self.known}
         wanted = self._wanted(entry, kind, original, faults) if acting else {}
         moved = any(e[0] == 17 for e in effects)
         if acting and kind in m.VALUE - {m.RECONCILIATION}:
             shift = (asked[2], asked[3], asked[9]) if 9 in asked and kind in COUNTED else None
-            self.known[entry.index] = Fate(kind, asked.get(20, 0), entry.told.get(10, 0), entry.place, asked[2], shift, entry.date, entry.told.get(8), original)
+            self.known[entry.index] = Fate(kind, asked.get(20, 0), entry.told.get(10, 0), entry.place, asked[2], shift, entry.date, entry.told.get(8), original,
+                                           sold=sold_by(asked), cashier=asked.get(8), counts=entry.told.get(10, 0) - entry.told.get(36, 0))
+            self.known[entry.index].left = self.known[entry.index].counts
+            if kind in (m.ADVICE, m.CASH_TAKEN) and shift in self.closed:
+                self.known[entry.index].shift = None  # it is taken, and does not count there
+        if acting and kind == m.UNLOAD:
+            wanted = self._unloads(entry, states, faults)
         if kind in m.VALUE:
             self.named[asked[2], asked[3], asked[4]] = entry.request_id, entry.index
         yield from faults
         yield from self._states(entry, states, wanted, before, held)
-        if kind in m.VALUE and 23 in asked and 15 in entry.told and not acting:
+        if acting and kind == m.UNLOAD:
+            yield from self._newest(entry, books)
+        if kind in WITH_ORIGINAL and 23 in asked and 15 in entry.told and not acting:
             fate = self.known.get(self.named.get(tuple(asked[23][:3]), (None, None))[1])
             if fate and fate.state != entry.told[15]:
                 yield f"declined for state {entry.told[15]}, but its original is in state {fate.state}"
         yield from self._holds(entry, kind, original, held, states, moved, acting)
         yield from self._shifts(entry, kind, original, effects, acting)
-        yield from self._days(entry, kind, original, [e[1:] for e in effects if e[0] == 19], acting)
+        undone = self.known.get(original) if kind in (m.REVERSAL, m.VOID) and acting and entry.told.get(12) is not None else None
+        yield from self.counts.apply(entry, effects, self.known.get(entry.index) if acting else None, undone)
 
     def _original(self, entry, faults):
         asked, kind = entry.asked, entry.asked[1]
@@ -111,7 +131,7 @@ class Fates:
         return found[1]
 
     def _wanted(self, entry, kind, original, faults):
-        """The transaction states that this message must set: index -> (state, done, last refund)."""
+        """The transaction states that this message must set: index -> (state, done, last refund, lines)."""
         fate = self.known.get(original)
         if fate is None:
             return {}
@@ -119,17 +139,17 @@ class Fates:
             refunded = fate.done + entry.asked[20]
             if fate.kind not in REFUNDABLE or fate.state not in (m.LIVE, m.REFUNDED_IN_PART):
                 faults.append(f"refund of kind {fate.kind:#x} in state {fate.state}")
-            if refunded > fate.amount:
-                faults.append(f"{refunded} refunded of {fate.amount} in entry {original}")
-            state = m.REFUNDED if refunded == fate.amount else m.REFUNDED_IN_PART
+            if refunded > fate.left:
+                faults.append(f"{refunded} refunded of {fate.left} in entry {original}")
+            state = m.REFUNDED if refunded == fate.left else m.REFUNDED_IN_PART
             if entry.told[15] != state:
                 faults.append("refund's answer tells another state")
-            return {original: (state, refunded, entry.index)}
+            return {original: (state, refunded, entry.index, self._refunded_lines(fate, sold_by(entry.asked), 1, faults))}
         if kind in (m.CAPTURE, m.AUTHORIZE):
             if fate.kind != m.AUTHORIZE or fate.original is not None or fate.state != m.LIVE:
                 faults.append(f"takes from or raises kind {fate.kind:#x} in state {fate.state}")
             ends = kind == m.CAPTURE and entry.told[18][1] == 0
-            return {original: (m.CAPTURED, self.holds[original].captured + entry.told[10], 0)} if ends and original in self.holds else {}
+            return {original: (m.CAPTURED, self.holds[original].captured + entry.told[10], 0, {})} if ends and original in self.holds else {}
         if fate.kind in NO_ORIGINAL:
             faults.append(f"undoes kind {fate.kind:#x}")
         if fate.state in OVER:
@@ -140,33 +160,86 @@ class Fates:
             faults.append(f"undoes kind {fate.kind:#x} in state {fate.state}")
         if entry.told[15] != (m.REVERSED if kind == m.REVERSAL else m.VOIDED):
             faults.append("undoing's answer tells another state")
-        wanted = {original: (entry.told[15], 0, 0)}
+        wanted = {original: (entry.told[15], 0, 0, {})}
         if fate.kind == m.REFUND:
             paid = self.known[fate.original]
             if paid.last_refund != original:
                 faults.append("undoes a refund that is not the last")
             left = paid.done - fate.asked
-            wanted[fate.original] = (m.REFUNDED_IN_PART if left else m.LIVE, left, 0)
+            wanted[fate.original] = (m.REFUNDED_IN_PART if left else m.LIVE, left, 0, self._refunded_lines(paid, fate.sold, -1, faults))
+        for index, amount in fate.unloaded.items():
+            load = self.known[index]
+            if load.last_refund != original:
+                faults.append(f"undoes an unload whose load {index} was refunded since")
+            left = load.done - amount
+            wanted[index] = (m.REFUNDED_IN_PART if left else m.LIVE, left, 0, load.lines)
         return wanted
+
+    def _refunded_lines(self, fate, refunded, sign, faults):
+        """What was refunded by line of a transaction, after a refund by line, or after one was undone."""
+        if not fate.sold or not refunded:
+            return fate.lines
+        lines = {item: list(line) for item, line in fate.lines.items()}
+        for item, (quantity, amount) in refunded.items():
+            line = lines.setdefault(item, [0, 0])
+            line[0], line[1] = line[0] + sign * quantity, line[1] + sign * amount
+            if item not in fate.sold or line[0] > fate.sold[item][0] or line[1] > fate.sold[item][1]:
+                faults.append(f"more of {item} is refunded than was sold")
+        return {item: line for item, line in lines.items() if any(line)}
+
+    def _unloads(self, entry, states, faults):
+        """An Unload refunds loads of its card; which and how much of each, the effects say."""
+        wanted, taken = {}, {}
+        for index, (_, done, _, _) in states.items():
+            load = self.known.get(index)
+            if load is None or load.kind != m.LOAD:
+                continue  # a hold that has ended in front
+            taken[index] = done - load.done
+            if load.state not in (m.LIVE, m.REFUNDED_IN_PART) or taken[index] <= 0 or done > load.amount:
+                faults.append(f"unload takes {taken[index]} of load {index} in state {load.state}")
+            wanted[index] = (m.REFUNDED if done == load.amount else m.REFUNDED_IN_PART, done, entry.index, load.lines)
+        if sum(taken.values()) != entry.asked[20] or len(taken) > MOST_LOADS:
+            faults.append(f"unload of {entry.asked[20]} takes {taken}")
+        self.known[entry.index].unloaded = taken
+        return wanted
+
+    def _newest(self, entry, books):
+        """The newest loads go first: of a load that was passed over or not taken whole, nothing is left that could be."""
+        fate = self.known[entry.index]
+        lots = books.cards[fate.card].lots.items()
+        held = books.cards[fate.card].held()
+        sources = {lot.source for _, lot in lots}
+        for index in fate.unloaded:
+            card = self.known[index].card
+            if card != fate.card and not books.follows(card, fate.card):
+                yield f"unload takes back load {index} of another card"
+        oldest = min(fate.unloaded, default=0)
+        for index, load in self.known.items():
+            if load.kind != m.LOAD or index <= oldest or index not in sources or load.state not in (m.LIVE, m.REFUNDED_IN_PART) or (
+                    load.card != fate.card and not books.follows(load.card, fate.card)):
+                continue
+            free = sum(lot.amount - held.get(number, 0) for number, lot in lots if lot.kind == 1 and lot.source == index and not lot.over(entry.time))
+            if free > 0 and load.done < load.amount:
+                yield f"unload leaves {free} of load {index}, and takes from an older one"
 
     def _states(self, entry, states, wanted, before, held):
         ended = {e[2] for e in held if not e[5]}
-        for index, (state, done, last) in states.items():
+        for index, (state, done, last, lines) in states.items():
             fate = self.known.get(index)
             if fate is None:
                 yield f"state of entry {index}, which is no approved transaction"
                 continue
             if index in wanted:
-                if wanted[index] != (state, done, last):
-                    yield f"state of entry {index} is {(state, done, last)}, not {wanted[index]}"
-            elif fate.kind != m.AUTHORIZE or (done, last) != (0, 0):
+                if wanted[index] != (state, done, last, lines):
+                    yield f"state of entry {index} is {(state, done, last, lines)}, not {wanted[index]}"
+            elif fate.kind != m.AUTHORIZE or (done, last, lines) != (0, 0, {}):
                 yield f"state of entry {index} changes without a reason"
             elif state == m.LAPSED:
                 if index not in ended or before[index] != m.LIVE:
                     yield f"hold {index} lapses without an end"
             elif state != m.LIVE or index in ended:
                 yield f"state of hold {index} changes without a reason"
-            fate.state, fate.done, fate.last_refund = state, done, last
+            fate.state, fate.done, fate.last_refund, fate.lines = state, done, last, lines
             if done > fate.amount and fate.kind != m.AUTHORIZE:  # which may have been raised
                 yield f"{done} refunded of {fate.amount} in entry {index}"
         for index in wanted.keys() - states.keys():
@@ -263,25 +336,20 @@ class Fates:
                 yield f"reconciliation tells other totals than {host}"
 
 
-    def _days(self, entry, kind, original, told, acting):
-        """What a card's day counts: this message, or one less when it undoes what was done on the same day."""
-        one, fate, now = [0, 0, 0, 0], self.known.get(entry.index), {}
-        undone = self.known.get(original) if kind in (m.REVERSAL, m.VOID) and acting and entry.told.get(12) is not None else None
-        counted = undone if undone and undone.date == entry.date else fate if acting and kind in AT_DAY else None
-        if counted and counted.kind in AT_DAY:
-            at, sign = AT_DAY[counted.kind], -1 if counted is undone else 1
-            one[at:at + 2] = sign, sign * counted.amount
-            now[counted.card] = one
-        for card, date, *day in told:
-            _, before = self.days.get(card, (None, (0, 0, 0, 0, 0)))
-            wanted = [a + b for a, b in zip(before[1:] if before[0] == date else [0, 0, 0, 0], now.get(card, [0, 0, 0, 0]))]
-            if entry.told is not None and (date, day) != (entry.date, wanted):
-                yield f"day of card {card} is {[date, *day]}, not {[entry.date, *wanted]}"
-            self.days[card] = entry.programme, (date, *day)
-        for card in now.keys() - {e[0] for e in told}:
-            programme, day = self.days.get(card, (None, (0,)))
-            if programme == entry.programme and (counted is not undone or day[0] == entry.date):
-                yield f"day of card {card} does not count this"
+def by_item(lines):
+    need(all(len(line) == 3 and min(line[1:]) >= 0 for line in lines), "refunded lines are of another form")
+    items = [line[0] for line in lines]
+    need(sorted(set(items)) == items, "refunded lines do not rise by item")
+    return {item: list(line) for item, *line in lines}
+
+
+def sold_by(asked):
+    """The lines of a request, one for each item."""
+    result = {}
+    for item, _, _, quantity, amount, _ in asked.get(22, []):
+        line = result.setdefault(item, [0, 0])
+        line[0], line[1] = line[0] + quantity, line[1] + amount
+    return result
 
 
 def taken_from(parts, amount):

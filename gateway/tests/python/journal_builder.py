@@ -31,7 +31,7 @@ class JournalBuilder:
                 pass
         except Malformed:
             return []  # planted by a test
-        touched = dict.fromkeys(e[1] for e in effects if e[0] in (1, 2, 3, 16, 17, 18, 19))
+        touched = dict.fromkeys(e[1] for e in effects if e[0] in (1, 2, 3, 16, 17, 18, 19, 20))
         states = []
         for subject in sorted(touched, key=str):
             book = (self.books.cards if type(subject) is int else self.books.named)[subject]

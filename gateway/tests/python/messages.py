@@ -3,22 +3,25 @@
 import re
 import struct
 
-from codec import decode, need
-from crypto import PROTECTED, open_sign1
+from codec import decode, encode, need
+from crypto import PROTECTED, open_sign1, sha256
 
 HELLO, ENROLL, SIGN_ON, SIGN_OFF, ECHO = 0x01, 0x02, 0x03, 0x04, 0x05
 ACTIVATE, LOAD_QUOTE, LOAD, PURCHASE, BALANCE_INQUIRY = 0x10, 0x11, 0x12, 0x13, 0x14
 REVERSAL, TRANSACTION_STATUS, RECONCILIATION, REJECT = 0x15, 0x16, 0x17, 0xFF
 REFUND, VOID, AUTHORIZE, CAPTURE = 0x18, 0x19, 0x1A, 0x1B
-PURCHASE_QUOTE, TRANSFER, SHIFT_REPORT = 0x1C, 0x1D, 0x1E
-VALUE = {ACTIVATE, LOAD, PURCHASE, REVERSAL, RECONCILIATION, REFUND, VOID, AUTHORIZE, CAPTURE, TRANSFER}
+PURCHASE_QUOTE, TRANSFER, SHIFT_REPORT, UNLOAD = 0x1C, 0x1D, 0x1E, 0x1F
+CHANGE_PIN, CASH_TAKEN, ADVICE, CASHIER_SIGN_ON, CARD_LOOKUP = 0x20, 0x21, 0x22, 0x23, 0x24
+VALUE = {ACTIVATE, LOAD, PURCHASE, REVERSAL, RECONCILIATION, REFUND, VOID, AUTHORIZE, CAPTURE, TRANSFER, UNLOAD, CHANGE_PIN, CASH_TAKEN, ADVICE}
 QUOTES = {LOAD_QUOTE, PURCHASE_QUOTE}
-SESSION = {ENROLL, SIGN_ON, SIGN_OFF, ECHO, BALANCE_INQUIRY, TRANSACTION_STATUS, SHIFT_REPORT} | QUOTES
-WITH_CARD = {ACTIVATE, LOAD, PURCHASE, BALANCE_INQUIRY, AUTHORIZE, TRANSFER} | QUOTES
-FINAL_CODES = {0, 10, 12, 13, 14, 21, 25, 46, 51, 54, 57, 58, 61, 62, 78, 95}
-TRANSIENT_CODES = {9, 30, 63, 65, 88, 89, 91, 94, 96, 97}
+SESSION = {ENROLL, SIGN_ON, SIGN_OFF, ECHO, BALANCE_INQUIRY, TRANSACTION_STATUS, SHIFT_REPORT, CASHIER_SIGN_ON, CARD_LOOKUP} | QUOTES
+SECRET, PIN, NEW_PIN, CASHIER_PIN, SUPERVISOR_PIN = {1, 3, 10}, {2}, {4}, {5}, {6}  # keys of a request's sidecar, as section 5.3 names them
+SIDECAR = {kind: SECRET for kind in (ACTIVATE, LOAD, BALANCE_INQUIRY, *QUOTES)} | {kind: SECRET | PIN for kind in (PURCHASE, AUTHORIZE, TRANSFER)} | {
+    UNLOAD: SECRET | PIN | SUPERVISOR_PIN, CHANGE_PIN: SECRET | PIN | NEW_PIN, REFUND: SUPERVISOR_PIN, VOID: SUPERVISOR_PIN, CASHIER_SIGN_ON: CASHIER_PIN, CARD_LOOKUP: {10}}
+FINAL_CODES = {0, 10, 12, 13, 14, 21, 25, 46, 51, 54, 55, 57, 58, 61, 62, 70, 75, 76, 78, 95}
+TRANSIENT_CODES = {9, 30, 63, 65, 77, 88, 89, 91, 94, 96, 97}
 REPEAT = 1
-PARTIAL, MORE_FOLLOW = 2, 8  # bits of key 13
+OFFLINE, PARTIAL, PIN_USED, MORE_FOLLOW = 1, 2, 4, 8  # bits of key 13
 UNKNOWN, LIVE, REVERSED, VOIDED, REFUNDED, DECLINED, BLOCKED, REFUNDED_IN_PART, CAPTURED, LAPSED = range(10)
 APPROVING = {LIVE, REFUNDED_IN_PART, CAPTURED}  # the states with which a stored approval is one still
 INT64 = (1 << 63) - 1
@@ -126,18 +129,31 @@ REQUEST_FIELDS = {
     11: uint(0, 255), 12: luhn, 13: uint(0, U32), 14: raw(8), 15: raw(8), 16: raw(16), 20: uint(1, MONEY),
     21: many(1, 8, tender), 22: many(1, 24, line), 23: tup(tid, uint(1, U32), uint(1, U32), raw(32)), 24: rising,
     25: uint(0, 255), 26: text(1, 32), 27: uint(0, U32), 28: tup(raw(32), raw(32), raw(32), raw(0, 1024)),
-    29: matches("[0-9A-HJKMNP-TV-Z]{20}"), 30: raw(1, 128), 31: raw(32), 32: uint(1, 15), 33: luhn, 34: uint(0, U32), 40: code(32), 41: code(32),
+    29: matches("[0-9A-HJKMNP-TV-Z]{20}"), 30: raw(1, 128), 31: raw(32), 32: uint(1, 15), 33: luhn, 34: uint(0, U32),
+    35: uint(1, MONEY), 36: raw(0, 256), 37: code(16), 40: code(32), 41: code(32),
     42: uint(0, 255), 43: date, 44: answers, 45: answers, 46: code(32), 47: raw(32),
 }
+pin = matches("[0-9]{4,12}")
+PHONE = 1  # of the personal fields; 0 is the salt, 3 a birthday
+PERSONAL_FIELDS = {0: matches("[0-9a-f]{32}"), PHONE: matches("[0-9]{5,15}"), 3: matches("(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")}
+
+
+def personal(v):
+    """Section 5.4."""
+    return type(v) is dict and 1 <= len(v) <= 8 and all(uint(0, 255)(k) and text(1, 64)(x) and PERSONAL_FIELDS.get(k, text(1, 64))(x) for k, x in v.items())
+
+
+SIDECAR_FIELDS = {1: text(8, 64), 2: pin, 3: raw(0, 64), 4: pin, 5: pin, 6: pin, 10: personal}
 ALWAYS, VALUE_MAY = {0, 1, 2, 5, 7}, {8, 9, 10, 11, 13, 14, 15, *range(40, 48)}
 REQUIRED = {  # beyond ALWAYS, 3 and 4 or 16
     ENROLL: {26, 29, 30, 31, 32}, SIGN_ON: {26, 27, 32}, SIGN_OFF: set(), ECHO: set(), ACTIVATE: {6, 12}, LOAD_QUOTE: {6, 12, 20},
     LOAD: {6, 12, 20, 21}, PURCHASE: {6, 12, 20}, BALANCE_INQUIRY: {6, 12}, REVERSAL: {6, 23, 25}, TRANSACTION_STATUS: {23},
     RECONCILIATION: {6, 9, 24}, REFUND: {6, 20, 23}, VOID: {6, 23}, AUTHORIZE: {6, 12, 20}, CAPTURE: {6, 20, 23},
     PURCHASE_QUOTE: {6, 12, 20}, TRANSFER: {6, 12, 20, 33}, SHIFT_REPORT: {9, 34},
+    UNLOAD: {6, 12, 20}, CHANGE_PIN: {6, 12}, CASH_TAKEN: {6, 20, 21, 25}, ADVICE: {6, 12, 20, 36}, CASHIER_SIGN_ON: {8}, CARD_LOOKUP: set(),
 }
-OPTIONAL = {SIGN_ON: {28}, LOAD_QUOTE: {11}, BALANCE_INQUIRY: {11}, PURCHASE: {21, 22}, REFUND: {22, 25}, VOID: {25}, AUTHORIZE: {23},
-            CAPTURE: {21, 22}, PURCHASE_QUOTE: {11}}
+OPTIONAL = {SIGN_ON: {28}, LOAD_QUOTE: {11}, BALANCE_INQUIRY: {11}, PURCHASE: {21, 22, 35}, REFUND: {22, 25, 37}, VOID: {25, 37}, AUTHORIZE: {23},
+            CAPTURE: {21, 22}, PURCHASE_QUOTE: {11, 35}, UNLOAD: {25, 37}, CASH_TAKEN: {12, 23}, ADVICE: {21, 22}}
 
 
 def known_keys(fields: dict) -> set:
@@ -155,16 +171,18 @@ def check_request(kind: int, body: bytes, sidecar: bytes = b"") -> dict:
     allowed = required | OPTIONAL.get(kind, set()) | (VALUE_MAY if kind in VALUE else set())
     _check_fields(fields, REQUEST_FIELDS, required, allowed)
     need(fields[1] == kind, "message kind is not the frame's")
-    if 21 in fields and kind == LOAD:
+    if 21 in fields and kind in (LOAD, CASH_TAKEN):
         need(sum(t[1] for t in fields[21]) == fields[20], "tender lines do not add up")
     if 22 in fields:
         need(sum(p[4] for p in fields[22]) == fields[20], "purchase lines do not add up")
-    if kind in WITH_CARD and sidecar:  # a missing card secret is a wrong one, no format error
+    if sidecar:  # what is missing is wrong, no format error
+        need(kind in SIDECAR, "sidecar not wanted")
         side = decode(sidecar)
         need(type(side) is dict, "sidecar is no map")
-        personal = lambda v: type(v) is dict and 1 <= len(v) <= 8 and all(uint(0, 255)(k) and text(0, 64)(x) for k, x in v.items())
-        _check_fields(side, {1: text(8, 64), 2: matches("[0-9]{4,12}"), 3: raw(0, 64), 10: personal}, set(), {1, 2, 3, 10})
-    need(kind in WITH_CARD or sidecar == b"", "sidecar not wanted")
+        _check_fields(side, SIDECAR_FIELDS, set(), SIDECAR[kind])
+        if kind in (ACTIVATE, LOAD) and 47 in fields and 10 in side:
+            need(0 in side[10] and sha256(encode(side[10])) == fields[47], "personal fields are not those of the commitment")
+    need(kind != CARD_LOOKUP or sidecar and set(side.get(10, {})) == {PHONE}, "a look-up is by phone alone")
     return fields
 
 
@@ -184,14 +202,17 @@ ANSWER_FIELDS = {
     19: tup(raw(8), uint(0, (1 << 40) - 1)), 20: uint(1, 1024), 21: uint(0, INT64), 22: raw(8), 23: uint(0, U32), 24: uint(0, INT64),
     25: tup(*3 * [uint(0, INT64)]), 26: code(16), 27: code(16), 28: uint(1, 2), 29: tup(uint(1, 999), uint(0, 9)),
     30: uint(1, U32), 31: tid, 32: lambda v: type(v) is bool, 33: listed, 34: uint(0, U32),
+    35: raw(1, 256), 36: uint(0, INT64), 37: uint(0, 255),
+    38: lambda v: many(1, 8, luhn)(v) and len(set(v)) == len(v),
 }
 SALE, UNDOING = ({3, 5, 6, 7, 8, 10, 11, 12}, {13}), ({3, 5, 6, 7, 8, 10, 11, 12, 15}, set())
 APPROVED = {  # (required, also allowed), beyond 0, 1, 2 and 4, when the code is 00 or 10
-    ENROLL: ({5, 6, 25, 26, 27, 28, 29, 30, 31}, set()), SIGN_ON: ({5, 7, *range(20, 30)}, set()), SIGN_OFF: ({5}, set()), ECHO: ({5}, set()),
+    ENROLL: ({5, 6, 25, 26, 27, 28, 29, 30, 31}, set()), SIGN_ON: ({5, 7, *range(20, 30)}, {35}), SIGN_OFF: ({5}, set()), ECHO: ({5}, set()),
     LOAD_QUOTE: ({5, 7, 8, 10, 11, 12, 19}, {13, 14}), PURCHASE_QUOTE: ({5, 7, 8, 10, 11, 12, 19}, {13}), BALANCE_INQUIRY: ({5, 7, 8, 11}, set()), TRANSACTION_STATUS: ({5, 15}, {16}),
     ACTIVATE: SALE, LOAD: SALE, PURCHASE: SALE, REVERSAL: ({3, 5, 6, 15}, {7, 8, 10, 11, 12}), RECONCILIATION: ({3, 5, 6}, {17}),
     REFUND: UNDOING, VOID: UNDOING, AUTHORIZE: (SALE[0] | {18}, {13}), CAPTURE: (SALE[0] | {18}, {13}),
     TRANSFER: SALE, SHIFT_REPORT: ({5, 17, 23, 32, 33, 34}, set()),
+    UNLOAD: SALE, CHANGE_PIN: SALE, CASH_TAKEN: ({3, 5, 6, 7, 10}, {8}), ADVICE: ({3, 5, 6, 7, 8, 10, 36}, {11, 12, 13}), CASHIER_SIGN_ON: ({5}, set()), CARD_LOOKUP: ({5, 38}, set()),
 }
 OUTCOMES = {REVERSAL: {REVERSED, VOIDED, DECLINED, BLOCKED}, VOID: {VOIDED}, REFUND: {REFUNDED, REFUNDED_IN_PART}}  # key 15 of an approval
 PARTLY = {PURCHASE, AUTHORIZE, PURCHASE_QUOTE}
@@ -207,10 +228,13 @@ def check_answer(kind: int, body: bytes) -> dict:
     elif code in (0, 10):
         required, allowed = APPROVED[kind]
     elif final and value:
-        state = {15} if kind in (REVERSAL, REFUND, VOID, CAPTURE) and code in (12, 51) else set()
-        required, allowed = {3, 5, 6}, {7, 8, 9} | state | ({17} if kind == RECONCILIATION else set())
+        state = {15} if kind in (REVERSAL, REFUND, VOID, CAPTURE) and code in (12, 51, 55, 75, 76) else set()
+        tries = {37} if code == 55 and (kind in SIDECAR) else set()
+        required, allowed = {3, 5, 6}, {7, 8, 9} | state | tries | ({17} if kind == RECONCILIATION else set())
     elif final and kind in QUOTES:
         required, allowed = {5, 7, 8, 9}, set()
+    elif final and kind in (CASHIER_SIGN_ON, CARD_LOOKUP):
+        required, allowed = {5} if code in (14, 55, 75) else set(), {5, 9, 37} if code == 55 else {5, 9}
     elif final:
         required, allowed = set(), APPROVED[kind][0] | {9}
     else:
@@ -233,10 +257,15 @@ def _check_approval(kind, fields):
         need(not undone or 10 in fields, "reversal without an amount")
         need(not fields.get(10) or {7, 8, 11, 12} <= set(fields), "reversal without what it undid")
         need((11 in fields) == (12 in fields) and (10 in fields or 11 not in fields), "reversal that undid nothing tells of a card")
-    need(kind not in (ACTIVATE, AUTHORIZE) or fields[12] == {}, "changes of what changes nothing")
-    need(kind != ACTIVATE or fields[10] == 0, "activation with an amount")
-    if kind in (PURCHASE, CAPTURE, TRANSFER, PURCHASE_QUOTE):
+    need(kind not in (ACTIVATE, AUTHORIZE, CHANGE_PIN) or fields[12] == {}, "changes of what changes nothing")
+    need(kind not in (ACTIVATE, CHANGE_PIN) or fields[10] == 0, "an amount of what has none")
+    if kind in (CAPTURE, TRANSFER):
         need(money(fields[12]) == -fields[10], "changes are not the approved amount")
+    if kind == ADVICE:
+        need({11, 12} <= set(fields) if fields[36] < fields[10] else (11 in fields) == (12 in fields), "balances are told when the card has paid")
+        need(fields[36] <= fields[10] and money(fields.get(12, {})) == fields[36] - fields[10], "the card did not pay what is no shortfall")
+    if kind == UNLOAD:
+        need(set(fields[12]) <= {1, 2} and fields[12].get(1, 0) <= -fields[10], "more is paid out than is taken from principal")
     if kind == TRANSFER:
         need(set(fields[12]) <= {1, 2} and max(fields[12].values()) < 0, "a transfer takes money from the card that gives, and nothing else")
     if kind in QUOTES:
@@ -252,6 +281,15 @@ def _check_approval(kind, fields):
     need(kind != CAPTURE or fields[18][0] < fields[6], "hold is not from an earlier entry")
 
 
+def points_worth(asked: dict, fields: dict) -> int:
+    """The money value of the points that were paid with, from the explanation's line about them."""
+    if 35 not in asked:
+        return 0
+    lines = [base for _, kind, base, result in fields.get(13, []) if kind >= 16 and result == -asked[35]]
+    need(len(lines) == 1 and 0 <= lines[0] <= asked[20], "points were paid with, and nothing says what they are worth")
+    return lines[0]
+
+
 def money(changes: dict) -> int:
     return changes.get(1, 0) + changes.get(2, 0)
 
@@ -265,7 +303,15 @@ def check_answer_to(asked: dict, fields: dict):
     amount, flags = asked.get(20), asked.get(13, 0)
     if kind == SHIFT_REPORT:
         need(all(t[0] > asked[34] for t in fields[33]) and fields[34] >= asked[34], "lists what was not asked for")
-    if kind in (LOAD, PURCHASE, AUTHORIZE, CAPTURE, TRANSFER, *QUOTES):
+    if kind in (PURCHASE, PURCHASE_QUOTE):
+        worth = points_worth(asked, fields)
+        need(money(fields[12]) == worth - fields[10], "changes are not the approved amount")
+        need(not asked.get(35) or code == 0, "points in part")
+    if kind == CASH_TAKEN:
+        need(fields[10] == amount and (8 in fields) == (12 in asked), "another amount or card was taken down")
+    if kind == UNLOAD:
+        need(fields[12].get(1, 0) == -amount, "another amount was unloaded")
+    if kind in (LOAD, PURCHASE, AUTHORIZE, CAPTURE, TRANSFER, ADVICE, *QUOTES):
         partly = flags & PARTIAL or kind == PURCHASE_QUOTE
         need(fields[10] == amount if code == 0 else partly and 0 < fields[10] < amount, "another amount was approved")
     if kind in (LOAD, LOAD_QUOTE):
@@ -277,7 +323,7 @@ def check_answer_to(asked: dict, fields: dict):
     if kind == CAPTURE and not flags & MORE_FOLLOW:
         need(fields[18][1] == 0, "something is still held after the last capture")
     if kind == REFUND:
-        paid_back = money(fields[12]) == fields[10] == amount  # of a payment; else money is paid back for a load
+        paid_back = 0 <= money(fields[12]) <= fields[10] == amount  # of a payment, some of it as points; else money is paid back for a load
         need(paid_back or fields[12].get(1, 0) == -amount and fields[10] <= amount, "refund of another amount")
 
 

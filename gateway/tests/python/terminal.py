@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import messages as m
 from codec import decode, encode, need
-from crypto import PROTECTED, BadSignature, Context, Key, check_receipt, check_status, open_sign1, sha256
+from crypto import PROTECTED, BadSignature, Context, Key, check_grant, check_receipt, check_status, open_sign1, sha256
 from wire import Connection, certificate, tls_context
 
 
@@ -61,7 +61,7 @@ class Terminal:
         self.certificate = certificate(self.key)
         self.generation, self.currency, self.last_stan, self.correlation = None, None, 0, 0
         self.last_receipt, self.connection = None, None
-        self.enrolments = []
+        self.enrolments, self.grant = [], None
         self.clock, self.gateway_time, self.asked_at = time.time, 0, {}  # its own clock; what answers may not go back behind
         self.sent, self.early, self.seen = {}, {}, {}  # requests by STAN; answers that overtook; card -> balances last told
 
@@ -157,11 +157,25 @@ class Terminal:
                 answer.state = check_status(side[3], self.context, self.connection.gateway_spki, request.id)[2]
         if request.kind == m.ENROLL and answer.code == 0:
             self._check_enrolment(answer)
+        if request.kind == m.SIGN_ON and answer.code == 0:
+            self.grant = self._granted(fields)
         if request.kind == m.TRANSACTION_STATUS:
             self._check_told(answer, request.payload()[23][3])
         if 11 in fields and answer.code in (0, 10) and not answer.repeat and request.kind not in m.QUOTES:
             self.seen[fields[8]] = answer.balances()
         return answer
+
+    def _granted(self, fields):
+        if 35 not in fields:
+            return None
+        try:
+            grant = check_grant(fields[35], self.context, self.connection.gateway_spki)
+            if (grant.terminal, grant.generation) != (self.tid, self.generation):
+                raise BadSignature("grant is another terminal's")
+            return grant
+        except (BadSignature, ValueError):
+            self.close()
+            raise
 
     def _check_receipt(self, answer, request):
         proof = [request.id, sha256(answer.body), answer.side[2], answer.side[1]]
@@ -227,7 +241,10 @@ class Terminal:
         fields = {12: card.reference} | ({20: amount} if amount is not None else {}) | (more or {})
         if kind == m.LOAD and 21 not in fields:
             fields[21] = [[1, amount]]
-        return self.make(kind, fields, encode({1: card.secret}), **changes)
+        pins = {key: pin for key, name in ((2, "pin"), (4, "new_pin"), (6, "supervisor_pin")) if (pin := changes.pop(name, None))}
+        if 2 in pins and 13 not in fields:
+            fields[13] = m.PIN_USED
+        return self.make(kind, fields, encode({1: card.secret} | pins), **changes)
 
     def activate(self, card, more=None) -> Answer:
         return self.ask(self.card_request(m.ACTIVATE, card, more=more))
@@ -238,14 +255,41 @@ class Terminal:
     def load(self, card, amount, more=None) -> Answer:
         return self.ask(self.card_request(m.LOAD, card, amount, more))
 
-    def purchase(self, card, amount, more=None) -> Answer:
-        return self.ask(self.card_request(m.PURCHASE, card, amount, more))
+    def purchase(self, card, amount, more=None, pin=None) -> Answer:
+        return self.ask(self.card_request(m.PURCHASE, card, amount, more, pin=pin))
 
-    def purchase_quote(self, card, amount) -> Answer:
-        return self.ask(self.card_request(m.PURCHASE_QUOTE, card, amount))
+    def purchase_quote(self, card, amount, more=None) -> Answer:
+        return self.ask(self.card_request(m.PURCHASE_QUOTE, card, amount, more))
 
-    def transfer(self, card, to: Card, amount, more=None) -> Answer:
-        return self.ask(self.card_request(m.TRANSFER, card, amount, {33: to.reference} | (more or {})))
+    def transfer(self, card, to: Card, amount, more=None, pin=None) -> Answer:
+        return self.ask(self.card_request(m.TRANSFER, card, amount, {33: to.reference} | (more or {}), pin=pin))
+
+    def unload(self, card, amount, more=None, pin=None, supervisor=()) -> Answer:
+        """`supervisor`: who, and the PIN."""
+        more = (more or {}) | ({37: supervisor[0]} if supervisor else {})
+        return self.ask(self.card_request(m.UNLOAD, card, amount, more, pin=pin, supervisor_pin=supervisor[-1] if supervisor[1:] else None))
+
+    def change_pin(self, card, new=None, old=None, more=None) -> Answer:
+        return self.ask(self.card_request(m.CHANGE_PIN, card, more=more, pin=old, new_pin=new))
+
+    def cash_taken(self, amount, card=None, original=None, more=None) -> Answer:
+        return self.ask(self.cash_request(amount, card, original, more))
+
+    def cash_request(self, amount, card=None, original=None, more=None) -> Request:
+        fields = {20: amount, 21: [[1, amount]], 25: 1} | ({12: card.reference} if card else {})
+        fields |= {23: getattr(original, "original", original)} if original else {}
+        return self.make(m.CASH_TAKEN, fields | (more or {}))
+
+    def advice_request(self, card, amount, grant=None, more=None) -> Request:
+        """A sale that was approved while the gateway was away."""
+        raw = (grant or self.grant).raw if not isinstance(grant, bytes) else grant
+        return self.make(m.ADVICE, {12: card.reference, 13: m.OFFLINE, 20: amount, 36: raw} | (more or {}))
+
+    def advise(self, card, amount, grant=None, more=None) -> Answer:
+        return self.ask(self.advice_request(card, amount, grant, more))
+
+    def cashier_sign_on(self, name, pin=None) -> Answer:
+        return self.ask(self.make(m.CASHIER_SIGN_ON, {8: name}, encode({5: pin}) if pin else b""))
 
     def balance(self, card) -> Answer:
         return self.ask(self.card_request(m.BALANCE_INQUIRY, card))
@@ -260,17 +304,21 @@ class Terminal:
     def about(self, kind, original: Request | list, amount=None, more=None, **changes) -> Request:
         """A Reversal, Refund, Void or Capture of an earlier request, this terminal's or another's."""
         fields = {23: getattr(original, "original", original)} | ({20: amount} if amount is not None else {}) | (more or {})
+        supervisor = changes.pop("supervisor", ())
+        if supervisor:
+            fields[37] = supervisor[0]
+            changes["sidecar"] = encode({6: supervisor[1]}) if supervisor[1:] else b""
         return self.make(kind, fields, **changes)
 
-    def refund(self, original, amount, more=None) -> Answer:
-        return self.ask(self.about(m.REFUND, original, amount, more))
+    def refund(self, original, amount, more=None, supervisor=()) -> Answer:
+        return self.ask(self.about(m.REFUND, original, amount, more, supervisor=supervisor))
 
-    def void(self, original, more=None) -> Answer:
-        return self.ask(self.about(m.VOID, original, more=more))
+    def void(self, original, more=None, supervisor=()) -> Answer:
+        return self.ask(self.about(m.VOID, original, more=more, supervisor=supervisor))
 
-    def authorize(self, card, amount, more=None, raises=None) -> Answer:
+    def authorize(self, card, amount, more=None, raises=None, pin=None) -> Answer:
         more = (more or {}) | ({23: getattr(raises, "original", raises)} if raises else {})
-        return self.ask(self.card_request(m.AUTHORIZE, card, amount, more))
+        return self.ask(self.card_request(m.AUTHORIZE, card, amount, more, pin=pin))
 
     def capture(self, original, amount, more=None) -> Answer:
         return self.ask(self.about(m.CAPTURE, original, amount, more))

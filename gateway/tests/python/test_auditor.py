@@ -14,6 +14,7 @@ from crypto import EDDSA, ES256, PROTECTED, Key, sha256
 from journal_builder import JournalBuilder
 
 CARD, OTHER, PROOF, LIMITS = 9000000000000001, 9000000000000019, bytes(32), (10**6, 10**6, 10**6)
+OWNER = None, None, None  # expires, holder, account
 
 
 class Site:
@@ -23,10 +24,10 @@ class Site:
         self.journal, self.key, self.operator, self.stan, self.originals = JournalBuilder(), Key(algorithm), Key(ES256), 0, {}
         self.second = Key(ES256)  # another operator's
         self.journal.system("genesis", self.journal.installation.hex(), [[12, self.journal.key.spki], [10, "OP1", 1, self.operator.spki], [11, 1, 0, "{}"]])
-        self.act("card issue", [[3, CARD, 1, "standard", PROOF, None]])
+        self.act("card issue", [[3, CARD, 1, "standard", PROOF, None, *OWNER]])
         self.act("terminal enroll", [[8, "T1", 1, 1, 1, -7, b"", "M1", "S1", *LIMITS], [9, "T1", bytes(32), 9, 0]])
         self.enrol()
-        self.request(m.ACTIVATE, [[3, CARD, 2, "standard", PROOF, None]], told={10: 0})
+        self.request(m.ACTIVATE, [[3, CARD, 2, "standard", PROOF, None, *OWNER]], told={10: 0})
         self.journal.seal()
         self.loaded = self.journal.index + 1
         self.request(m.LOAD, [[1, "clearing:S1:1", 0, -10000], [1, CARD, 1, 10000, 1, None, self.loaded], [1, "bonus-expense", 0, -500],
@@ -97,7 +98,7 @@ class Site:
     def capture(self, amount, captured, parts, effects=None, told=None, more=True, card=CARD, lot=1):
         """Takes `amount` from the hold, which had `captured` before and has `parts` afterwards."""
         self.captured = self.journal.index + 1
-        over = [] if parts else [[4, self.hold, m.CAPTURED, captured + amount, 0]]
+        over = [] if parts else [[4, self.hold, m.CAPTURED, captured + amount, 0, []]]
         effects = [self.hold_is(captured + amount, parts, card), *self.paid(amount, card, lot), *over] if effects is None else effects
         self.request(m.CAPTURE, effects, {20: amount, 23: self.original(self.hold), 13: m.MORE_FOLLOW if more else 0},
                      {8: card, 18: [self.hold, sum(a for _, a in parts), self.ends]} | (told or {}))
@@ -105,7 +106,7 @@ class Site:
     def refund(self, amount, before=0, index=None, state=m.REFUNDED_IN_PART, effect=None, told=None):
         self.refunded = self.journal.index + 1
         index = index or self.sale
-        effect = effect or [4, index, state, before + amount, self.refunded]
+        effect = effect or [4, index, state, before + amount, self.refunded, []]
         self.request(m.REFUND, [*self.paid(-amount), effect], {20: amount, 23: self.original(index)}, {15: state} | (told or {}))
 
     def undo(self, index, effects, told=None, kind=m.REVERSAL, state=None):
@@ -114,15 +115,15 @@ class Site:
 
     def replace(self, offset=0, new_lot=1, amount=7000, points=30, next_lot=((18, OTHER, 4),)):
         """Another card takes the place of the card, with everything that it has."""
-        self.act("card issue", [[3, OTHER, 1, "standard", PROOF, None]])
+        self.act("card issue", [[3, OTHER, 1, "standard", PROOF, None, *OWNER]])
         moved = [[1, card, kind, sign * a, lot + (card == OTHER) * (new_lot - 1), ends, source]
                  for kind, a, lot, ends, source in ((1, amount, 1, None, self.loaded), (2, 500, 2, None, self.loaded), (16, points, 3, 2000000000, self.sale))
                  for card, sign in ((CARD, -1), (OTHER, 1)) if a]
-        self.act("card replace", [*moved, *map(list, next_lot), [17, CARD, OTHER, offset], [3, CARD, 4, "standard", PROOF, "lost"],
-                                  [3, OTHER, 2, "standard", PROOF, "lost"]])
+        self.act("card replace", [*moved, *map(list, next_lot), [17, CARD, OTHER, offset], [3, CARD, 4, "standard", PROOF, "lost", *OWNER],
+                                  [3, OTHER, 2, "standard", PROOF, "lost", *OWNER]])
 
     def day(self, *counts, card=CARD, date=20260101):
-        return [19, card, date, *counts]
+        return [19, card, 1, date, *counts, *[0] * (6 - len(counts))]
 
     def faults(self):
         if self.journal.open:
@@ -138,7 +139,7 @@ def site(request):
 def test_good_journal(site):
     site.request(m.REVERSAL, [[1, CARD, 1, 3000, 1, None, site.loaded], [1, "redemption:S1", 0, -3000],
                               [1, CARD, 16, -10, 3, 2000000000, site.sale], [2, CARD, 20], [1, RECEIVABLE, 16, -20],
-                              [1, "points-expense", 16, 30], [4, site.sale, 2, 0, 0]], {23: site.original(site.sale)},
+                              [1, "points-expense", 16, 30], [4, site.sale, 2, 0, 0, []]], {23: site.original(site.sale)},
                  {10: 3000, 15: m.REVERSED})
     assert site.faults() == []
     audit = Audit(site.journal.export())
@@ -188,14 +189,14 @@ def test_good_holds(site):
     first = site.hold
     site.request(m.AUTHORIZE, [site.hold_is(0, [[1, 2000], [2, 300]])], {20: 300, 23: site.original(first)}, {18: [first, 2300, site.ends]})
     raised = site.journal.index
-    site.undo(raised, [site.hold_is(0, [[1, 2000]]), [4, raised, m.REVERSED, 0, 0]], {10: 300})
+    site.undo(raised, [site.hold_is(0, [[1, 2000]]), [4, raised, m.REVERSED, 0, 0, []]], {10: 300})
     site.capture(500, 0, [[1, 1500]])
     one = site.captured
     site.capture(700, 500, [], more=False)
     two = site.captured
-    site.undo(two, [*site.paid(-700), site.hold_is(500, [[1, 700]]), [4, first, m.LIVE, 0, 0], [4, two, m.REVERSED, 0, 0]], {10: 700})
-    site.undo(one, [*site.paid(-500), site.hold_is(0, [[1, 500], [1, 700]]), [4, one, m.VOIDED, 0, 0]], {10: 500}, m.VOID)
-    site.undo(first, [site.hold_is(0, []), [4, first, m.VOIDED, 0, 0]], {10: 1200}, m.VOID)
+    site.undo(two, [*site.paid(-700), site.hold_is(500, [[1, 700]]), [4, first, m.LIVE, 0, 0, []], [4, two, m.REVERSED, 0, 0, []]], {10: 700})
+    site.undo(one, [*site.paid(-500), site.hold_is(0, [[1, 500], [1, 700]]), [4, one, m.VOIDED, 0, 0, []]], {10: 500}, m.VOID)
+    site.undo(first, [site.hold_is(0, []), [4, first, m.VOIDED, 0, 0, []]], {10: 1200}, m.VOID)
     site.undo(first, [], {10: 0}, state=m.VOIDED)
     assert site.faults() == []
     assert Audit(site.journal.export()).books.cards[CARD].available() == {1: 7000, 2: 500, 16: 30}
@@ -205,10 +206,10 @@ def test_good_refunds(site):
     site.refund(1000)
     site.refund(2000, 1000, state=m.REFUNDED)
     last = site.refunded
-    site.undo(last, [*site.paid(2000), [4, site.sale, m.REFUNDED_IN_PART, 1000, 0], [4, last, m.VOIDED, 0, 0]], {10: 2000}, m.VOID)
+    site.undo(last, [*site.paid(2000), [4, site.sale, m.REFUNDED_IN_PART, 1000, 0, []], [4, last, m.VOIDED, 0, 0, []]], {10: 2000}, m.VOID)
     site.refund(1, 1000)
     load = [[1, CARD, 1, -100, 1, None, site.loaded], [1, CARD, 2, -5, 2, None, site.loaded], [1, "clearing:S1:1", 0, 100], [1, "bonus-expense", 0, 5],
-            [4, site.loaded, m.REFUNDED_IN_PART, 100, site.journal.index + 1]]
+            [4, site.loaded, m.REFUNDED_IN_PART, 100, site.journal.index + 1, []]]
     site.request(m.REFUND, load, {20: 100, 23: site.original(site.loaded)}, {15: m.REFUNDED_IN_PART})
     assert site.faults() == []
 
@@ -217,7 +218,7 @@ def test_good_end_of_a_hold_by_time(site):
     site.authorize(2000)
     site.journal.now += 3600
     card, version = site.journal.books.cards[CARD], site.journal.books.cards[CARD].version
-    site.journal.system("expiry", f"{CARD}/{version}", [site.hold_is(0, []), [4, site.hold, m.LAPSED, 0, 0]])
+    site.journal.system("expiry", f"{CARD}/{version}", [site.hold_is(0, []), [4, site.hold, m.LAPSED, 0, 0, []]])
     assert site.faults() == [] and card.available() == {1: 7000, 2: 500, 16: 30}
 
 
@@ -225,13 +226,13 @@ def test_good_undoing_after_the_end_of_a_hold(site):
     site.authorize(2000)
     site.capture(500, 0, [[1, 1500]])
     site.journal.now += 3600
-    site.undo(site.captured, [*over(site, 500), *site.paid(-500), [4, site.captured, m.REVERSED, 0, 0]], {10: 500})
+    site.undo(site.captured, [*over(site, 500), *site.paid(-500), [4, site.captured, m.REVERSED, 0, 0, []]], {10: 500})
     assert site.faults() == []
 
 
 def over(site, captured=0):
     """The end of the hold by time."""
-    return [site.hold_is(captured, []), [4, site.hold, m.LAPSED, 0, 0]]
+    return [site.hold_is(captured, []), [4, site.hold, m.LAPSED, 0, 0, []]]
 
 
 def expired(site):
@@ -262,7 +263,7 @@ def test_good_refund_to_an_expired_lot(site):
     site.journal.now = 2000000000
     here = site.journal.index + 1
     site.request(m.REFUND, [*expired(site), [2, CARD, 30], [1, RECEIVABLE, 16, -30], [1, "points-expense", 16, 30],
-                            [1, CARD, 1, 3000, 4, 2000086400, here], [1, "redemption:S1", 0, -3000], [4, site.sale, m.REFUNDED, 3000, here]],
+                            [1, CARD, 1, 3000, 4, 2000086400, here], [1, "redemption:S1", 0, -3000], [4, site.sale, m.REFUNDED, 3000, here, []]],
                  {20: 3000, 23: site.original(site.sale)}, {15: m.REFUNDED})
     assert site.faults() == []
 
@@ -273,7 +274,7 @@ def test_good_reversal_to_an_expired_lot(site):
     site.request(m.PURCHASE, [*site.paid(50), [1, CARD, 16, -20, 3, 2000000000, site.sale], [1, "points-expense", 16, 20]], {20: 50})
     site.journal.now = 2000000000
     site.undo(spent, [[1, CARD, 16, -10, 3, 2000000000, site.sale], [1, "breakage", 16, 10], *site.paid(-50), [1, CARD, 16, 20, 3, 2000000000, site.sale],
-                      [1, "points-expense", 16, -20], [4, spent, m.REVERSED, 0, 0]], {10: 50})
+                      [1, "points-expense", 16, -20], [4, spent, m.REVERSED, 0, 0, []]], {10: 50})
     site.request(m.PURCHASE, [[1, CARD, 16, -20, 3, 2000000000, site.sale], [1, "breakage", 16, 20]], {20: 10**6}, code=51)
     assert site.faults() == []
 
@@ -292,35 +293,35 @@ def test_good_day(site):
     site.hold, site.ends = sale + 1, site.journal.now + 3600
     site.request(m.AUTHORIZE, [site.day(1, 50, 2, 300), site.hold_is(0, [[1, 200]])], {20: 200}, {18: [site.hold, 200, site.ends]})
     site.capture(200, 0, [])  # does not count again
-    site.undo(sale, [*site.paid(-100), [4, sale, m.VOIDED, 0, 0], site.day(1, 50, 1, 200)], {10: 100}, m.VOID)
-    site.act("card issue", [[3, OTHER, 2, "standard", PROOF, None]])
+    site.undo(sale, [*site.paid(-100), [4, sale, m.VOIDED, 0, 0, []], site.day(1, 50, 1, 200)], {10: 100}, m.VOID)
+    site.act("card issue", [[3, OTHER, 2, "standard", PROOF, None, *OWNER]])
     here = site.journal.index + 1
     site.request(m.TRANSFER, [site.day(1, 50, 2, 500), [1, CARD, 1, -300, 1, None, site.loaded], [1, OTHER, 1, 300, 1, None, here]],
                  {20: 300, 12: CARD, 33: OTHER})
-    site.undo(here, [[1, CARD, 1, 300, 1, None, site.loaded], [1, OTHER, 1, -300, 1, None, here], [4, here, m.REVERSED, 0, 0], site.day(1, 50, 1, 200)],
+    site.undo(here, [[1, CARD, 1, 300, 1, None, site.loaded], [1, OTHER, 1, -300, 1, None, here], [4, here, m.REVERSED, 0, 0, []], site.day(1, 50, 1, 200)],
               {10: 300})
     assert site.faults() == []
-    assert Audit(site.journal.export()).books.cards[CARD].day == (20260101, 1, 50, 1, 200)
+    assert Audit(site.journal.export()).books.cards[CARD].periods == {1: (20260101, 1, 50, 1, 200, 0, 0)}
 
 
 def on_a_day(*entries):
     """Plants purchases of 100, each with the effect 19 that is given."""
     def plant(site):
         for day in entries:
-            site.request(m.PURCHASE, [*([[19, CARD, *day]] if day else []), *site.paid(100)], {20: 100})
+            site.request(m.PURCHASE, [*([[19, CARD, 1, *day, 0, 0]] if day else []), *site.paid(100)], {20: 100})
     return plant
 
 
 def day_of_undone(site, day):
     on_a_day((20260101, 0, 0, 1, 100))(site)
     sale = site.journal.index
-    site.undo(sale, [*site.paid(-100), [4, sale, m.VOIDED, 0, 0], *day], {10: 100}, m.VOID)
+    site.undo(sale, [*site.paid(-100), [4, sale, m.VOIDED, 0, 0, []], *day], {10: 100}, m.VOID)
 
 
 def test_good_end_of_a_hold_in_front_of_a_request(site):
     site.authorize(2000)
     site.journal.now += 3600
-    site.request(m.PURCHASE, [site.hold_is(0, []), [4, site.hold, m.LAPSED, 0, 0], *site.paid(7000)], {20: 7000})
+    site.request(m.PURCHASE, [site.hold_is(0, []), [4, site.hold, m.LAPSED, 0, 0, []], *site.paid(7000)], {20: 7000})
     assert site.faults() == []
 
 
@@ -329,17 +330,17 @@ def test_good_replacement(site, new_lot):
     """Both a new card and one with a lot of its own; the hold and the original's lots are found there."""
     site.authorize(2000)
     offset = new_lot - 1
-    site.act("card issue", [[3, OTHER, 1, "standard", PROOF, None]])
+    site.act("card issue", [[3, OTHER, 1, "standard", PROOF, None, *OWNER]])
     if offset:
-        site.request(m.ACTIVATE, [[3, OTHER, 2, "standard", PROOF, None]], told={8: OTHER})
+        site.request(m.ACTIVATE, [[3, OTHER, 2, "standard", PROOF, None, *OWNER]], told={8: OTHER})
         site.request(m.LOAD, [[1, "clearing:S1:1", 0, -5], [1, OTHER, 1, 5, 1, None, site.journal.index + 1]], {20: 5}, {8: OTHER})
     moved = [[1, c, kind, (1 if c == OTHER else -1) * amount, lot + offset * (c == OTHER), ends, source] for kind, amount, lot, ends, source
              in ((1, 7000, 1, None, site.loaded), (2, 500, 2, None, site.loaded), (16, 30, 3, 2000000000, site.sale)) for c in (CARD, OTHER)]
     site.act("card replace", [site.hold_is(0, []), *moved, site.hold_is(0, [[new_lot, 2000]], OTHER), [18, OTHER, 4 + offset],
-                              [17, CARD, OTHER, offset], [3, CARD, 4, "standard", PROOF, "lost"], [3, OTHER, 2, "standard", PROOF, "lost"]])
+                              [17, CARD, OTHER, offset], [3, CARD, 4, "standard", PROOF, "lost", *OWNER], [3, OTHER, 2, "standard", PROOF, "lost", *OWNER]])
     site.capture(2000, 0, [], card=OTHER, lot=new_lot)
     site.request(m.PURCHASE, site.paid(5000, OTHER, new_lot), {20: 5000}, {8: OTHER})
-    site.request(m.REFUND, [*site.paid(-9, OTHER, new_lot), [4, site.sale, m.REFUNDED_IN_PART, 9, site.journal.index + 1]],
+    site.request(m.REFUND, [*site.paid(-9, OTHER, new_lot), [4, site.sale, m.REFUNDED_IN_PART, 9, site.journal.index + 1, []]],
                  {20: 9, 23: site.original(site.sale)}, {8: OTHER, 15: m.REFUNDED_IN_PART})
     assert site.faults() == []
 
@@ -348,9 +349,9 @@ def test_good_shifts(site):
     at = {9: 4}
     site.request(m.PURCHASE, [*site.paid(100), [6, "T1", 1, 4, m.PURCHASE, 1, 100]], {20: 100} | at)
     sale = site.journal.index
-    site.request(m.REFUND, [*site.paid(-30), [4, sale, m.REFUNDED_IN_PART, 30, sale + 1], [6, "T1", 1, 4, m.REFUND, 1, 30]],
+    site.request(m.REFUND, [*site.paid(-30), [4, sale, m.REFUNDED_IN_PART, 30, sale + 1, []], [6, "T1", 1, 4, m.REFUND, 1, 30]],
                  {20: 30, 23: site.original(sale)} | at, {15: m.REFUNDED_IN_PART})
-    site.undo(sale + 1, [*site.paid(30), [4, sale, m.LIVE, 0, 0], [4, sale + 1, m.VOIDED, 0, 0], [6, "T1", 1, 4, m.REFUND, -1, -30]], {10: 30}, m.VOID)
+    site.undo(sale + 1, [*site.paid(30), [4, sale, m.LIVE, 0, 0, []], [4, sale + 1, m.VOIDED, 0, 0, []], [6, "T1", 1, 4, m.REFUND, -1, -30]], {10: 30}, m.VOID)
     site.request(m.RECONCILIATION, [[7, "T1", 1, 4]], {24: [[m.PURCHASE, 1, 100]]} | at, {17: [[m.PURCHASE, 1, 100]]})
     assert site.faults() == []
 
@@ -359,14 +360,14 @@ def second_refund_first(site):
     site.refund(1000)
     first = site.refunded
     site.refund(500, 1000)
-    site.undo(first, [*site.paid(1000), [4, site.sale, m.REFUNDED_IN_PART, 500, 0], [4, first, m.REVERSED, 0, 0]], {10: 1000})
+    site.undo(first, [*site.paid(1000), [4, site.sale, m.REFUNDED_IN_PART, 500, 0, []], [4, first, m.REVERSED, 0, 0, []]], {10: 1000})
 
 
 def put_back_too_late(site):
     site.authorize(2000)
     site.capture(500, 0, [[1, 1500]])
     site.journal.now += 3600
-    site.undo(site.captured, [*site.paid(-500), site.hold_is(0, [[1, 500], [1, 1500]]), [4, site.captured, m.REVERSED, 0, 0]], {10: 500})
+    site.undo(site.captured, [*site.paid(-500), site.hold_is(0, [[1, 500], [1, 1500]]), [4, site.captured, m.REVERSED, 0, 0, []]], {10: 500})
 
 
 def put_back_miscounted(site):
@@ -374,7 +375,7 @@ def put_back_miscounted(site):
     site.capture(500, 0, [[1, 1500]])
     first = site.captured
     site.capture(700, 500, [], more=False)
-    site.undo(first, [*site.paid(-500), site.hold_is(0, [[1, 500]]), [4, site.hold, m.LIVE, 0, 0], [4, first, m.REVERSED, 0, 0]], {10: 500})
+    site.undo(first, [*site.paid(-500), site.hold_is(0, [[1, 500]]), [4, site.hold, m.LIVE, 0, 0, []], [4, first, m.REVERSED, 0, 0, []]], {10: 500})
 
 
 def reconciled(site, asked, told, code=0):
@@ -396,26 +397,26 @@ def after_authorize(call):
 
 def lapse(site, later=3600, effects=None, version=None):
     site.journal.now += later
-    effects = effects or [site.hold_is(0, []), [4, site.hold, m.LAPSED, 0, 0]]
+    effects = effects or [site.hold_is(0, []), [4, site.hold, m.LAPSED, 0, 0, []]]
     site.journal.system("expiry", f"{CARD}/{version or site.journal.books.cards[CARD].version}", effects)
 
 
 PLANTED = [
     # transaction states
-    ("unknown effect", lambda s: s.undo(s.sale, [*s.paid(-3000), [4, s.sale, m.REVERSED]], {10: 3000})),
+    ("unknown effect", lambda s: s.undo(s.sale, [*s.paid(-3000), [4, s.sale, m.REVERSED, []]], {10: 3000})),
     ("refunded of 3000", lambda s: s.refund(3001, state=m.REFUNDED)),
     ("refunded of 3000", lambda s: (s.refund(2000), s.refund(1001, 2000))),
     ("refund of kind 0x13 in state 4", lambda s: (s.refund(3000, state=m.REFUNDED), s.refund(1, 3000, state=m.REFUNDED))),
     ("is not set to", lambda s: s.refund(1000, effect=[13, "T1", 1, 1])),
-    ("not (7, 1000,", lambda s: s.refund(1000, effect=[4, s.sale, m.REFUNDED_IN_PART, 999, s.journal.index + 1])),
-    ("not (7, 1000,", lambda s: s.refund(1000, effect=[4, s.sale, m.REFUNDED_IN_PART, 1000, 1])),
-    ("not (7, 1000,", lambda s: s.refund(1000, effect=[4, s.sale, m.REFUNDED, 1000, s.journal.index + 1])),
+    ("not (7, 1000,", lambda s: s.refund(1000, effect=[4, s.sale, m.REFUNDED_IN_PART, 999, s.journal.index + 1, []])),
+    ("not (7, 1000,", lambda s: s.refund(1000, effect=[4, s.sale, m.REFUNDED_IN_PART, 1000, 1, []])),
+    ("not (7, 1000,", lambda s: s.refund(1000, effect=[4, s.sale, m.REFUNDED, 1000, s.journal.index + 1, []])),
     ("tells another state", lambda s: s.refund(1000, told={15: m.REFUNDED})),
     ("not the last", second_refund_first),
-    ("changes without a reason", lambda s: s.act("x", [[4, s.sale, m.REVERSED, 0, 0]])),
-    ("no approved transaction", lambda s: s.act("x", [[4, 2, m.REVERSED, 0, 0]])),
-    ("undoes kind 0x13 in state 7", lambda s: (s.refund(1), s.undo(s.sale, [*s.paid(-3000), [4, s.sale, m.REVERSED, 0, 0]], {10: 3000}))),
-    ("undoes what is undone", lambda s: [s.undo(s.sale, [*s.paid(-3000), [4, s.sale, m.VOIDED, 0, 0]], {10: 3000}, m.VOID) for _ in range(2)]),
+    ("changes without a reason", lambda s: s.act("x", [[4, s.sale, m.REVERSED, 0, 0, []]])),
+    ("no approved transaction", lambda s: s.act("x", [[4, 2, m.REVERSED, 0, 0, []]])),
+    ("undoes kind 0x13 in state 7", lambda s: (s.refund(1), s.undo(s.sale, [*s.paid(-3000), [4, s.sale, m.REVERSED, 0, 0, []]], {10: 3000}))),
+    ("undoes what is undone", lambda s: [s.undo(s.sale, [*s.paid(-3000), [4, s.sale, m.VOIDED, 0, 0, []]], {10: 3000}, m.VOID) for _ in range(2)]),
     ("not in the journal", lambda s: s.request(m.REFUND, s.paid(-1), {20: 1, 23: ["T1", 1, 1, bytes(32)]}, {15: m.REFUNDED_IN_PART})),
     ("was declined", lambda s: (s.request(m.PURCHASE, [], {20: 1}, code=51), s.undo(s.journal.index, s.paid(-1), {10: 1}))),
     ("another store's", at_another(("M2", "S1"), lambda s: s.refund(1000))),
@@ -445,8 +446,8 @@ PLANTED = [
     ("is not set to (8", after_authorize(lambda s: s.capture(2000, 0, [], [s.hold_is(2000, []), *s.paid(2000)]))),
     ("without an end of its authorize", after_authorize(lambda s: s.act("x", [s.hold_is(0, [])]))),
     ("changes without a reason", after_authorize(lambda s: s.act("x", [s.hold_is(0, [[1, 1999]])]))),
-    ("over and still holds", after_authorize(lambda s: s.undo(s.hold, [[4, s.hold, m.VOIDED, 0, 0]], {10: 2000}, m.VOID))),
-    ("or was captured from", after_authorize(lambda s: (s.capture(500, 0, [[1, 1500]]), s.undo(s.hold, [s.hold_is(500, []), [4, s.hold, m.REVERSED, 0, 0]], {10: 1500})))),
+    ("over and still holds", after_authorize(lambda s: s.undo(s.hold, [[4, s.hold, m.VOIDED, 0, 0, []]], {10: 2000}, m.VOID))),
+    ("or was captured from", after_authorize(lambda s: (s.capture(500, 0, [[1, 1500]]), s.undo(s.hold, [s.hold_is(500, []), [4, s.hold, m.REVERSED, 0, 0, []]], {10: 1500})))),
     ("lapses too early", after_authorize(lambda s: lapse(s, 3599))),
     ("is over, and gets something back", put_back_too_late),
     ("does not count what was captured", put_back_miscounted),
@@ -454,7 +455,7 @@ PLANTED = [
     ("takes from or raises kind 0x13", lambda s: (setattr(s, "hold", s.sale), setattr(s, "ends", 2000000000), s.capture(1, 0, [], s.paid(1)))),
     # due items
     ("another card or version", after_authorize(lambda s: lapse(s, version=1))),
-    ("lapses without an end", after_authorize(lambda s: lapse(s, effects=[[2, CARD, 0], [4, s.hold, m.LAPSED, 0, 0]]))),
+    ("lapses without an end", after_authorize(lambda s: lapse(s, effects=[[2, CARD, 0], [4, s.hold, m.LAPSED, 0, 0, []]]))),
     # what has ended, in front
     ("lapses too early", after_authorize(lambda s: s.request(m.CAPTURE, over(s), {20: 1, 23: s.original(s.hold)}, {15: m.LAPSED}, code=12))),
     ("still there", after_authorize(lambda s: (setattr(s.journal, "now", s.ends), s.request(m.PURCHASE, s.paid(100), {20: 100})))),
@@ -466,7 +467,7 @@ PLANTED = [
     ("declined for state 9", after_authorize(lambda s: s.request(m.CAPTURE, [], {20: 1, 23: s.original(s.hold)}, {15: m.LAPSED}, code=12))),
     ("declined for state 1", after_authorize(lambda s: (setattr(s.journal, "now", s.ends), s.request(m.CAPTURE, over(s), {20: 1, 23: s.original(s.hold)}, {15: m.LIVE}, code=12)))),
     ("counts again", after_authorize(lambda s: (s.capture(500, 0, [[1, 1500]]), setattr(s.journal, "now", s.ends), s.undo(s.captured, [
-        *s.paid(-500), *over(s), [4, s.captured, m.REVERSED, 0, 0]], {10: 500})))),
+        *s.paid(-500), *over(s), [4, s.captured, m.REVERSED, 0, 0, []]], {10: 500})))),
     # two people
     ("has 1 signatures", lambda s: s.money_back()),
     ("same operator twice", lambda s: s.money_back(("OP1", s.operator))),
@@ -498,8 +499,8 @@ PLANTED = [
     ("place it takes", lambda s: (without_points(s, [[18, OTHER, 4]]), s.act("x", [[1, OTHER, 16, 1, 3, 2000000001, s.sale], [1, "points-expense", 16, -1]]))),
     ("place it takes", lambda s: s.replace(offset=1, new_lot=1)),
     ("not the next one", lambda s: s.replace(offset=4, new_lot=4)),
-    ("and successor", lambda s: s.act("x", [[3, CARD, 4, "standard", PROOF, "lost"]])),
-    ("and successor", lambda s: s.act("x", [[3, CARD, 5, "standard", PROOF, None]])),
+    ("and successor", lambda s: s.act("x", [[3, CARD, 4, "standard", PROOF, "lost", *OWNER]])),
+    ("and successor", lambda s: s.act("x", [[3, CARD, 5, "standard", PROOF, None, *OWNER]])),
     # next lot
     ("not the next one", lambda s: (s.act("x", [[18, CARD, 9]]), s.request(m.LOAD, [[1, CARD, 1, 1, 4, None, s.journal.index + 1], [1, "clearing:S1:1", 0, -1]], {20: 1}))),
     ("no state hash", lambda s: plant_without_hash(s, [18, CARD, 9])),
@@ -533,12 +534,13 @@ def test_planted(site, fault, plant):
     assert any(fault in text for text in site.faults()), site.faults()
 
 
-@pytest.mark.parametrize("name", ["holds", "successor", "day"])
+@pytest.mark.parametrize("name", ["holds", "successor", "periods", "owner", "pin"])
 def test_state_hash_covers(site, name):
-    """A card's hash changes with its holds, its successor and its day: an entry that keeps quiet about them is found."""
+    """A card's hash changes with its holds, its successor, its day, its owner and its PIN: an entry that keeps quiet about them is found."""
     card = site.journal.books.cards[CARD]
     before = card.hash(CARD)
-    setattr(card, name, {"holds": {7: (1, 0, [[1, 1]])}, "successor": (OTHER, 0), "day": (20260101, 0, 0, 0, 0)}[name])
+    setattr(card, name, {"holds": {7: (1, 0, [[1, 1]])}, "successor": (OTHER, 0), "periods": {2: (20260101, *[0] * 6)}, "owner": (1, None, None),
+                        "pin": (bytes(16), bytes(32), 0)}[name])
     assert card.hash(CARD) != before
     site.act("x", [[2, CARD, 0]])
     assert any("state hash" in text for text in site.faults())

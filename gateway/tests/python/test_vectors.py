@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 
 import messages as m
 from codec import Malformed, decode, encode
-from crypto import (PROTECTED, BadSignature, Context, check_receipt, check_status, entry_leaf, open_sign1, root_from_path, seal_header,
+from crypto import (PROTECTED, BadSignature, Context, check_grant, check_receipt, check_status, entry_leaf, open_sign1, root_from_path, seal_header,
                     sha256, spki_of, verify)
 from terminal import Request, Terminal
 from wire import Frame
@@ -46,7 +46,7 @@ def same_fields(told, fields, table):
     assert told == {table.get(k, str(k)): as_json(v) for k, v in fields.items()}
 
 
-KEYS, REQUESTS, ANSWERS, FRAMES, BAD = (load(f"{name}.json") for name in ("keys", "requests", "answers", "frames", "bad"))
+KEYS, REQUESTS, ANSWERS, FRAMES, GRANTS, BAD = (load(f"{name}.json") for name in ("keys", "requests", "answers", "frames", "grants", "bad"))
 TERMINALS = {t["name"]: t for t in KEYS["terminals"]}
 CONTEXT, GATEWAY = Context(raw(KEYS["installation"])), raw(KEYS["gateway"]["spki"])
 BY_NAME = {r["name"]: r for r in REQUESTS}
@@ -82,6 +82,7 @@ class Judge(Terminal):
     def __init__(self):
         self.context, self.connection = CONTEXT, SimpleNamespace(gateway_spki=GATEWAY)
         self.seen, self.enrolments, self.last_receipt = {}, [], None
+        self.tid, self.generation = "V0001", 1
 
     def verdict(self, came, request):
         if came.kind == m.REJECT:
@@ -143,6 +144,20 @@ def test_proof(vector):
     for wrong in ((bytes(32), *parts[1:]), (parts[0], bytes(32), parts[2]), (*parts[:2], bytes(32))):
         with pytest.raises(BadSignature):
             check_receipt(receipt, CONTEXT, GATEWAY, *wrong)
+
+
+@named(GRANTS)
+def test_grant(vector):
+    data = raw(vector["grant"])
+    if not vector["valid"]:
+        with pytest.raises((BadSignature, Malformed)):
+            check_grant(data, CONTEXT, GATEWAY)
+        return
+    grant, told = check_grant(data, CONTEXT, GATEWAY), vector["fields"]
+    assert [grant.terminal, grant.generation, grant.id.hex(), grant.issued, grant.expires, [grant.per_transaction, grant.per_card, grant.count, grant.sum]] == [
+        told[name] for name in ("terminal", "generation", "grant id", "issued", "expires", "limits")]
+    protected, _, payload, _ = open_sign1(data)
+    assert payload == raw(vector["payload"]) and CONTEXT.grant(protected, payload) == raw(vector["sig_structure"])
 
 
 def read_as(data):

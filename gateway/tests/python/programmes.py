@@ -1,0 +1,54 @@
+"""Programmes that tests put in force."""
+
+HEAD = """
+[programme]
+name = "Test"
+currency = "CNY"
+zone = "Asia/Shanghai"
+cutover = "04:00"
+
+[[load_bonus]]
+rule = "load-steps"
+steps = [{ from = "100.00", bonus = "10.00" }]
+
+[[purchase_points]]
+rule = "spend-points"
+per = "1.00"
+gives = 1
+"""
+
+
+def product(name="standard", **settings):
+    """A product's table; texts are quoted, tables (as text in braces) are not."""
+    settings = {"name": name, "min_load": "1.00", "max_load": "5000.00", "max_balance": "5000.00"} | settings
+    return f"\n[product.{name}]\n" + lines(settings)
+
+
+def lines(settings):
+    return "".join(f"{key} = {value}\n" if not isinstance(value, str) or value.startswith("{") else f'{key} = "{value}"\n'
+                   for key, value in ((k, str(v).lower() if isinstance(v, bool) else v) for k, v in settings.items())).replace('"true"', "true").replace('"false"', "false")
+
+
+def table(name, **settings):
+    return f"\n[{name}]\n" + lines(settings)
+
+
+PIN = HEAD + product(pin='{ from = "10.00", tries = 3 }', max_transfer="100.00") + product("other", pin='{ from = "0.00", tries = 2 }')
+PEOPLE = HEAD + product(return_days=1) + table("till", cashiers="sign-on", tries=3, supervisor='{ refund_from = "20.00", void_from = "30.00", unload_from = "40.00", late_returns = true }')
+NAMED = PEOPLE.replace("sign-on", "named")
+CORPORATE = HEAD + product(max_transfer="100.00", max_unload="100.00", daily='{ purchases = 5, purchase_sum = "50.00" }') + product("account", account=True)
+ENDING = HEAD + product(card_months=12)
+LIMITS = HEAD + product(max_transfer="100.00", daily='{ refunds = 2, refund_sum = "30.00" }', monthly='{ loads = 3, purchase_sum = "60.00" }') + table(
+    "limits", terminal_day='{ purchases = 4 }', cashier_day='{ load_sum = "250.00", refunds = 2 }')
+UNLOADING = HEAD + product(max_unload="150.00", max_transfer="100.00") + product("kept") + table("till", supervisor='{ unload_from = "100.00" }')
+POINTS = HEAD + product() + product("plain") + """
+[points_payment]
+rule = "points-money"
+products = ["standard"]
+points = 100
+pays = "1.00"
+minimum = 50
+step = 10
+max_percent = 50
+"""
+OFFLINE = HEAD + product(offline=True, daily='{ purchases = 20 }') + table("offline", per_transaction="50.00", per_card="80.00", count=4, sum="150.00", hours=24)
