@@ -5,7 +5,7 @@ use std::time::Duration;
 use protocol::answer::Answer;
 use protocol::field::{AmountMinor, Flags, Original, Reason, TenderKind, TenderLine, TenderLines, Totals};
 use protocol::request::{Body, RequestSidecar};
-use protocol::terminal::{Details, GiveUpError, Reply, SubmitError, TransactionId};
+use protocol::terminal::{Allowance, Details, GiveUpError, OfflineSale, Reply, SubmitError, TransactionId};
 use tokio::time::sleep;
 
 use super::{KEPT_OUTCOMES, Outcome, Terminal};
@@ -181,6 +181,25 @@ impl Terminal {
     /// it. [`Terminal::finish`] waits for it.
     pub async fn submit(&mut self, body: Body, sidecar: RequestSidecar) -> Result<TransactionId, Error> {
         self.submit_with(body, self.details.clone(), sidecar).await
+    }
+
+    /// Approves a purchase by itself, while the gateway cannot be reached; its Advice is on disk on return, and goes out
+    /// after the next sign-on. An error that is wrong usage says why the grant does not cover it.
+    pub async fn approve_offline(
+        &mut self,
+        sale: OfflineSale,
+        details: Details,
+    ) -> Result<TransactionId, Error> {
+        let now = self.now()?;
+        let approved = self.machine.approve_offline(now, sale, details);
+        let id = approved.map_err(|error| Error::Usage(error.to_string()))?;
+        self.carry_out().await?;
+        Ok(id)
+    }
+
+    /// What it may approve by itself, from the last sign-on.
+    pub fn allowance(&self) -> Option<&Allowance> {
+        self.machine.allowance()
     }
 
     /// [`Terminal::submit`] with other details than [`Terminal::details`].
