@@ -115,6 +115,8 @@ struct Decided {
     refunds: Vec<(TransactionKey, i64)>,
     /// Points that paid, and what they were worth.
     paid_points: (i64, i64),
+    /// Of a Load: the card had many lots, and it went into an earlier one.
+    joined: bool,
     /// Of a Transfer: what the other card got, in its lots.
     given: Vec<Part>,
     /// Of an Advice: what was approved, whoever bears it.
@@ -141,6 +143,7 @@ impl Default for Decided {
             last_refund: None,
             refunds: Vec::new(),
             paid_points: (0, 0),
+            joined: false,
             given: Vec::new(),
             advised: 0,
             lines: BTreeMap::new(),

@@ -46,7 +46,7 @@ impl CardModel {
             return self.declined(request, ResponseCode::NOT_SUFFICIENT_FUNDS);
         }
         let mut partner = request.partner.cloned().unwrap_or_default();
-        if partner.wallet().payable().and_then(|there| there.checked_add(amount)) > Some(rules::MAX_BALANCE) {
+        if partner.purse.total().saturating_add(amount) > rules::MAX_BALANCE {
             return self.declined(request, ResponseCode::AMOUNT_LIMIT);
         }
         let mut after = self.clone();
@@ -77,9 +77,20 @@ impl CardModel {
             .map(|(key, load)| (key.clone(), load.clone()))
             .collect();
         loads.sort_by_key(|(_, load)| std::cmp::Reverse(load.index));
+        let mut outcomes = self.unloaded(request, &loads);
+        // Not checked: which of the loads pays that went into one lot, because the card had so many.
+        if loads.iter().any(|(_, load)| load.joined) {
+            loads.retain(|(_, load)| !load.joined);
+            outcomes.extend(self.unloaded(request, &loads));
+        }
+        outcomes
+    }
+
+    /// Pays out of these loads, one after the other.
+    fn unloaded(&self, request: &Request<'_>, loads: &[(TransactionKey, Decided)]) -> Vec<Outcome> {
         let mut after = self.clone();
         let mut done = Decided::default();
-        let (mut missing, mut changes) = (amount, Wallet::default());
+        let (mut missing, mut changes) = (request.intent.amount.unwrap_or(0), Wallet::default());
         for (key, load) in loads {
             let lot = load.parts.first().map_or(0, |part| part.lot);
             let left = load.approved.saturating_sub(load.refunded);
@@ -88,13 +99,13 @@ impl CardModel {
                 continue;
             }
             let slice = Slice { before: load.refunded, amount: part, whole: load.approved };
-            let Some((changed, paid)) = after.pay_out(&load, slice) else { continue };
+            let Some((changed, paid)) = after.pay_out(load, slice) else { continue };
             missing = missing.saturating_sub(part);
             changes = changes.plus(changed).unwrap_or_default();
             done.approved = done.approved.saturating_add(paid.approved);
             done.parts.extend(paid.parts);
-            after.refunded(&key, slice.after(), Some(request.intent.key.clone()));
-            done.refunds.push((key, part));
+            after.refunded(key, slice.after(), Some(request.intent.key.clone()));
+            done.refunds.push((key.clone(), part));
         }
         if missing > 0 || done.refunds.len() > MOST_LOADS {
             return self.declined(request, ResponseCode::NOT_SUFFICIENT_FUNDS);

@@ -62,6 +62,11 @@ impl Purse {
         Wallet { principal: balance(Balance::Principal), bonus: balance(Balance::Bonus), points: self.points }
     }
 
+    /// Principal and bonus, held or not: what a largest balance bounds.
+    pub(super) fn total(&self) -> i64 {
+        sum(self.lots.iter().map(|(_, amount)| *amount))
+    }
+
     /// Nothing is below zero.
     pub(super) fn is_sound(&self) -> bool {
         self.points >= 0 && (0..self.lots.len()).all(|lot| self.free(lot) >= 0)
@@ -116,6 +121,11 @@ impl Purse {
             parts.push(Part { lot, amount: *amount });
         }
         parts
+    }
+
+    /// Whether the lot is there.
+    pub(super) fn has(&self, lot: usize) -> bool {
+        lot < self.lots.len()
     }
 
     /// Which balance a lot is of.

@@ -48,15 +48,15 @@ impl CardModel {
         }
         let amount = request.intent.amount.unwrap_or(0);
         let slice = Slice { before: original.refunded, amount, whole: original.approved };
+        if let Some(state) = original.has_other_items(&request.intent.extra.lines) {
+            return self.declined_in(request, ResponseCode::INVALID_TRANSACTION, Some(state));
+        }
         if amount > request.intent.rules.max_refund || slice.after() > slice.whole {
             return self.declined(request, ResponseCode::AMOUNT_LIMIT);
         }
         let returned = match original.bring_back(&request.intent.extra.lines) {
             Ok(returned) => returned,
-            Err(code) => {
-                let state = (code == ResponseCode::INVALID_TRANSACTION).then_some(original.state);
-                return self.declined_in(request, code, state);
-            }
+            Err(code) => return self.declined(request, code),
         };
         let mut after = self.clone();
         let done = if original.kind == MessageType::LOAD.0 {
@@ -148,14 +148,17 @@ impl CardModel {
 }
 
 impl Decided {
+    /// Its state, when something is brought back that was not among what it sold.
+    fn has_other_items(&self, lines: &[Line]) -> Option<TransactionState> {
+        let unsold = |line: &Line| !self.lines.contains_key(&line.item);
+        (!self.lines.is_empty() && lines.iter().any(unsold)).then_some(self.state)
+    }
+
     /// What of it comes back by line, by item, or why that cannot be.
     fn bring_back(&self, lines: &[Line]) -> Result<BTreeMap<String, (i64, i64)>, ResponseCode> {
         let asked = by_item(lines);
         if self.lines.is_empty() {
             return Ok(BTreeMap::new());
-        }
-        if asked.keys().any(|item| !self.lines.contains_key(item)) {
-            return Err(ResponseCode::INVALID_TRANSACTION);
         }
         for (item, (quantity, amount)) in &asked {
             let sold = self.lines.get(item).copied().unwrap_or_default();

@@ -19,7 +19,7 @@ impl CardModel {
         let amount = request.intent.amount.unwrap_or(0);
         let bonus = rules::bonus(amount);
         let gained = amount.saturating_add(bonus);
-        let balance = self.wallet().payable().and_then(|payable| payable.checked_add(gained));
+        let balance = self.purse.total().checked_add(gained);
         if amount < rules::MIN_LOAD {
             return self.declined(request, ResponseCode::INVALID_AMOUNT);
         }
@@ -32,8 +32,9 @@ impl CardModel {
         let mut after = CardModel { loaded: true, ..self.clone() };
         let given = [(Balance::Principal, amount), (Balance::Bonus, bonus)];
         let parts = after.purse.open(given.get(..if bonus > 0 { 2 } else { 1 }).unwrap_or_default());
+        let joined = parts.first().is_some_and(|part| self.purse.has(part.lot));
         let changes = after.purse.book(&parts);
-        let decided = Decided { approved: amount, parts, ..Decided::default() };
+        let decided = Decided { approved: amount, parts, joined, ..Decided::default() };
         vec![after.approved(request, ResponseCode::APPROVED, changes, decided)]
     }
 
@@ -71,7 +72,7 @@ impl CardModel {
         let (amount, worth) = (request.intent.amount.unwrap_or(0), rule.worth(used));
         let most = amount.saturating_mul(rule.max_percent).checked_div(100).unwrap_or(0);
         let odd = used.checked_rem(rule.step).is_some_and(|rest| rest != 0);
-        if used < rule.minimum || odd || worth > most && worth <= amount {
+        if used < rule.minimum || odd || worth > most && rule.max_percent < 100 {
             return Err(ResponseCode::AMOUNT_LIMIT);
         }
         if worth > amount || !self.purse.has_points(used) {
