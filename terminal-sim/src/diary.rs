@@ -15,7 +15,7 @@ use crate::oracle::{Fact, Intent, TransactionKey};
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Entry {
     /// The request is about to be sent, or given up after it had been approved.
-    Begin(Intent),
+    Begin(Box<Intent>),
     /// Its outcome is known.
     Settled {
         /// Which request.
@@ -69,7 +69,7 @@ pub(crate) fn open_intents(entries: &[Entry]) -> Vec<Intent> {
         };
         open.retain(|intent| intent.key != *key);
         if let Entry::Begin(intent) = entry {
-            open.push(intent.clone());
+            open.push((**intent).clone());
         }
     }
     open
@@ -81,7 +81,7 @@ mod tests {
     use crate::oracle::TerminalRules;
 
     fn begin(stan: u32, amount: i64) -> Entry {
-        Entry::Begin(Intent {
+        Entry::Begin(Box::new(Intent {
             key: TransactionKey { terminal: "T1".into(), generation: 1, stan },
             kind: 0x13,
             card: Some(9_000_000_000_000_000),
@@ -94,7 +94,8 @@ mod tests {
             shift: None,
             totals: Some([(0x12, (1, 100))].into()),
             rules: TerminalRules { sells: true, max_load: 1, max_purchase: 1, max_refund: 1 },
-        })
+            extra: crate::oracle::Extra::default(),
+        }))
     }
 
     fn settled(stan: u32) -> Entry {

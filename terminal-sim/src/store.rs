@@ -1,6 +1,6 @@
 //! Files that survive a power cut: written beside, synced, renamed over.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,14 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
+
+const LOCK_FILE: &str = "lock";
+
+/// As long as it lives, nobody else has the directory. A killed process leaves none behind.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
 
 /// One terminal's directory.
 #[derive(Clone, Debug)]
@@ -20,6 +28,22 @@ impl Store {
     pub(crate) fn create(directory: &Path) -> Result<Self, Error> {
         fs::create_dir_all(directory).map_err(Error::file(directory))?;
         Ok(Store { directory: directory.to_owned() })
+    }
+
+    /// Takes the directory for this terminal alone: two that use the same STANs would be taken for a clone and its victim.
+    pub(crate) fn lock(&self) -> Result<Lock, Error> {
+        let path = self.path(LOCK_FILE);
+        let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = opened.map_err(Error::file(&path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Lock { _file: file }),
+            Err(TryLockError::WouldBlock) => {
+                let directory = self.directory.display();
+                let why = "is in use: another terminal-sim works with this terminal, and two would use the same STANs";
+                Err(Error::Usage(format!("{directory} {why}")))
+            }
+            Err(TryLockError::Error(error)) => Err(Error::file(&path)(error)),
+        }
     }
 
     /// The directory as it is, there or not.

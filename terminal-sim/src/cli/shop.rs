@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use terminal_sim::oracle::Programme;
 use terminal_sim::shop::{self, Options};
 use terminal_sim::{Error, card, enrolment};
 
@@ -38,6 +39,10 @@ pub(super) struct Arguments {
     /// Break connections on purpose
     #[arg(long)]
     faults: bool,
+    /// The programme file that the gateway has in force: transfers, cash-outs, PINs, points that pay and offline sales that
+    /// it switches on are traded too. Without it: the default programme
+    #[arg(long, value_name = "FILE")]
+    programme: Option<PathBuf>,
     /// Write the receipt file of every final answer into this directory
     #[arg(long, value_name = "DIR")]
     receipts: Option<PathBuf>,
@@ -58,7 +63,8 @@ pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Ending, Erro
         receipts: arguments.receipts,
         patience: Duration::from_secs(arguments.patience),
     };
-    let report = shop::run(options).await?;
+    let programme = arguments.programme.as_deref().map(Programme::read_file).transpose()?.unwrap_or_default();
+    let report = shop::run_by(options, programme).await?;
     show(&report, json)?;
     Ok(match (report.is_right(), report.is_complete()) {
         (false, _) => Ending::Broken,

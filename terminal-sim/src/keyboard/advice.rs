@@ -24,6 +24,17 @@ pub(super) const fn advice(code: ResponseCode) -> Option<&'static str> {
         ResponseCode::AMOUNT_LIMIT => "The amount is above a limit. Take a smaller one.",
         ResponseCode::CARD_BLOCKED => "Do not take the card. Its owner asks the shop's office.",
         ResponseCode::CARD_NOT_ACTIVE => "Type activate first.",
+        ResponseCode::WRONG_PIN => {
+            "The PIN is wrong. Ask for it again, then type pin and send the message anew."
+        }
+        ResponseCode::PIN_NEEDED => {
+            "Ask for the card's PIN: type pin, and send the message anew. A card without one: change-pin."
+        }
+        ResponseCode::TOO_MANY_WRONG_PINS => "The PIN is locked. Call the office: two people can unlock it.",
+        ResponseCode::SUPERVISOR_NEEDED => {
+            "A supervisor must allow it: type supervisor, and send the message anew."
+        }
+        ResponseCode::CASHIER_NOT_SIGNED_ON => "Type sign-on with the cashier's name and PIN.",
         ResponseCode::TOTALS_DIFFER => "The shift is closed. Write the difference down for the office.",
         ResponseCode::BUSY => "Wait a second, and try again.",
         ResponseCode::FORMAT_ERROR => "A fault in this terminal. Call a technician.",
@@ -51,6 +62,6 @@ mod tests {
         distinct.sort_unstable();
         distinct.dedup();
         assert_eq!(distinct.len(), all.len());
-        assert!(!all.contains(&advice(ResponseCode(77))), "{:?}", advice(ResponseCode(77)));
+        assert!(!all.contains(&advice(ResponseCode(79))), "{:?}", advice(ResponseCode(79)));
     }
 }

@@ -17,6 +17,9 @@ const COUNTED: &[MessageType] = &[
     MessageType::REFUND,
     MessageType::CAPTURE,
     MessageType::TRANSFER,
+    MessageType::UNLOAD,
+    MessageType::CASH_TAKEN,
+    MessageType::ADVICE,
 ];
 
 /// The first shift of this generation after the last one that was closed.

@@ -1,7 +1,9 @@
 //! What a person can tell the terminal to do.
 
+use std::path::PathBuf;
+
 use protocol::code::ResponseCode;
-use protocol::field::{CardReference, Code, Stan, TenderKind, Text};
+use protocol::field::{CardReference, Code, Pin, Points, PurchaseLine, Stan, TenderKind, Text};
 
 use crate::card::Card;
 
@@ -26,6 +28,10 @@ pub enum Command {
         amount: i64,
         /// A part is welcome.
         part: bool,
+        /// This many points pay first.
+        points: Option<Points>,
+        /// What was bought.
+        lines: Vec<PurchaseLine>,
     },
     /// Asks what the card holds.
     Balance,
@@ -45,7 +51,35 @@ pub enum Command {
     /// Cancels a transaction of the open shift; the newest one unless a STAN says which.
     Void(Option<Stan>),
     /// Gives back; of the last sale unless a STAN says which.
-    Refund(i64, Option<Stan>),
+    Refund {
+        /// How much.
+        amount: i64,
+        /// The sale; the last one when absent.
+        stan: Option<Stan>,
+        /// What was brought back.
+        lines: Vec<PurchaseLine>,
+    },
+    /// Pays out what was loaded.
+    Unload(i64),
+    /// Says that money was taken and could not be credited.
+    CashTaken(i64),
+    /// Proves a cashier for this session.
+    SignOn(Code<16>, Pin),
+    /// The card's PIN, for the next message.
+    Pin(Pin),
+    /// Sets the card's PIN.
+    ChangePin {
+        /// The present one, if it has one.
+        old: Option<Pin>,
+        /// The one from now on.
+        new: Pin,
+    },
+    /// Who allows the next message.
+    Supervisor(Code<16>, Pin),
+    /// What may still be sold without the gateway, and what waits for it.
+    Offline,
+    /// Writes what waits into a file, for an operator.
+    ExportQueue(PathBuf),
     /// Moves value to another card.
     Transfer(i64, CardName),
     /// Gives up what has no answer, or takes back what was approved last.

@@ -1,15 +1,17 @@
 //! Carrying out a command: what the person wants, what may be sent for it, and what came of it.
 
 use protocol::code::ResponseCode;
-use protocol::field::{AmountMinor, CardReference, EntryMode, Flags, Role, Shift};
+use protocol::field::{AmountMinor, CardReference, EntryMode, Flags, PurchaseLine, PurchaseLines, Shift};
+use protocol::frame::MessageType;
 use protocol::request::{Body, RequestSidecar};
 
 use super::command::{CardEntry, CardName, Command, Expected};
-use super::money::Unit;
+use super::offline::{ALONE, shop, waits};
 use super::parse::parse;
 use super::roll::{Kept, Roll};
 use super::said::Said;
-use super::slip::{Mark, Shop, Slip};
+use super::secrets::Proof;
+use super::slip::{Mark, Slip};
 use super::{Keyboard, Options, books, json, print, words};
 use crate::card::Card;
 use crate::clock;
@@ -49,7 +51,7 @@ impl Keyboard {
         if let Some(kept) = roll.of(generation).next_back() {
             terminal.remember_decided(kept.place().1);
         }
-        let shop = shop(&mut terminal).await?;
+        let (shop, away) = shop(&mut terminal, &options.state, options.training).await?;
         if shop.role != options.role {
             let (name, role) = (&shop.terminal, shop.role.name());
             return Err(usage(format!("{name} is a {role}: play it with terminal-sim {role}")));
@@ -65,9 +67,11 @@ impl Keyboard {
             quote: None,
             last: None,
             newest: None,
+            proof: Proof::default(),
+            away,
         };
         keyboard.adopt()?;
-        let said = keyboard.settle().await?;
+        let said = if away { vec![Said::Note(ALONE.into())] } else { keyboard.settle().await? };
         Ok((keyboard, said))
     }
 
@@ -123,7 +127,16 @@ impl Keyboard {
             Command::Receipt(stan) => one(self.duplicate(stan)),
             Command::Status(stan) => self.status(stan).await,
             Command::Reverse => self.reverse().await,
+            Command::Pin(pin) => one(self.take_pin(pin)),
+            Command::Supervisor(name, pin) => one(self.take_supervisor(name, pin)),
+            Command::Offline => one(self.offline_standing()),
+            Command::ExportQueue(path) => one(self.export_queue(&path)?),
+            Command::CashTaken(_) if self.training => one(Said::Refused(NOT_IN_TRAINING.into())),
+            Command::CashTaken(minor) => self.cash_taken(minor).await,
             command => {
+                if let Some(said) = self.alone(&command).await? {
+                    return one(said);
+                }
                 let mut said = self.settle().await?;
                 if !said.iter().any(|said| matches!(said, Said::Unanswered { .. })) {
                     // What was settled is said, whatever comes of the command.
@@ -145,7 +158,10 @@ impl Keyboard {
             Command::Balance => self.balance().await,
             Command::Report => self.report().await,
             Command::Load(amount, kind) if self.training => self.practise_load(amount, kind).await,
-            Command::Sale { amount, part } if self.training => self.practise_sale(amount, part).await,
+            Command::Sale { amount, part, points, .. } if self.training => {
+                self.practise_sale(amount, part, points).await
+            }
+            Command::SignOn(name, pin) => self.sign_cashier_on(name, pin).await,
             _ if self.training => Ok(Said::Refused(NOT_IN_TRAINING.into())),
             Command::Activate => {
                 let card = self.reference()?;
@@ -156,9 +172,11 @@ impl Keyboard {
                 let tenders = tender(&[(kind, amount)])?;
                 self.with_card(Body::Load { card, amount, tenders }, None).await
             }
-            Command::Sale { amount: minor, part } => {
+            Command::ChangePin { old, new } => self.change_pin(old, new).await,
+            Command::Sale { amount: minor, part, points, lines } => {
                 let (card, amount) = (self.reference()?, amount(minor)?);
-                let body = Body::Purchase { card, amount, tenders: None, lines: None, points: None };
+                let lines = purchase_lines(lines)?;
+                let body = Body::Purchase { card, amount, tenders: None, lines, points };
                 self.with_card(body, part.then_some(Flags::PARTIAL_ALLOWED)).await
             }
             Command::Transfer(minor, to) => {
@@ -180,9 +198,9 @@ impl Keyboard {
     /// through before.
     pub(super) async fn trade(
         &mut self,
-        body: Body,
-        flags: Option<Flags>,
-        sidecar: RequestSidecar,
+        mut body: Body,
+        mut flags: Option<Flags>,
+        mut sidecar: RequestSidecar,
     ) -> Result<Said, Error> {
         if self.training {
             return Ok(Said::Refused(NOT_IN_TRAINING.into()));
@@ -193,6 +211,7 @@ impl Keyboard {
             return Ok(Said::Unanswered { stan: None, code, why });
         }
         let quote = self.cited(&body);
+        self.prove(&mut body, &mut flags, &mut sidecar);
         let details = Details { flags, quote, ..self.details()? };
         let id = self.terminal.submit_with(body, details, sidecar).await?;
         self.details.order_reference = None;
@@ -215,14 +234,20 @@ impl Keyboard {
     }
 
     /// Says what has got its answer meanwhile, and sends again what has none; stops at the first that still has none.
-    async fn settle(&mut self) -> Result<Vec<Said>, Error> {
+    pub(super) async fn settle(&mut self) -> Result<Vec<Said>, Error> {
         let mut said = self.ready()?;
         for open in self.terminal.unfinished() {
             let one = self.finish(open.id, Some(Mark::Late)).await?;
-            let stuck = matches!(one, Said::Unanswered { .. });
-            said.push(one);
-            if stuck {
-                break;
+            match one {
+                // One that is not taken now holds no other up.
+                Said::Unanswered { stan: Some(stan), code: Some(code), .. } if waits(open.kind) => {
+                    said.push(Said::Note(format!("STAN {stan} waits: {code} {}.", code.name())));
+                }
+                Said::Unanswered { .. } => {
+                    said.push(one);
+                    break;
+                }
+                one => said.push(one),
             }
         }
         Ok(said)
@@ -258,6 +283,8 @@ impl Keyboard {
             )));
         };
         let kept = Kept::read(proof)?;
+        let forwarded = mark.is_some() && outcome.kind == MessageType::ADVICE;
+        let mark = if forwarded { Some(Mark::Forwarded) } else { mark };
         let slip = Slip::of(&kept, Some(outcome.verdict), mark);
         self.roll.put(kept)?;
         self.remember(outcome);
@@ -271,7 +298,7 @@ impl Keyboard {
         if !declined && let Some(before) = self.newest.take().filter(|before| *before != outcome.id) {
             self.terminal.acknowledge(before);
         }
-        if outcome.verdict == Verdict::Approved && outcome.kind.is_reversible() {
+        if outcome.verdict == Verdict::Approved && outcome.kind.may_be_given_up() {
             self.newest = Some(outcome.id);
         } else {
             self.terminal.acknowledge(outcome.id);
@@ -296,6 +323,7 @@ impl Keyboard {
             );
         };
         let said = Said::Note(format!("Card {}.", card.reference.digits()));
+        self.forget_pin();
         self.card = Some((card, entry_mode));
         said
     }
@@ -343,8 +371,8 @@ impl Keyboard {
     fn cited(&mut self, body: &Body) -> Option<protocol::field::QuoteId> {
         let cited = self.quote.take()?;
         let quoted = match body {
-            Body::Load { .. } => protocol::frame::MessageType::LOAD_QUOTE,
-            Body::Purchase { .. } => protocol::frame::MessageType::PURCHASE_QUOTE,
+            Body::Load { .. } => MessageType::LOAD_QUOTE,
+            Body::Purchase { .. } => MessageType::PURCHASE_QUOTE,
             _ => return None,
         };
         let same = cited.kind == quoted
@@ -377,19 +405,6 @@ impl Keyboard {
     }
 }
 
-/// Signs on, and takes the head of the receipts from the answer.
-async fn shop(terminal: &mut Terminal) -> Result<Shop, Error> {
-    let answer = terminal.sign_on().await?;
-    let unknown = || Error::Usage("the sign-on names no role or no currency".into());
-    Ok(Shop {
-        merchant: answer.merchant.map(|name| name.to_string()).unwrap_or_default(),
-        store: answer.store.map(|name| name.to_string()).unwrap_or_default(),
-        terminal: terminal.id().to_string(),
-        role: answer.role.filter(|role| [Role::REGISTER, Role::KIOSK].contains(role)).ok_or_else(unknown)?,
-        unit: Unit { exponent: answer.currency.ok_or_else(unknown)?.exponent },
-    })
-}
-
 /// What the gateway said instead of an answer, if anything, and why there is none; other errors stay errors.
 pub(super) fn no_answer(error: Error) -> Result<(Option<ResponseCode>, String), Error> {
     let why = error.to_string();
@@ -402,4 +417,10 @@ pub(super) fn no_answer(error: Error) -> Result<(Option<ResponseCode>, String), 
 
 pub(super) fn amount(minor: i64) -> Result<AmountMinor, Error> {
     AmountMinor::new(minor).ok_or_else(|| Error::Usage(format!("{minor} is no amount")))
+}
+
+/// What was bought, if anything was said of it.
+pub(super) fn purchase_lines(lines: Vec<PurchaseLine>) -> Result<Option<PurchaseLines>, Error> {
+    let most = || Error::Usage("24 lines at most".into());
+    if lines.is_empty() { Ok(None) } else { PurchaseLines::new(lines).map(Some).ok_or_else(most) }
 }

@@ -6,7 +6,7 @@ use protocol::frame::MessageType;
 use serde_json::{Map, Value, json};
 
 use super::advice::advice;
-use super::said::Said;
+use super::said::{Claim, Said};
 use super::slip::{Mark, Slip, kind_name, rows};
 
 /// The object of what was said in answer to `line` (its first word: a line may hold a card's secret).
@@ -14,6 +14,13 @@ pub(super) fn object(said: &Said, word: Option<&str>) -> Value {
     let (said, fields) = match said {
         Said::Note(note) => ("note", json!({ "text": note })),
         Said::Slip(slip) => ("receipt", of_slip(slip)),
+        Said::Claim(claim) => {
+            let card = claim.card.map(|card| card.digits().to_string());
+            let Claim { number, amount, load, away, .. } = &**claim;
+            let fields =
+                json!({ "claim": number, "amount": amount, "card": card, "load": load, "away": away });
+            ("claim", fields)
+        }
         Said::Asked(answer) => ("answer", Value::Object(of_answer(answer))),
         Said::Standing { stan, answer, state } => {
             let mut fields = of_answer(answer);
@@ -62,6 +69,8 @@ fn of_slip(slip: &Slip) -> Value {
             Mark::Training => "training",
             Mark::Duplicate => "duplicate",
             Mark::Late => "late",
+            Mark::Offline => "offline",
+            Mark::Forwarded => "forwarded",
         }),
         "amount": slip.amount,
         "cashier": slip.cashier,
@@ -104,6 +113,8 @@ fn of_answer(answer: &Answer) -> Map<String, Value> {
         "explanation": explanation,
         "next_step": answer.next_step.map(|step| json!({ "missing": step.missing.get(), "bonus": step.bonus.get() })),
         "state": answer.state.map(protocol::field::TransactionState::name),
+        "shortfall": answer.shortfall.map(TotalMinor::get),
+        "tries_left": answer.tries_left,
         "held": answer.hold.map(|hold| hold.held.get()),
         "totals": answer.totals.as_ref().map(|totals| of_totals(&rows(totals))),
     });

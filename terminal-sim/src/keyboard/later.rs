@@ -5,7 +5,7 @@ use protocol::frame::MessageType;
 use protocol::request::{Body, RequestSidecar};
 
 use super::command::Command;
-use super::counter::amount;
+use super::counter::{amount, purchase_lines};
 use super::roll::Kept;
 use super::said::Said;
 use super::slip::{Mark, Slip};
@@ -40,12 +40,17 @@ impl Keyboard {
                 )
                 .await
             }
-            Command::Refund(minor, stan) => {
+            Command::Refund { amount: minor, stan, lines } => {
                 let original = self.original(stan, "sale", is_sale)?;
                 let reason = Some(Reason::GOODS_RETURNED);
-                let body =
-                    Body::Refund { amount: amount(minor)?, lines: None, original, reason, supervisor: None };
+                let (amount, lines) = (amount(minor)?, purchase_lines(lines)?);
+                let body = Body::Refund { amount, lines, original, reason, supervisor: None };
                 self.trade(body, None, none).await
+            }
+            Command::Unload(minor) => {
+                let (card, amount) = (self.reference()?, amount(minor)?);
+                let reason = Some(Reason::CUSTOMERS_WISH);
+                self.with_card(Body::Unload { card, amount, reason, supervisor: None }, None).await
             }
             other => Err(Error::Usage(format!("nothing is known about {other:?}"))),
         }
@@ -137,5 +142,5 @@ fn is_hold(kind: MessageType, kept: &Kept) -> bool {
 
 /// What a customer paid.
 fn is_sale(kind: MessageType, _: &Kept) -> bool {
-    matches!(kind, MessageType::PURCHASE | MessageType::CAPTURE)
+    matches!(kind, MessageType::PURCHASE | MessageType::CAPTURE | MessageType::ADVICE)
 }

@@ -10,18 +10,20 @@ mod counter;
 mod json;
 mod later;
 mod money;
+mod offline;
 mod paper;
 mod parse;
 mod print;
 mod questions;
 mod roll;
 mod said;
+mod secrets;
 mod slip;
 mod words;
 
 pub use command::{CardEntry, CardName, Command, Expected};
 pub use money::Unit;
-pub use said::{Said, ShiftStanding};
+pub use said::{Claim, Said, ShiftStanding};
 pub use slip::{Mark, Shop, Slip};
 
 use std::io::{self, Write};
@@ -39,6 +41,7 @@ use crate::card::Card;
 use crate::error::Error;
 use crate::terminal::{Details, Terminal, TransactionId};
 use roll::Roll;
+use secrets::Proof;
 
 /// Which terminal, and how it is played.
 #[derive(Clone, Debug)]
@@ -101,6 +104,10 @@ pub struct Keyboard {
     last: Option<Said>,
     /// The newest approved transaction, which can still be reversed.
     newest: Option<TransactionId>,
+    /// What the next message that may have it says beside the card.
+    proof: Proof,
+    /// The gateway could not be reached when it was last tried.
+    away: bool,
 }
 
 /// A quote that the next load or sale of the same card and amount names.

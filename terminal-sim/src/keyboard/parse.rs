@@ -3,7 +3,9 @@
 use std::str::{FromStr, SplitWhitespace};
 
 use protocol::code::ResponseCode;
-use protocol::field::{CardReference, Role, Stan, TenderKind};
+use protocol::field::{
+    CardReference, Code, GrossMinor, Pin, Points, PurchaseLine, QuantityThousandths, Role, Stan, TenderKind,
+};
 
 use super::command::{CardEntry, CardName, Command, Expected};
 use super::money::Unit;
@@ -19,6 +21,9 @@ const TENDERS: &[(&str, TenderKind)] = &[
     ("stored", TenderKind::STORED_VALUE),
     ("other", TenderKind::OTHER),
 ];
+
+/// What follows these is, or may be meant as, somebody's PIN: nothing of it is said again.
+const HIDDEN: &[&str] = &["pin", "change-pin", "sign-on", "supervisor"];
 
 /// Reads one line. `None` is a line that says nothing: blank, or a comment after `#`. The error is for the person.
 pub(super) fn parse(line: &str, role: Role, unit: Unit) -> Result<Option<Command>, String> {
@@ -49,7 +54,26 @@ impl<'a> Line<'a> {
             "price" => Command::Price(self.amount()?),
             "load" => Command::Load(self.amount()?, self.tender()?),
             "balance" => Command::Balance,
-            "sale" => Command::Sale { amount: self.amount()?, part: self.flag("part") },
+            "sale" => Command::Sale {
+                amount: self.amount()?,
+                part: self.flag("part"),
+                points: self.points()?,
+                lines: self.lines()?,
+            },
+            "unload" => Command::Unload(self.amount()?),
+            "cash-taken" => Command::CashTaken(self.amount()?),
+            "sign-on" => Command::SignOn(self.name()?, self.pin()?),
+            "supervisor" => Command::Supervisor(self.name()?, self.pin()?),
+            "pin" => Command::Pin(self.pin()?),
+            "change-pin" => {
+                let first = self.pin()?;
+                match self.words.clone().next() {
+                    Some(_) => Command::ChangePin { old: Some(first), new: self.pin()? },
+                    None => Command::ChangePin { old: None, new: first },
+                }
+            }
+            "offline" => Command::Offline,
+            "export-queue" => Command::ExportQueue(self.next("a file")?.into()),
             "authorize" => Command::Authorize(self.amount()?),
             "raise" => Command::Raise(self.amount()?, self.optional_stan()?),
             "capture" => Command::Capture {
@@ -58,7 +82,11 @@ impl<'a> Line<'a> {
                 stan: self.optional_stan()?,
             },
             "void" => Command::Void(self.optional_stan()?),
-            "refund" => Command::Refund(self.amount()?, self.optional_stan()?),
+            "refund" => {
+                let amount = self.amount()?;
+                let stan = if self.is_next("line") { None } else { self.optional_stan()? };
+                Command::Refund { amount, stan, lines: self.lines()? }
+            }
             "transfer" => {
                 let amount = self.amount()?;
                 let to = self.next("the card that it goes to")?;
@@ -72,10 +100,7 @@ impl<'a> Line<'a> {
             "receipt" => Command::Receipt(self.optional_stan()?),
             "report" => Command::Report,
             "close" => Command::Close,
-            "cashier" => {
-                let name = self.next("a name")?;
-                Command::Cashier(checked(name, "1 to 16 of A-Z a-z 0-9 - _ . : /")?)
-            }
+            "cashier" => Command::Cashier(self.name()?),
             "order" => self.order()?,
             "last" => Command::Last,
             "expect" => Command::Expect(self.expected()?),
@@ -84,6 +109,7 @@ impl<'a> Line<'a> {
         };
         match self.words.next() {
             None => Ok(command),
+            Some(_) if HIDDEN.contains(&self.word.name) => Err(self.wrong("one word too many")),
             Some(rest) => Err(self.wrong(&format!("\"{rest}\" is one word too many"))),
         }
     }
@@ -135,6 +161,48 @@ impl<'a> Line<'a> {
 
     fn optional_stan(&mut self) -> Result<Option<Stan>, String> {
         self.words.next().map(read_stan).transpose()
+    }
+
+    fn name(&mut self) -> Result<Code<16>, String> {
+        let name = self.next("a name")?;
+        checked(name, "1 to 16 of A-Z a-z 0-9 - _ . : /")
+    }
+
+    /// A PIN, which is never said again, right or wrong.
+    fn pin(&mut self) -> Result<Pin, String> {
+        let digits = self.next("a PIN")?;
+        Pin::new(digits).ok_or_else(|| self.wrong("a PIN has 4 to 12 digits"))
+    }
+
+    fn points(&mut self) -> Result<Option<Points>, String> {
+        if !self.flag("points") {
+            return Ok(None);
+        }
+        let text = self.next("how many points")?;
+        let number = text.parse().ok().filter(|_| is_digits(text)).and_then(Points::new);
+        number.map(Some).ok_or_else(|| self.wrong(&format!("\"{text}\" is no number of points")))
+    }
+
+    fn lines(&mut self) -> Result<Vec<PurchaseLine>, String> {
+        let mut lines = Vec::new();
+        while self.flag("line") {
+            let item = self.next("an item")?;
+            let quantity = self.next("a quantity")?;
+            let thousandths = Unit { exponent: 3 }.read(quantity).ok().and_then(QuantityThousandths::new);
+            lines.push(PurchaseLine {
+                item: checked(item, "1 to 24 of A-Z a-z 0-9 - _ . : /")?,
+                category: checked("goods", "a code")?,
+                brand: None,
+                quantity: thousandths.ok_or_else(|| self.wrong(&format!("\"{quantity}\" is no quantity")))?,
+                gross: GrossMinor::new(self.amount()?).ok_or_else(|| self.wrong("the line is too large"))?,
+                flags: 0,
+            });
+        }
+        Ok(lines)
+    }
+
+    fn is_next(&self, word: &str) -> bool {
+        self.words.clone().next() == Some(word)
     }
 
     /// Whether this word comes next; then it is taken.
@@ -199,6 +267,48 @@ mod tests {
         Stan::new(number).unwrap()
     }
 
+    fn pin(digits: &str) -> Pin {
+        Pin::new(digits).unwrap()
+    }
+
+    fn bought(item: &str, thousandths: u32, gross: i64) -> PurchaseLine {
+        PurchaseLine {
+            item: item.parse().unwrap(),
+            category: "goods".parse().unwrap(),
+            brand: None,
+            quantity: QuantityThousandths::new(thousandths.into()).unwrap(),
+            gross: GrossMinor::new(gross).unwrap(),
+            flags: 0,
+        }
+    }
+
+    fn sale(part: bool, points: Option<Points>, lines: Vec<PurchaseLine>) -> Command {
+        Command::Sale { amount: 1_250, part, points, lines }
+    }
+
+    fn refund(stan: Option<Stan>, lines: Vec<PurchaseLine>) -> Command {
+        Command::Refund { amount: 500, stan, lines }
+    }
+
+    #[test]
+    fn a_pin_is_not_said_again_however_wrong_the_line_is() {
+        for line in [
+            "pin 9876a",
+            "pin 9876 5432",
+            "change-pin 98765 x9876",
+            "change-pin 9876 9876 9876",
+            "sign-on A 98",
+            "sign-on A 9876 9876",
+            "supervisor A 9876x",
+            "supervisor A 9876 9876",
+            "pin 9876543210987",
+        ] {
+            let said = refused(line);
+            assert!(!said.contains("98"), "{line}: {said}");
+        }
+        assert!(!format!("{:?}", understood("change-pin 9876 98765")).contains("98"));
+    }
+
     #[test]
     fn every_command_is_understood() {
         let reference: CardReference = CARD.parse().unwrap();
@@ -220,8 +330,22 @@ mod tests {
             ("load 100.00 voucher", Command::Load(10_000, TenderKind::VOUCHER)),
             ("load 100.00 stored", Command::Load(10_000, TenderKind::STORED_VALUE)),
             ("load 100.00 other", Command::Load(10_000, TenderKind::OTHER)),
-            ("sale 12.50", Command::Sale { amount: 1_250, part: false }),
-            ("  sale\t12.50   part ", Command::Sale { amount: 1_250, part: true }),
+            ("sale 12.50", sale(false, None, Vec::new())),
+            ("  sale\t12.50   part ", sale(true, None, Vec::new())),
+            ("sale 12.50 points 300", sale(false, Points::new(300), Vec::new())),
+            (
+                "sale 12.50 line A-1 2 10 line B 0.375 2.50",
+                sale(false, None, vec![bought("A-1", 2_000, 1_000), bought("B", 375, 250)]),
+            ),
+            ("unload 50", Command::Unload(5_000)),
+            ("cash-taken 50", Command::CashTaken(5_000)),
+            ("sign-on ANNA 1234", Command::SignOn("ANNA".parse().unwrap(), pin("1234"))),
+            ("supervisor BO 4711", Command::Supervisor("BO".parse().unwrap(), pin("4711"))),
+            ("pin 123456", Command::Pin(pin("123456"))),
+            ("change-pin 1234", Command::ChangePin { old: None, new: pin("1234") }),
+            ("change-pin 1234 9876", Command::ChangePin { old: Some(pin("1234")), new: pin("9876") }),
+            ("offline", Command::Offline),
+            ("export-queue q.hex", Command::ExportQueue("q.hex".into())),
             ("balance", Command::Balance),
             ("authorize 50", Command::Authorize(5_000)),
             ("raise 10", Command::Raise(1_000, None)),
@@ -232,8 +356,10 @@ mod tests {
             ("capture 42 more 7", Command::Capture { amount: 4_200, more: true, stan: Some(stan(7)) }),
             ("void", Command::Void(None)),
             ("void 7", Command::Void(Some(stan(7)))),
-            ("refund 5", Command::Refund(500, None)),
-            ("refund 5 7", Command::Refund(500, Some(stan(7)))),
+            ("refund 5", refund(None, Vec::new())),
+            ("refund 5 7", refund(Some(stan(7)), Vec::new())),
+            ("refund 5 line A 1 5", refund(None, vec![bought("A", 1_000, 500)])),
+            ("refund 5 7 line A 1 5", refund(Some(stan(7)), vec![bought("A", 1_000, 500)])),
             ("transfer 20 3", Command::Transfer(2_000, place)),
             ("transfer 20 9766338083284777", Command::Transfer(2_000, CardName::Reference(reference))),
             ("reverse", Command::Reverse),
@@ -260,7 +386,7 @@ mod tests {
     #[test]
     fn every_example_of_the_help_is_understood() {
         for line in super::super::words::help(Role::REGISTER).lines() {
-            let example = line[33..51].trim();
+            let example = line[58..80].trim();
             assert_eq!(example.split(' ').next(), line.split(' ').next(), "{line}");
             understood(example);
         }
@@ -290,11 +416,14 @@ mod tests {
             ("price", "an amount is missing; it reads: price AMOUNT, such as: price 12.50"),
             ("load", "an amount is missing; it reads: load AMOUNT [TENDER], such as: load 100.00 qr"),
             ("load 5 gold", "\"gold\" is no tender: cash, card, qr, bank, voucher, stored, other"),
-            ("sale", "an amount is missing; it reads: sale AMOUNT [part], such as: sale 12.50 part"),
+            (
+                "sale",
+                "an amount is missing; it reads: sale AMOUNT [part] [points N] [line ITEM QTY AMOUNT]..., such as: sale 12.50 part",
+            ),
             ("sale 12,50", "\"12,50\" is no amount: digits, and at most 2 after a point, such as 12.50"),
             (
                 "sale 5 some",
-                "\"some\" is one word too many; it reads: sale AMOUNT [part], such as: sale 12.50 part",
+                "\"some\" is one word too many; it reads: sale AMOUNT [part] [points N] [line ITEM QTY AMOUNT]..., such as: sale 12.50 part",
             ),
             ("authorize", "an amount is missing; it reads: authorize AMOUNT, such as: authorize 50.00"),
             ("raise 5 x", "\"x\" is no STAN: a number from 1, as on the receipt"),

@@ -7,7 +7,7 @@ use protocol::frame::MessageType;
 
 use super::advice::advice;
 use super::paper::Paper;
-use super::said::{Said, ShiftStanding};
+use super::said::{Claim, Said, ShiftStanding};
 use super::slip::{Mark, Shop, Slip, kind_name, rows};
 use crate::terminal::Verdict;
 
@@ -18,6 +18,7 @@ pub(super) fn text(said: &Said, shop: &Shop) -> String {
     match said {
         Said::Note(note) | Said::AsExpected(note) => line(note),
         Said::Slip(slip) => receipt(slip, shop),
+        Said::Claim(claim) => claim_slip(claim, shop),
         Said::Asked(answer) => asked(answer, shop),
         Said::Standing { stan, answer, state } => standing(*stan, answer, *state, shop),
         Said::Report(report) => shift_report(report, shop),
@@ -41,6 +42,7 @@ fn receipt(slip: &Slip, shop: &Shop) -> String {
         paper.centred("*** DUPLICATE ***");
     }
     training(&mut paper, slip);
+    offline(&mut paper, slip);
     paper.rule();
     paper.pair(&title(slip.kind), &shop.terminal);
     optional(&mut paper, "STAN", answer.stan.map(Stan::get));
@@ -64,6 +66,7 @@ fn receipt(slip: &Slip, shop: &Shop) -> String {
         }
     }
     training(&mut paper, slip);
+    offline(&mut paper, slip);
     if let Some(hash) = &slip.hash {
         paper.rule();
         paper.pair("Receipt", hash);
@@ -85,6 +88,31 @@ fn training(paper: &mut Paper, slip: &Slip) {
     }
 }
 
+fn offline(paper: &mut Paper, slip: &Slip) {
+    if slip.mark == Some(Mark::Offline) {
+        paper.centred("*** OFFLINE ***");
+    }
+}
+
+/// What a customer takes along whose money is in and was not credited.
+fn claim_slip(claim: &Claim, shop: &Shop) -> String {
+    let mut paper = Paper::default();
+    head(&mut paper, shop);
+    paper.rule();
+    paper.pair("CLAIM", &claim.number);
+    paper.pair("Money taken", &shop.unit.show(claim.amount));
+    optional(&mut paper, "For card", claim.card.map(grouped));
+    optional(&mut paper, "Load without answer", claim.load);
+    paper.rule();
+    paper.wrapped(
+        "This money was taken and not credited. Keep this slip: the office pays against its number.",
+    );
+    if claim.away {
+        paper.wrapped("The gateway cannot be reached. It hears of this claim as soon as it is back.");
+    }
+    paper.finish()
+}
+
 fn optional<T: std::fmt::Display>(paper: &mut Paper, name: &str, value: Option<T>) {
     if let Some(value) = value {
         paper.pair(name, &value.to_string());
@@ -95,7 +123,7 @@ fn optional<T: std::fmt::Display>(paper: &mut Paper, name: &str, value: Option<T
 fn outcome(paper: &mut Paper, slip: &Slip, shop: &Shop) {
     let answer = &slip.answer;
     let amount = answer.approved_amount.filter(|_| slip.is_approved()).map(|amount| amount.get());
-    let amount = amount.filter(|_| slip.kind != MessageType::ACTIVATE);
+    let amount = amount.filter(|_| ![MessageType::ACTIVATE, MessageType::CHANGE_PIN].contains(&slip.kind));
     paper.pair(&headline(slip), &amount.map(|amount| shop.unit.show(amount)).unwrap_or_default());
     if !answer.code.is_approval() {
         paper.wrapped(&format!("{} {}", answer.code, answer.code.name()));
@@ -112,6 +140,15 @@ fn outcome(paper: &mut Paper, slip: &Slip, shop: &Shop) {
     if slip.mark == Some(Mark::Late) {
         paper.wrapped("The answer had been lost; the same bytes were sent again.");
     }
+    if slip.mark == Some(Mark::Offline) {
+        paper.wrapped("Approved here, within the grant. The gateway hears of it when it is back.");
+    }
+    if slip.mark == Some(Mark::Forwarded) {
+        paper.wrapped("This offline sale has been forwarded to the gateway.");
+    }
+    let short = answer.shortfall.filter(|short| short.get() > 0);
+    optional(paper, "Not paid by the card", short.map(|short| shop.unit.show(short.get())));
+    optional(paper, "PIN tries left", answer.tries_left);
     if let Some(stan) = slip.undone_by {
         paper.wrapped(&format!("UNDONE by STAN {stan}."));
     }
@@ -132,6 +169,9 @@ fn headline(slip: &Slip) -> String {
             _ => "REVERSED",
         },
         (_, MessageType::VOID) if code.is_approval() => "VOIDED",
+        (_, MessageType::CHANGE_PIN) if code.is_approval() => "PIN SET",
+        (_, MessageType::CASH_TAKEN) if code.is_approval() => "CLAIM RECORDED",
+        _ if slip.mark == Some(Mark::Offline) => "APPROVED OFFLINE",
         _ if code == ResponseCode::APPROVED => "APPROVED",
         _ if code == ResponseCode::APPROVED_IN_PART => "APPROVED IN PART",
         _ => "DECLINED",
@@ -210,6 +250,7 @@ fn asked(answer: &Answer, shop: &Shop) -> String {
         money(&mut paper, answer, shop);
     } else {
         paper.wrapped(&format!("DECLINED {} {}", answer.code, answer.code.name()));
+        optional(&mut paper, "PIN tries left", answer.tries_left);
     }
     if let Some(detail) = &answer.detail {
         paper.wrapped(detail.as_str());
@@ -308,6 +349,10 @@ fn unanswered(stan: Option<u32>, code: Option<ResponseCode>, why: &str) -> Strin
 fn title(kind: MessageType) -> String {
     let name = match kind {
         MessageType::PURCHASE => "SALE",
+        MessageType::ADVICE => "OFFLINE SALE",
+        MessageType::CHANGE_PIN => "PIN",
+        MessageType::CASH_TAKEN => "CLAIM",
+        MessageType::CASHIER_SIGN_ON => "SIGN-ON",
         MessageType::LOAD_QUOTE => "QUOTE",
         MessageType::PURCHASE_QUOTE => "PRICE",
         MessageType::BALANCE_INQUIRY => "BALANCE",

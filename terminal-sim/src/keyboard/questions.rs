@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use protocol::answer::{Answer, ShiftTransaction};
-use protocol::field::{AmountMinor, Original, Shift, Stan, TenderKind};
+use protocol::field::{AmountMinor, Original, Points, Shift, Stan, TenderKind};
 use protocol::frame::MessageType;
 use protocol::request::{Body, RequestSidecar};
 
@@ -38,8 +38,13 @@ impl Keyboard {
     }
 
     /// A sale that is only quoted.
-    pub(super) async fn practise_sale(&mut self, minor: i64, part: bool) -> Result<Said, Error> {
-        let body = Body::PurchaseQuote { card: self.reference()?, amount: amount(minor)?, points: None };
+    pub(super) async fn practise_sale(
+        &mut self,
+        minor: i64,
+        part: bool,
+        points: Option<Points>,
+    ) -> Result<Said, Error> {
+        let body = Body::PurchaseQuote { card: self.reference()?, amount: amount(minor)?, points };
         self.practise(MessageType::PURCHASE, body, None, part).await
     }
 
@@ -130,7 +135,11 @@ impl Keyboard {
     }
 
     /// The answer, or what is said because there is none.
-    async fn ask(&mut self, body: Body, sidecar: RequestSidecar) -> Result<Result<Answer, Said>, Error> {
+    pub(super) async fn ask(
+        &mut self,
+        body: Body,
+        sidecar: RequestSidecar,
+    ) -> Result<Result<Answer, Said>, Error> {
         match self.terminal.ask(body, sidecar).await {
             Ok(reply) => Ok(Ok(reply.answer)),
             Err(error) => {

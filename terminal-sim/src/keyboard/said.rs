@@ -2,7 +2,7 @@
 
 use protocol::answer::{Answer, ShiftTransaction};
 use protocol::code::ResponseCode;
-use protocol::field::{Stan, TransactionState};
+use protocol::field::{CardReference, Stan, TransactionState};
 use protocol::frame::MessageType;
 
 use super::slip::{Mark, Slip};
@@ -14,6 +14,8 @@ pub enum Said {
     Note(String),
     /// A transaction's final answer.
     Slip(Box<Slip>),
+    /// What a customer gets whose money is in and was not credited.
+    Claim(Box<Claim>),
     /// The answer to a quote, a price or a balance.
     Asked(Box<Answer>),
     /// Where a transaction stands.
@@ -46,6 +48,21 @@ pub enum Said {
     NotAsExpected(String),
     /// It ends.
     Bye,
+}
+
+/// A slip that says whose money it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Terminal, generation and STAN, as `K0001-1-57`.
+    pub number: String,
+    /// Minor units.
+    pub amount: i64,
+    /// The card that it was meant for.
+    pub card: Option<CardReference>,
+    /// The STAN of the load that had no answer.
+    pub load: Option<u32>,
+    /// The gateway cannot be reached: it will hear of it later.
+    pub away: bool,
 }
 
 /// All pages of a ShiftReport.

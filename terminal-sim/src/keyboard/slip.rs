@@ -2,7 +2,9 @@
 
 use protocol::answer::Answer;
 use protocol::code::ResponseCode;
-use protocol::field::{AmountMinor, BalanceKind, CardReference, Role, TenderKind};
+use protocol::field::{
+    AmountMinor, BalanceKind, CardReference, Role, Stan, TenderKind, TotalMinor, UnixSeconds,
+};
 use protocol::frame::MessageType;
 
 use super::money::Unit;
@@ -33,6 +35,10 @@ pub enum Mark {
     Duplicate,
     /// Its answer had been lost: the same bytes were sent again.
     Late,
+    /// The terminal approved it by itself; the gateway does not know of it yet.
+    Offline,
+    /// The gateway has it now.
+    Forwarded,
 }
 
 /// One receipt.
@@ -94,6 +100,37 @@ impl Slip {
             hash: Some(kept.short_hash.clone()),
             mark,
             verdict,
+            undone_by: None,
+        }
+    }
+
+    /// What a sale prints that the terminal approved by itself.
+    pub(super) fn offline(
+        stan: Stan,
+        (card, amount): (CardReference, AmountMinor),
+        details: &Details,
+        time: UnixSeconds,
+    ) -> Slip {
+        let approved = Answer {
+            stan: Some(stan),
+            card: Some(card),
+            approved_amount: TotalMinor::new(amount.get()),
+            ..Answer::new(MessageType::ADVICE, ResponseCode::APPROVED, time)
+        };
+        Slip {
+            kind: MessageType::ADVICE,
+            amount: Some(amount.get()),
+            cashier: details.cashier.map(|cashier| cashier.to_string()),
+            shift: details.shift.map(|shift| shift.get()),
+            order: details.order_reference.map(|order| order.to_string()),
+            tender: None,
+            original: None,
+            to: None,
+            own_totals: Vec::new(),
+            answer: approved,
+            hash: None,
+            mark: Some(Mark::Offline),
+            verdict: Some(Verdict::Approved),
             undone_by: None,
         }
     }

@@ -37,7 +37,13 @@ pub(super) const WORDS: &[Word] = &[
     word("load", "AMOUNT [TENDER]", "load 100.00 qr", "cash, card, qr, bank, voucher, stored, other", false),
     word("balance", "", "balance", "what the card holds", false),
     word("price", "AMOUNT", "price 12.50", "what a sale would take and give", true),
-    word("sale", "AMOUNT [part]", "sale 12.50 part", "part: or what the card has", true),
+    word(
+        "sale",
+        "AMOUNT [part] [points N] [line ITEM QTY AMOUNT]...",
+        "sale 12.50 part",
+        "part: or what the card has; points: so many pay first",
+        true,
+    ),
     word("authorize", "AMOUNT", "authorize 50.00", "hold an amount", true),
     word("raise", "AMOUNT [STAN]", "raise 10.00", "hold more in a hold", true),
     word(
@@ -48,13 +54,33 @@ pub(super) const WORDS: &[Word] = &[
         true,
     ),
     word("void", "[STAN]", "void 7", "cancel a transaction of this shift", true),
-    word("refund", "AMOUNT [STAN]", "refund 5.00", "give back, of the last sale or of STAN", true),
+    word(
+        "refund",
+        "AMOUNT [STAN] [line ITEM QTY AMOUNT]...",
+        "refund 5.00",
+        "give back, of the last sale or of STAN",
+        true,
+    ),
+    word("unload", "AMOUNT", "unload 50.00", "pay out what was loaded", true),
     word("transfer", "AMOUNT TO", "transfer 20.00 2", "from this card to another", true),
+    word(
+        "cash-taken",
+        "AMOUNT",
+        "cash-taken 50.00",
+        "money is in, no load was answered: a claim slip",
+        false,
+    ),
+    word("pin", "PIN", "pin 123456", "the card's PIN, for the next message", false),
+    word("change-pin", "[OLD] NEW", "change-pin 123456", "set the card's PIN", false),
+    word("supervisor", "NAME PIN", "supervisor BORIS 4711", "who allows the next message", true),
     word("reverse", "", "reverse", "give up what has no answer, or undo the last", false),
     word("status", "STAN", "status 7", "ask where a transaction stands", false),
     word("receipt", "[STAN]", "receipt 7", "print a receipt again", false),
     word("report", "", "report", "X report: how the shift stands", false),
     word("close", "", "close", "Z report: close the shift, begin the next", false),
+    word("sign-on", "CASHIER PIN", "sign-on ANNA 1234", "prove a cashier, until the session ends", true),
+    word("offline", "", "offline", "what is left of the grant; what waits", true),
+    word("export-queue", "FILE", "export-queue q.hex", "what waits, for gateway advice import", true),
     word("cashier", "NAME", "cashier ANNA", "who is here, on what follows", false),
     word("order", "TEXT", "order table 4", "what the next transaction is for", false),
     word("last", "", "last", "show the last answer again", false),
@@ -81,7 +107,7 @@ impl Word {
 /// What `help` says at a terminal of this role.
 pub(super) fn help(role: Role) -> String {
     let own = WORDS.iter().filter(|word| word.is_of(role));
-    let lines = own.map(|word| format!("{:<32} {:<18} {}\n", word.line(), word.example, word.what));
+    let lines = own.map(|word| format!("{:<57} {:<22} {}\n", word.line(), word.example, word.what));
     lines.collect()
 }
 
@@ -93,7 +119,18 @@ mod tests {
     fn a_kiosk_is_not_shown_what_it_may_not_send() {
         let (register, kiosk) = (help(Role::REGISTER), help(Role::KIOSK));
         assert_eq!(register.lines().count(), WORDS.len());
-        for word in ["sale", "price", "refund", "void", "authorize", "raise", "capture", "transfer"] {
+        for word in [
+            "sale",
+            "price",
+            "refund",
+            "void",
+            "authorize",
+            "raise",
+            "capture",
+            "transfer",
+            "unload",
+            "offline",
+        ] {
             assert!(register.contains(&format!("\n{word} ")), "{word}");
             assert!(!kiosk.contains(&format!("\n{word} ")), "{word}");
         }

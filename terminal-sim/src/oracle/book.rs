@@ -7,6 +7,7 @@ use protocol::frame::MessageType;
 
 use super::card::{CardModel, Expected, Request, Shown};
 use super::fact::{Fact, Intent, ShiftTotals, TransactionKey, Wallet};
+use super::programme::Programme;
 use super::{Mismatch, describe, mismatch};
 
 /// Whether the shift of a transaction was closed before an index; `None` when that cannot be known yet.
@@ -16,57 +17,72 @@ pub(super) type Shifts<'a> = dyn Fn(&TransactionKey, u64) -> Option<bool> + 'a;
 pub(super) struct CardBook {
     pub(super) model: CardModel,
     pub(super) open: BTreeSet<TransactionKey>,
-    /// Decisions that wait until nothing is open.
-    pub(super) waiting: Vec<Waiting>,
+    /// Decisions that wait until nothing is open, in the journal's order.
+    pub(super) waiting: BTreeSet<Place>,
     /// Counts the requests begun: an inquiry counts only if none began meanwhile.
     pub(super) begun: u64,
 }
+
+/// An entry of the journal, and whose answer names it.
+pub(super) type Place = (u64, TransactionKey);
 
 #[derive(Clone, Debug)]
 pub(super) struct Waiting {
     pub(super) intent: Intent,
     pub(super) fact: Fact,
     pub(super) shift_closed: bool,
+    /// The card that it is about, and that of the other side of a Transfer.
+    pub(super) cards: (u64, Option<u64>),
 }
 
-impl CardBook {
-    /// Checks and applies what has waited, in the journal's order, unless something is still open.
-    pub(super) fn apply_waiting(&mut self, shifts: &Shifts<'_>) -> Vec<Mismatch> {
-        if !self.open.is_empty() {
-            return Vec::new();
-        }
-        let mut waiting = std::mem::take(&mut self.waiting);
-        waiting.sort_by_key(|waiting| waiting.fact.index);
-        waiting.iter().filter_map(|waiting| self.check_and_apply(waiting, shifts)).collect()
-    }
-
-    fn check_and_apply(&mut self, waiting: &Waiting, shifts: &Shifts<'_>) -> Option<Mismatch> {
-        let Waiting { intent, fact, shift_closed } = waiting;
+impl Waiting {
+    /// Checks and applies what was decided, to the card and, of a Transfer, to the other one.
+    pub(super) fn check_and_apply(
+        &self,
+        model: &mut CardModel,
+        mut partner: Option<&mut CardModel>,
+        shifts: &Shifts<'_>,
+        programme: &Programme,
+    ) -> Option<Mismatch> {
+        let Waiting { intent, fact, shift_closed, .. } = self;
         let request = Request {
             intent,
             index: fact.index,
             time: fact.time,
             shift_closed: *shift_closed,
             original_closed: intent.original.as_ref().map_or(Some(false), |key| shifts(key, fact.index)),
+            programme,
+            partner: partner.as_deref(),
+            quoting: false,
         };
         let outcomes = if fact.kind == MessageType::REVERSAL.0 {
-            self.model.expected_reversal(&fact.about, intent.kind)
+            model.expected_reversal(&fact.about, intent.kind, request.partner)
         } else {
-            self.model.expected(&request)
+            model.expected(&request)
         };
-        let before = self.model.wallet();
+        let before = model.wallet();
         let expected: Vec<Expected> = outcomes.iter().map(|outcome| outcome.expected.clone()).collect();
         let right = outcomes.into_iter().find(|outcome| fits(&outcome.expected, fact, before));
         let is_right = right.is_some();
         match right {
-            Some(outcome) => self.model = outcome.after,
-            None => self.model.believe(intent, fact),
+            Some(outcome) => {
+                *model = outcome.after;
+                if let (Some(partner), Some(after)) = (partner.as_deref_mut(), outcome.partner) {
+                    *partner = after;
+                }
+            }
+            None => model.believe(intent, fact),
         }
-        self.model.settle();
-        (!is_right || !self.model.is_sound()).then(|| Mismatch {
+        model.settle();
+        let mut is_sound = model.is_sound();
+        if let Some(partner) = partner {
+            partner.settle();
+            is_sound &= partner.is_sound();
+        }
+        (!is_right || !is_sound).then(|| Mismatch {
             about: format!("{} about {} ({before:?} before)", describe(&fact.key), about(intent, fact)),
             expected: format!("{expected:?}"),
-            got: format!("{fact:?}"),
+            got: format!("{fact:?} to {:?}", intent.extra),
         })
     }
 }
@@ -90,6 +106,8 @@ fn fits(expected: &Expected, fact: &Fact, before: Wallet) -> bool {
         && expected.approved.unwrap_or(0) == fact.approved.unwrap_or(0)
         && expected.state == fact.state
         && expected.hold == fact.hold
+        && expected.shortfall == fact.shortfall
+        && expected.tries_left == fact.tries_left
         && shown_right
 }
 

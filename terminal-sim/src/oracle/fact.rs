@@ -52,6 +52,40 @@ pub struct Intent {
     pub totals: Option<ShiftTotals>,
     /// What the terminal may do.
     pub rules: TerminalRules,
+    /// What few requests say.
+    #[serde(default)]
+    pub extra: Extra,
+}
+
+/// What few requests say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Extra {
+    /// The number of the card that a Transfer gives to.
+    pub to: Option<u64>,
+    /// A quote is cited; whether it is of this card, amount and terminal, and was not used.
+    pub quote: Option<bool>,
+    /// Points that pay.
+    pub points: Option<i64>,
+    /// The PIN that goes along, by its number: which of the card's PINs it is, never the digits.
+    pub pin: Option<u32>,
+    /// The PIN that is to be set, by its number.
+    pub new_pin: Option<u32>,
+    /// The terminal was restarted, and no longer has what stood beside the signed bytes.
+    pub sidecar_lost: bool,
+    /// Item, quantity and amount.
+    pub lines: Vec<Line>,
+}
+
+/// What was bought or brought back of one item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// Article number.
+    pub item: String,
+    /// Thousandths.
+    pub quantity: i64,
+    /// Minor units.
+    pub amount: i64,
 }
 
 /// What a terminal may do; from its sign-on.
@@ -114,6 +148,12 @@ pub struct Fact {
     /// Key 18.
     #[serde(default)]
     pub hold: Option<HoldShown>,
+    /// Key 36.
+    #[serde(default)]
+    pub shortfall: Option<i64>,
+    /// Key 37.
+    #[serde(default)]
+    pub tries_left: Option<u8>,
 }
 
 /// What an answer says of a hold.
@@ -159,6 +199,8 @@ impl Fact {
                 held: hold.held.get(),
                 expires: hold.expires.get(),
             }),
+            shortfall: answer.shortfall.map(Ranged::get),
+            tries_left: answer.tries_left,
         })
     }
 

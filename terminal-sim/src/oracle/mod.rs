@@ -1,8 +1,9 @@
 //! What every card and every shift must be. It is told what terminals mean to do and what they were answered, and it
 //! says where the two disagree with the rules.
 //!
-//! It knows the default programme alone, in integers of its own: every lot, who paid from which, what is held, what was
-//! refunded. Nothing expires in it: a run must be over before its first hold's time is (a week).
+//! It knows the default programme, and what a [`Programme`] switches on beyond it, in integers of its own: every lot, who
+//! paid from which, what is held, what was refunded. Nothing expires in it: a run must be over before its first hold's time
+//! is (a week). What it cannot know is not checked, and says so where that is.
 //!
 //! An unknown outcome (a lost answer) keeps its card **open**: what else is decided about the card waits, and all of it is
 //! checked in the journal's order once nothing about the card is open. So any number of terminals may use one card at the
@@ -11,13 +12,17 @@
 mod book;
 mod card;
 mod fact;
+mod programme;
 pub mod rules;
 mod shift;
 #[cfg(test)]
 mod tests;
 
 pub use card::Standing;
-pub use fact::{Fact, HoldShown, Intent, ShiftTotals, TerminalRules, TransactionKey, Wallet, totals_of};
+pub use fact::{
+    Extra, Fact, HoldShown, Intent, Line, ShiftTotals, TerminalRules, TransactionKey, Wallet, totals_of,
+};
+pub use programme::{PinRule, PointsRule, Programme};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,14 +32,16 @@ use protocol::field::CardReference;
 use protocol::frame::MessageType;
 use serde::Serialize;
 
-use book::{CardBook, Waiting, check_reconciliation};
+use book::{CardBook, Place, Waiting, check_reconciliation};
 use card::{CardModel, Request};
 use shift::ShiftBook;
 
 /// The oracle of one shop, or of all shops of one gateway.
 #[derive(Clone, Debug, Default)]
 pub struct Oracle {
+    programme: Programme,
     cards: BTreeMap<u64, CardBook>,
+    waiting: BTreeMap<Place, Waiting>,
     issued: BTreeSet<u64>,
     shifts: BTreeMap<(String, u32), ShiftBook>,
     /// Closes that wait until no Void by another terminal is open that may belong before them.
@@ -67,6 +74,18 @@ pub struct Watch {
 }
 
 impl Oracle {
+    /// The oracle of a gateway with this programme in force.
+    #[must_use]
+    pub fn of(programme: Programme) -> Oracle {
+        Oracle { programme, ..Oracle::default() }
+    }
+
+    /// What it takes to be in force.
+    #[must_use]
+    pub const fn programme(&self) -> Programme {
+        self.programme
+    }
+
     /// A card that was issued and not used yet.
     pub fn issue(&mut self, card: CardReference) {
         self.issued.insert(card.number());
@@ -75,7 +94,8 @@ impl Oracle {
 
     /// A request is about to be sent, or an approved one to be given up: its outcome is unknown until it is settled.
     pub fn begin(&mut self, intent: Intent) {
-        if let Some(card) = intent.card {
+        let (card, other) = self.cards_of(&intent);
+        for card in card.into_iter().chain(other) {
             let book = self.cards.entry(card).or_default();
             book.begun = book.begun.saturating_add(1);
             book.open.insert(intent.key.clone());
@@ -87,6 +107,7 @@ impl Oracle {
     /// decided. Settling a request again, after a restart, changes nothing.
     pub fn settle(&mut self, key: &TransactionKey, mut facts: Vec<Fact>) {
         let Some(intent) = self.open.remove(key) else { return };
+        let (card, other) = self.cards_of(&intent);
         self.intents.insert(key.clone(), intent.clone());
         facts.sort_by_key(|fact| fact.index);
         for fact in facts {
@@ -108,23 +129,66 @@ impl Oracle {
             } else {
                 shifts.apply(&intent, &fact);
             }
-            if let Some(card) = intent.card {
-                let waiting = Waiting { intent: intent.clone(), fact, shift_closed };
-                self.cards.entry(card).or_default().waiting.push(waiting);
+            if let Some(card) = card {
+                let place = (fact.index, fact.key.clone());
+                for card in [Some(card), other].into_iter().flatten() {
+                    self.cards.entry(card).or_default().waiting.insert(place.clone());
+                }
+                let waiting = Waiting { intent: intent.clone(), fact, shift_closed, cards: (card, other) };
+                self.waiting.insert(place, waiting);
             }
         }
-        if let Some(book) = intent.card.and_then(|card| self.cards.get_mut(&card)) {
-            book.open.remove(key);
+        let cards: Vec<u64> = card.into_iter().chain(other).collect();
+        for card in &cards {
+            if let Some(book) = self.cards.get_mut(card) {
+                book.open.remove(key);
+            }
         }
         if !self.replaying {
-            self.check_card(intent.card);
+            self.check_cards(cards);
             self.check_closes();
         }
     }
 
-    /// Checks what has waited about a card, unless something about it is open.
-    fn check_card(&mut self, card: Option<u64>) {
-        let Some(book) = card.and_then(|card| self.cards.get_mut(&card)) else { return };
+    /// The card that a request is about; with a Transfer, or what cancels one, the card that it gives to.
+    fn cards_of(&self, intent: &Intent) -> (Option<u64>, Option<u64>) {
+        let transfer = match MessageType(intent.kind) {
+            MessageType::VOID => intent.original.as_ref().and_then(|original| self.intent(original)),
+            _ => Some(intent),
+        };
+        let other = transfer.and_then(|transfer| transfer.extra.to).filter(|to| self.issued.contains(to));
+        (intent.card, other.filter(|other| Some(*other) != intent.card))
+    }
+
+    /// Checks what has waited about these cards, and about those that they gave to or got from.
+    fn check_cards(&mut self, mut cards: Vec<u64>) {
+        while let Some(card) = cards.pop() {
+            while let Some(place) = self.ready(card) {
+                let Some(waiting) = self.waiting.remove(&place) else { break };
+                let (first, other) = waiting.cards;
+                for card in [Some(first), other].into_iter().flatten() {
+                    if let Some(book) = self.cards.get_mut(&card) {
+                        book.waiting.remove(&place);
+                    }
+                }
+                self.check(&waiting);
+                cards.extend([Some(first), other].into_iter().flatten().filter(|other| *other != card));
+            }
+        }
+    }
+
+    /// What is next about a card, if nothing is open that may have come before it: at the other card neither.
+    fn ready(&self, card: u64) -> Option<Place> {
+        let place = self.cards.get(&card)?.waiting.first()?;
+        let (first, other) = self.waiting.get(place)?.cards;
+        let mut both = [Some(first), other].into_iter().flatten().filter_map(|card| self.cards.get(&card));
+        both.all(|book| book.open.is_empty() && book.waiting.first() == Some(place)).then(|| place.clone())
+    }
+
+    fn check(&mut self, waiting: &Waiting) {
+        let (first, other) = waiting.cards;
+        let mut partner = other.and_then(|other| Some((other, self.cards.remove(&other)?)));
+        let Some(book) = self.cards.get_mut(&first) else { return };
         let (shifts, open, intents) = (&self.shifts, &self.open, &self.intents);
         let closed_before = |key: &TransactionKey, index: u64| {
             let shift = open.get(key).or_else(|| intents.get(key)).and_then(|intent| intent.shift);
@@ -139,7 +203,10 @@ impl Oracle {
                 closed => Some(closed),
             }
         };
-        self.mismatches.extend(book.apply_waiting(&closed_before));
+        let theirs = partner.as_mut().map(|(_, book)| &mut book.model);
+        let found = waiting.check_and_apply(&mut book.model, theirs, &closed_before, &self.programme);
+        self.cards.extend(partner);
+        self.mismatches.extend(found);
     }
 
     /// Checks the closes of shifts of which no transaction may have been voided unknown to the oracle.
@@ -176,7 +243,7 @@ impl Oracle {
     pub fn replayed(&mut self) {
         self.replaying = false;
         let cards: Vec<u64> = self.cards.keys().copied().collect();
-        cards.into_iter().for_each(|card| self.check_card(Some(card)));
+        self.check_cards(cards);
         self.check_closes();
     }
 
@@ -215,7 +282,8 @@ impl Oracle {
     #[must_use]
     pub fn watch(&self, card: CardReference) -> Option<Watch> {
         let book = self.cards.get(&card.number())?;
-        book.open.is_empty().then_some(Watch { card: card.number(), begun: book.begun })
+        (book.open.is_empty() && book.waiting.is_empty())
+            .then_some(Watch { card: card.number(), begun: book.begun })
     }
 
     /// Checks the answer to a balance inquiry; `None` when somebody used the card meanwhile.
@@ -250,14 +318,28 @@ impl Oracle {
         rules: TerminalRules,
         answer: &Answer,
     ) -> Option<bool> {
+        self.priced(watch, MessageType::LOAD, (amount, None), rules, answer)
+    }
+
+    /// Checks the answer to the quote of a load, or of a purchase, which points may pay a part of.
+    pub fn priced(
+        &mut self,
+        watch: Watch,
+        kind: MessageType,
+        (amount, points): (i64, Option<i64>),
+        rules: TerminalRules,
+        answer: &Answer,
+    ) -> Option<bool> {
+        let programme = self.programme;
+        let is_load = kind == MessageType::LOAD;
         let model = self.unchanged(watch)?;
         let key = TransactionKey { terminal: String::new(), generation: 0, stan: 0 };
         let intent = Intent {
             key,
-            kind: MessageType::LOAD.0,
+            kind: kind.0,
             card: Some(watch.card),
             amount: Some(amount),
-            partial: false,
+            partial: !is_load,
             genuine: true,
             original: None,
             more: false,
@@ -265,25 +347,36 @@ impl Oracle {
             shift: None,
             totals: None,
             rules,
+            extra: Extra { points, ..Extra::default() },
         };
-        let request =
-            Request { intent: &intent, index: 0, time: 0, shift_closed: false, original_closed: None };
+        let request = Request {
+            intent: &intent,
+            index: 0,
+            time: 0,
+            shift_closed: false,
+            original_closed: None,
+            programme: &programme,
+            partner: None,
+            quoting: true,
+        };
         let expected = model.expected(&request).into_iter().next().map(|outcome| outcome.expected)?;
         let changes = answer.changes.as_ref().and_then(Wallet::of_changes);
         let step = answer.next_step.map(|step| (step.missing.get(), step.bonus.get()));
         let balances = answer.balances.as_ref().and_then(Wallet::of);
-        let right = if expected.code == ResponseCode::APPROVED.0 {
-            answer.code == ResponseCode::APPROVED
+        let next = rules::next_step(amount).filter(|_| is_load);
+        let right = if ResponseCode(expected.code).is_approval() {
+            answer.code.0 == expected.code
+                && answer.approved_amount.map(protocol::field::Ranged::get) == expected.approved
                 && balances == Some(model.wallet())
                 && changes == expected.shown.map(|shown| shown.changes)
-                && step == rules::next_step(amount)
+                && step == next
         } else {
             answer.code.0 == expected.code
         };
         if !right {
             self.mismatches.push(Mismatch {
-                about: format!("quote of {amount} for card {}", masked(watch.card)),
-                expected: format!("{expected:?}, next step {:?}", rules::next_step(amount)),
+                about: format!("quote of {kind} {amount} for card {}", masked(watch.card)),
+                expected: format!("{expected:?}, next step {next:?}"),
                 got: format!("{:?} {changes:?}, next step {step:?}", answer.code),
             });
         }
@@ -300,6 +393,12 @@ impl Oracle {
     #[must_use]
     pub fn newest(&self, card: CardReference, most: usize) -> Vec<Standing> {
         self.cards.get(&card.number()).map(|book| book.model.newest(most)).unwrap_or_default()
+    }
+
+    /// The number of the PIN that the card must have now, as far as is known.
+    #[must_use]
+    pub fn pin(&self, card: CardReference) -> Option<u32> {
+        self.cards.get(&card.number()).and_then(|book| book.model.pin())
     }
 
     /// How many holds a card must have, as far as is known.

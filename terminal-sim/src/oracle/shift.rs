@@ -8,12 +8,16 @@ use protocol::frame::MessageType;
 use super::fact::{Fact, Intent, ShiftTotals};
 
 /// The message types that totals count.
-const COUNTED: [MessageType; 5] = [
+const COUNTED: [MessageType; 9] = [
     MessageType::ACTIVATE,
     MessageType::LOAD,
     MessageType::PURCHASE,
     MessageType::REFUND,
     MessageType::CAPTURE,
+    MessageType::TRANSFER,
+    MessageType::UNLOAD,
+    MessageType::CASH_TAKEN,
+    MessageType::ADVICE,
 ];
 
 /// The shifts of one terminal and generation.

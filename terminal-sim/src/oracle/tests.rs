@@ -30,6 +30,7 @@ fn intent(stan: u32, kind: MessageType, amount: i64) -> Intent {
         shift: Some(1),
         totals: None,
         rules: RULES,
+        extra: Extra::default(),
     }
 }
 
@@ -53,6 +54,8 @@ fn fact(stan: u32, kind: MessageType, code: u8, approved: i64, changes: Wallet, 
         totals: None,
         time: 1_000,
         hold: None,
+        shortfall: None,
+        tries_left: None,
     }
 }
 

@@ -34,7 +34,7 @@ impl Known {
 
 /// Part or all of what is left of a sale or load; now and then too much, or of something else.
 pub(super) fn draw_refund(rng: &mut Rng, known: &[Known]) -> Option<Act> {
-    let kinds = [MessageType::LOAD, MessageType::PURCHASE, MessageType::CAPTURE];
+    let kinds = [MessageType::LOAD, MessageType::PURCHASE, MessageType::CAPTURE, MessageType::ADVICE];
     let states = [TransactionState::LIVE, TransactionState::REFUNDED_IN_PART];
     let original = pick(rng, known, |known| known.is(&kinds, &states))?;
     let left = original.standing.left.max(1);
@@ -48,7 +48,8 @@ pub(super) fn draw_refund(rng: &mut Rng, known: &[Known]) -> Option<Act> {
 
 /// Any live transaction; now and then one that is over.
 pub(super) fn draw_void(rng: &mut Rng, known: &[Known]) -> Option<Act> {
-    let undoing = [MessageType::VOID, MessageType::REVERSAL];
+    let undoing =
+        [MessageType::VOID, MessageType::REVERSAL, MessageType::CHANGE_PIN, MessageType::CASH_TAKEN];
     let suits = |known: &Known| {
         known.standing.state == TransactionState::LIVE.0
             && !undoing.contains(&MessageType(known.standing.kind))
@@ -75,7 +76,8 @@ pub(super) fn draw_authorize(rng: &mut Rng, wallet: Wallet, known: &[Known]) -> 
 pub(super) fn draw_raise(rng: &mut Rng, wallet: Wallet, known: &[Known]) -> Option<Act> {
     let original = pick(rng, known, Known::holds)?;
     let amount = affordable(rng, wallet);
-    (original.standing.kind != MessageType::VOID.0).then_some(Act::Raise(amount, original.original))
+    let none = [MessageType::VOID, MessageType::CHANGE_PIN, MessageType::CASH_TAKEN];
+    (!none.contains(&MessageType(original.standing.kind))).then_some(Act::Raise(amount, original.original))
 }
 
 /// Part or all of a hold, now and then more than that, with or without more to follow.

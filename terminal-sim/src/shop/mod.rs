@@ -3,6 +3,7 @@
 
 mod later;
 mod mishaps;
+mod more;
 mod plan;
 mod report;
 mod trader;
@@ -24,7 +25,7 @@ use crate::card::Card;
 use crate::clock;
 use crate::error::Error;
 use crate::faults::FaultPlan;
-use crate::oracle::Oracle;
+use crate::oracle::{Oracle, Programme};
 use crate::rng::Rng;
 use crate::terminal::Terminal;
 use crate::till::{SharedOracle, Till};
@@ -68,6 +69,8 @@ pub(crate) struct Shared {
     oracle: SharedOracle,
     own: Mutex<Vec<Card>>,
     hot: Vec<Card>,
+    /// All of them, to be given to.
+    all: Vec<Card>,
     left: AtomicU64,
     stopped: AtomicBool,
     tally: Mutex<Tally>,
@@ -77,8 +80,13 @@ pub(crate) struct Shared {
 /// Trades until all is done, resolves what is open, and compares every card. An error means that there is no account to
 /// give: the environment failed. Broken promises are in the report.
 pub async fn run(options: Options) -> Result<Report, Error> {
+    run_by(options, Programme::default()).await
+}
+
+/// [`run`] with a gateway that has this programme in force: what it switches on is traded too.
+pub async fn run_by(options: Options, programme: Programme) -> Result<Report, Error> {
     let started = clock::now();
-    let oracle = SharedOracle::default();
+    let oracle = SharedOracle::new(Mutex::new(Oracle::of(programme)));
     let tills = open_tills(&options, &oracle).await?;
     let shared = Arc::new(Shared::new(&options, oracle.clone()));
     shared.tally().settled_before = shared.oracle().settled();
@@ -181,6 +189,7 @@ impl Shared {
             oracle,
             own: Mutex::new(own.to_vec()),
             hot: hot.to_vec(),
+            all: options.cards.clone(),
             left: AtomicU64::new(options.transactions),
             stopped: AtomicBool::new(false),
             tally: Mutex::default(),

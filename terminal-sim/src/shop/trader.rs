@@ -25,7 +25,7 @@ const KNOWN: usize = 24;
 pub(super) struct Trader {
     pub(super) till: Till,
     pub(super) rng: Rng,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     mistakes: MistakePause,
     broken: u32,
     number: usize,
@@ -111,8 +111,12 @@ impl Trader {
 
     async fn play(&mut self, scenario: Scenario, card: &Card) -> Result<(), Error> {
         let (active, wallet) = self.shared.oracle().card(card.reference).unwrap_or_default();
+        self.draw_pin(card);
         if !active && !matches!(scenario, Scenario::Inquiry | Scenario::Mistake) && !self.rng.chance(1, 10) {
             return self.activate(card).await;
+        }
+        if let Some(more) = self.draw_more() {
+            return self.play_more(more, card, wallet).await;
         }
         match scenario {
             Scenario::Quote => {
@@ -190,9 +194,12 @@ impl Trader {
     }
 
     /// A kiosk seldom tries to sell.
-    fn sale(&mut self, act: Act) -> Act {
+    pub(super) fn sale(&mut self, act: Act) -> Act {
         let sells = self.till.known_rules().is_none_or(|rules| rules.sells);
-        if sells || matches!(act, Act::Activate | Act::Load(_)) || self.rng.chance(1, 10) {
+        if sells
+            || matches!(act, Act::Activate | Act::Load(_) | Act::ChangePin(_) | Act::CashTaken(_))
+            || self.rng.chance(1, 10)
+        {
             act
         } else {
             Act::Load(draw_load(&mut self.rng))
@@ -201,13 +208,14 @@ impl Trader {
 
     pub(super) fn any_act(&mut self, card: &Card, wallet: Wallet) -> Act {
         let known = self.known(card);
-        let act = draw_act(&mut self.rng, wallet, &known);
+        let more = self.more_act(card, wallet);
+        let act = more.unwrap_or_else(|| draw_act(&mut self.rng, wallet, &known));
         self.sale(act)
     }
 
     /// What can be named of a card's earlier transactions, whichever terminal's. One that never arrived is left out:
     /// nobody has seen its receipt.
-    fn known(&self, card: &Card) -> Vec<Known> {
+    pub(super) fn known(&self, card: &Card) -> Vec<Known> {
         let oracle = self.shared.oracle();
         let newest = oracle.newest(card.reference, KNOWN).into_iter();
         let arrived = newest.filter(|standing| standing.state != TransactionState::BLOCKED.0);
@@ -255,7 +263,7 @@ impl Trader {
         Ok(())
     }
 
-    async fn trade(&mut self, name: &'static str, card: &Card, act: Act) -> Result<(), Error> {
+    pub(super) async fn trade(&mut self, name: &'static str, card: &Card, act: Act) -> Result<(), Error> {
         let outcome = self.till.trade(card, act).await?;
         self.done(name, &outcome);
         Ok(())

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use protocol::answer::Answer;
-use protocol::field::{AmountMinor, Flags, Original, Reason, TenderKind, TenderLine, TenderLines, Totals};
+use protocol::field::{
+    AmountMinor, CardReference, Flags, Original, Points, Reason, TenderKind, TenderLine, TenderLines, Totals,
+};
 use protocol::request::{Body, RequestSidecar};
-use protocol::terminal::{Details, GiveUpError, Reply, SubmitError, TransactionId};
+use protocol::terminal::{Allowance, Details, GiveUpError, OfflineSale, Reply, SubmitError, TransactionId};
 use tokio::time::sleep;
 
 use super::{KEPT_OUTCOMES, Outcome, Terminal};
@@ -125,6 +127,12 @@ impl Terminal {
         self.ask(body, card.sidecar()).await
     }
 
+    /// Asks what a purchase would take and give.
+    pub async fn price(&mut self, card: &Card, amount_minor: i64) -> Result<Reply, Error> {
+        let body = Body::PurchaseQuote { card: card.reference, amount: amount(amount_minor)?, points: None };
+        self.ask(body, card.sidecar()).await
+    }
+
     /// Asks what a card holds.
     pub async fn inquire(&mut self, card: &Card) -> Result<Reply, Error> {
         self.ask(Body::BalanceInquiry { card: card.reference }, card.sidecar()).await
@@ -181,6 +189,30 @@ impl Terminal {
     /// it. [`Terminal::finish`] waits for it.
     pub async fn submit(&mut self, body: Body, sidecar: RequestSidecar) -> Result<TransactionId, Error> {
         self.submit_with(body, self.details.clone(), sidecar).await
+    }
+
+    /// Approves a purchase by itself, while the gateway cannot be reached; its Advice is on disk on return, and goes out
+    /// after the next sign-on. An error that is wrong usage says why the grant does not cover it.
+    pub async fn approve_offline(
+        &mut self,
+        sale: OfflineSale,
+        details: Details,
+    ) -> Result<TransactionId, Error> {
+        let id = self.prepare_offline(sale, details)?;
+        self.carry_out().await?;
+        Ok(id)
+    }
+
+    /// [`Terminal::approve_offline`], but nothing is on disk before [`Terminal::dispatch`].
+    pub fn prepare_offline(&mut self, sale: OfflineSale, details: Details) -> Result<TransactionId, Error> {
+        let now = self.now()?;
+        let approved = self.machine.approve_offline(now, sale, details);
+        approved.map_err(|error| Error::Usage(error.to_string()))
+    }
+
+    /// What it may approve by itself, from the last sign-on.
+    pub fn allowance(&self) -> Option<&Allowance> {
+        self.machine.allowance()
     }
 
     /// [`Terminal::submit`] with other details than [`Terminal::details`].
@@ -278,6 +310,32 @@ pub(crate) fn load_body(card: &Card, amount_minor: i64) -> Result<Body, Error> {
 pub(crate) fn purchase_body(card: &Card, amount_minor: i64) -> Result<Body, Error> {
     let amount = amount(amount_minor)?;
     Ok(Body::Purchase { card: card.reference, amount, tenders: None, lines: None, points: None })
+}
+
+/// A Purchase that points pay a part of.
+pub(crate) fn points_body(card: &Card, amount_minor: i64, points: i64) -> Result<Body, Error> {
+    let few = || Error::Usage(format!("{points} points cannot pay"));
+    let points = Some(Points::new(points).ok_or_else(few)?);
+    let amount = amount(amount_minor)?;
+    Ok(Body::Purchase { card: card.reference, amount, tenders: None, lines: None, points })
+}
+
+/// A Transfer to another card.
+pub(crate) fn transfer_body(card: &Card, to: CardReference, amount_minor: i64) -> Result<Body, Error> {
+    Ok(Body::Transfer { card: card.reference, to, amount: amount(amount_minor)? })
+}
+
+/// An Unload by the customer's wish.
+pub(crate) fn unload_body(card: &Card, amount_minor: i64) -> Result<Body, Error> {
+    let reason = Some(Reason::CUSTOMERS_WISH);
+    Ok(Body::Unload { card: card.reference, amount: amount(amount_minor)?, reason, supervisor: None })
+}
+
+/// A CashTaken for a card, in cash.
+pub(crate) fn cash_taken_body(card: &Card, amount_minor: i64) -> Result<Body, Error> {
+    let amount = amount(amount_minor)?;
+    let (card, tenders) = (Some(card.reference), cash(amount)?);
+    Ok(Body::CashTaken { card, amount, tenders, original: None, reason: Reason::NO_ANSWER })
 }
 
 /// A Refund without lines.

@@ -29,7 +29,7 @@ use crate::address::Address;
 use crate::client::{Connection, Dialler};
 use crate::faults::FaultPlan;
 use crate::keys::{GatewayKey, TerminalKey};
-use crate::store::Store;
+use crate::store::{Lock, Store};
 
 /// How long a call tries unless told otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -46,6 +46,8 @@ pub struct Terminal {
     /// What is added to every value message: cashier, shift, entry mode.
     pub details: Details,
     store: Store,
+    /// Nobody else uses its STANs.
+    _lock: Lock,
     key: Arc<TerminalKey>,
     gateway: Fingerprint,
     gateway_key: Arc<OnceLock<GatewayKey>>,

@@ -19,7 +19,7 @@ use crate::faults::FaultPlan;
 use crate::hash::{hex, sha256, unhex};
 use crate::keys::{GatewayKey, TerminalKey};
 use crate::session::software;
-use crate::store::Store;
+use crate::store::{Lock, Store};
 
 const KEY_FILE: &str = "key.p8";
 const IDENTITY_FILE: &str = "terminal.json";
@@ -63,6 +63,7 @@ impl Terminal {
         patience: Duration,
     ) -> Result<Terminal, Error> {
         let store = Store::create(directory)?;
+        let lock = store.lock()?;
         let key = match store.read(KEY_FILE)? {
             Some(pkcs8) => TerminalKey::from_pkcs8(algorithm, pkcs8)?,
             None => TerminalKey::generate(algorithm)?,
@@ -76,7 +77,7 @@ impl Terminal {
         };
         write_identity(&store, &identity)?;
         let state = read_state(&store)?.unwrap_or_else(|| State::new(ticket.terminal));
-        let mut terminal = Terminal::assemble(store, key, ticket.gateway, None, state, address)?;
+        let mut terminal = Terminal::assemble((store, lock), key, ticket.gateway, None, state, address)?;
         let public_key = Blob::new(terminal.key.spki().to_vec());
         let public_key = public_key.ok_or_else(|| Error::Usage("the public key is too long".into()))?;
         terminal.patience = patience;
@@ -93,6 +94,7 @@ impl Terminal {
         let damaged = |what: &str| Error::Usage(format!("{}: {what}", directory.display()));
         let missing = || damaged("no enrolled terminal is here");
         let identity = store.read(IDENTITY_FILE)?.ok_or_else(missing)?;
+        let lock = store.lock()?;
         let identity: IdentityFile =
             serde_json::from_slice(&identity).map_err(|error| damaged(&error.to_string()))?;
         let pkcs8 = store.read(KEY_FILE)?.ok_or_else(missing)?;
@@ -102,7 +104,7 @@ impl Terminal {
         let gateway = Fingerprint(gateway.ok_or_else(|| damaged("the gateway's fingerprint is damaged"))?);
         let gateway_key = identity.gateway_key.as_deref().and_then(unhex).and_then(GatewayKey::from_spki);
         let state = read_state(&store)?.ok_or_else(missing)?;
-        Terminal::assemble(store, key, gateway, gateway_key, state, address)
+        Terminal::assemble((store, lock), key, gateway, gateway_key, state, address)
     }
 
     /// Whether [`Terminal::open`] would find an enrolled terminal there.
@@ -113,7 +115,7 @@ impl Terminal {
     }
 
     fn assemble(
-        store: Store,
+        (store, lock): (Store, Lock),
         key: TerminalKey,
         gateway: Fingerprint,
         known_key: Option<GatewayKey>,
@@ -142,6 +144,7 @@ impl Terminal {
             details: Details::default(),
             dialler: Dialler::new(&key, gateway, CONNECT_PATIENCE)?,
             store,
+            _lock: lock,
             key,
             gateway,
             gateway_key,

@@ -16,12 +16,23 @@ impl Till {
         let generation = self.terminal.state().generation.map(|generation| generation.get());
         for entry in entries {
             match entry {
-                Entry::Begin(intent) => self.oracle().begin(intent.clone()),
+                Entry::Begin(intent) => self.oracle().begin((**intent).clone()),
                 Entry::Settled { key, facts } => self.oracle().settle(key, facts.clone()),
             }
             if let Entry::Settled { facts, .. } = entry {
                 let current = facts.iter().filter(|fact| Some(fact.key.generation) == generation);
                 current.for_each(|fact| self.terminal.remember_decided(fact.key.stan));
+            }
+        }
+        // The PIN was in memory alone: from now on these go out without what stood beside them.
+        for open in self.terminal.unfinished() {
+            let key = self.key(open.id);
+            let intent = self.oracle().intent(&key).cloned();
+            let lost = intent.filter(|intent| intent.extra.pin.is_some() || intent.extra.new_pin.is_some());
+            if let Some(mut intent) = lost.filter(|intent| !intent.extra.sidecar_lost) {
+                intent.extra.sidecar_lost = true;
+                self.diary.append(&Entry::Begin(Box::new(intent.clone())))?;
+                self.oracle().begin(intent);
             }
         }
         let known: Vec<TransactionKey> = self

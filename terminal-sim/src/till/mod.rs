@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::cose::Algorithm;
-use protocol::field::{AmountMinor, Flags, Original, Ranged, Reason, Shift, TotalMinor, Totals};
+use protocol::field::{
+    AmountMinor, CardReference, Flags, GrossMinor, Original, Pin, PurchaseLine, PurchaseLines,
+    QuantityThousandths, QuoteId, Ranged, Reason, Shift, TotalMinor, Totals,
+};
 use protocol::frame::MessageType;
 use protocol::request::{Body, RequestSidecar};
-use protocol::terminal::EnrolmentTicket;
+use protocol::terminal::{EnrolmentTicket, OfflineSale};
 
 use crate::address::Address;
 use crate::card::Card;
@@ -17,7 +20,7 @@ use crate::checked::Checked;
 use crate::diary::{Diary, Entry};
 use crate::error::Error;
 use crate::hash::hex;
-use crate::oracle::{Intent, Oracle, ShiftTotals, TerminalRules, TransactionKey};
+use crate::oracle::{Extra, Intent, Line, Oracle, ShiftTotals, TerminalRules, TransactionKey};
 use crate::terminal::{Details, Outcome, Terminal, TransactionId, calls};
 
 const DIARY_FILE: &str = "diary.jsonl";
@@ -50,6 +53,31 @@ pub enum Act {
     Capture(i64, Original),
     /// Take an amount from a hold, and keep the rest for more captures.
     CaptureMore(i64, Original),
+    /// Give an amount to another card.
+    Transfer(i64, CardReference),
+    /// Pay out what was loaded.
+    Unload(i64),
+    /// Set the PIN of this number; see [`pin_of`].
+    ChangePin(u32),
+    /// Take an amount, so many points of it first.
+    PurchasePoints(i64, i64),
+    /// Sell these.
+    PurchaseLines(Vec<Line>),
+    /// Take these back.
+    RefundLines(Vec<Line>, Original),
+    /// Say that so much money was taken for the card, and could not be loaded.
+    CashTaken(i64),
+    /// Sell without asking the gateway; it hears of it later.
+    Advice(i64),
+}
+
+/// The PIN of a card with this number: they are drawn from the card's secret, so that no diary has one.
+#[must_use]
+pub fn pin_of(card: &Card, number: u32) -> Option<Pin> {
+    let seed = crate::hash::sha256(&[b"pin", card.secret.expose().as_bytes()]);
+    let seed = seed.iter().take(6).fold(0_u64, |seed, byte| seed.wrapping_mul(256) | u64::from(*byte));
+    let digits = seed.wrapping_add(u64::from(number)).checked_rem(1_000_000)?;
+    Pin::new(&format!("{digits:06}"))
 }
 
 impl Act {
@@ -61,7 +89,8 @@ impl Act {
             | Act::Void(original)
             | Act::Raise(_, original)
             | Act::Capture(_, original)
-            | Act::CaptureMore(_, original) => Some(*original),
+            | Act::CaptureMore(_, original)
+            | Act::RefundLines(_, original) => Some(*original),
             _ => None,
         }
     }
@@ -69,21 +98,70 @@ impl Act {
     /// Whether it is given up by a Reversal; a Void is repeated until it has an answer.
     #[must_use]
     pub const fn is_reversible(&self) -> bool {
-        !matches!(self, Act::Void(_))
+        !matches!(self, Act::Void(_) | Act::ChangePin(_) | Act::CashTaken(_) | Act::Advice(_))
+    }
+
+    /// What few acts say to the oracle.
+    fn extra(&self) -> Extra {
+        let none = Extra::default();
+        match self {
+            Act::Transfer(_, to) => Extra { to: Some(to.number()), ..none },
+            Act::ChangePin(number) => Extra { new_pin: Some(*number), ..none },
+            Act::PurchasePoints(_, points) => Extra { points: Some(*points), ..none },
+            Act::PurchaseLines(lines) | Act::RefundLines(lines, _) => Extra { lines: lines.clone(), ..none },
+            _ => none,
+        }
+    }
+
+    /// Whether a PIN may go along.
+    const fn may_have_pin(&self) -> bool {
+        matches!(
+            self,
+            Act::Purchase(_)
+                | Act::PurchasePart(_)
+                | Act::PurchasePoints(..)
+                | Act::PurchaseLines(_)
+                | Act::Authorize(_)
+                | Act::AuthorizePart(_)
+                | Act::Raise(..)
+                | Act::Transfer(..)
+                | Act::Unload(_)
+                | Act::ChangePin(_)
+        )
     }
 
     fn body(&self, card: &Card) -> Result<Body, Error> {
-        match *self {
+        match self {
             Act::Activate => Ok(Body::Activate { card: card.reference }),
-            Act::Load(amount) => calls::load_body(card, amount),
-            Act::Purchase(amount) | Act::PurchasePart(amount) => calls::purchase_body(card, amount),
-            Act::Refund(amount, original) => calls::refund_body(original, amount),
-            Act::Void(original) => Ok(calls::void_body(original)),
-            Act::Authorize(amount) | Act::AuthorizePart(amount) => calls::authorize_body(card, amount, None),
-            Act::Raise(amount, original) => calls::authorize_body(card, amount, Some(original)),
+            Act::Load(amount) => calls::load_body(card, *amount),
+            Act::Purchase(amount) | Act::PurchasePart(amount) => calls::purchase_body(card, *amount),
+            Act::Refund(amount, original) => calls::refund_body(*original, *amount),
+            Act::Void(original) => Ok(calls::void_body(*original)),
+            Act::Authorize(amount) | Act::AuthorizePart(amount) => calls::authorize_body(card, *amount, None),
+            Act::Raise(amount, original) => calls::authorize_body(card, *amount, Some(*original)),
             Act::Capture(amount, original) | Act::CaptureMore(amount, original) => {
-                calls::capture_body(original, amount)
+                calls::capture_body(*original, *amount)
             }
+            Act::Transfer(amount, to) => calls::transfer_body(card, *to, *amount),
+            Act::Unload(amount) => calls::unload_body(card, *amount),
+            Act::ChangePin(_) => Ok(Body::ChangePin { card: card.reference }),
+            Act::PurchasePoints(amount, points) => calls::points_body(card, *amount, *points),
+            Act::PurchaseLines(lines) => {
+                let mut body = calls::purchase_body(card, total(lines))?;
+                if let Body::Purchase { lines: sold, .. } = &mut body {
+                    *sold = Some(wire_lines(lines)?);
+                }
+                Ok(body)
+            }
+            Act::RefundLines(lines, original) => {
+                let mut body = calls::refund_body(*original, total(lines))?;
+                if let Body::Refund { lines: back, .. } = &mut body {
+                    *back = Some(wire_lines(lines)?);
+                }
+                Ok(body)
+            }
+            Act::CashTaken(amount) => calls::cash_taken_body(card, *amount),
+            Act::Advice(_) => Err(Error::Usage("that is begun offline".into())),
         }
     }
 
@@ -107,6 +185,10 @@ pub struct Till {
     diary: Diary,
     rules: Option<TerminalRules>,
     shift: u32,
+    /// The number of the PIN that goes along with the next acts that may have one.
+    pub pin: Option<u32>,
+    /// The quote that the next load or purchase cites, and whether it may.
+    pub cites: Option<(QuoteId, bool)>,
 }
 
 impl Till {
@@ -125,7 +207,8 @@ impl Till {
     /// Makes a till of an enrolled terminal, with its diary in `directory`.
     pub fn new(terminal: Terminal, directory: &Path, oracle: SharedOracle) -> Result<Till, Error> {
         let (diary, entries) = Diary::open(&directory.join(DIARY_FILE))?;
-        let mut till = Till { terminal, receipts: None, oracle, diary, rules: None, shift: 1 };
+        let mut till =
+            Till { terminal, receipts: None, oracle, diary, rules: None, shift: 1, pin: None, cites: None };
         till.read_in(&entries)?;
         Ok(till)
     }
@@ -155,9 +238,26 @@ impl Till {
         let (reference, mut details) = (card.reference, self.details());
         let body = act.body(card)?;
         details.flags = act.flags();
+        let mut extra = act.extra();
+        let mut sidecar = if body.card().is_some() { card.sidecar() } else { RequestSidecar::default() };
+        if let Some(number) = self.pin.filter(|_| act.may_have_pin()) {
+            extra.pin = Some(number);
+            sidecar.pin = pin_of(card, number);
+            details.flags = Some(details.flags.unwrap_or_default().union(Flags::PIN_USED));
+        }
+        if let Act::ChangePin(number) = &act {
+            sidecar.new_pin = pin_of(card, *number);
+        }
+        if matches!(act, Act::CashTaken(_)) {
+            sidecar = RequestSidecar::default();
+        }
+        if let Some((quote, holds)) = self.cites.take_if(|_| matches!(act, Act::Load(_) | Act::Purchase(_))) {
+            details.quote = Some(quote);
+            extra.quote = Some(holds);
+        }
         let flag = |flag| details.flags.is_some_and(|flags| flags.contains(flag));
         let (partial, more) = (flag(Flags::PARTIAL_ALLOWED), flag(Flags::MORE_CAPTURES));
-        let (amount, names_card) = (body.amount().map(AmountMinor::get), body.card().is_some());
+        let amount = body.amount().map(AmountMinor::get);
         let intent = |key, kind: MessageType, rules, shift| Intent {
             key,
             kind: kind.0,
@@ -171,9 +271,37 @@ impl Till {
             shift: Some(shift),
             totals: None,
             rules,
+            extra,
         };
-        let sidecar = if names_card { card.sidecar() } else { RequestSidecar::default() };
         self.start(body, details, sidecar, intent).await
+    }
+
+    /// Approves a purchase without the gateway, within the terminal's grant: it is in the diary and on the terminal's disk
+    /// on return. An error that is wrong usage says why not; then nothing was done.
+    pub async fn sell_offline(&mut self, card: &Card, amount_minor: i64) -> Result<TransactionId, Error> {
+        let (rules, details) = (self.rules().await?, self.details());
+        let amount = AmountMinor::new(amount_minor).ok_or_else(|| Error::Usage("no amount".into()))?;
+        let sale = OfflineSale { card: card.reference, amount, tenders: None, lines: None };
+        let id = self.terminal.prepare_offline(sale, details)?;
+        let intent = Intent {
+            key: self.key(id),
+            kind: MessageType::ADVICE.0,
+            card: Some(card.reference.number()),
+            amount: Some(amount_minor),
+            partial: false,
+            genuine: true,
+            original: None,
+            more: false,
+            request_id: self.terminal.original(id).map(|own| hex(&own.request_id.0)),
+            shift: Some(self.shift),
+            totals: None,
+            rules,
+            extra: Extra::default(),
+        };
+        self.diary.append(&Entry::Begin(Box::new(intent.clone())))?;
+        self.oracle().begin(intent);
+        self.terminal.dispatch().await?;
+        Ok(id)
     }
 
     /// How any till names the transaction of an outcome of this one.
@@ -198,7 +326,7 @@ impl Till {
             return Err(Error::Usage("it is repeated until it is answered, and never reversed".into()));
         }
         if !self.oracle().is_open(&key) {
-            self.diary.append(&Entry::Begin(intent.clone()))?;
+            self.diary.append(&Entry::Begin(Box::new(intent.clone())))?;
             self.oracle().begin(intent);
         }
         self.terminal.give_up(id, reason).await?;
@@ -218,6 +346,26 @@ impl Till {
         let watch = self.oracle().watch(card.reference);
         let reply = self.terminal.quote(card, amount_minor).await?;
         Ok(watch.and_then(|watch| self.oracle().quoted(watch, amount_minor, rules, &reply.answer)))
+    }
+
+    /// Asks what a load or purchase would come to; the quote that it may cite, and whether the answer was right.
+    pub async fn price(
+        &mut self,
+        card: &Card,
+        kind: MessageType,
+        amount_minor: i64,
+    ) -> Result<(Option<QuoteId>, Option<bool>), Error> {
+        let rules = self.rules().await?;
+        let watch = self.oracle().watch(card.reference);
+        let reply = if kind == MessageType::LOAD {
+            self.terminal.quote(card, amount_minor).await?
+        } else {
+            self.terminal.price(card, amount_minor).await?
+        };
+        let quote = reply.answer.quote.filter(|_| reply.answer.code.is_approval()).map(|quote| quote.id);
+        let priced = (amount_minor, None);
+        let right = watch.and_then(|watch| self.oracle().priced(watch, kind, priced, rules, &reply.answer));
+        Ok((quote, right))
     }
 
     /// Asks where a transaction stands.
@@ -246,6 +394,7 @@ impl Till {
             shift: Some(shift),
             totals: Some(totals),
             rules,
+            extra: Extra::default(),
         };
         let details = self.details();
         let id = self.start(body, details, RequestSidecar::default(), intent).await?;
@@ -297,7 +446,7 @@ impl Till {
         let id = self.terminal.prepare(body, details, sidecar)?;
         let mut intent = intent(self.key(id), kind, rules, self.shift);
         intent.request_id = self.terminal.original(id).map(|own| hex(&own.request_id.0));
-        self.diary.append(&Entry::Begin(intent.clone()))?;
+        self.diary.append(&Entry::Begin(Box::new(intent.clone())))?;
         self.oracle().begin(intent);
         self.terminal.dispatch().await?;
         Ok(id)
@@ -342,4 +491,39 @@ fn wire_totals(totals: &ShiftTotals) -> Option<Totals> {
         Some(protocol::field::Total { kind: MessageType(*kind), count: *count, amount })
     };
     Totals::new(totals.iter().map(total).collect::<Option<Vec<_>>>()?)
+}
+
+fn total(lines: &[Line]) -> i64 {
+    lines.iter().fold(0, |sum, line| sum.saturating_add(line.amount))
+}
+
+fn wire_lines(lines: &[Line]) -> Result<PurchaseLines, Error> {
+    let wrong = || Error::Usage("these lines do not fit in a request".into());
+    let line = |line: &Line| {
+        Some(PurchaseLine {
+            item: line.item.parse().ok()?,
+            category: "goods".parse().ok()?,
+            brand: None,
+            quantity: QuantityThousandths::new(line.quantity)?,
+            gross: GrossMinor::new(line.amount)?,
+            flags: 0,
+        })
+    };
+    let lines = lines.iter().map(line).collect::<Option<Vec<_>>>().ok_or_else(wrong)?;
+    PurchaseLines::new(lines).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pins_of_a_card_differ_and_are_its_own() {
+        let card = |secret| Card::new("9766338083284777", secret).unwrap();
+        let (one, other) = (card("27175142096771094217"), card("27175142096771094218"));
+        let pins: Vec<_> = (0..50).map(|number| pin_of(&one, number).unwrap()).collect();
+        assert!((1..50).all(|at| !pins[..at].contains(&pins[at])));
+        assert_ne!(pin_of(&other, 0), pin_of(&one, 0));
+        assert_eq!(pin_of(&one, 7), pin_of(&one, 7));
+    }
 }

@@ -39,6 +39,12 @@ impl CardModel {
         vec![after.approved(request, code, Wallet::default(), decided)]
     }
 
+    /// What the hold that is to be raised has already.
+    pub(super) fn held_by_original(&self, request: &Request<'_>) -> i64 {
+        let opener = request.intent.original.as_ref().and_then(|_| self.raised(request).ok());
+        opener.and_then(|opener| self.purse.holds.get(&opener)).map_or(0, Hold::held)
+    }
+
     /// The hold that is to be raised. Its original is judged as a Capture's, but one that is no Authorize of this card is
     /// not found, and nothing is said of its state.
     fn raised(&self, request: &Request<'_>) -> Result<u64, Vec<Outcome>> {

@@ -2,6 +2,8 @@
 
 mod hold;
 mod memory;
+mod move_on;
+mod pin;
 mod purse;
 mod refund;
 mod trade;
@@ -14,6 +16,7 @@ use protocol::field::TransactionState;
 use protocol::frame::MessageType;
 
 use super::fact::{Fact, HoldShown, Intent, TransactionKey, Wallet};
+use super::programme::Programme;
 use memory::Memory;
 use purse::{Hold, Part, Points, Purse};
 
@@ -26,6 +29,8 @@ pub(super) struct Expected {
     pub(super) shown: Option<Shown>,
     pub(super) state: Option<u8>,
     pub(super) hold: Option<HoldShown>,
+    pub(super) shortfall: Option<i64>,
+    pub(super) tries_left: Option<u8>,
 }
 
 /// Keys 12 and 11 of an answer.
@@ -40,6 +45,8 @@ pub(super) struct Shown {
 pub(super) struct Outcome {
     pub(super) expected: Expected,
     pub(super) after: CardModel,
+    /// The other card of a Transfer, where that changes too.
+    pub(super) partner: Option<CardModel>,
 }
 
 /// A request as it was decided.
@@ -54,6 +61,11 @@ pub(super) struct Request<'a> {
     pub(super) shift_closed: bool,
     /// The shift that its original names was closed before; `None` when that cannot be known.
     pub(super) original_closed: Option<bool>,
+    pub(super) programme: &'a Programme,
+    /// The other card of a Transfer.
+    pub(super) partner: Option<&'a CardModel>,
+    /// It is only a question: nobody asks for a PIN.
+    pub(super) quoting: bool,
 }
 
 /// A decided request as it stands now.
@@ -81,6 +93,7 @@ pub(super) struct CardModel {
     decided: Memory,
     /// It has been loaded, whatever became of that: its activation stands.
     loaded: bool,
+    pin: pin::CardPin,
 }
 
 /// A decided request and everything that it did.
@@ -99,7 +112,19 @@ struct Decided {
     refunded: i64,
     last_refund: Option<TransactionKey>,
     /// Of a Refund: what it refunded, and by how much that counts as refunded.
-    refunds: Option<(TransactionKey, i64)>,
+    refunds: Vec<(TransactionKey, i64)>,
+    /// Points that paid, and what they were worth.
+    paid_points: (i64, i64),
+    /// Of a Load: the card had many lots, and it went into an earlier one.
+    joined: bool,
+    /// Of a Transfer: what the other card got, in its lots.
+    given: Vec<Part>,
+    /// Of an Advice: what was approved, whoever bears it.
+    advised: i64,
+    /// What was sold, or brought back, by item: quantity and amount.
+    lines: BTreeMap<String, (i64, i64)>,
+    /// What of that was brought back by line.
+    returned: BTreeMap<String, (i64, i64)>,
     /// Of an Authorize or Capture: the reference of the hold's first Authorize.
     hold: Option<u64>,
 }
@@ -116,7 +141,13 @@ impl Default for Decided {
             earned: 0,
             refunded: 0,
             last_refund: None,
-            refunds: None,
+            refunds: Vec::new(),
+            paid_points: (0, 0),
+            joined: false,
+            given: Vec::new(),
+            advised: 0,
+            lines: BTreeMap::new(),
+            returned: BTreeMap::new(),
             hold: None,
         }
     }
@@ -152,6 +183,11 @@ impl CardModel {
         all.into_iter().take(most).map(standing).collect()
     }
 
+    /// The number of its PIN.
+    pub(super) fn pin(&self) -> Option<u32> {
+        self.pin.number
+    }
+
     /// How many holds it has.
     pub(super) fn holds(&self) -> usize {
         self.purse.holds.len()
@@ -167,6 +203,9 @@ impl CardModel {
             MessageType::VOID,
             MessageType::AUTHORIZE,
             MessageType::CAPTURE,
+            MessageType::TRANSFER,
+            MessageType::UNLOAD,
+            MessageType::ADVICE,
         ];
         let blocked = TransactionState::BLOCKED;
         if self.decided.get(&intent.key).is_some_and(|decided| decided.state == blocked) {
@@ -175,6 +214,12 @@ impl CardModel {
         if sells.contains(&kind) && !intent.rules.sells {
             return self.declined(request, ResponseCode::NOT_PERMITTED_TERMINAL);
         }
+        if kind == MessageType::CASH_TAKEN {
+            return self.expected_cash_taken(request);
+        }
+        if kind == MessageType::ADVICE {
+            return self.expected_advice(request);
+        }
         if request.shift_closed && kind != MessageType::VOID {
             return self.declined(request, ResponseCode::INVALID_TRANSACTION);
         }
@@ -182,15 +227,43 @@ impl CardModel {
             MessageType::REFUND => return self.expected_refund(request),
             MessageType::VOID => return self.expected_void(request),
             MessageType::CAPTURE => return self.expected_capture(request),
-            _ if !intent.genuine => return self.declined(request, ResponseCode::CARD_NOT_ACCEPTED),
+            _ if !intent.genuine || intent.extra.sidecar_lost => {
+                return self.declined(request, ResponseCode::CARD_NOT_ACCEPTED);
+            }
             _ => {}
         }
-        match (kind, self.active) {
+        let mut proven = self.clone();
+        if self.active {
+            if let Some(code) = self.unfit(request) {
+                return self.declined(request, code);
+            }
+            if let Err(declined) = proven.look_at_pin(request) {
+                return declined;
+            }
+        }
+        let cites = [MessageType::LOAD, MessageType::PURCHASE].contains(&kind) && self.active;
+        let mut outcomes = match request.intent.extra.quote {
+            // Whether the gateway still knows a quote is not checked one by one: a restart of it forgets them.
+            Some(_) if cites => proven.declined(request, ResponseCode::INVALID_TRANSACTION),
+            _ => Vec::new(),
+        };
+        if !cites || intent.extra.quote != Some(false) {
+            outcomes.extend(proven.expected_at_card(request));
+        }
+        outcomes
+    }
+
+    /// What comes of a request with a card in hand, its PIN looked at.
+    fn expected_at_card(&self, request: &Request<'_>) -> Vec<Outcome> {
+        match (MessageType(request.intent.kind), self.active) {
             (MessageType::ACTIVATE, true) => self.declined(request, ResponseCode::INVALID_TRANSACTION),
             (MessageType::ACTIVATE, false) => self.expected_activation(request),
             (_, false) => self.declined(request, ResponseCode::CARD_NOT_ACTIVE),
             (MessageType::LOAD, true) => self.expected_load(request),
             (MessageType::AUTHORIZE, true) => self.expected_authorize(request),
+            (MessageType::TRANSFER, true) => self.expected_transfer(request),
+            (MessageType::UNLOAD, true) => self.expected_unload(request),
+            (MessageType::CHANGE_PIN, true) => self.expected_change_pin(request),
             (_, true) => self.expected_purchase(request),
         }
     }
@@ -246,7 +319,7 @@ impl CardModel {
         let kind = request.intent.kind;
         let decided = Decided { kind, state, index: request.index, ..Decided::default() };
         after.decided.insert(request.intent.key.clone(), decided);
-        vec![Outcome { expected, after }]
+        vec![Outcome { expected, after, partner: None }]
     }
 
     /// An approval: `self` is the card after it, but for what is remembered of the request itself.
@@ -264,6 +337,7 @@ impl CardModel {
             shown: Some(shown),
             state: None,
             hold: decided.hold.map(|reference| self.hold_shown(reference, request)),
+            ..Expected::default()
         };
         let decided = Decided {
             kind: request.intent.kind,
@@ -272,7 +346,7 @@ impl CardModel {
             ..decided
         };
         self.decided.insert(request.intent.key.clone(), decided);
-        Outcome { expected, after: self }
+        Outcome { expected, after: self, partner: None }
     }
 
     /// What a request names that has no card of its own, or why that is not to be acted on (the rows of section 11's
@@ -282,7 +356,13 @@ impl CardModel {
         let over = |state| self.declined_in(request, ResponseCode::INVALID_TRANSACTION, state);
         let key = request.intent.original.clone().ok_or_else(not_found)?;
         let decided = self.decided.get(&key).ok_or_else(not_found)?;
-        let undoing = [MessageType::REVERSAL, MessageType::VOID, MessageType::RECONCILIATION];
+        let undoing = [
+            MessageType::REVERSAL,
+            MessageType::VOID,
+            MessageType::RECONCILIATION,
+            MessageType::CHANGE_PIN,
+            MessageType::CASH_TAKEN,
+        ];
         if decided.state == TransactionState::BLOCKED {
             return Err(over(Some(decided.state)));
         }

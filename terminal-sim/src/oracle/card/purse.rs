@@ -62,6 +62,11 @@ impl Purse {
         Wallet { principal: balance(Balance::Principal), bonus: balance(Balance::Bonus), points: self.points }
     }
 
+    /// Principal and bonus, held or not: what a largest balance bounds.
+    pub(super) fn total(&self) -> i64 {
+        sum(self.lots.iter().map(|(_, amount)| *amount))
+    }
+
     /// Nothing is below zero.
     pub(super) fn is_sound(&self) -> bool {
         self.points >= 0 && (0..self.lots.len()).all(|lot| self.free(lot) >= 0)
@@ -118,6 +123,28 @@ impl Purse {
         parts
     }
 
+    /// Whether the lot is there.
+    pub(super) fn has(&self, lot: usize) -> bool {
+        lot < self.lots.len()
+    }
+
+    /// Which balance a lot is of.
+    pub(super) fn balance(&self, lot: usize) -> Balance {
+        self.lots.get(lot).map_or(Balance::Principal, |(balance, _)| *balance)
+    }
+
+    /// Takes in what another card gave.
+    pub(super) fn receive(&mut self, lot: (Balance, i64)) -> Vec<Part> {
+        let parts = self.open(&[lot]);
+        self.book(&parts);
+        parts
+    }
+
+    /// Whether there are so many points.
+    pub(super) fn has_points(&self, points: i64) -> bool {
+        points <= self.points
+    }
+
     /// Earns points: they pay what the card owes first.
     pub(super) fn earn(&mut self, points: i64) -> Points {
         let repaid = points.min(self.debt);
@@ -152,7 +179,7 @@ impl Purse {
         self.points = said.points;
     }
 
-    fn move_points(&mut self, points: Points) -> Points {
+    pub(super) fn move_points(&mut self, points: Points) -> Points {
         self.points = self.points.saturating_add(points.card);
         self.debt = self.debt.saturating_add(points.debt);
         points

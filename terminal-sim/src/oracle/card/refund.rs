@@ -1,24 +1,26 @@
 //! Refund: of a sale to the very lots that paid, of a load to who paid it.
 
+use std::collections::BTreeMap;
+
 use protocol::code::ResponseCode;
 use protocol::field::TransactionState;
 use protocol::frame::MessageType;
 
-use super::purse::Part;
+use super::purse::{Part, Points};
 use super::{CardModel, Decided, Outcome, Request};
-use crate::oracle::fact::{TransactionKey, Wallet};
+use crate::oracle::fact::{Line, TransactionKey, Wallet};
 use crate::oracle::rules;
 
 /// The present refund of an original.
 #[derive(Clone, Copy)]
-struct Slice {
-    before: i64,
-    amount: i64,
-    whole: i64,
+pub(super) struct Slice {
+    pub(super) before: i64,
+    pub(super) amount: i64,
+    pub(super) whole: i64,
 }
 
 impl Slice {
-    fn after(self) -> i64 {
+    pub(super) fn after(self) -> i64 {
         self.before.saturating_add(self.amount)
     }
 
@@ -38,16 +40,24 @@ impl CardModel {
             Ok(found) => found,
             Err(declined) => return declined,
         };
-        let refundable = [MessageType::LOAD, MessageType::PURCHASE, MessageType::CAPTURE];
+        let refundable =
+            [MessageType::LOAD, MessageType::PURCHASE, MessageType::CAPTURE, MessageType::ADVICE];
         let stands = [TransactionState::LIVE, TransactionState::REFUNDED_IN_PART];
         if !refundable.contains(&MessageType(original.kind)) || !stands.contains(&original.state) {
             return self.declined_in(request, ResponseCode::INVALID_TRANSACTION, Some(original.state));
         }
         let amount = request.intent.amount.unwrap_or(0);
         let slice = Slice { before: original.refunded, amount, whole: original.approved };
+        if let Some(state) = original.has_other_items(&request.intent.extra.lines) {
+            return self.declined_in(request, ResponseCode::INVALID_TRANSACTION, Some(state));
+        }
         if amount > request.intent.rules.max_refund || slice.after() > slice.whole {
             return self.declined(request, ResponseCode::AMOUNT_LIMIT);
         }
+        let returned = match original.bring_back(&request.intent.extra.lines) {
+            Ok(returned) => returned,
+            Err(code) => return self.declined(request, code),
+        };
         let mut after = self.clone();
         let done = if original.kind == MessageType::LOAD.0 {
             after.pay_out(original, slice)
@@ -58,7 +68,8 @@ impl CardModel {
             return self.declined_in(request, ResponseCode::NOT_SUFFICIENT_FUNDS, Some(original.state));
         };
         let state = after.refunded(&key, slice.after(), Some(request.intent.key.clone()));
-        let decided = Decided { refunds: Some((key, amount)), ..decided };
+        after.bring(&key, &returned, true);
+        let decided = Decided { refunds: vec![(key, amount)], lines: returned, ..decided };
         let mut outcome = after.approved(request, ResponseCode::APPROVED, changes, decided);
         outcome.expected.state = state.map(|state| state.0);
         vec![outcome]
@@ -95,14 +106,31 @@ impl CardModel {
         }
         parts.retain(|part| part.amount > 0);
         let mut changes = self.purse.book(&parts);
-        let points = self.purse.take_points(slice.taken_back(original.earned));
-        changes.points = points.card;
-        (changes, Decided { approved: slice.amount, parts, points, ..Decided::default() })
+        // The balances come back first, then the points that paid.
+        let (used, worth) = original.paid_points;
+        let balances = slice.whole.saturating_sub(worth);
+        let of_balances = |refunded: i64| refunded.min(balances);
+        let back = |refunded: i64| {
+            let of_points = i128::from(refunded.saturating_sub(balances).max(0));
+            let product = i128::from(used).saturating_mul(of_points);
+            product.checked_div(i128::from(worth)).and_then(|back| i64::try_from(back).ok()).unwrap_or(0)
+        };
+        let [before, after] = [slice.before, slice.after()];
+        let gone = |refunded| match balances {
+            0 => 0,
+            _ => rules::taken_back(original.earned, of_balances(refunded), balances),
+        };
+        let came_back = back(after).saturating_sub(back(before));
+        self.purse.move_points(Points { card: came_back, debt: 0 });
+        let points = self.purse.take_points(gone(after).saturating_sub(gone(before)));
+        changes.points = points.card.saturating_add(came_back);
+        let paid_points = (came_back.saturating_neg(), 0);
+        (changes, Decided { approved: slice.amount, parts, points, paid_points, ..Decided::default() })
     }
 
     /// The money must be in the load's own lot. Bonus that is not in its lot any more is withheld; where nothing would be
     /// paid then, the load counts as spent.
-    fn pay_out(&mut self, original: &Decided, slice: Slice) -> Option<(Wallet, Decided)> {
+    pub(super) fn pay_out(&mut self, original: &Decided, slice: Slice) -> Option<(Wallet, Decided)> {
         let principal = original.parts.first()?;
         let wanted = original.parts.get(1).map_or(0, |bonus| slice.taken_back(bonus.amount));
         let there = original.parts.get(1).map_or(0, |bonus| self.purse.free(bonus.lot).max(0));
@@ -117,4 +145,52 @@ impl CardModel {
         let changes = self.purse.book(&parts);
         Some((changes, Decided { approved, parts, ..Decided::default() }))
     }
+}
+
+impl Decided {
+    /// Its state, when something is brought back that was not among what it sold.
+    fn has_other_items(&self, lines: &[Line]) -> Option<TransactionState> {
+        let unsold = |line: &Line| !self.lines.contains_key(&line.item);
+        (!self.lines.is_empty() && lines.iter().any(unsold)).then_some(self.state)
+    }
+
+    /// What of it comes back by line, by item, or why that cannot be.
+    fn bring_back(&self, lines: &[Line]) -> Result<BTreeMap<String, (i64, i64)>, ResponseCode> {
+        let asked = by_item(lines);
+        if self.lines.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        for (item, (quantity, amount)) in &asked {
+            let sold = self.lines.get(item).copied().unwrap_or_default();
+            let before = self.returned.get(item).copied().unwrap_or_default();
+            if before.0.saturating_add(*quantity) > sold.0 || before.1.saturating_add(*amount) > sold.1 {
+                return Err(ResponseCode::AMOUNT_LIMIT);
+            }
+        }
+        Ok(asked)
+    }
+}
+
+impl CardModel {
+    /// Notes what came back by line, or that it did not.
+    pub(super) fn bring(&mut self, key: &TransactionKey, lines: &BTreeMap<String, (i64, i64)>, back: bool) {
+        let Some(original) = self.decided.get_mut(key) else { return };
+        for (item, (quantity, amount)) in lines {
+            let (there, worth) = original.returned.entry(item.clone()).or_default();
+            let sign = if back { 1 } else { -1 };
+            *there = there.saturating_add(quantity.saturating_mul(sign));
+            *worth = worth.saturating_add(amount.saturating_mul(sign));
+        }
+    }
+}
+
+/// Quantity and amount of each item.
+pub(super) fn by_item(lines: &[Line]) -> BTreeMap<String, (i64, i64)> {
+    let mut items: BTreeMap<String, (i64, i64)> = BTreeMap::new();
+    for line in lines {
+        let (quantity, amount) = items.entry(line.item.clone()).or_default();
+        *quantity = quantity.saturating_add(line.quantity);
+        *amount = amount.saturating_add(line.amount);
+    }
+    items
 }

@@ -2,7 +2,8 @@
 
 use protocol::code::ResponseCode;
 
-use super::purse::{Balance, opposite};
+use super::purse::{Balance, Points, opposite};
+use super::refund::by_item;
 use super::{CardModel, Decided, Outcome, Request};
 use crate::oracle::fact::Wallet;
 use crate::oracle::rules;
@@ -18,7 +19,7 @@ impl CardModel {
         let amount = request.intent.amount.unwrap_or(0);
         let bonus = rules::bonus(amount);
         let gained = amount.saturating_add(bonus);
-        let balance = self.wallet().payable().and_then(|payable| payable.checked_add(gained));
+        let balance = self.purse.total().checked_add(gained);
         if amount < rules::MIN_LOAD {
             return self.declined(request, ResponseCode::INVALID_AMOUNT);
         }
@@ -31,8 +32,9 @@ impl CardModel {
         let mut after = CardModel { loaded: true, ..self.clone() };
         let given = [(Balance::Principal, amount), (Balance::Bonus, bonus)];
         let parts = after.purse.open(given.get(..if bonus > 0 { 2 } else { 1 }).unwrap_or_default());
+        let joined = parts.first().is_some_and(|part| self.purse.has(part.lot));
         let changes = after.purse.book(&parts);
-        let decided = Decided { approved: amount, parts, ..Decided::default() };
+        let decided = Decided { approved: amount, parts, joined, ..Decided::default() };
         vec![after.approved(request, ResponseCode::APPROVED, changes, decided)]
     }
 
@@ -41,17 +43,51 @@ impl CardModel {
         if amount > request.intent.rules.max_purchase {
             return self.declined(request, ResponseCode::AMOUNT_LIMIT);
         }
-        let Some((code, paid)) = self.payable(request) else {
+        let (used, worth) = match self.points_that_pay(request) {
+            Ok(points) => points,
+            Err(code) => return self.declined(request, code),
+        };
+        let Some((code, paid)) = self.payable_after(request, worth) else {
             return self.declined(request, ResponseCode::NOT_SUFFICIENT_FUNDS);
         };
         let mut after = self.clone();
+        after.purse.move_points(Points { card: used.saturating_neg(), debt: 0 });
         let parts = opposite(&self.purse.choose(paid));
         let mut changes = after.purse.book(&parts);
         let earned = rules::points(paid);
         let points = after.purse.earn(earned);
-        changes.points = points.card;
-        let decided = Decided { approved: paid, parts, points, earned, ..Decided::default() };
+        changes.points = points.card.saturating_sub(used);
+        let approved = paid.saturating_add(worth);
+        let lines = by_item(&request.intent.extra.lines);
+        let paid_points = (used, worth);
+        let decided = Decided { approved, parts, points, earned, paid_points, lines, ..Decided::default() };
         vec![after.approved(request, code, changes, decided)]
+    }
+
+    /// The points that pay a part, and what they are worth.
+    fn points_that_pay(&self, request: &Request<'_>) -> Result<(i64, i64), ResponseCode> {
+        let (Some(used), Some(rule)) = (request.intent.extra.points, request.programme.points) else {
+            return Ok((0, 0));
+        };
+        let (amount, worth) = (request.intent.amount.unwrap_or(0), rule.worth(used));
+        let most = amount.saturating_mul(rule.max_percent).checked_div(100).unwrap_or(0);
+        let odd = used.checked_rem(rule.step).is_some_and(|rest| rest != 0);
+        if used < rule.minimum || odd || worth > most && rule.max_percent < 100 {
+            return Err(ResponseCode::AMOUNT_LIMIT);
+        }
+        if worth > amount || !self.purse.has_points(used) {
+            return Err(ResponseCode::NOT_SUFFICIENT_FUNDS);
+        }
+        Ok((used, worth))
+    }
+
+    /// What the balances pay after the points.
+    fn payable_after(&self, request: &Request<'_>, worth: i64) -> Option<(ResponseCode, i64)> {
+        if worth == 0 {
+            return self.payable(request);
+        }
+        let rest = request.intent.amount.unwrap_or(0).saturating_sub(worth);
+        (rest <= self.wallet().payable().unwrap_or(i64::MAX)).then_some((ResponseCode::APPROVED, rest))
     }
 
     /// How much of what is asked for can be paid or held now; `None` for nothing.

@@ -4,7 +4,7 @@ use protocol::code::ResponseCode;
 use protocol::field::TransactionState;
 use protocol::frame::MessageType;
 
-use super::purse::{Hold, Part, opposite, sum};
+use super::purse::{Hold, Part, Points, opposite, sum};
 use super::{CardModel, Decided, Expected, Outcome, Request, Shown};
 use crate::oracle::fact::{TransactionKey, Wallet};
 
@@ -20,15 +20,22 @@ struct Undone {
     after: CardModel,
     changes: Wallet,
     amount: i64,
+    /// The other card of a Transfer.
+    partner: Option<CardModel>,
 }
 
 impl CardModel {
     /// The outcomes that are right for a Reversal of `original`, decided now.
-    pub(in crate::oracle) fn expected_reversal(&self, original: &TransactionKey, kind: u8) -> Vec<Outcome> {
+    pub(in crate::oracle) fn expected_reversal(
+        &self,
+        original: &TransactionKey,
+        kind: u8,
+        partner: Option<&CardModel>,
+    ) -> Vec<Outcome> {
         let answer = |code: ResponseCode, approved, state: Option<TransactionState>| {
             let state = state.map(|state| state.0);
             let expected = Expected { code: code.0, approved, state, ..Expected::default() };
-            vec![Outcome { expected, after: self.clone() }]
+            vec![Outcome { expected, after: self.clone(), partner: None }]
         };
         let (done, not_valid) = (ResponseCode::APPROVED, ResponseCode::INVALID_TRANSACTION);
         let Some(decided) = self.decided.get(original) else {
@@ -40,13 +47,14 @@ impl CardModel {
             return outcomes;
         };
         let state = decided.state;
-        if decided.kind == MessageType::VOID.0 {
+        let never = [MessageType::VOID, MessageType::CHANGE_PIN, MessageType::CASH_TAKEN];
+        if never.contains(&MessageType(decided.kind)) {
             return answer(not_valid, None, None);
         }
         match state {
             TransactionState::BLOCKED | TransactionState::DECLINED => answer(done, None, Some(state)),
             TransactionState::REVERSED | TransactionState::VOIDED => answer(done, Some(0), Some(state)),
-            TransactionState::LIVE => match self.undo(original, decided, Way::Reversal) {
+            TransactionState::LIVE => match self.undo(original, decided, Way::Reversal, partner) {
                 Err(code) => answer(code, None, Some(state)),
                 Ok(undone) => undone.into_iter().map(|undone| undone.reversed(original)).collect(),
             },
@@ -75,7 +83,7 @@ impl CardModel {
             outcomes.extend(refused(ResponseCode::INVALID_TRANSACTION));
         }
         if closed != Some(true) {
-            match self.undo(&key, original, Way::Void) {
+            match self.undo(&key, original, Way::Void, request.partner) {
                 Err(code) => outcomes.extend(refused(code)),
                 Ok(undone) => outcomes.extend(undone.into_iter().map(|undone| undone.voided(&key, request))),
             }
@@ -85,25 +93,41 @@ impl CardModel {
 
     /// Undoes a live original, or says why it stands: one result, or two where it is left open which of two holds' lots
     /// are freed.
-    fn undo(&self, key: &TransactionKey, original: &Decided, way: Way) -> Result<Vec<Undone>, ResponseCode> {
+    fn undo(
+        &self,
+        key: &TransactionKey,
+        original: &Decided,
+        way: Way,
+        partner: Option<&CardModel>,
+    ) -> Result<Vec<Undone>, ResponseCode> {
         let in_use = Err(ResponseCode::INVALID_TRANSACTION);
         match MessageType(original.kind) {
             MessageType::ACTIVATE if self.loaded => in_use,
             MessageType::ACTIVATE => {
                 let after = CardModel { active: false, ..self.clone() };
-                Ok(vec![Undone { after, changes: Wallet::default(), amount: 0 }])
+                Ok(vec![Undone { after, changes: Wallet::default(), amount: 0, partner: None }])
             }
             MessageType::AUTHORIZE => self.release(original, way),
-            MessageType::REFUND => {
-                let Some((refunded, by)) = &original.refunds else { return in_use };
-                let before = self.decided.get(refunded);
-                let Some(before) = before.filter(|before| before.last_refund.as_ref() == Some(key)) else {
-                    return in_use;
-                };
-                let left = before.refunded.saturating_sub(*by);
+            MessageType::REFUND | MessageType::UNLOAD => {
+                for (refunded, _) in &original.refunds {
+                    let before = self.decided.get(refunded);
+                    if before.is_none_or(|before| before.last_refund.as_ref() != Some(key)) {
+                        return in_use;
+                    }
+                }
                 let mut undone = self.mirror(original)?;
-                undone.after.refunded(refunded, left, None);
+                for (refunded, by) in &original.refunds {
+                    let before = self.decided.get(refunded).map_or(0, |before| before.refunded);
+                    undone.after.refunded(refunded, before.saturating_sub(*by), None);
+                    undone.after.bring(refunded, &original.lines, false);
+                }
                 Ok(vec![undone])
+            }
+            MessageType::TRANSFER => {
+                let spent = ResponseCode::NOT_SUFFICIENT_FUNDS;
+                let partner = partner.ok_or(spent)?.without_given(&original.given).ok_or(spent)?;
+                let undone = self.mirror(original)?;
+                Ok(vec![Undone { partner: Some(partner), ..undone }])
             }
             _ => {
                 let mut undone = self.mirror(original)?;
@@ -127,8 +151,10 @@ impl CardModel {
         }
         let mut after = self.clone();
         let mut changes = after.purse.book(&opposite(&original.parts));
-        changes.points = after.purse.undo_points(original.points).card;
-        Ok(Undone { after, changes, amount: original.approved })
+        let (used, _) = original.paid_points;
+        after.purse.move_points(Points { card: used, debt: 0 });
+        changes.points = after.purse.undo_points(original.points).card.saturating_add(used);
+        Ok(Undone { after, changes, amount: original.approved.max(original.advised), partner: None })
     }
 
     /// Frees a whole hold, or what a later Authorize has added to it.
@@ -147,7 +173,7 @@ impl CardModel {
                 None => after.purse.holds.remove(&reference),
                 Some(parts) => after.purse.holds.insert(reference, Hold { parts, ..hold.clone() }),
             };
-            Undone { after, changes: Wallet::default(), amount }
+            Undone { after, changes: Wallet::default(), amount, partner: None }
         };
         if opened {
             return Ok(vec![without(None)]);
@@ -179,9 +205,9 @@ impl Undone {
             approved: Some(self.amount),
             shown: Some(Shown { changes: self.changes, balances: self.after.wallet() }),
             state: Some(state.0),
-            hold: None,
+            ..Expected::default()
         };
-        Outcome { expected, after: self.after }
+        Outcome { expected, after: self.after, partner: self.partner }
     }
 
     fn voided(mut self, original: &TransactionKey, request: &Request<'_>) -> Outcome {
@@ -190,6 +216,7 @@ impl Undone {
         let decided = Decided { approved: self.amount, ..Decided::default() };
         let mut outcome = self.after.approved(request, ResponseCode::APPROVED, self.changes, decided);
         outcome.expected.state = Some(state.0);
+        outcome.partner = self.partner;
         outcome
     }
 }

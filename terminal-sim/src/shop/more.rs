@@ -1,0 +1,354 @@
+//! What a programme switches on beyond the default one: transfers, cash-outs, PINs, points that pay, offline sales; and
+//! with them what needs no switch: quotes that are cited, baskets that come back by line, claims.
+
+use protocol::field::{Original, TransactionState};
+use protocol::frame::MessageType;
+use protocol::request::RequestSidecar;
+
+use super::plan::{draw_load, draw_overspend, draw_purchase};
+use super::trader::Trader;
+use crate::card::Card;
+use crate::error::Error;
+use crate::message::SignedMessage;
+use crate::oracle::{Line, Programme, Wallet};
+use crate::rng::Rng;
+use crate::session::Session;
+use crate::terminal::TransactionId;
+use crate::till::Act;
+
+/// Of a hundred scenarios, so many are of these, when the programme switches anything on.
+const SHARE: u64 = 40;
+/// One PIN in so many is wrong, and one is forgotten.
+const WRONG_PIN: u64 = 30;
+/// Sales while the gateway is away.
+const MOST_OFFLINE: i64 = 4;
+
+/// One thing that happens with one card at one till.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum More {
+    /// A load or purchase cites its quote; sometimes twice, or another one's.
+    Cite,
+    Transfer,
+    Unload,
+    ChangePin,
+    Points,
+    Basket,
+    ReturnByLine,
+    Claim,
+    /// The terminal loses the gateway, sells within its grant, and comes back.
+    Offline,
+}
+
+fn possible(programme: &Programme) -> Vec<(More, u64)> {
+    let on = |is_on: bool, weight: u64| if is_on { weight } else { 0 };
+    vec![
+        (More::Cite, 3),
+        (More::Transfer, on(programme.max_transfer.is_some(), 4)),
+        (More::Unload, on(programme.max_unload.is_some(), 3)),
+        (More::ChangePin, on(programme.pin.is_some(), 3)),
+        (More::Points, on(programme.points.is_some(), 3)),
+        (More::Basket, 2),
+        (More::ReturnByLine, 2),
+        (More::Claim, 1),
+        (More::Offline, on(programme.offline, 3)),
+    ]
+}
+
+fn draw(rng: &mut Rng, all: &[(More, u64)]) -> Option<More> {
+    let mut left = rng.below(all.iter().map(|(_, weight)| weight).sum());
+    for (more, weight) in all {
+        match left.checked_sub(*weight) {
+            Some(rest) => left = rest,
+            None => return Some(*more),
+        }
+    }
+    None
+}
+
+impl Trader {
+    fn programme(&self) -> Programme {
+        self.shared.oracle().programme()
+    }
+
+    /// `None` leaves it to the default scenarios, always under the default programme.
+    pub(super) fn draw_more(&mut self) -> Option<More> {
+        let programme = self.programme();
+        if programme == Programme::default() || !self.rng.chance(SHARE, 100) {
+            return None;
+        }
+        draw(&mut self.rng, &possible(&programme))
+    }
+
+    /// What the customer types, if PINs are asked for.
+    pub(super) fn draw_pin(&mut self, card: &Card) {
+        self.till.cites = None;
+        if self.programme().pin.is_none() {
+            return;
+        }
+        let number = self.shared.oracle().pin(card.reference);
+        self.till.pin = match self.rng.below(WRONG_PIN) {
+            0 => Some(number.unwrap_or(0).saturating_add(1_000)),
+            1 => None,
+            _ => number,
+        };
+    }
+
+    /// One of these acts, that anything may happen to.
+    pub(super) fn more_act(&mut self, card: &Card, wallet: Wallet) -> Option<Act> {
+        let more = self.draw_more()?;
+        self.act_of(more, card, wallet)
+    }
+
+    fn act_of(&mut self, more: More, card: &Card, wallet: Wallet) -> Option<Act> {
+        let programme = self.programme();
+        let affordable = |rng: &mut Rng| match draw_purchase(rng, wallet) {
+            Act::Purchase(amount) => amount,
+            _ => 1,
+        };
+        Some(match more {
+            More::Transfer => {
+                let to = self.rng.pick(&self.shared.all)?.reference;
+                let to = if self.rng.chance(1, 20) { card.reference } else { to };
+                let most = programme.max_transfer.unwrap_or(0);
+                let amount = match self.rng.below(12) {
+                    0 => draw_overspend(&mut self.rng, wallet),
+                    1 => most.saturating_add(1),
+                    _ => affordable(&mut self.rng),
+                };
+                Act::Transfer(amount, to)
+            }
+            More::Unload => {
+                let most = programme.max_unload.unwrap_or(0);
+                Act::Unload(match self.rng.below(12) {
+                    0 => most.saturating_add(1),
+                    1..4 => most.min(wallet.principal.max(1)),
+                    4 => most.min(wallet.principal.saturating_add(self.rng.between(1, 20_00))),
+                    _ => self.rng.between(1, most.min(wallet.principal.max(1))),
+                })
+            }
+            More::ChangePin => Act::ChangePin(u32::try_from(self.rng.below(900)).unwrap_or(0)),
+            More::Points => {
+                let rule = programme.points?;
+                let amount = affordable(&mut self.rng).max(2);
+                let most = amount.saturating_mul(rule.max_percent).checked_div(100)?;
+                let worth = self.rng.between(1, most.max(1));
+                let points = worth.saturating_mul(rule.points).checked_div(rule.pays)?;
+                let even = points.saturating_sub(points.checked_rem(rule.step).unwrap_or(0)).max(rule.step);
+                let points = match self.rng.below(10) {
+                    0 => even.saturating_add(1),
+                    1 => wallet.points.max(1),
+                    2 => amount.saturating_mul(rule.points).checked_div(rule.pays)?.saturating_add(rule.step),
+                    _ => even.min(wallet.points.saturating_sub(wallet.points.checked_rem(rule.step)?)).max(1),
+                };
+                Act::PurchasePoints(amount, points)
+            }
+            More::Basket => {
+                let items = ["tea", "cake", "A-1"];
+                let count = usize::try_from(self.rng.between(1, 3)).unwrap_or(1);
+                let most = wallet.payable().unwrap_or(0).checked_div(3)?.clamp(2, 40_00);
+                let line = |item: &&str| Line {
+                    item: (*item).to_owned(),
+                    quantity: self.rng.between(1, 5).saturating_mul(1_000),
+                    amount: self.rng.between(1, most),
+                };
+                Act::PurchaseLines(items.iter().take(count).map(line).collect())
+            }
+            More::Claim => Act::CashTaken(self.rng.between(1, 100_00)),
+            More::Cite | More::ReturnByLine | More::Offline => return None,
+        })
+    }
+
+    pub(super) async fn play_more(&mut self, more: More, card: &Card, wallet: Wallet) -> Result<(), Error> {
+        let name = match more {
+            More::Cite => return self.cite(card, wallet).await,
+            More::ReturnByLine => return self.return_by_line(card, wallet).await,
+            More::Offline => return self.sell_offline(card, wallet).await,
+            More::Transfer => "transfer",
+            More::Unload => "unload",
+            More::ChangePin => "change of PIN",
+            More::Points => "points that pay",
+            More::Basket => "basket",
+            More::Claim => "claim",
+        };
+        let Some(act) = self.act_of(more, card, wallet) else { return Ok(()) };
+        let act = self.sale(act);
+        self.trade(name, card, act).await
+    }
+
+    /// Asks, and cites the quote: mostly as it must be, now and then for another amount, or once more.
+    async fn cite(&mut self, card: &Card, wallet: Wallet) -> Result<(), Error> {
+        let act = if self.rng.chance(1, 2) {
+            Act::Load(draw_load(&mut self.rng))
+        } else {
+            draw_purchase(&mut self.rng, wallet)
+        };
+        let act = self.sale(act);
+        let (kind, amount) = match act {
+            Act::Load(amount) => (MessageType::LOAD, amount),
+            Act::Purchase(amount) => (MessageType::PURCHASE, amount),
+            _ => return Ok(()),
+        };
+        if kind == MessageType::PURCHASE && self.till.known_rules().is_none_or(|rules| !rules.sells) {
+            return Ok(());
+        }
+        let (quote, right) = self.till.price(card, kind, amount).await?;
+        let name = if kind == MessageType::LOAD { "quote" } else { "price" };
+        self.shared.tally().question(name, right);
+        let Some(quote) = quote else { return Ok(()) };
+        let other = self.rng.chance(1, 8);
+        let act = match act {
+            Act::Load(amount) if other => Act::Load(amount.saturating_add(1)),
+            Act::Purchase(amount) if other => Act::Purchase(amount.saturating_add(1)),
+            act => act,
+        };
+        self.till.cites = Some((quote, !other));
+        let outcome = self.till.trade(card, act.clone()).await?;
+        let name = if other { "cites another's quote" } else { "cites its quote" };
+        self.done(name, &outcome);
+        if !other && outcome.is_approved() && self.rng.chance(1, 4) {
+            self.till.cites = Some((quote, false));
+            self.trade("cites a used quote", card, act).await?;
+        }
+        Ok(())
+    }
+
+    /// Some of a basket that was sold, now and then more than that, or something else.
+    async fn return_by_line(&mut self, card: &Card, wallet: Wallet) -> Result<(), Error> {
+        let known = self.known(card);
+        let stands = [TransactionState::LIVE.0, TransactionState::REFUNDED_IN_PART.0];
+        let baskets: Vec<(Original, Vec<Line>)> = known
+            .iter()
+            .filter(|known| stands.contains(&known.standing.state))
+            .filter_map(|known| {
+                let lines = self.shared.oracle().intent(&known.standing.key)?.extra.lines.clone();
+                let sold = known.standing.kind == MessageType::PURCHASE.0;
+                (sold && !lines.is_empty()).then_some((known.original, lines))
+            })
+            .collect();
+        let Some((original, lines)) = self.rng.pick(&baskets).cloned() else {
+            return self.play_basket(card, wallet).await;
+        };
+        let keep = self.rng.index(lines.len());
+        let mut back: Vec<Line> = Vec::new();
+        for (at, line) in lines.into_iter().enumerate() {
+            if at != keep && self.rng.chance(1, 2) {
+                continue;
+            }
+            let quantity = self.rng.between(1, line.quantity);
+            let amount = line.amount.saturating_mul(quantity).checked_div(line.quantity).unwrap_or(0);
+            back.push(Line { quantity, amount: amount.max(1), ..line });
+        }
+        match (self.rng.below(10), back.first_mut()) {
+            (0, Some(line)) => line.item = "unsold".to_owned(),
+            (1, Some(line)) => line.quantity = line.quantity.saturating_add(6_000),
+            _ => {}
+        }
+        let act = self.sale(Act::RefundLines(back, original));
+        self.trade("return by line", card, act).await
+    }
+
+    async fn play_basket(&mut self, card: &Card, wallet: Wallet) -> Result<(), Error> {
+        let Some(act) = self.act_of(More::Basket, card, wallet) else { return Ok(()) };
+        let act = self.sale(act);
+        self.trade("basket", card, act).await
+    }
+
+    /// Sells without the gateway; what was sold is forwarded in any order, some of it twice.
+    async fn sell_offline(&mut self, card: &Card, wallet: Wallet) -> Result<(), Error> {
+        self.till.rules().await?;
+        let limits = self.till.terminal.allowance().map(|allowance| allowance.grant().limits);
+        let Some(limits) = limits else { return Ok(()) };
+        self.till.terminal.cut();
+        let mut sold = Vec::new();
+        for _ in 0..self.rng.between(1, MOST_OFFLINE) {
+            let other = if self.rng.chance(1, 3) { self.rng.pick(&self.shared.all).cloned() } else { None };
+            let amount = match self.rng.below(4) {
+                0 => draw_overspend(&mut self.rng, wallet),
+                _ => self.rng.between(1, 20_00),
+            };
+            let amount = amount.min(limits.transaction.get());
+            match self.till.sell_offline(other.as_ref().unwrap_or(card), amount).await {
+                Ok(id) => sold.push(id),
+                Err(Error::Usage(_)) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        for at in 0..sold.len() {
+            let other = self.rng.index(sold.len());
+            sold.swap(at, other);
+        }
+        if self.rng.chance(1, 2) {
+            match self.forward_beside(&sold).await {
+                Ok(()) => {}
+                Err(error) if error.is_outage() => self.shared.tally().outage(),
+                Err(error) => return Err(error),
+            }
+        }
+        for id in sold {
+            let outcome = self.till.finish(id).await?;
+            if self.rng.chance(1, 4) {
+                self.till.terminal.repeat(&outcome).await?;
+            }
+            self.done("offline sale", &outcome);
+        }
+        Ok(())
+    }
+
+    /// In this order, on a connection beside the terminal's own, which will send the same once more.
+    async fn forward_beside(&mut self, sold: &[TransactionId]) -> Result<(), Error> {
+        let gone = || Error::Usage("the terminal is gone".into());
+        let terminal = &self.till.terminal;
+        let identity = terminal.identity().ok_or_else(gone)?;
+        let (sender, last_stan) = ((terminal.id(), terminal.state().generation), terminal.state().last_stan);
+        let messages: Vec<SignedMessage> = sold
+            .iter()
+            .filter_map(|id| {
+                let (_, body) = terminal.state().advices().find(|(waiting, _)| waiting == id)?;
+                Some(SignedMessage {
+                    kind: MessageType::ADVICE,
+                    body: body.to_vec(),
+                    request_id: terminal.original(*id)?.request_id,
+                    sidecar: RequestSidecar::default().encode(),
+                    stan: Some(id.stan),
+                    sender,
+                    about: None,
+                })
+            })
+            .collect();
+        let patience = terminal.patience;
+        let connection = terminal.connect_beside().await?;
+        let mut session = Session::sign_on(connection, identity, last_stan, None, patience).await?;
+        for message in messages {
+            if self.rng.chance(1, 4) {
+                continue;
+            }
+            session.exchange(&message, false).await?;
+            if self.rng.chance(1, 3) {
+                session.exchange(&message, true).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_drawn_that_the_programme_does_not_switch_on() {
+        let transfers = Programme { max_transfer: Some(1), ..Programme::default() };
+        let mut rng = Rng::new(1);
+        let mut drawn: Vec<More> = Vec::new();
+        for _ in 0..500 {
+            drawn.extend(draw(&mut rng, &possible(&transfers)));
+        }
+        assert_eq!(drawn.len(), 500);
+        assert!(drawn.contains(&More::Transfer) && drawn.contains(&More::Claim));
+        assert!(
+            ![More::Unload, More::Points, More::Offline, More::ChangePin]
+                .iter()
+                .any(|off| drawn.contains(off))
+        );
+    }
+}
