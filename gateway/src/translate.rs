@@ -209,6 +209,7 @@ pub fn code(verdict: Verdict) -> ResponseCode {
             | Decline::ProductNotInProgramme
             | Decline::TransferNotAllowed
             | Decline::HolderNotRegistered
+            | Decline::OtherHolder
             | Decline::BoundToAccount
             | Decline::PointsNotAccepted
             | Decline::UnloadNotAllowed
@@ -256,6 +257,7 @@ pub fn detail(decline: Decline) -> &'static str {
         Decline::CardNotActive => "card is not active; activate it first",
         Decline::CardExpired => "the card's time is over; an operator can extend it",
         Decline::HolderNotRegistered => "so large a balance needs a registered holder (key 47)",
+        Decline::OtherHolder => "another holder is registered; an operator can erase that",
         Decline::AccountNotUsable => "its corporate account cannot be used",
         Decline::BoundToAccount => "it spends a corporate account's money and has none of its own",
         Decline::PinNeeded => "ask for the PIN",

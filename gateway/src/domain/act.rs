@@ -98,7 +98,7 @@ pub enum Act {
     CashierEnd {
         cashier: String,
     },
-    /// What is kept of a card's holder is erased; the journal's commitment stays and says nothing.
+    /// What is kept of a card's holder is erased, and the card has none any more; the journal's commitment stays and says nothing.
     MemberErase {
         card: CardReference,
         reason: String,
@@ -396,7 +396,7 @@ pub fn decide_act(
             Ok(vec![Effect::Pin { card: *card, pin }])
         }
         Act::CardExtend { card, months } => extend(state, programme, *card, *months, now),
-        Act::CardBind { card, account } => bind(state, programme, *card, *account),
+        Act::CardBind { card, account } => bind(state, programme, *card, *account, now),
         Act::CardUnbind { card } => {
             let held = state.cards.get(card).ok_or(Refusal::NoSuchCard)?;
             if held.account.is_none() || held.status == CardStatus::Replaced {
@@ -432,8 +432,9 @@ pub fn decide_act(
         }
         Act::MemberErase { card, reason } => {
             check_reason(reason)?;
-            state.cards.get(card).ok_or(Refusal::NoSuchCard)?;
-            Ok(Vec::new())
+            let held = state.cards.get(card).ok_or(Refusal::NoSuchCard)?;
+            let without = Card { holder: None, ..held.clone() };
+            Ok(held.holder.iter().map(|_| without.with_status(held.status, None)).collect())
         }
         Act::ExceptionSettle { index, settlement, reason } => {
             settle(state, programme, (*index, *settlement), reason, place, now)
@@ -574,6 +575,7 @@ fn bind(
     programme: &Programme,
     card: CardReference,
     account: CardReference,
+    now: Now,
 ) -> Result<Vec<Effect>, Refusal> {
     let find = |card: CardReference| state.cards.get(&card).ok_or(Refusal::NoSuchCard);
     let (held, account) = (find(card)?, find(account)?);
@@ -583,12 +585,14 @@ fn bind(
         let not = if held.status == CardStatus::Active { account } else { held };
         return Err(Refusal::CardState { is: not.status.name(), needs: "an active" });
     }
+    let (held, mut effects) = expire(held, now).map_err(|_| Refusal::Range)?;
     let empty = held.holds.is_empty() && !held.lots.iter().any(|lot| lot.kind.is_money());
-    if !empty || is_account(held) || !is_account(account) || account.account.is_some() {
+    if !empty || is_account(&held) || !is_account(account) || account.account.is_some() {
         return Err(Refusal::Binding);
     }
     let bound = Card { account: Some(account.reference), ..held.clone() };
-    Ok(vec![bound.with_status(held.status, None)])
+    effects.push(bound.with_status(held.status, None));
+    Ok(effects)
 }
 
 /// A new lot of principal, taken back from what the store has sold.

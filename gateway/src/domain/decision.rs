@@ -22,6 +22,7 @@ pub enum Decline {
     CardExpired,
     /// Its balance would be too large for a card without a registered holder.
     HolderNotRegistered,
+    OtherHolder,
     AccountNotUsable,
     BoundToAccount,
     PinNeeded,

@@ -29,6 +29,10 @@ pub(super) fn decide(
     if card.account.is_some() {
         return Ok(Decision::declined(Decline::BoundToAccount));
     }
+    // Whoever has found a card does not become its holder.
+    if card.holder.is_some_and(|held| request.holder.is_some_and(|holder| holder != held)) {
+        return Ok(Decision::declined(Decline::OtherHolder));
+    }
     if let Err(decline) = check_quote(facts.quoted, request, now) {
         return Ok(Decision::declined(decline));
     }

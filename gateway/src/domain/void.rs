@@ -1,6 +1,7 @@
 //! Void: a person cancels a transaction of the same store while its shift is open (PROTOCOL.md section 11).
 
 use super::Fault;
+use super::card::Hold;
 use super::decision::{Decision, Decline};
 use super::effect::TransactionState;
 use super::facts::{Facts, Within, named_original};
@@ -32,7 +33,10 @@ pub(super) fn decide(
     if message::counts(original.message) && original.message != message::ACTIVATE && closed(facts, original) {
         return refused(Decline::ShiftClosed);
     }
-    let needed = reaches(original.approved_amount, facts.programme.till.void_from);
+    // An authorize may hold more than it asked for, once others have raised it.
+    let held = original.held_on().and_then(|(on, then)| facts.state.cards.get(&on)?.hold(then.id));
+    let amount = held.map_or(0, Hold::held).max(original.approved_amount);
+    let needed = reaches(amount, facts.programme.till.void_from);
     if let Err(decline) = check_supervisor(facts, terminal, request, needed) {
         return Ok(Decision::declined(decline));
     }

@@ -254,7 +254,6 @@ async fn what_an_account_paid_goes_back_to_it_when_the_card_is_its_own_again() {
 }
 
 #[tokio::test]
-#[ignore = "a refund gives money to the card that bought, not to the account that paid; it is being rewritten"]
 async fn a_refund_brings_money_to_the_account_that_paid_bound_unbound_or_replaced() {
     let site = Site::new();
     let gateway = site.start();
