@@ -84,8 +84,13 @@ def shop(algorithm, tmp_path):
 def lost(terminal, request, code=0):
     """The answer of a request was lost: its repeats on other connections get the same bytes, with or without the sidecar."""
     terminal.send(request)
-    time.sleep(0.5)  # else the connection's end may come first, and it is decided only when it comes again
-    first = terminal.ready().repeat(request)
+    time.sleep(0.3)  # else the connection's end may come first, and it is decided only when it comes again
+    terminal.ready()
+    for _ in range(100):  # a PIN takes its time
+        if terminal.status(request).state != m.UNKNOWN:
+            break
+        time.sleep(0.2)
+    first = terminal.repeat(request)
     assert first.code == code and first.repeat, first.fields
     bare = dataclasses.replace(request, sidecar=b"")
     assert terminal.ready().repeat(bare).body == first.body == terminal.ask(request).body
