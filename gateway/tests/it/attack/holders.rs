@@ -37,7 +37,12 @@ fn a_card_is_over_from_the_second_on_and_what_was_done_with_it_is_undone_all_the
     shop.clock(MONTH_ON);
     shop.refund(bought, 4_00, 0);
     shop.refund(filled, 10_00, 0);
-    let capture = Command::Capture { original: shop.named(held_again), amount: 20_00, more_follow: false };
+    let capture = Command::Capture {
+        original: shop.named(held_again),
+        amount: 20_00,
+        more_follow: false,
+        lines: Vec::new(),
+    };
     let captured = shop.ask(capture, 0);
     shop.void(captured, 0);
     // A week is over, and its hold with it.
@@ -193,7 +198,10 @@ fn an_account_that_is_over_pays_nothing_and_one_that_is_extended_pays_again() {
     shop.clock(MONTH_ON);
     shop.ask(purchase(A, 10_00), 62);
     shop.ask(authorize(A, 10_00), 62);
-    shop.ask(Command::Capture { original: shop.named(held), amount: 1, more_follow: false }, 12);
+    shop.ask(
+        Command::Capture { original: shop.named(held), amount: 1, more_follow: false, lines: Vec::new() },
+        12,
+    );
     shop.act(&Act::CardExtend { card: reference(C), months: 1 });
     shop.ask(purchase(A, 90_00), 0);
     assert_eq!(shop.money(), 0);

@@ -184,6 +184,7 @@ fn an_authorize_counts_by_what_it_holds_its_captures_not_again_and_voided_not_at
             original: shop.named(held),
             amount,
             more_follow,
+            lines: Vec::new(),
         };
         let first = capture(&shop, 20_00, true);
         shop.ask(first, 0);
