@@ -210,7 +210,6 @@ def test_cashiers(manned):
     manned.audit()
 
 
-@pytest.mark.xfail(strict=True, reason="the gateway signs a cashier on at a kiosk")
 def test_a_kiosk_has_no_cashiers(manned):
     """Section 7: what a kiosk may not send."""
     pin = manned.cashier("amy")
