@@ -24,11 +24,11 @@ class Shop(Gateway):
         self.folder, self.algorithm = folder, algorithm
 
     def programme(self, **changes):
-        """Puts the default programme in force with lines changed: `name` of a line -> its new value."""
+        """Puts the default programme in force with lines changed: `name` of a line, the first of that name, -> its new value."""
         lines = DEFAULT.read_text().splitlines()
         for name, value in changes.items():
             at = [n for n, line in enumerate(lines) if line.strip().removeprefix("# ").startswith(f"{name} = ")]
-            assert len(at) == 1, name
+            assert at, name  # the first is the standard product's
             lines[at[0]] = f"{name} = {value}"
         path = self.folder / "programme.toml"
         path.write_text("\n".join(lines) + "\n")
