@@ -46,6 +46,6 @@ def test_look_up(shop):
 
 def test_look_ups_are_counted(shop):
     terminal = shop.terminal()
-    codes = [look_up(terminal, "8613800000001").code for _ in range(24)]
-    assert codes[:20] == 20 * [14] and codes[-1] == 65
+    codes = [look_up(terminal, "8613800000001").code for _ in range(40)]  # while they are asked, some are forgiven
+    assert codes[:20] == 20 * [14] and set(codes) == {14, 65}
     assert terminal.echo().code == 0
