@@ -25,8 +25,13 @@ def product(name="standard", **settings):
 
 
 def lines(settings):
-    return "".join(f"{key} = {value}\n" if not isinstance(value, str) or value.startswith("{") else f'{key} = "{value}"\n'
-                   for key, value in ((k, str(v).lower() if isinstance(v, bool) else v) for k, v in settings.items())).replace('"true"', "true").replace('"false"', "false")
+    return "".join(f"{key} = {written(value)}\n" for key, value in settings.items())
+
+
+def written(value):
+    if isinstance(value, str) and not value.startswith("{"):
+        return f'"{value}"'
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def table(name, **settings):

@@ -82,7 +82,7 @@ class Site:
                         changes[effect[2]] = changes.get(effect[2], 0) + effect[3]
                 books = books.cards[result[8]]
                 result = {11: books.available(self.journal.now) if books.successor is None else {}, 12: {k: a for k, a in changes.items() if a}} | result
-            return result
+            return {key: value for key, value in result.items() if value is not None}
         self.answer = self.journal.add([1, kind, self.body], sha256(structure), effects, answer)
 
     # ---- good entries ----
