@@ -110,6 +110,8 @@ impl Oracle {
         let (card, other) = self.cards_of(&intent);
         self.intents.insert(key.clone(), intent.clone());
         facts.sort_by_key(|fact| fact.index);
+        let book = card.and_then(|card| self.cards.get(&card));
+        let overlapped = book.is_some_and(|book| book.open.len() > 1 || !book.waiting.is_empty());
         for fact in facts {
             if !self.take_index(&fact) {
                 continue;
@@ -134,7 +136,8 @@ impl Oracle {
                 for card in [Some(card), other].into_iter().flatten() {
                     self.cards.entry(card).or_default().waiting.insert(place.clone());
                 }
-                let waiting = Waiting { intent: intent.clone(), fact, shift_closed, cards: (card, other) };
+                let cards = (card, other);
+                let waiting = Waiting { intent: intent.clone(), fact, shift_closed, overlapped, cards };
                 self.waiting.insert(place, waiting);
             }
         }
@@ -357,6 +360,7 @@ impl Oracle {
             original_closed: None,
             programme: &programme,
             partner: None,
+            overlapped: false,
             quoting: true,
         };
         let expected = model.expected(&request).into_iter().next().map(|outcome| outcome.expected)?;

@@ -64,6 +64,8 @@ pub(super) struct Request<'a> {
     pub(super) programme: &'a Programme,
     /// The other card of a Transfer.
     pub(super) partner: Option<&'a CardModel>,
+    /// Something else about the card was under way at the same time.
+    pub(super) overlapped: bool,
     /// It is only a question: nobody asks for a PIN.
     pub(super) quoting: bool,
 }
