@@ -52,6 +52,8 @@ pub struct Oracle {
     settled: BTreeMap<TransactionKey, Fact>,
     indexes: BTreeMap<u64, TransactionKey>,
     mismatches: Vec<Mismatch>,
+    /// Citations that hold: how many the gateway took, and how many it did not know.
+    citations: (u64, u64),
     replaying: bool,
 }
 
@@ -206,6 +208,12 @@ impl Oracle {
                 closed => Some(closed),
             }
         };
+        if waiting.intent.extra.quote == Some(true) && waiting.fact.kind == waiting.intent.kind {
+            let unknown = waiting.fact.code == ResponseCode::INVALID_TRANSACTION.0;
+            let (taken, refused) = &mut self.citations;
+            let count = if unknown { refused } else { taken };
+            *count = count.saturating_add(1);
+        }
         let theirs = partner.as_mut().map(|(_, book)| &mut book.model);
         let found = waiting.check_and_apply(&mut book.model, theirs, &closed_before, &self.programme);
         self.cards.extend(partner);
@@ -248,6 +256,15 @@ impl Oracle {
         let cards: Vec<u64> = self.cards.keys().copied().collect();
         self.check_cards(cards);
         self.check_closes();
+    }
+
+    /// A gateway that was restarted knows no quote from before; one that never knows any is wrong.
+    pub fn check_citations(&mut self) {
+        if let (0, refused @ 10..) = self.citations {
+            let got = format!("{refused} times {}", ResponseCode::INVALID_TRANSACTION);
+            let (about, expected) = ("quotes that were cited".into(), "that some are known".into());
+            self.mismatches.push(Mismatch { about, expected, got });
+        }
     }
 
     /// What a request was for, whether it is open or settled.

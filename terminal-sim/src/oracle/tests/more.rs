@@ -147,8 +147,8 @@ fn wrong_pins_are_counted_and_lock_and_a_right_one_sets_the_count_back() {
     let pin = |number| Extra { pin: Some(number), ..Extra::default() };
     let wrong = |stan, left| Fact { tries_left: Some(left), ..declined(stan, MessageType::PURCHASE, 55) };
     let sold = |stan, rest| {
-        let points = 60 * i64::from((300_00 - rest) / 60_00);
-        fact(stan, MessageType::PURCHASE, 0, 60_00, wallet(-60_00, 0, 60), wallet(rest, 20_00, points.into()))
+        let points = 60 * ((300_00 - rest) / 60_00);
+        fact(stan, MessageType::PURCHASE, 0, 60_00, wallet(-60_00, 0, 60), wallet(rest, 20_00, points))
     };
     only(
         &mut oracle,
@@ -291,5 +291,14 @@ fn a_quote_of_something_else_is_not_taken() {
     only(&mut oracle, purchase(4, 1_00, bad), declined(4, MessageType::PURCHASE, 12), &[sold]);
     let good = Extra { quote: Some(true), ..Extra::default() };
     let sold = fact(5, MessageType::PURCHASE, 0, 1_00, wallet(-1_00, 0, 1), wallet(299_00, 20_00, 1));
-    only(&mut oracle, purchase(5, 1_00, good), sold, &[declined(5, MessageType::PURCHASE, 51)]);
+    only(&mut oracle, purchase(5, 1_00, good.clone()), sold, &[declined(5, MessageType::PURCHASE, 51)]);
+    oracle.check_citations();
+    assert_eq!(oracle.mismatches(), []);
+    let mut never = two();
+    for stan in 4..14 {
+        trade(&mut never, purchase(stan, 1_00, good.clone()), declined(stan, MessageType::PURCHASE, 12));
+    }
+    assert_eq!(never.mismatches(), []);
+    never.check_citations();
+    assert_eq!(never.mismatches().len(), 1);
 }
