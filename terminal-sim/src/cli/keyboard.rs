@@ -34,6 +34,11 @@ A script, from a file or from a pipe, has one command a line; help lists them, a
   receipt 3
   close
 
+PINs are typed with sign-on, pin, change-pin and supervisor; they go to the gateway with the next message, and are never
+printed or written down. While the gateway is away a register sells within its grant, if it has one (offline says what is
+left), and a kiosk prints claims (cash-taken); both wait in --state and go out first when the gateway is back. --state is for
+one process at a time.
+
 What the terminal has sent and not had answered is in --state; the next start sends it again before anything else, and says
 what came of it. Receipts are kept in --state/receipts. With --json each thing said is one JSON object on a line of its own,
 with amounts in minor units.

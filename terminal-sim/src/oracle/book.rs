@@ -31,6 +31,8 @@ pub(super) struct Waiting {
     pub(super) intent: Intent,
     pub(super) fact: Fact,
     pub(super) shift_closed: bool,
+    /// Something else about the card was under way at the same time.
+    pub(super) overlapped: bool,
     /// The card that it is about, and that of the other side of a Transfer.
     pub(super) cards: (u64, Option<u64>),
 }
@@ -53,6 +55,7 @@ impl Waiting {
             original_closed: intent.original.as_ref().map_or(Some(false), |key| shifts(key, fact.index)),
             programme,
             partner: partner.as_deref(),
+            overlapped: self.overlapped,
             quoting: false,
         };
         let outcomes = if fact.kind == MessageType::REVERSAL.0 {

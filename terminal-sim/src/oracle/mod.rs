@@ -52,6 +52,8 @@ pub struct Oracle {
     settled: BTreeMap<TransactionKey, Fact>,
     indexes: BTreeMap<u64, TransactionKey>,
     mismatches: Vec<Mismatch>,
+    /// Citations that hold: how many the gateway took, and how many it did not know.
+    citations: (u64, u64),
     replaying: bool,
 }
 
@@ -110,6 +112,8 @@ impl Oracle {
         let (card, other) = self.cards_of(&intent);
         self.intents.insert(key.clone(), intent.clone());
         facts.sort_by_key(|fact| fact.index);
+        let book = card.and_then(|card| self.cards.get(&card));
+        let overlapped = book.is_some_and(|book| book.open.len() > 1 || !book.waiting.is_empty());
         for fact in facts {
             if !self.take_index(&fact) {
                 continue;
@@ -134,7 +138,8 @@ impl Oracle {
                 for card in [Some(card), other].into_iter().flatten() {
                     self.cards.entry(card).or_default().waiting.insert(place.clone());
                 }
-                let waiting = Waiting { intent: intent.clone(), fact, shift_closed, cards: (card, other) };
+                let cards = (card, other);
+                let waiting = Waiting { intent: intent.clone(), fact, shift_closed, overlapped, cards };
                 self.waiting.insert(place, waiting);
             }
         }
@@ -203,6 +208,12 @@ impl Oracle {
                 closed => Some(closed),
             }
         };
+        if waiting.intent.extra.quote == Some(true) && waiting.fact.kind == waiting.intent.kind {
+            let unknown = waiting.fact.code == ResponseCode::INVALID_TRANSACTION.0;
+            let (taken, refused) = &mut self.citations;
+            let count = if unknown { refused } else { taken };
+            *count = count.saturating_add(1);
+        }
         let theirs = partner.as_mut().map(|(_, book)| &mut book.model);
         let found = waiting.check_and_apply(&mut book.model, theirs, &closed_before, &self.programme);
         self.cards.extend(partner);
@@ -245,6 +256,15 @@ impl Oracle {
         let cards: Vec<u64> = self.cards.keys().copied().collect();
         self.check_cards(cards);
         self.check_closes();
+    }
+
+    /// A gateway that was restarted knows no quote from before; one that never knows any is wrong.
+    pub fn check_citations(&mut self) {
+        if let (0, refused @ 10..) = self.citations {
+            let got = format!("{refused} times {}", ResponseCode::INVALID_TRANSACTION);
+            let (about, expected) = ("quotes that were cited".into(), "that some are known".into());
+            self.mismatches.push(Mismatch { about, expected, got });
+        }
     }
 
     /// What a request was for, whether it is open or settled.
@@ -357,6 +377,7 @@ impl Oracle {
             original_closed: None,
             programme: &programme,
             partner: None,
+            overlapped: false,
             quoting: true,
         };
         let expected = model.expected(&request).into_iter().next().map(|outcome| outcome.expected)?;

@@ -1,6 +1,7 @@
 //! The oracle against a day that was worked out by hand.
 
 mod counter;
+mod more;
 
 use super::*;
 use protocol::field::TransactionState;

@@ -109,7 +109,8 @@ pub async fn run_by(options: Options, programme: Programme) -> Result<Report, Er
     on_signal.abort();
     check_cards(&options.cards, tills, &shared).await?;
     let tally = shared.tally().clone();
-    let oracle = oracle.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut oracle = oracle.lock().unwrap_or_else(PoisonError::into_inner);
+    oracle.check_citations();
     Ok(Report::new(&options, &oracle, tally, clock::now() - started))
 }
 

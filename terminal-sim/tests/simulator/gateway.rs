@@ -71,6 +71,9 @@ pub(crate) fn is_code(code: &EnrolmentCode) -> bool {
 }
 
 async fn serve(acceptor: TlsAcceptor, socket: TcpStream, ledger: Arc<Mutex<Ledger>>) {
+    if ledger.lock().unwrap().away {
+        return;
+    }
     let Ok(stream) = acceptor.accept(socket).await else { return };
     let (reader, writer) = split(stream);
     let (mut reader, mut writer) = (FrameReader::new(reader), FrameWriter::new(writer));
@@ -93,6 +96,7 @@ async fn serve(acceptor: TlsAcceptor, socket: TcpStream, ledger: Arc<Mutex<Ledge
             return;
         }
         match reader.next().await {
+            _ if ledger.lock().unwrap().away => return,
             Ok(Incoming::Heartbeat) => writer.queue_heartbeat(),
             Ok(Incoming::Frame(frame)) => {
                 let answer = ledger.lock().unwrap().answer(&frame);

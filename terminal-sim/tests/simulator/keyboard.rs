@@ -13,7 +13,7 @@ use terminal_sim::keyboard::{Keyboard, Mark, Options, Played, Said, Style, play}
 
 use crate::command::{Stage, run};
 use crate::gateway::{CODE, Gateway};
-use crate::ledger::{Lie, SECRET};
+use crate::ledger::{Lie, PIN, SECRET};
 
 struct Counter {
     gateway: Gateway,
@@ -344,4 +344,155 @@ async fn a_script_says_by_its_exit_code_what_went_wrong() {
     assert_eq!(output.status.code(), Some(3));
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(said["said"], "no answer");
+}
+
+impl Counter {
+    fn away(&self, away: bool) {
+        self.gateway.ledger.lock().unwrap().away = away;
+    }
+
+    async fn keyboard(&self, name: &str) -> (Keyboard, Vec<Said>) {
+        let options = Options { patience: Duration::from_secs(1), ..self.options(name) };
+        Keyboard::open(options).await.unwrap()
+    }
+}
+
+/// Types lines and returns what was said to the last one.
+async fn typed(keyboard: &mut Keyboard, lines: &[&str]) -> Vec<Said> {
+    let mut said = Vec::new();
+    for line in lines {
+        said = keyboard.obey(line).await.unwrap();
+    }
+    said
+}
+
+#[tokio::test]
+async fn without_the_gateway_a_register_sells_within_its_grant_and_forwards_it_later() {
+    let counter = Counter::open(Lie::None).await;
+    counter.gateway.ledger.lock().unwrap().offline = true;
+    let (mut keyboard, _) = counter.keyboard("T0001").await;
+    typed(&mut keyboard, &["card 1", "activate", "load 30"]).await;
+    counter.away(true);
+    let said = typed(&mut keyboard, &["order table 4", "sale 20"]).await;
+    let [Said::Slip(slip)] = &said[..] else { panic!("{said:?}") };
+    assert_eq!((slip.mark, slip.is_approved()), (Some(Mark::Offline), true));
+    let text = keyboard.show(&said[0], None, false);
+    assert_eq!(text.matches("*** OFFLINE ***").count(), 2, "{text}");
+    assert!(text.contains("APPROVED OFFLINE") && text.contains("table 4"), "{text}");
+    for (line, word) in
+        [("sale 50.01", "in one transaction"), ("sale 12 points 5", "points need the gateway")]
+    {
+        let said = typed(&mut keyboard, &[line]).await;
+        assert!(matches!(&said[..], [Said::Refused(why)] if why.contains(word)), "{line}: {said:?}");
+    }
+    // The load before is not what is taken back now, and what was sold stands.
+    let said = typed(&mut keyboard, &["reverse"]).await;
+    assert!(matches!(&said[..], [Said::Refused(_)]), "{said:?}");
+    let said = typed(&mut keyboard, &["balance"]).await;
+    assert!(matches!(&said[..], [Said::Unanswered { stan: None, .. }]), "{said:?}");
+    typed(&mut keyboard, &["sale 15"]).await;
+    drop(keyboard);
+    // It was switched off and on meanwhile.
+    let (mut keyboard, said) = counter.keyboard("T0001").await;
+    assert!(matches!(&said[..], [Said::Note(note)] if note.contains("cannot be reached")), "{said:?}");
+    let said = typed(&mut keyboard, &["card 1", "offline"]).await;
+    let text = keyboard.show(&said[0], None, false);
+    assert!(text.contains("2 of 3 sales made, 35.00 of 120.00"), "{text}");
+    assert!(text.contains("2 wait for the gateway: STAN 3, 4."), "{text}");
+    let file = counter.directory.path().join("queue.hex");
+    typed(&mut keyboard, &[&format!("export-queue {}", file.display())]).await;
+    let queue = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(queue.lines().filter(|line| line.len() > 200).count(), 2);
+    assert!(queue.chars().all(|letter| letter.is_ascii_hexdigit() || letter == '\n'));
+    counter.away(false);
+    let said = typed(&mut keyboard, &["balance"]).await;
+    let [Said::Slip(first), Said::Slip(second), Said::Asked(balance)] = &said[..] else { panic!("{said:?}") };
+    assert!([first, second].iter().all(|slip| slip.mark == Some(Mark::Forwarded) && slip.is_approved()));
+    assert_eq!(second.answer.shortfall.map(protocol::field::TotalMinor::get), Some(5_00));
+    let text = keyboard.show(&said[1], None, false);
+    assert!(text.contains("has been forwarded") && text.contains("Not paid by the card"), "{text}");
+    assert_eq!(balance.balances.as_ref().unwrap().values().next(), Some(&0));
+    assert_eq!(counter.gateway.ledger.lock().unwrap().advices.len(), 2, "each once");
+    let said = typed(&mut keyboard, &["close"]).await;
+    assert_eq!(said[0].code(), Some(ResponseCode::APPROVED), "{said:?}");
+}
+
+#[tokio::test]
+async fn without_a_grant_nothing_is_sold_while_the_gateway_is_away() {
+    let counter = Counter::open(Lie::None).await;
+    let (mut keyboard, _) = counter.keyboard("T0001").await;
+    typed(&mut keyboard, &["card 1", "activate", "load 30"]).await;
+    keyboard.terminal.cut();
+    counter.away(true);
+    let said = typed(&mut keyboard, &["sale 5"]).await;
+    assert!(matches!(&said[..], [Said::Unanswered { stan: None, .. }]), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_kiosk_that_took_money_prints_a_claim_while_the_gateway_is_away() {
+    let counter = Counter::open(Lie::None).await;
+    let (mut keyboard, _) = counter.keyboard("K0001").await;
+    typed(&mut keyboard, &["card 1", "activate"]).await;
+    counter.away(true);
+    let said = typed(&mut keyboard, &["load 50"]).await;
+    assert!(matches!(&said[..], [Said::Unanswered { stan: Some(2), .. }]), "{said:?}");
+    let said = typed(&mut keyboard, &["cash-taken 50"]).await;
+    let [Said::Claim(claim)] = &said[..] else { panic!("{said:?}") };
+    // The load is given up by STAN 3.
+    assert_eq!((&*claim.number, claim.amount, claim.load), ("K0001-1-4", 50_00, Some(2)));
+    let text = keyboard.show(&said[0], None, false);
+    assert!(text.contains("K0001-1-4") && text.contains("cannot be reached"), "{text}");
+    counter.away(false);
+    let said = typed(&mut keyboard, &["balance"]).await;
+    let kinds: Vec<_> = said
+        .iter()
+        .filter_map(|said| if let Said::Slip(slip) = said { Some(slip.kind) } else { None })
+        .collect();
+    assert_eq!(kinds, [MessageType::REVERSAL, MessageType::CASH_TAKEN], "{said:?}");
+    let Some(Said::Asked(balance)) = said.last() else { panic!("{said:?}") };
+    assert_eq!(balance.balances.as_ref().unwrap().values().next(), Some(&0), "nobody was credited");
+    let said = typed(&mut keyboard, &["cash-taken 7"]).await;
+    assert!(matches!(&said[..], [Said::Claim(_), Said::Slip(_)]), "{said:?}");
+}
+
+#[tokio::test]
+async fn pins_go_to_the_gateway_and_nowhere_else() {
+    let counter = Counter::open(Lie::None).await;
+    let day = format!(
+        "sign-on ANNA 99999\nexpect 55\nsign-on ANNA {PIN}\nexpect 00\ncard 1\nactivate\nload 100\n\
+         change-pin {PIN}\nexpect 00\nchange-pin {PIN} 424299\nexpect 00\npin 99999\nsale 5\nexpect 55\n\
+         pin {PIN}\nsale 5\nexpect 00\nsale 6 line A-1 2 4.00 line B 0.5 2.00\nexpect 00\nunload 10\nexpect 00\n\
+         supervisor BORIS 99999\nrefund 1 line B 0.25 1.00\nexpect 55\nsupervisor BORIS {PIN}\n\
+         refund 1 line B 0.25 1.00\nexpect 00\nclose\nexpect 00"
+    );
+    let (played, said) = counter.play(counter.options("T0001"), &day).await;
+    assert_eq!(played, Played::Right, "{said:#?}");
+    assert_eq!(last(&said, "sale")["cashier"], "ANNA");
+    let wrong = said.iter().find(|one| one["command"] == "sale").unwrap();
+    assert_eq!((&wrong["code"], &wrong["tries_left"]), (&"55".into(), &2.into()));
+    let mut written = format!("{said:?}");
+    let mut directories = vec![counter.directory.path().to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else {
+                written.push_str(&String::from_utf8_lossy(&std::fs::read(path).unwrap()));
+            }
+        }
+    }
+    for pin in [PIN, "99999", "424299"] {
+        assert!(!written.contains(pin), "{pin}");
+    }
+}
+
+#[tokio::test]
+async fn two_processes_do_not_share_a_terminal() {
+    let counter = Counter::open(Lie::None).await;
+    let (keyboard, _) = counter.keyboard("T0001").await;
+    let error = Keyboard::open(counter.options("T0001")).await.unwrap_err().to_string();
+    assert!(error.contains("is in use: another terminal-sim works with this terminal"), "{error}");
+    drop(keyboard);
+    counter.keyboard("T0001").await;
 }

@@ -64,6 +64,8 @@ pub(super) struct Request<'a> {
     pub(super) programme: &'a Programme,
     /// The other card of a Transfer.
     pub(super) partner: Option<&'a CardModel>,
+    /// Something else about the card was under way at the same time.
+    pub(super) overlapped: bool,
     /// It is only a question: nobody asks for a PIN.
     pub(super) quoting: bool,
 }
@@ -243,7 +245,8 @@ impl CardModel {
         }
         let cites = [MessageType::LOAD, MessageType::PURCHASE].contains(&kind) && self.active;
         let mut outcomes = match request.intent.extra.quote {
-            // Whether the gateway still knows a quote is not checked one by one: a restart of it forgets them.
+            // Whether the gateway still knows a quote is not checked one by one, for a restart forgets them: see
+            // `Oracle::check_citations`.
             Some(_) if cites => proven.declined(request, ResponseCode::INVALID_TRANSACTION),
             _ => Vec::new(),
         };

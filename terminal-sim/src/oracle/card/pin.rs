@@ -36,10 +36,17 @@ impl CardModel {
         }
         if given != number {
             self.pin.wrong = self.pin.wrong.saturating_add(1);
-            let left = rule.tries.saturating_sub(self.pin.wrong);
-            let mut declined = self.declined(request, ResponseCode::WRONG_PIN);
-            declined.iter_mut().for_each(|outcome| outcome.expected.tries_left = Some(left));
-            return Err(declined);
+            // A try is written down before the answer to it: what was decided in between may have set the count back.
+            let counts = if request.overlapped { 0..=rule.tries } else { self.pin.wrong..=self.pin.wrong };
+            let outcome = |wrong| {
+                let mut declined = self.declined(request, ResponseCode::WRONG_PIN);
+                for outcome in &mut declined {
+                    outcome.after.pin.wrong = wrong;
+                    outcome.expected.tries_left = Some(rule.tries.saturating_sub(wrong));
+                }
+                declined
+            };
+            return Err(counts.flat_map(outcome).collect());
         }
         self.pin.wrong = 0;
         Ok(())

@@ -12,12 +12,13 @@ use protocol::answer::{
 use protocol::code::ResponseCode;
 use protocol::cose::{self, Algorithm, Context, OpenedRequest};
 use protocol::field::{
-    BalanceKind, Blob, CardReference, Currency, Date, Flags, Generation, Hash, Installation, Original,
-    ProgrammeDigest, QuoteId, RequestId, Role, Stan, TotalMinor, Totals, TransactionState, UnixSeconds,
+    BalanceKind, Blob, CardReference, Currency, Date, Flags, Generation, GrantId, Hash, Installation,
+    Original, ProgrammeDigest, QuoteId, RequestId, Role, Stan, TotalMinor, Totals, TransactionState,
+    UnixSeconds,
 };
 use protocol::frame::{Frame, MessageType};
 use protocol::merkle;
-use protocol::receipt::{Receipt, Seal, SealHeader, Status, entry_leaf};
+use protocol::receipt::{Grant, GrantLimits, Receipt, Seal, SealHeader, Status, entry_leaf};
 use protocol::request::{Body, Request, RequestSidecar};
 use terminal_sim::keys::TerminalKey;
 use terminal_sim::oracle::{ShiftTotals, Wallet, rules};
@@ -28,6 +29,9 @@ use later::Refusal;
 
 /// The secret of every card of these tests.
 pub(crate) const SECRET: &str = "27175142096771094217";
+
+/// The PIN of every card and person of these tests.
+pub(crate) const PIN: &str = "80351";
 
 /// What the gateway does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +81,7 @@ pub(crate) enum Lie {
     ZeroChanges,
 }
 
-type Id = (String, u32);
+pub(crate) type Id = (String, u32);
 
 #[derive(Clone)]
 struct Decided {
@@ -127,6 +131,14 @@ pub(crate) struct Ledger {
     clock: i64,
     /// Of the request that is being answered.
     secret_is_right: bool,
+    /// The same of the PIN of whoever types one, card, cashier or supervisor.
+    pin_is_right: bool,
+    /// Registers get grants.
+    pub(crate) offline: bool,
+    /// Nobody reaches the gateway.
+    pub(crate) away: bool,
+    /// The terminals and STANs of the advices that were decided, in that order.
+    pub(crate) advices: Vec<Id>,
 }
 
 /// A decision before it is sealed.
@@ -159,6 +171,10 @@ impl Ledger {
             last_receipt: None,
             clock: 1_790_000_000,
             secret_is_right: false,
+            pin_is_right: false,
+            offline: false,
+            away: false,
+            advices: Vec::new(),
         }
     }
 
@@ -171,6 +187,8 @@ impl Ledger {
         let opened = cose::open_request(&frame.body, &self.installation, frame.kind).unwrap();
         let request = Request::decode_payload(frame.kind, opened.payload).unwrap();
         let sidecar = RequestSidecar::decode(frame.kind, &frame.sidecar).unwrap();
+        let pins = [&sidecar.pin, &sidecar.cashier_pin, &sidecar.supervisor_pin];
+        self.pin_is_right = pins.into_iter().flatten().all(|pin| pin.expose() == PIN);
         self.secret_is_right = sidecar.secret.is_some_and(|secret| secret.expose() == SECRET);
         if request.kind().is_value() {
             self.value_messages.push(request.kind());
@@ -218,6 +236,19 @@ impl Ledger {
         if let Body::Void { original, .. } = &request.body {
             return self.void(request, original).unwrap_or_else(|refusal| self.refused(request, refusal));
         }
+        if let Body::Advice { card, amount, .. } = &request.body {
+            self.advices.push(id.clone());
+            return self.advice(request, card.number(), amount.get());
+        }
+        if let Body::CashTaken { amount, card, .. } = &request.body {
+            let (card, approved_amount) = (*card, TotalMinor::new(amount.get()));
+            let answer = Answer { card, approved_amount, ..self.bare(request, ResponseCode::APPROVED) };
+            return Verdict { answer, deed: Deed { amount: amount.get(), ..Deed::default() } };
+        }
+        if !self.pin_is_right {
+            let answer = Answer { tries_left: Some(2), ..self.bare(request, ResponseCode::WRONG_PIN) };
+            return Verdict { answer, deed: Deed::default() };
+        }
         if shift.as_ref().is_some_and(|shift| self.closed.contains(shift)) {
             return declined(self, ResponseCode::INVALID_TRANSACTION);
         }
@@ -254,6 +285,15 @@ impl Ledger {
             (Body::Transfer { to, amount, .. }, true) => {
                 self.transfer(request, card, to.number(), amount.get())
             }
+            (Body::ChangePin { .. }, true) => {
+                let deed = Deed { card: Some(card), ..Deed::default() };
+                Ok(self.approve(request, ResponseCode::APPROVED, deed))
+            }
+            (Body::Unload { amount, .. }, true) => {
+                let legs = negated(&self.cards[&card].choose(amount.get()));
+                let deed = Deed { amount: amount.get(), card: Some(card), legs, ..Deed::default() };
+                Ok(self.approve(request, ResponseCode::APPROVED, deed))
+            }
             (Body::Authorize { .. }, true) => self.authorize(request, card, self.journal.len() as u64 + 1),
             _ => self.purchase(request, card),
         }
@@ -273,6 +313,45 @@ impl Ledger {
         let legs = [(first, amount), (first + 1, bonus)].into_iter().filter(|leg| leg.1 > 0).collect();
         let deed = Deed { amount, card: Some(card), legs, ..Deed::default() };
         Ok(self.approve(request, ResponseCode::APPROVED, deed))
+    }
+
+    /// Takes what the card has, and says what it has not.
+    fn advice(&mut self, request: &Request, card: u64, amount: i64) -> Verdict {
+        let legs = self.cards[&card].choose(amount);
+        let paid: i64 = legs.iter().map(|leg| leg.1).sum();
+        let points = rules::points(paid);
+        let legs = negated(&legs);
+        let deed = Deed { amount: paid, card: Some(card), legs, points, earned: points, ..Deed::default() };
+        let Verdict { answer, deed } = self.approve(request, ResponseCode::APPROVED, deed);
+        let answer = Answer {
+            approved_amount: TotalMinor::new(amount),
+            shortfall: TotalMinor::new(amount - paid),
+            ..answer
+        };
+        Verdict { answer, deed: Deed { amount, ..deed } }
+    }
+
+    /// A grant of 50.00 at a time, 80.00 a card, three sales, 120.00 in all.
+    fn grant(&self, request: &Request) -> Option<Blob<256>> {
+        let limit = |minor| TotalMinor::new(minor).unwrap();
+        let now = request.header.time.seconds();
+        let grant = Grant {
+            terminal: request.header.terminal,
+            generation: Generation::FIRST,
+            id: GrantId([4; 8]),
+            issued: UnixSeconds::new(i64::try_from(now).unwrap() - 60)?,
+            expires: UnixSeconds::new(i64::try_from(now).unwrap() + 3600)?,
+            limits: GrantLimits {
+                transaction: limit(50_00),
+                card: limit(80_00),
+                count: 3,
+                sum: limit(120_00),
+            },
+        };
+        let sign = |message: &[u8]| self.key.sign(message);
+        let payload = grant.encode_payload();
+        let signed = cose::sign(Context::Grant, Algorithm::Es256, &self.installation, &payload, sign);
+        Blob::new(signed.unwrap().body)
     }
 
     fn transfer(&mut self, request: &Request, card: u64, to: u64, amount: i64) -> Result<Verdict, Refusal> {
@@ -376,7 +455,11 @@ impl Ledger {
                 }
                 let own = self.decided.keys().filter(|(name, _)| *name == terminal);
                 let last = own.map(|(_, stan)| *stan).max().unwrap_or(0);
-                Reply::plain(Answer { host_last_stan: Some(last), ..self.terms(&terminal, approved) })
+                let grant = if self.offline { self.grant(request) } else { None };
+                Reply::plain(Answer { host_last_stan: Some(last), grant, ..self.terms(&terminal, approved) })
+            }
+            Body::CashierSignOn if !self.pin_is_right => {
+                Reply::plain(Answer { tries_left: Some(2), ..self.bare(request, ResponseCode::WRONG_PIN) })
             }
             Body::TransactionStatus { original } => self.answer_status(approved, original),
             Body::BalanceInquiry { .. } => {
@@ -479,6 +562,9 @@ impl Ledger {
             MessageType::REFUND,
             MessageType::CAPTURE,
             MessageType::TRANSFER,
+            MessageType::UNLOAD,
+            MessageType::CASH_TAKEN,
+            MessageType::ADVICE,
         ];
         let over = [TransactionState::DECLINED, TransactionState::REVERSED, TransactionState::VOIDED];
         for decided in own.filter(|decided| counted.contains(&decided.kind)) {
