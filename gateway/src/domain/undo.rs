@@ -118,7 +118,9 @@ impl<'a> Undoing<'a> {
         if card.next_lot != 1 || card.status != CardStatus::Active {
             return Ok(Err(Decline::ActivatedCardInUse));
         }
-        let issued = card.with_status(CardStatus::Issued, None);
+        // It is nobody's again: the next one who gets it is not the holder that this one was registered for.
+        let unsold = Card { holder: None, expires: None, ..card.clone() };
+        let issued = unsold.with_status(CardStatus::Issued, None);
         self.effects.push(issued);
         Ok(Ok(()))
     }

@@ -52,6 +52,14 @@ impl MemberFile {
         Ok(Self(connection))
     }
 
+    /// Whether it holds nothing.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.0.query_row("SELECT NOT EXISTS (SELECT 1 FROM member)", [], |row| row.get(0))?)
+    }
+
     /// Keeps a row in the place of the card's earlier one.
     ///
     /// # Errors

@@ -2,5 +2,6 @@
 
 mod counter;
 mod days;
+mod people;
 mod rules;
 mod shop;
