@@ -3,13 +3,14 @@
 
 use std::path::Path;
 
+use anyhow::Context as _;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use zeroize::Zeroizing;
 
 use crate::clock;
 use crate::domain::CardReference;
 use crate::keys::secret_of_32;
-use crate::storage::{MemberFile, MemberRow, StorageError};
+use crate::storage::{MEMBERS, MemberFile, MemberRow, StorageError};
 
 const NONCE: usize = 12;
 /// Most cards that one look-up lists.
@@ -50,8 +51,15 @@ impl Members {
     /// Opens file and key, or makes both.
     ///
     /// # Errors
-    /// When one of them cannot be opened.
+    /// When one of them cannot be opened, or there is data and no key to it: under a new one nothing of it could be read.
     pub fn open(directory: &Path, key: &Path) -> anyhow::Result<Self> {
+        let file = MemberFile::open(directory).with_context(|| format!("opening {MEMBERS}"))?;
+        if !key.exists() && !file.is_empty().with_context(|| format!("reading {MEMBERS}"))? {
+            let key = key.display();
+            anyhow::bail!(
+                "{MEMBERS} holds personal data, and its key {key} is gone; put the key back from its backup"
+            );
+        }
         let secret = secret_of_32(key)?;
         let derived = |label: &[u8]| {
             let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret.as_slice());
@@ -61,7 +69,7 @@ impl Members {
             UnboundKey::new(&AES_256_GCM, &derived(b"seal")).map_err(|_| anyhow::anyhow!("no AES key"))?;
         let phone = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &derived(b"phone"));
         let keys = MemberKeys { seal: LessSafeKey::new(seal), phone };
-        Ok(Self { file: MemberFile::open(directory)?, keys })
+        Ok(Self { file, keys })
     }
 
     /// Keeps what came with a registration.
@@ -73,7 +81,7 @@ impl Members {
         card: CardReference,
         commitment: [u8; 32],
         personal: &Personal,
-        now_s: i64,
+        now_ms: i64,
     ) -> Result<(), StorageError> {
         let nonce: [u8; NONCE] = clock::random();
         let mut sealed = personal.bytes.to_vec();
@@ -83,7 +91,7 @@ impl Members {
         done.map_err(|_| StorageError::Snapshot("personal data could not be encrypted".into()))?;
         sealed.splice(0..0, nonce);
         let phone_tag = personal.phone.as_ref().map(|phone| self.tag(phone));
-        self.file.keep(&MemberRow { card: card.0, commitment, phone_tag, sealed, kept_at: now_s })
+        self.file.keep(&MemberRow { card: card.0, commitment, phone_tag, sealed, kept_at: now_ms })
     }
 
     /// Cards that were registered with a phone number, with the commitment that each was registered by, the newest first.

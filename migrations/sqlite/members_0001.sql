@@ -5,7 +5,7 @@ CREATE TABLE member (
     commitment BLOB NOT NULL CHECK (length(commitment) = 32),
     phone_tag  BLOB CHECK (length(phone_tag) = 32),  -- keyed hash of the phone number, to find the card by
     sealed     BLOB NOT NULL,            -- the fields: nonce, then AES-256-GCM over them
-    kept_at    INTEGER NOT NULL          -- Unix seconds
+    kept_at    INTEGER NOT NULL          -- Unix milliseconds
 ) STRICT;
 CREATE INDEX member_by_phone ON member (phone_tag) WHERE phone_tag IS NOT NULL;
 PRAGMA user_version = 1;

@@ -1,7 +1,7 @@
 //! What a terminal asks, as the rules see it: forms, signatures and sessions are behind it.
 
 use super::card::CardReference;
-use super::effect::Line;
+use super::effect::{Effect, Line};
 use super::grant::Grant;
 use super::terminal::Terminal;
 
@@ -109,6 +109,17 @@ impl Named {
     #[must_use]
     pub fn identity(&self) -> (String, u32, u32) {
         (self.terminal.clone(), self.generation, self.stan)
+    }
+
+    /// Blocks it before it comes: it will never be applied.
+    #[must_use]
+    pub fn tombstone(&self) -> Effect {
+        Effect::Tombstone {
+            terminal: self.terminal.clone(),
+            generation: self.generation,
+            stan: self.stan,
+            request_id: self.request_id,
+        }
     }
 }
 

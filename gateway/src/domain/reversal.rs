@@ -73,15 +73,9 @@ fn settled(original: &Original, state: TransactionState, amount: Option<i64>) ->
 }
 
 fn block(named: &Named, blocked: bool) -> Decision {
-    let tombstone = Effect::Tombstone {
-        terminal: named.terminal.clone(),
-        generation: named.generation,
-        stan: named.stan,
-        request_id: named.request_id,
-    };
     Decision {
         original_state: Some(TransactionState::Blocked),
         shows_card: false,
-        ..Decision::approved(if blocked { Vec::new() } else { vec![tombstone] })
+        ..Decision::approved(if blocked { Vec::new() } else { vec![named.tombstone()] })
     }
 }

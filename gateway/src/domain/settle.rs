@@ -9,7 +9,7 @@ use super::expiry::expire;
 use super::ledger::{Kind, clearing, named, offline_loss, suspense};
 use super::original::Original;
 use super::programme::Programme;
-use super::request::Now;
+use super::request::{Named, Now};
 
 /// Where it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub struct About<'a> {
     pub entry: &'a Original,
     /// Of cash taken: the load that it names was approved, and was not undone.
     pub load_stands: bool,
+    /// Of cash taken: the load that it names and that has not come yet.
+    pub load_waits: Option<&'a Named>,
 }
 
 /// Settles the exception of the entry at `index`, which `place` has.
@@ -73,7 +75,7 @@ pub(super) fn settle(
         return Err(Refusal::SettlementOf(held.kind.name()));
     }
     let about = place.about.filter(|about| about.entry.index == index);
-    let About { entry, load_stands } = about.ok_or(Refusal::NoSuchException(index))?;
+    let About { entry, load_stands, load_waits } = about.ok_or(Refusal::NoSuchException(index))?;
     if load_stands && matches!(settlement, Settlement::Card(_)) {
         return Err(Refusal::LoadStands);
     }
@@ -87,6 +89,8 @@ pub(super) fn settle(
     match settlement {
         Settlement::Card(_) | Settlement::PaidOut => {
             effects.push(named(suspense(&entry.store), Kind::MONEY, out));
+            // The money is given for good: the load must not bring it a second time.
+            effects.extend(load_waits.map(Named::tombstone));
         }
         Settlement::WriteOff => effects.push(named(suspense(&entry.store), Kind::MONEY, held.amount)),
         Settlement::Explained => {}

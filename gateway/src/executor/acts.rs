@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
+use super::exceptions::Subject;
 use super::group::{Cause, Group};
 use super::import::Imported;
 use super::proposals::{LIFETIME_S, Proposal};
@@ -143,7 +144,7 @@ impl Writer {
             _ => {}
         }
         let named = self.entry_of_act(group, &act.act)?;
-        let named = named.as_ref().map(|(entry, load_stands)| About { entry, load_stands: *load_stands });
+        let named = named.as_ref().map(Subject::about);
         if let Err(reason) = self.check_file(&act.act, confirms, &file) {
             drop(reply.send(Err(reason)));
             return Ok(());

@@ -9,23 +9,46 @@ use super::group::Group;
 use super::known::{damaged, remembered};
 use super::value::identity;
 use super::writer::{InDoubt, Writer, in_doubt};
-use crate::domain::Original;
 use crate::domain::act::Act;
 use crate::domain::effect::TransactionState;
 use crate::domain::exception::Exception;
+use crate::domain::settle::About;
 use crate::domain::state::Touched;
+use crate::domain::{Named, Original};
 use crate::journal::record::{Origin, Record};
 
 /// Most exceptions that one answer lists: the newest.
 const LISTED: usize = 1000;
 
+/// The load that a claim names, and what it is by now.
+#[derive(Debug)]
+pub(super) struct NamedLoad {
+    named: Named,
+    state: TransactionState,
+    /// Nothing is known under its STAN, and the claim is of its own terminal and later: it may still come.
+    waits: bool,
+}
+
+/// An entry that an act is about, and the load that it names.
+pub(super) struct Subject {
+    pub entry: Original,
+    load: Option<NamedLoad>,
+}
+
+impl Subject {
+    pub(super) fn about(&self) -> About<'_> {
+        use TransactionState::{Blocked, Declined, Reversed, Unknown, Voided};
+        let load = self.load.as_ref();
+        let stands =
+            load.is_some_and(|load| !matches!(load.state, Blocked | Declined | Reversed | Unknown | Voided));
+        let waits = load.filter(|load| load.waits).map(|load| &load.named);
+        About { entry: &self.entry, load_stands: stands, load_waits: waits }
+    }
+}
+
 impl Writer {
-    /// The entry that an act is about, of which an exception is open or was, and whether a load that it names stands.
-    pub(super) fn entry_of_act(
-        &mut self,
-        group: &Group,
-        act: &Act,
-    ) -> Result<Option<(Original, bool)>, InDoubt> {
+    /// The entry that an act is about, of which an exception is open or was, and the load that it names.
+    pub(super) fn entry_of_act(&mut self, group: &Group, act: &Act) -> Result<Option<Subject>, InDoubt> {
         let Act::ExceptionSettle { index, .. } = act else { return Ok(None) };
         if !self.state.exceptions.contains_key(index) {
             return Ok(None);
@@ -38,31 +61,40 @@ impl Writer {
             }
         };
         let load = self.named_load(group, &record)?;
-        let stands = load.is_some_and(|state| {
-            use TransactionState::{Blocked, Declined, Reversed, Unknown, Voided};
-            !matches!(state, Blocked | Declined | Reversed | Unknown | Voided)
-        });
-        Ok(Some((remembered(*index, request_id, &record)?, stands)))
+        Ok(Some(Subject { entry: remembered(*index, request_id, &record)?, load }))
     }
 
     /// What the load is by now that a CashTaken names; `None` when the entry names none.
-    fn named_load(&mut self, group: &Group, record: &Record) -> Result<Option<TransactionState>, InDoubt> {
+    fn named_load(&mut self, group: &Group, record: &Record) -> Result<Option<NamedLoad>, InDoubt> {
         let Some(request) = request_of(&record.origin) else { return Ok(None) };
         let Body::CashTaken { original: Some(named), .. } = &request.body else { return Ok(None) };
-        let (terminal, generation, stan) =
-            (named.terminal.as_str(), named.generation.get(), named.stan.get());
-        let tombstone = Touched::Tombstone((terminal.to_owned(), generation, stan));
+        let named = Named {
+            terminal: named.terminal.as_str().into(),
+            generation: named.generation.get(),
+            stan: named.stan.get(),
+            request_id: named.request_id.0,
+        };
+        let tombstone = Touched::Tombstone(named.identity());
         self.fetch(&tombstone)?;
         if self.state.cell(&tombstone).is_some() {
-            return Ok(Some(TransactionState::Blocked));
+            return Ok(Some(NamedLoad { named, state: TransactionState::Blocked, waits: false }));
         }
-        let found = self.find_original(group, &identity(terminal, generation, stan))?;
-        let Some(load) = found.filter(|load| load.request_id == named.request_id.0) else {
-            return Ok(Some(TransactionState::Unknown));
+        let Some(load) =
+            self.find_original(group, &identity(&named.terminal, named.generation, named.stan))?
+        else {
+            let header = &request.header;
+            let own = header.terminal.as_str() == named.terminal
+                && header.generation.map(|generation| generation.get()) == Some(named.generation);
+            let waits = own && header.stan.is_some_and(|stan| named.stan < stan.get());
+            return Ok(Some(NamedLoad { named, state: TransactionState::Unknown, waits }));
         };
+        if load.request_id != named.request_id {
+            return Ok(Some(NamedLoad { named, state: TransactionState::Unknown, waits: false }));
+        }
         self.fetch(&Touched::Transaction(load.index))?;
         let decided = if load.approved { TransactionState::Live } else { TransactionState::Declined };
-        Ok(Some(self.state.transactions.get(&load.index).map_or(decided, |fate| fate.state)))
+        let state = self.state.transactions.get(&load.index).map_or(decided, |fate| fate.state);
+        Ok(Some(NamedLoad { named, state, waits: false }))
     }
 
     /// An entry that waits for this group's commit.
@@ -90,13 +122,13 @@ impl Writer {
                 }
             };
             let load = self.named_load(group, &record)?;
-            rows.push(exception_row(index, &held, &record, load));
+            rows.push(exception_row(index, &held, &record, load.as_ref()));
         }
         Ok(json!({ "exceptions": rows }))
     }
 }
 
-fn exception_row(index: u64, held: &Exception, record: &Record, load: Option<TransactionState>) -> Value {
+fn exception_row(index: u64, held: &Exception, record: &Record, load: Option<&NamedLoad>) -> Value {
     let details = &record.details;
     let request = request_of(&record.origin);
     let header = request.as_ref().map(|request| &request.header);
@@ -117,7 +149,7 @@ fn exception_row(index: u64, held: &Exception, record: &Record, load: Option<Tra
         "terminal": terminal,
         "claim": claim,
         "card": card.map(|card| card.number().to_string()),
-        "load": load.map(load_name),
+        "load": load.map(|load| load_name(load.state)),
         "store": details.store,
         "date": format!("{:04}-{:02}-{:02}", date / 10_000, date / 100 % 100, date % 100),
         "since": jiff::Timestamp::from_millisecond(details.time_ms).map(|time| time.to_string()).ok(),

@@ -28,7 +28,7 @@ impl Writer {
         else {
             return Ok(());
         };
-        self.members.keep(claim.card, commitment, personal, now.s()).map_err(|error| {
+        self.members.keep(claim.card, commitment, personal, now.ms).map_err(|error| {
             error!(%error, "personal data could not be kept; the registration is not recorded");
             Fault::Misfit("personal data could not be kept")
         })

@@ -94,6 +94,8 @@ pub enum Job {
 pub struct Beside {
     /// The cashier that it names is signed on.
     pub cashier_proven: bool,
+    /// It comes again with the hash of a PIN that the writer asked for.
+    pub proving: bool,
     /// Personal fields that belong to its commitment.
     pub personal: Option<Personal>,
     /// Personal fields came with it that do not.

@@ -1,6 +1,6 @@
 //! Start: the first entry of a new journal, or everything that must hold before an old one is trusted.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
@@ -122,6 +122,7 @@ pub fn open(
         sealer,
         card_key: Arc::new(card_key),
         members,
+        tried: HashMap::new(),
         lookups: GuessBudget::default(),
         head,
         clock,

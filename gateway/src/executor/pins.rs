@@ -28,6 +28,7 @@ impl Writer {
         now: Now,
     ) -> Result<Reply, Fault> {
         let missing = || Fault::Misfit("a PIN that is not there is to be tried");
+        let whose = whose(request, tried == Tried::Supervisor);
         let (effect, salt) = match tried {
             Tried::New => return Ok(self.untried(tried, clock::random())),
             Tried::Card => {
@@ -45,7 +46,15 @@ impl Writer {
             }
         };
         self.record_try(group, terminal, &request.stan.to_string(), effect, now)?;
+        self.tried.insert(request.request_id, whose);
         Ok(self.untried(tried, salt))
+    }
+
+    /// Whether a PIN that this request rests on is being looked at for another one.
+    pub(super) fn is_tried_elsewhere(&self, request: &Request) -> bool {
+        let own = [whose(request, false), whose(request, true)];
+        let others = self.tried.iter().filter(|(id, _)| **id != request.request_id);
+        others.into_iter().any(|(_, whose)| !whose.is_empty() && own.contains(whose))
     }
 
     fn record_try(
@@ -129,6 +138,14 @@ impl Writer {
         group.answer_now(reply, ready(&answer));
         Ok(())
     }
+}
+
+/// Whose PIN a request rests on: its card's, or its supervisor's; empty for nobody's.
+fn whose(request: &Request, supervisor: bool) -> String {
+    if supervisor {
+        return request.supervisor.as_ref().map(|name| format!("supervisor {name}")).unwrap_or_default();
+    }
+    request.command.claim().map(|claim| format!("card {}", claim.card.0)).unwrap_or_default()
 }
 
 fn with_pin(held: &Cashier, pin: Pin) -> Cashier {

@@ -57,6 +57,10 @@ impl Writer {
             return Ok(());
         }
         let now = self.now();
+        if !beside.proving && self.tried.contains_key(&request.request_id) {
+            group.answer_now(reply, refuse(self, ResponseCode::BUSY, "its PIN is being looked at"));
+            return Ok(());
+        }
         if request.command.claim().is_some() && !self.budget.allows(&request.terminal, now.ms) {
             let detail = "too many cards that do not exist; wait a minute";
             group.answer_now(reply, refuse(self, ResponseCode::TOO_MANY_UNKNOWN_CARDS, detail));
@@ -272,6 +276,13 @@ impl Writer {
         if let Verdict::Declined(Decline::PinUntried(tried)) = decision.verdict {
             return self.count_pin_try(group, terminal, request, tried, now).map(Waiting::Ready);
         }
+        if decision.verdict == Verdict::Declined(Decline::PinLocked) && self.is_tried_elsewhere(request) {
+            // One of those that are being looked at may be the right one.
+            let stan = Some(request.stan);
+            let message = MessageType(request.command.message());
+            let detail = "another PIN is being looked at; send it again";
+            return Ok(Waiting::Ready(self.refuse(message, ResponseCode::BUSY, stan, detail)));
+        }
         if decision.verdict == Verdict::Declined(Decline::CardNotAccepted) {
             self.budget.miss(&request.terminal, now.ms);
             warn!(terminal = request.terminal, stan = request.stan, "card not accepted");
@@ -290,6 +301,7 @@ impl Writer {
             effects: decision.effects.clone(),
         };
         let body = |state: &State| Some(final_body(state, request, &decision, occasion));
+        self.tried.remove(&request.request_id);
         let position = self.append(group, &priced_by, cause, body)?;
         if let Some(id) = request.quote.filter(|_| decision.is_approved()) {
             // It is honoured once.

@@ -85,6 +85,8 @@ pub struct Writer {
     pub(super) anchors: AnchorFile,
     pub(super) registry: Arc<Registry>,
     pub(super) metrics: Arc<Metrics>,
+    /// Requests whose PIN is being looked at, and whose it is.
+    pub(super) tried: HashMap<[u8; 32], String>,
     pub(super) members: Members,
     pub(super) budget: GuessBudget,
     /// Look-ups by phone, each of which counts.

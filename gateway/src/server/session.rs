@@ -552,7 +552,7 @@ impl Proving {
         let mut job = Job::Value {
             request: self.request.clone(),
             signed: self.signed.clone(),
-            beside: self.beside.clone(),
+            beside: Beside { proving: true, ..self.beside.clone() },
             reply: sender,
         };
         // Its try is counted: it is worth waiting for a place in the queue.

@@ -19,7 +19,7 @@ pub struct MemberRow {
     /// Keyed hash of the phone number.
     pub phone_tag: Option<[u8; 32]>,
     pub sealed: Vec<u8>,
-    /// Unix seconds.
+    /// Unix milliseconds.
     pub kept_at: i64,
 }
 
@@ -50,6 +50,14 @@ impl MemberFile {
             }
         }
         Ok(Self(connection))
+    }
+
+    /// Whether it holds nothing.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.0.query_row("SELECT NOT EXISTS (SELECT 1 FROM member)", [], |row| row.get(0))?)
     }
 
     /// Keeps a row in the place of the card's earlier one.

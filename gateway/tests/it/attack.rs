@@ -4,5 +4,6 @@ mod counter;
 mod days;
 mod holders;
 mod limits;
+mod people;
 mod rules;
 mod shop;

@@ -1,15 +1,20 @@
 //! Refunds, voids, holds and captures from the counter: over the wire, through the journal and back.
 
 mod accounts;
+mod cash_out;
 mod counter_services;
 mod members;
 mod people;
+mod points;
+mod returns;
 
 use protocol::code::ResponseCode;
 use protocol::field::{BalanceKind, TransactionState};
+use terminal_sim::checked::Checked;
+use terminal_sim::message::SignedMessage;
 
 use crate::counter::{balance, cards, holdings, last_index, load, number, purchase, reversal};
-use crate::harness::Site;
+use crate::harness::{Gateway, Site};
 use crate::till::{
     APPROVED, Till, approved, authorize, capture, change_programme, held, principal, raise, refund, void,
 };
@@ -220,4 +225,24 @@ async fn a_replaced_card_passes_everything_on_and_its_sales_are_refunded_to_its_
     assert_eq!(holdings(&site, &third).points, 30, "10 and 20: the refunded 30 are gone");
     drop(gateway);
     site.verify();
+}
+
+/// Kills the gateway, starts it again, and has everything repeated: each gets the very bytes that it got before.
+async fn after_a_kill(
+    site: &Site,
+    gateway: Gateway,
+    till: Till,
+    said: &[(SignedMessage, Checked)],
+) -> (Gateway, Till) {
+    gateway.kill();
+    let gateway = site.start();
+    let mut till = till.again(&gateway).await;
+    let index = last_index(&gateway);
+    for (message, answer) in said {
+        let again = till.repeat(message).await;
+        assert!(again.repeat);
+        assert_eq!(again.body, answer.body, "{:?}", answer.answer);
+    }
+    assert_eq!(last_index(&gateway), index, "nothing is recorded twice");
+    (gateway, till)
 }

@@ -99,12 +99,22 @@ impl Till {
         self.session.exchange(message, true).await.expect("an answer")
     }
 
-    /// A value message whose header says more than is usual.
-    async fn deal_with(&mut self, body: Body, card: &Card, more: impl FnOnce(Header) -> Header) -> Checked {
+    /// A value message whose header says more than is usual, with what goes beside it.
+    pub(crate) fn sign_with(
+        &mut self,
+        body: Body,
+        sidecar: &RequestSidecar,
+        more: impl FnOnce(Header) -> Header,
+    ) -> SignedMessage {
         let stan = self.clerk.next_stan();
         let header = more(self.session.value_header(stan).expect("a header"));
+        self.session.sign(&Request { header, body }, sidecar).expect("a signed message")
+    }
+
+    /// The same, sent.
+    async fn deal_with(&mut self, body: Body, card: &Card, more: impl FnOnce(Header) -> Header) -> Checked {
         let sidecar = sidecar(&body, card);
-        let message = self.session.sign(&Request { header, body }, &sidecar).expect("a signed message");
+        let message = self.sign_with(body, &sidecar, more);
         self.send(&message).await
     }
 
@@ -216,6 +226,10 @@ pub(crate) fn transfer(from: &Card, to: &Card, minor: i64) -> Body {
 
 pub(crate) fn change_pin(card: &Card) -> Body {
     Body::ChangePin { card: card.reference }
+}
+
+pub(crate) fn unload(card: &Card, minor: i64) -> Body {
+    Body::Unload { card: card.reference, amount: amount(minor), reason: None, supervisor: None }
 }
 
 pub(crate) fn load_quote(card: &Card, minor: i64) -> Body {

@@ -148,7 +148,7 @@ impl Bench {
             Act::ExceptionSettle { index, .. } => self.decided.iter().find(|entry| entry.index == *index),
             _ => None,
         };
-        let about = entry.map(|entry| About { entry, load_stands: self.load_stands });
+        let about = entry.map(|entry| About { entry, load_stands: self.load_stands, load_waits: None });
         let place = Place { merchant: "M", store: "HQ", index: self.index, about };
         let effects = decide_act(&self.state, &self.programme, act, Drawn::default(), place, self.now)?;
         self.apply(&effects);

@@ -309,3 +309,80 @@ async fn t5_cash_that_a_kiosk_took_is_written_down_on_a_full_disk_and_credited_b
     drop(gateway);
     site.verify();
 }
+
+#[tokio::test]
+async fn t5_a_load_that_comes_after_its_claim_was_settled_is_not_credited_beside_it() {
+    let site = Site::new();
+    let mut gateway = site.start();
+    let card = cards(&site, 1).remove(0);
+    let mut kiosk = Clerk::enrol(&site, &gateway, "K0001", "kiosk").await;
+    let mut session = kiosk.session(&gateway).await;
+    kiosk.fill(&mut session, &card, &[]).await;
+    two_operators(&site);
+    let digits = card.reference.digits().to_string();
+    let mut expected = 0;
+    for way in [&["--card", &digits][..], &["--paid-out"]] {
+        let lost = kiosk.sign(&session, load(&card, 50_00), &card);
+        let later = kiosk.sign(&session, load(&card, 20_00), &card);
+        let body = Body::CashTaken {
+            card: Some(card.reference),
+            amount: amount(50_00),
+            tenders: terminal_sim::terminal::cash(amount(50_00)).expect("one tender"),
+            original: Some(lost.original().expect("it")),
+            reason: protocol::field::Reason::NO_ANSWER,
+        };
+        let taken = sign(&mut kiosk, &session, body);
+        let answer = kiosk.send(&mut session, &taken).await;
+        assert_eq!(exceptions(&site, false)[0]["load"], "never came; it may still");
+        settle(&site, answer.answer.reference.expect("a reference"), way);
+        expected += if way.len() == 2 { 50_00 } else { 0 };
+        assert_eq!(holdings(&site, &card).principal, expected);
+        assert_eq!(exceptions(&site, true)[0]["load"], "never came");
+        gateway.kill();
+        gateway = site.start();
+        session = kiosk.session(&gateway).await;
+        let late = session.exchange(&lost, true).await.expect("an answer");
+        assert_eq!(late.code(), ResponseCode::ALREADY_REVERSED, "the money went where the claim says");
+        assert_eq!(holdings(&site, &card).principal, expected);
+        // Another load is not in its way.
+        assert_eq!(kiosk.send(&mut session, &later).await.code(), APPROVED);
+        expected += 20_00;
+    }
+    assert_eq!(holdings(&site, &card).principal, expected);
+    drop(gateway);
+    site.verify();
+}
+
+#[tokio::test]
+async fn t5_a_claim_blocks_no_load_of_another_terminal_and_none_that_was_yet_to_come() {
+    let site = Site::new();
+    let gateway = site.start();
+    let card = cards(&site, 1).remove(0);
+    let mut kiosk = Clerk::enrol(&site, &gateway, "K0001", "kiosk").await;
+    let mut session = kiosk.session(&gateway).await;
+    kiosk.fill(&mut session, &card, &[]).await;
+    let mut till = Clerk::enrol(&site, &gateway, "T0001", "register").await;
+    let mut beside = till.session(&gateway).await;
+    two_operators(&site);
+    let claim = |of: &SignedMessage| Body::CashTaken {
+        card: None,
+        amount: amount(5_00),
+        tenders: terminal_sim::terminal::cash(amount(5_00)).expect("one tender"),
+        original: Some(of.original().expect("it")),
+        reason: protocol::field::Reason::NO_ANSWER,
+    };
+    let foreign = till.sign(&beside, load(&card, 5_00), &card);
+    let mut ahead = kiosk.clone();
+    ahead.last_stan += 5;
+    let future = ahead.sign(&session, load(&card, 5_00), &card);
+    for of in [&foreign, &future] {
+        let taken = sign(&mut kiosk, &session, claim(of));
+        let answer = kiosk.send(&mut session, &taken).await;
+        assert_eq!(answer.code(), APPROVED);
+        settle(&site, answer.answer.reference.expect("a reference"), &["--paid-out"]);
+    }
+    assert_eq!(till.send(&mut beside, &foreign).await.code(), APPROVED);
+    assert_eq!(kiosk.send(&mut session, &future).await.code(), APPROVED);
+    drop(gateway);
+    site.verify();
+}
