@@ -356,8 +356,8 @@ pub fn final_answer(
         approved_amount: decision.amount.and_then(TotalMinor::new),
         balances: card.filter(|_| changes_shown).map(|(card, purse)| balances(card, purse, occasion.now)),
         changes: card.filter(|_| changes_shown).map(|(card, purse)| {
-            let purse = purse.map_or(card.reference, |purse| purse.reference);
-            changes(&[card.reference, purse], &decision.effects)
+            let spends = purse.map_or(card.reference, |purse| purse.reference);
+            changes(&[card.reference, decision.purse.unwrap_or(spends)], &decision.effects)
         }),
         tries_left: match decision.verdict {
             Verdict::Declined(decline) => tries_left(decline),

@@ -75,6 +75,7 @@ pub(super) fn decide(
     }
     Ok(Decision {
         card: original.card,
+        purse: Some(purse.reference),
         amount: Some(amount),
         explanation: earned.into_iter().collect(),
         hold: Some(hold),

@@ -115,6 +115,8 @@ pub struct Decision {
     pub verdict: Verdict,
     pub effects: Vec<Effect>,
     pub card: Option<CardReference>,
+    /// The card whose money it moved, when that may be another than the card spends now.
+    pub purse: Option<CardReference>,
     /// Approved, undone or paid back, in minor units.
     pub amount: Option<i64>,
     pub explanation: Vec<Reason>,
@@ -145,6 +147,7 @@ impl Decision {
             verdict: Verdict::Approved,
             effects,
             card: None,
+            purse: None,
             amount: None,
             explanation: Vec::new(),
             original_state: None,

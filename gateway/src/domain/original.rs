@@ -87,10 +87,10 @@ impl Original {
         self.card_postings().filter(|posting| posting.kind.is_money() && posting.amount < 0)
     }
 
-    /// The card whose money it spent: a corporate account's, or its own card.
+    /// The card whose money it moved, of two the one that gave: a corporate account, or its own card.
     #[must_use]
     pub fn purse(&self) -> Option<CardReference> {
-        let spent = self.spent().find_map(|posting| match &posting.account {
+        let spent = self.spent().chain(self.given()).find_map(|posting| match &posting.account {
             Account::Card { card, .. } => Some(*card),
             Account::Named(_) => None,
         });

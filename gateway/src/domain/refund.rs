@@ -100,6 +100,7 @@ pub(super) fn decide(
     effects.push(Effect::Transaction { index: original.index, fate });
     Ok(Decision {
         card: original.card,
+        purse: original.purse(),
         amount: Some(paid),
         original_state: Some(state),
         ..Decision::approved(effects)

@@ -32,6 +32,7 @@ impl Undone {
         match self {
             Self::Done { effects, amount } => Decision {
                 card: original.card,
+                purse: original.purse(),
                 amount: Some(amount),
                 original_state: Some(state),
                 ..Decision::approved(effects)

@@ -129,7 +129,7 @@ pub fn open(
         timekeeper,
         // Looked at again, and reported, when the writer runs.
         time: Reading { doubt: None, ..time },
-        last_used: std::collections::HashMap::new(),
+        last_used: HashMap::new(),
         anchors,
         registry,
         metrics,

@@ -36,6 +36,9 @@ impl Writer {
         (signed, beside): (Vec<u8>, Beside),
         reply: oneshot::Sender<Reply>,
     ) -> Result<(), InDoubt> {
+        if beside.proving {
+            self.tried.remove(&request.request_id);
+        }
         let message = MessageType(request.command.message());
         let refuse = |writer: &Self, code, detail| writer.refuse(message, code, Some(request.stan), detail);
         let terminal = match self.active_terminal(&request.terminal, request.generation) {
@@ -301,7 +304,6 @@ impl Writer {
             effects: decision.effects.clone(),
         };
         let body = |state: &State| Some(final_body(state, request, &decision, occasion));
-        self.tried.remove(&request.request_id);
         let position = self.append(group, &priced_by, cause, body)?;
         if let Some(id) = request.quote.filter(|_| decision.is_approved()) {
             // It is honoured once.

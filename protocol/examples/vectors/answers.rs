@@ -112,12 +112,8 @@ fn seal_one<'a>(made: &'a Made, index: u64, opened: u64) -> Sealed<'a> {
             decline(&mut answer, ResponseCode::PIN_NEEDED, "ask the customer for the PIN", None);
         }
         "Refund-without-supervisor-es256" => {
-            decline(
-                &mut answer,
-                ResponseCode::SUPERVISOR_NEEDED,
-                "from 10.00 on",
-                Some(TransactionState::LIVE),
-            );
+            decline(&mut answer, ResponseCode::SUPERVISOR_NEEDED, "from 10.00 on", None);
+            name_no_card(&mut answer);
         }
         "Purchase-with-points-es256" => with_points(&mut answer),
         "Unload-spent-es256" => {
@@ -198,9 +194,16 @@ fn wrong_pin(answer: &mut Answer, tries_left: Option<u8>) {
         MessageType::CASHIER_SIGN_ON => "no such cashier, or wrong PIN",
         _ => "the card's PIN is wrong",
     };
-    let state = answer.state.map(|_| TransactionState::LIVE);
-    decline(answer, ResponseCode::WRONG_PIN, detail, state);
+    decline(answer, ResponseCode::WRONG_PIN, detail, None);
     answer.tries_left = tries_left;
+    name_no_card(answer);
+}
+
+/// What is declined for its supervisor says nothing of the original.
+fn name_no_card(answer: &mut Answer) {
+    if answer.kind == MessageType::REFUND {
+        answer.card = None;
+    }
 }
 
 fn decline(answer: &mut Answer, code: ResponseCode, detail: &str, state: Option<TransactionState>) {
