@@ -234,7 +234,8 @@ pub fn code(verdict: Verdict) -> ResponseCode {
             | Decline::NotEnoughLoaded
             | Decline::NotEnoughPoints
             | Decline::LoadAlreadySpent
-            | Decline::RefundAlreadySpent => ResponseCode::NOT_SUFFICIENT_FUNDS,
+            | Decline::RefundAlreadySpent
+            | Decline::PointsAlreadySpent => ResponseCode::NOT_SUFFICIENT_FUNDS,
             Decline::OriginalDiffers
             | Decline::OriginalOfAnotherTerminal
             | Decline::OriginalNotFound
@@ -300,6 +301,7 @@ pub fn detail(decline: Decline) -> &'static str {
         Decline::ItemNotSold => "no line of that sale has such an item",
         Decline::AboveItemSold => "more of an item than was sold and has not come back",
         Decline::RefundAlreadySpent => "what the refund gave back is spent already",
+        Decline::PointsAlreadySpent => "points that it gave are spent already; refund it",
         Decline::RefundedAgainSince => "it was refunded again since; undo that one",
         Decline::NotAnAuthorize => "only an authorize can be captured",
         Decline::NoHoldOfThisCard => "that is no authorize of this card",

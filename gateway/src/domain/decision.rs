@@ -58,6 +58,8 @@ pub enum Decline {
     /// More of an item than was sold and has not come back.
     AboveItemSold,
     RefundAlreadySpent,
+    /// Undoing it would leave a points debt, where points pay.
+    PointsAlreadySpent,
     RefundedAgainSince,
     NotAnAuthorize,
     NoHoldOfThisCard,

@@ -1,5 +1,6 @@
 //! A sale's refund: the lots that paid get it back, what was spent last first, then the points that paid; points that the
-//! sale earned go in proportion to what the balances had paid (PROTOCOL.md section 11).
+//! sale earned go in proportion to what the balances had paid. Where points pay, points that are owed are bought with the
+//! money of the refund (PROTOCOL.md section 11).
 
 use super::Fault;
 use super::card::{Card, Lot};
@@ -12,6 +13,7 @@ use super::slice::Slice;
 use super::terminal::Terminal;
 use super::undo::take_back;
 
+/// Returns what the customer gets too.
 pub(super) fn give_back(
     facts: Facts<'_>,
     terminal: &Terminal,
@@ -19,20 +21,23 @@ pub(super) fn give_back(
     original: &Original,
     slice: Slice,
     now: Now,
-) -> Result<Vec<Effect>, Fault> {
+) -> Result<(Vec<Effect>, i64), Fault> {
     let worth = original.points_worth();
     let paid = original.refundable().checked_sub(worth).ok_or(Fault::Overflow)?;
     let (money, by_points) = slice.split(paid)?;
     let left = card.clone();
     let mut giving = Giving { facts, now, card, purse, left, opened: 0, effects: Vec::new() };
-    giving.put_into_lots(money.of_legs(&legs(original.spent())?)?)?;
-    giving.leg(redemption(&terminal.store), Kind::MONEY, minus(slice.amount)?);
     if by_points.amount > 0 {
         giving.points(original, by_points)?;
-        giving.leg(points_payment(), Kind::MONEY, by_points.amount);
     }
-    giving.take_back_earned(original, money)?;
-    Ok(giving.effects)
+    let withheld = giving.take_back_earned(original, money)?;
+    let left = Slice { amount: money.amount.checked_sub(withheld).ok_or(Fault::Overflow)?, ..money };
+    giving.put_into_lots(left.of_legs(&legs(original.spent())?)?)?;
+    giving.leg(redemption(&terminal.store), Kind::MONEY, minus(slice.amount)?);
+    let by_points = by_points.amount.checked_add(withheld).ok_or(Fault::Overflow)?;
+    giving.leg(points_payment(), Kind::MONEY, by_points);
+    let paid = slice.amount.checked_sub(withheld).ok_or(Fault::Overflow)?;
+    Ok((giving.effects, paid))
 }
 
 fn minus(amount: i64) -> Result<i64, Fault> {
@@ -67,7 +72,9 @@ struct Giving<'a> {
 
 impl Giving<'_> {
     fn leg(&mut self, account: Account, kind: Kind, amount: i64) {
-        self.effects.push(named(account, kind, amount));
+        if amount != 0 {
+            self.effects.push(named(account, kind, amount));
+        }
     }
 
     /// To the very lots; one that has expired since comes back as a new one of the product's grace time.
@@ -109,20 +116,24 @@ impl Giving<'_> {
         self.put_into_lots(Slice { before, amount, ..back }.of_legs(&spent)?)
     }
 
-    /// Points that are no longer on the card are owed.
-    fn take_back_earned(&mut self, original: &Original, money: Slice) -> Result<(), Fault> {
+    /// Points that are no longer on the card are owed. Where points pay, what the card owes by then is bought with the money
+    /// of this refund, as far as that goes; returns how much of it is withheld for that.
+    fn take_back_earned(&mut self, original: &Original, money: Slice) -> Result<i64, Fault> {
         let wanted = money.share_of(original.points_earned())?;
-        if wanted == 0 {
-            return Ok(());
-        }
         let own = original.points_lot().unwrap_or(0);
         let missing = take_back(&mut self.left, own, Kind::POINTS, wanted, &mut self.effects)?;
-        self.leg(points_expense(), Kind::POINTS, wanted);
-        if missing > 0 {
-            self.leg(points_receivable(), Kind::POINTS, minus(missing)?);
-            self.owe(missing)?;
+        let owed = self.left.points_debt.checked_add(missing).ok_or(Fault::Overflow)?;
+        let (bought, withheld) = match self.facts.programme.points_payment(&self.card.product) {
+            Some(rule) => rule.bought(owed, money.amount).ok_or(Fault::Overflow)?,
+            None => (0, 0),
+        };
+        self.leg(points_expense(), Kind::POINTS, wanted.checked_sub(bought).ok_or(Fault::Overflow)?);
+        let change = missing.checked_sub(bought).ok_or(Fault::Overflow)?;
+        if change != 0 {
+            self.leg(points_receivable(), Kind::POINTS, minus(change)?);
+            self.owe(change)?;
         }
-        Ok(())
+        Ok(withheld)
     }
 
     fn owe(&mut self, change: i64) -> Result<(), Fault> {

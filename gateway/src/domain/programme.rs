@@ -91,6 +91,20 @@ impl PointsPayment {
         i64::try_from(product.checked_div(i128::from(self.points))?).ok()
     }
 
+    /// Buys points that are owed, with at most `most` minor units: how many, and for how much, rounded up. When it is too
+    /// little for all of them, it is spent whole, and buys as many as are worth no more.
+    #[must_use]
+    pub fn bought(&self, owed: i64, most: i64) -> Option<(i64, i64)> {
+        let (points, pays) = (i128::from(self.points), i128::from(self.pays));
+        let up = i128::from(owed).checked_mul(pays)?.checked_add(points.checked_sub(1)?)?;
+        let price = up.checked_div(points)?;
+        if price <= i128::from(most) {
+            return Some((owed, i64::try_from(price).ok()?));
+        }
+        let as_many = i128::from(most).checked_mul(points)?.checked_div(pays)?;
+        Some((i64::try_from(as_many).ok()?, most))
+    }
+
     /// Most of an amount that points may pay, in minor units, rounded down.
     #[must_use]
     pub fn most_of(&self, amount: i64) -> Option<i64> {
@@ -332,4 +346,33 @@ fn date(business_date: u32) -> Option<Date> {
     let day = i8::try_from(business_date % 100).ok()?;
     let month = i8::try_from(business_date / 100 % 100).ok()?;
     Date::new(i16::try_from(business_date / 10_000).ok()?, month, day).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_are_bought_at_their_price_rounded_up_as_far_as_the_money_goes() {
+        let rule = |points, pays| PointsPayment {
+            rule: "points".into(),
+            products: Vec::new(),
+            points,
+            pays,
+            minimum: 1,
+            step: 1,
+            max_percent: 100,
+        };
+        let bought = |owed, most| rule(3, 50).bought(owed, most);
+        assert_eq!([16, 17, 18].map(|most| bought(1, most)), [Some((0, 16)), Some((1, 17)), Some((1, 17))]);
+        assert_eq!([49, 50, 51].map(|most| bought(3, most)), [Some((2, 49)), Some((3, 50)), Some((3, 50))]);
+        assert_eq!([bought(0, 9), bought(9, 0)], [Some((0, 0)), Some((0, 0))]);
+        // Four points are one minor unit: it buys no more than it is worth.
+        let cheap = |owed, most| rule(4, 1).bought(owed, most);
+        assert_eq!([cheap(3, 1), cheap(5, 1), cheap(5, 2)], [Some((3, 1)), Some((4, 1)), Some((5, 2))]);
+        let most = i64::MAX;
+        assert_eq!(rule(1, most).bought(most, most), Some((1, most)));
+        assert_eq!(rule(most, 1).bought(most, most), Some((most, 1)));
+        assert_eq!(rule(most, most).bought(most, most), Some((most, most)));
+    }
 }

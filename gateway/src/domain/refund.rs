@@ -84,8 +84,9 @@ pub(super) fn decide(
             Err(decline) => return refused(decline),
         }
     } else {
-        effects.extend(give_back(facts, terminal, (&card, &purse), original, slice, now)?);
-        amount
+        let (more, paid) = give_back(facts, terminal, (&card, &purse), original, slice, now)?;
+        effects.extend(more);
+        paid
     };
     let refunded = before.checked_add(amount).ok_or(Fault::Overflow)?;
     let state = if amount == left { TransactionState::Refunded } else { TransactionState::RefundedInPart };

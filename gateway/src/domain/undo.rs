@@ -70,6 +70,11 @@ pub(super) fn undo(
         },
         _ => return Err(Fault::Misfit("not a message that can be undone")),
     };
+    let undone = if state == TransactionState::Voided && undoing.leaves_worth_owed()? {
+        undone.and(Err(Decline::PointsAlreadySpent))
+    } else {
+        undone
+    };
     if let Err(decline) = undone {
         return Ok(Undone::Stands(decline));
     }
@@ -161,6 +166,18 @@ impl<'a> Undoing<'a> {
         }
         self.settle_points_debt(missing)?;
         Ok(true)
+    }
+
+    /// Whether more points are owed than before, and points pay: a person would give money back for points that are spent.
+    fn leaves_worth_owed(&self) -> Result<bool, Fault> {
+        let changes = self.effects.iter().filter_map(|effect| match effect {
+            Effect::PointsDebt { change, .. } => Some(*change),
+            _ => None,
+        });
+        if changes.fold(0, i64::saturating_add) <= 0 {
+            return Ok(false);
+        }
+        Ok(self.facts.programme.points_payment(&self.card()?.product).is_some())
     }
 
     /// Where a leg on a named account is by now: a shortfall that was written off has left the suspense account.

@@ -16,6 +16,7 @@ mod sheet;
 mod shop;
 mod steps;
 mod table;
+mod withheld;
 mod world;
 
 use std::cell::RefCell;

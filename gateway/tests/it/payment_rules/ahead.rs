@@ -13,11 +13,17 @@
 //! the left, and only an expiry makes the left smaller. So whatever is above the bound was made from nothing. Points alike:
 //! points on the card, less the debt, are at most what the payments that stand have earned, less the share, rounded up, of what
 //! was refunded of them by the balances, and less the points that paid, but for their share, rounded down, of what was refunded
-//! of their worth. An unload is a refund of each of its loads.
+//! of their worth. An unload is a refund of each of its loads. What is withheld from the refund of a sale has been paid for
+//! points: it counts as goods, and the points as earned.
 //!
 //! Where points pay, what they pay stands on the right side too, less what was refunded of it. And since whoever turns points
 //! into goods and back must not gain by it either, the same must hold with every point counted as the money that it pays, and
-//! nothing on the right side for those that have paid.
+//! nothing on the right side for those that have paid. There, what is withheld counts for nothing.
+//!
+//! Last, whoever throws a card away does not pay its points debt: where points pay, that bound holds too with a debt counted as
+//! nothing, and of what was earned only the exact share that was not refunded (rounded up, the first cent of a refund takes a
+//! whole point, and the money for it is only withheld from the next one). What reversals have left as a debt is
+//! allowed for: they are a terminal's, for sales that did not happen.
 
 use std::collections::HashMap;
 
@@ -25,7 +31,7 @@ use gateway::domain::Kind;
 use gateway::domain::request::message;
 
 use super::paper::{Deal, bonus_of, share_up};
-use super::world::{CARDS, POINTS_PAY, Said, World, reference};
+use super::world::{CARDS, PAY_WITH_POINTS, POINTS_PAY, Said, World, reference};
 use gateway::domain::Effect;
 
 #[derive(Debug)]
@@ -47,10 +53,15 @@ struct Stands {
 #[derive(Default)]
 pub(super) struct Customers {
     stands: HashMap<usize, Stands>,
+    /// Points, by card, that reversals have left owed, as far as they still are.
+    reversed: [i64; CARDS],
 }
 
 impl Customers {
     pub(super) fn hear(&mut self, world: &World, request: usize, deal: &Deal, said: Said) {
+        for card in 0..CARDS {
+            self.reversed[card] = self.reversed[card].min(world.card(card).points_debt);
+        }
         if !matches!(said.code, 0 | 10) {
             return;
         }
@@ -60,6 +71,10 @@ impl Customers {
                 if matches!(said.state, Some(2 | 3))
                     && let Some(gone) = self.stands.remove(&of)
                 {
+                    if matches!(deal, Deal::Reverse { .. }) {
+                        let entry = world.asked[request].entry.as_ref().expect("it was decided");
+                        self.reversed[gone.card] += entry.points_debt().max(0);
+                    }
                     for refunded in gone.of {
                         let refunded = self.stands.get_mut(&refunded).expect("it stands");
                         refunded.refunds.retain(|(refund, _)| *refund != of);
@@ -130,11 +145,14 @@ impl Customers {
 
     /// Holds when no customer is ahead.
     pub(super) fn check(&self, world: &World) -> Result<(), String> {
-        for card in 0..CARDS {
+        for (card, points_pay) in PAY_WITH_POINTS.into_iter().enumerate() {
             let (mut got, mut given, mut points) = (0, 0, 0);
             // What points have paid, and points that were earned.
             let (mut by_points, mut earned) = (0, 0);
-            for one in self.stands.values().filter(|one| one.card == card) {
+            let (so_many, pay) = POINTS_PAY;
+            // What was withheld, and what the points that were earned are worth without rounding, times `so_many`.
+            let (mut withheld, mut earned_worth) = (0, 0);
+            for (request, one) in self.stands.iter().filter(|one| one.1.card == card) {
                 let refunded: i64 = one.refunds.iter().map(|refund| refund.1).sum();
                 if refunded > one.approved {
                     return Err(format!("more was refunded than was paid: {one:?}"));
@@ -145,7 +163,16 @@ impl Customers {
                     }
                     message::REFUND => {
                         let original = &self.stands[&one.of[0]];
-                        got += if original.message == message::LOAD { one.approved } else { -one.approved };
+                        let refund = original.refunds.iter().find(|refund| refund.0 == *request);
+                        let left_out = refund.expect("a refund of it").1 - one.approved;
+                        if original.message == message::LOAD {
+                            got += one.approved;
+                        } else {
+                            got -= one.approved;
+                            withheld += left_out;
+                            // The price was rounded up by less than a point.
+                            points += left_out * so_many / pay;
+                        }
                     }
                     message::UNLOAD => got += one.approved,
                     _ => {
@@ -156,6 +183,8 @@ impl Customers {
                         if one.earned > 0 {
                             let gone = share_up(one.earned, refunded.min(by_balances), by_balances);
                             earned += one.earned - gone;
+                            let stays = by_balances - refunded.min(by_balances);
+                            earned_worth += share_up(one.earned * pay, stays, by_balances);
                         }
                         if worth > 0 {
                             by_points += worth - of_points;
@@ -179,11 +208,19 @@ impl Customers {
             if has - owes > points {
                 return Err(format!("card {card}: {has} points and a debt of {owes}, and {points} earned"));
             }
-            let (so_many, pay) = POINTS_PAY;
-            if (got + on_card) * so_many + (has - owes) * pay > given * so_many + earned * pay {
+            let value = (got - withheld + on_card) * so_many + has * pay;
+            if value - owes * pay > given * so_many + earned * pay {
                 return Err(format!(
                     "card {card}: {got} in goods and money, {on_card} and {has} points less {owes} left, \
                      and {given} given and {earned} points earned"
+                ));
+            }
+            let reversed = self.reversed[card];
+            if points_pay && value > given * so_many + earned_worth + reversed * pay {
+                return Err(format!(
+                    "card {card}, thrown away: {got} in goods and money, {withheld} of it withheld, {on_card} and {has} \
+                     points left, {owes} owed; {given} given, {earned_worth} / {so_many} the worth of points earned, and \
+                     {reversed} points that reversals left owed"
                 ));
             }
         }

@@ -14,6 +14,14 @@ fn kinds(asked: &Asked) -> Vec<(&'static str, bool)> {
         let named = entry.own_postings().filter(|leg| leg.account == Account::Named(name.into()));
         named.map(|leg| leg.amount).sum::<i64>()
     };
+    let redeemed = entry
+        .own_postings()
+        .filter(|leg| matches!(&leg.account, Account::Named(name) if name.starts_with("redemption:")));
+    let goods_back = -redeemed.map(|leg| leg.amount).sum::<i64>();
+    let paid = said.amount.unwrap_or(0);
+    let refunds_sale = asked.message == message::REFUND && said.code == 0 && goods_back > 0;
+    let withheld = if refunds_sale { goods_back - paid } else { 0 };
+    let by_points = moved("points-payment") - withheld;
     let fates: Vec<_> = entry
         .effects
         .iter()
@@ -38,8 +46,15 @@ fn kinds(asked: &Asked) -> Vec<(&'static str, bool)> {
         ("purchase by points", asks(message::PURCHASE, 0) && asked.used.0 > 0),
         ("purchase by points of named goods", asks(message::PURCHASE, 0) && asked.used.0 > 0 && by_line),
         ("points that may not pay so", asks(message::PURCHASE, 61)),
-        ("refund of what points paid", asks(message::REFUND, 0) && moved("points-payment") > 0),
-        ("points that come back pay a debt", asks(message::REFUND, 0) && moved("receivable:points") > 0),
+        ("refund of what points paid", refunds_sale && by_points > 0),
+        ("points that come back pay a debt", refunds_sale && withheld == 0 && moved("receivable:points") > 0),
+        ("points withheld from a refund", withheld > 0 && paid > 0),
+        ("points withheld that were owed before", withheld > 0 && moved("receivable:points") > 0),
+        (
+            "refund withheld whole, and points still owed",
+            withheld > 0 && paid == 0 && entry.points_debt() > 0,
+        ),
+        ("refund from which points were withheld undone", undoes && paid < -goods_back),
         // Points and money of a purchase go back, of a refund they come again.
         ("purchase by points undone", undoes && moved("points-payment") > 0),
         ("refund of what points paid undone", undoes && moved("points-payment") < 0),

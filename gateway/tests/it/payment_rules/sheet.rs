@@ -98,6 +98,8 @@ pub(super) struct Draft {
     pub(super) lapsed: Vec<usize>,
     pub(super) lines: Vec<Line>,
     pub(super) debt: i64,
+    /// Lots at zero that got something back: what comes back as a new lot joins none of them.
+    reopened: Vec<usize>,
 }
 
 impl Sheet {
@@ -118,8 +120,8 @@ impl Sheet {
 impl Draft {
     pub(super) fn new(sheet: &Sheet, now: i64, index: u64) -> Self {
         let sheet = sheet.clone();
-        let mut draft =
-            Self { sheet, now, index, expired: Vec::new(), lapsed: Vec::new(), lines: Vec::new(), debt: 0 };
+        let (expired, lapsed, lines, reopened) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut draft = Self { sheet, now, index, expired, lapsed, lines, debt: 0, reopened };
         draft.lapsed =
             draft.sheet.holds.iter().filter(|hold| hold.ends <= now).map(|hold| hold.request).collect();
         draft.sheet.holds.retain(|hold| hold.ends > now);
@@ -221,9 +223,11 @@ impl Draft {
         open: usize,
     ) -> usize {
         let joins = kind == POINTS || open >= MANY_LOTS;
-        let known = self.sheet.lots.iter().rposition(|lot| {
-            joins && lot.kind == kind && lot.ends == ends && lot.amount > 0 && lot.source != self.index
-        });
+        let fits = |(at, lot): (usize, &Lot)| {
+            let open = lot.amount > 0 && lot.source != self.index && !self.reopened.contains(&at);
+            (joins && open && lot.kind == kind && lot.ends == ends).then_some(at)
+        };
+        let known = self.sheet.lots.iter().enumerate().filter_map(fits).next_back();
         let lot = known.unwrap_or(self.sheet.lots.len());
         if known.is_none() {
             self.sheet.lots.push(Lot { kind, amount: 0, ends, source });
@@ -274,6 +278,9 @@ impl Draft {
             let kind = self.sheet.lots[lot].kind;
             self.credit(kind, amount, Some(grace_end(self.now, card)), self.index, open);
         } else {
+            if self.sheet.lots[lot].amount == 0 {
+                self.reopened.push(lot);
+            }
             self.lot(lot, amount);
         }
     }

@@ -1,4 +1,5 @@
-//! A shop in which things happen one after the other, for tests that tell a story. Card 0 pays with principal first.
+//! A shop in which things happen one after the other, for tests that tell a story. Card 0 pays with principal first; points do not
+//! pay for card 2.
 
 use gateway::domain::effect::TransactionState;
 use gateway::domain::{Command, Grant, Kind};
@@ -9,13 +10,18 @@ use super::world::{Said, World, claim, reference};
 
 pub(super) struct Shop {
     pub(super) world: World,
+    card: usize,
 }
 
 impl Shop {
     /// A card that was sold, and loaded with 100.00 and a bonus of 5.00.
     pub(super) fn new() -> Self {
-        let mut shop = Self { world: World::new(false) };
-        shop.done(Deal::Activate { card: 0 });
+        Self::of(0)
+    }
+
+    pub(super) fn of(card: usize) -> Self {
+        let mut shop = Self { world: World::new(false), card };
+        shop.done(Deal::Activate { card });
         shop.load(100_00);
         shop
     }
@@ -41,19 +47,19 @@ impl Shop {
     }
 
     pub(super) fn load(&mut self, amount: i64) -> usize {
-        self.done(Deal::Load { card: 0, amount })
+        self.done(Deal::Load { card: self.card, amount })
     }
 
     pub(super) fn pay(&mut self, amount: i64) -> usize {
-        self.done(Deal::Purchase { card: 0, amount, partial: false })
+        self.done(Deal::Purchase { card: self.card, amount, partial: false })
     }
 
     pub(super) fn hold(&mut self, amount: i64) -> usize {
-        self.done(Deal::Authorize { card: 0, amount, partial: false, raises: None })
+        self.done(Deal::Authorize { card: self.card, amount, partial: false, raises: None })
     }
 
     pub(super) fn raise(&mut self, of: usize, amount: i64) -> usize {
-        self.done(Deal::Authorize { card: 0, amount, partial: false, raises: Some(of) })
+        self.done(Deal::Authorize { card: self.card, amount, partial: false, raises: Some(of) })
     }
 
     pub(super) fn capture(&mut self, of: usize, amount: i64, more: bool) -> usize {
@@ -65,13 +71,13 @@ impl Shop {
     }
 
     pub(super) fn unload(&mut self, amount: i64) -> usize {
-        self.done(Deal::Unload { card: 0, amount })
+        self.done(Deal::Unload { card: self.card, amount })
     }
 
     /// A transfer to the next card, which is sold for it.
     pub(super) fn give(&mut self, amount: i64) -> usize {
         self.done(Deal::Activate { card: 1 });
-        let said = self.say(0, Command::Transfer { claim: claim(0), to: reference(1), amount });
+        let said = self.say(0, Command::Transfer { claim: claim(self.card), to: reference(1), amount });
         assert_eq!(said.code, 0, "{said:?}");
         self.last()
     }
@@ -90,7 +96,8 @@ impl Shop {
             count: 1,
             sum: amount,
         };
-        let said = self.say(0, Command::Advice { card: reference(0), amount, grant: Some(grant), time_s });
+        let said =
+            self.say(0, Command::Advice { card: reference(self.card), amount, grant: Some(grant), time_s });
         assert_eq!(said.code, 0, "{said:?}");
         self.last()
     }
@@ -135,11 +142,11 @@ impl Shop {
 
     /// Principal, bonus and points that can be spent.
     pub(super) fn has(&self) -> (i64, i64, i64) {
-        let of = |kind| self.world.card(0).available(kind, self.world.now.s());
+        let of = |kind| self.world.card(self.card).available(kind, self.world.now.s());
         (of(Kind::PRINCIPAL), of(Kind::BONUS), of(Kind::POINTS))
     }
 
     pub(super) fn debt(&self) -> i64 {
-        self.world.card(0).points_debt
+        self.world.card(self.card).points_debt
     }
 }

@@ -136,6 +136,17 @@ impl Digits {
             .or_else(|| self.earlier(world, &[message::LOAD, message::PURCHASE, message::CAPTURE]))
     }
 
+    /// A sale whose points are gone.
+    fn without_points(&mut self, world: &World) -> Option<usize> {
+        let gone = |at: &usize| {
+            let card = world.card_of(*at).filter(|card| PAY_WITH_POINTS[*card]);
+            let has = |card: usize| world.card(card).available(Kind::POINTS, world.now.s());
+            let sells = world.is_approved(*at, &[message::PURCHASE, message::CAPTURE]);
+            sells && card.is_some_and(|card| has(card) < world.asked[*at].earned)
+        };
+        (0..world.asked.len()).rev().filter(gone).nth(self.below(3))
+    }
+
     /// What is spent: mostly little.
     fn price(&mut self) -> i64 {
         if self.below(4) == 0 { self.amount() } else { i64::try_from(self.below(60_00)).expect("small") + 1 }
@@ -192,6 +203,12 @@ impl Step {
                 let of = digits.earlier(world, &[message::AUTHORIZE])?;
                 till = digits.till_for(world, of, till);
                 Deal::Capture { of, amount: digits.part(approved(of)), more: partial }
+            }
+            36..44 if digits.below(4) == 0 => {
+                let of = digits.without_points(world)?;
+                let slice = i64::try_from(digits.below(20)).expect("small") + 1;
+                let amount = if digits.one_in(2) { slice } else { digits.part(approved(of)) };
+                Deal::Refund { of, amount }
             }
             36..44 => {
                 let of = digits.sale(world)?;

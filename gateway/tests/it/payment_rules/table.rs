@@ -183,6 +183,10 @@ fn activated(shop: &mut Shop) -> usize {
     shop.done(Deal::Activate { card: 1 })
 }
 
+fn by_20_points(shop: &mut Shop) -> usize {
+    shop.done(Deal::Buy { card: 0, amount: 5_00, points: Some(20), goods: Vec::new() })
+}
+
 fn late_and_blocked(shop: &mut Shop) -> usize {
     let of = unsent(shop);
     shop.reverse(of);
@@ -368,6 +372,18 @@ fn cases(row: &str, column: &str, condition: Option<&str>) -> Vec<Case> {
                 shop.pay(100_01);
             })
         }
+        (_, Some("points pay and more of them would be owed")) if row == "Refund, live" => {
+            vec![case(|shop| {
+                let earning = shop.pay(30_00);
+                let sale = by_20_points(shop);
+                shop.reverse(earning);
+                assert_eq!(shop.debt(), 20);
+                shop.refund(sale, 5_00)
+            })]
+        }
+        (_, Some("points pay and more of them would be owed")) => then(|shop, _| {
+            by_20_points(shop);
+        }),
         (_, Some("its shift is closed")) => then(|shop, _| {
             shop.close();
         }),

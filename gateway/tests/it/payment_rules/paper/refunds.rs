@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::sheet::{Account, Draft};
-use super::super::world::{MOST, TILLS, UNLOAD};
+use super::super::world::{MOST, PAY_WITH_POINTS, POINTS_PAY, TILLS, UNLOAD};
 use super::sums::{from_the_end, share_up};
 use super::{
     Deed, Done, Entry, Goods, IN_PART, LIVE, Occasion, Outcome, Paper, REFUNDED, Said, no, no_because, yes,
@@ -66,10 +66,7 @@ impl Paper {
                 let paid = pay_out(&mut draft, entry, amount, self.store(at));
                 paid.ok_or_else(|| no_because(51, state))?
             }
-            Deed::Paid { .. } => {
-                take_in(&mut draft, entry, amount, self.store(at));
-                amount
-            }
+            Deed::Paid { .. } => amount - take_in(&mut draft, entry, amount, self.store(at)),
             _ => unreachable!("looked at before"),
         };
         let state = self.is_refunded(of, amount, at);
@@ -149,8 +146,9 @@ fn pay_out(draft: &mut Draft, load: &Entry, amount: i64, store: &'static str) ->
     Some(paid)
 }
 
-/// Goods that come back: the balances first, then the points that paid; and the points that it earned are gone.
-fn take_in(draft: &mut Draft, sale: &Entry, amount: i64, store: &'static str) {
+/// Goods that come back: the balances first, then the points that paid; and the points that it earned are gone. Returns what
+/// is withheld of the balances for points that are owed.
+fn take_in(draft: &mut Draft, sale: &Entry, amount: i64, store: &'static str) -> i64 {
     let Deed::Paid { parts, earned, points, by_points: (worth, used), .. } = &sale.deed else {
         unreachable!("a sale")
     };
@@ -158,10 +156,6 @@ fn take_in(draft: &mut Draft, sale: &Entry, amount: i64, store: &'static str) {
     let by_money = sale.amount - worth;
     let open = draft.open();
     let (money_before, money_after) = (before.min(by_money), after.min(by_money));
-    for (lot, part) in from_the_end(parts, money_before, money_after - money_before) {
-        draft.give_back(lot, part, card, open);
-    }
-    draft.named(Account::Redemption(store), -amount);
     if *worth > 0 {
         let all: i64 = used.iter().map(|part| part.1).sum();
         let back = |refunded: i64| all * (refunded - refunded.min(by_money)) / worth;
@@ -181,4 +175,29 @@ fn take_in(draft: &mut Draft, sale: &Entry, amount: i64, store: &'static str) {
         draft.named(Account::PointsExpense, wanted);
         draft.take_points(*points, wanted);
     }
+    let money = money_after - money_before;
+    let withheld = if PAY_WITH_POINTS[card] { buy_debt(draft, money) } else { 0 };
+    for (lot, part) in from_the_end(parts, money_before, money - withheld) {
+        draft.give_back(lot, part, card, open);
+    }
+    draft.named(Account::Redemption(store), -amount);
+    withheld
+}
+
+/// Points that the card owes are bought with the money of a refund, one after the other: the price of all of them together is
+/// rounded up, and money that is left when no whole point can be bought any more goes too.
+fn buy_debt(draft: &mut Draft, money: i64) -> i64 {
+    let (so_many, pay) = POINTS_PAY;
+    let mut bought = 0;
+    while bought < draft.sheet.debt && (bought + 1) * pay <= money * so_many {
+        bought += 1;
+    }
+    let exact = bought * pay / so_many;
+    let odd = i64::from(exact * so_many < bought * pay);
+    let withheld = if bought < draft.sheet.debt { money } else { exact + odd };
+    draft.named(Account::PointsPayment, withheld);
+    draft.named(Account::PointsExpense, -bought);
+    draft.named(Account::PointsOwed, bought);
+    draft.owe(-bought);
+    withheld
 }

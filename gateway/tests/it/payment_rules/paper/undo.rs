@@ -2,6 +2,7 @@
 
 use super::super::calendar::points_end;
 use super::super::sheet::{Account, Draft, Line, POINTS, Status};
+use super::super::world::PAY_WITH_POINTS;
 use super::holds::shorten;
 use super::{
     BLOCKED, DECLINED, Deed, Done, Entry, IN_PART, LAPSED, LIVE, Occasion, Outcome, Paper, REVERSED, Said,
@@ -86,6 +87,10 @@ impl Paper {
                 }
             }
             Deed::Nothing | Deed::Final => unreachable!("answered before"),
+        }
+        // A person does not leave more points owed where points are money.
+        if state == VOIDED && draft.debt > 0 && PAY_WITH_POINTS[card] {
+            return stands(51, LIVE);
         }
         self.entry_mut(of).state = state;
         match original.deed {
