@@ -3,7 +3,7 @@
 mod cash_out;
 mod counter_services;
 mod members;
-mod points;
+pub(crate) mod points;
 mod returns;
 
 use protocol::code::ResponseCode;

@@ -11,7 +11,7 @@ use crate::harness::Site;
 use crate::till::{APPROVED, Till, approved, purchase_quote, put_in_force, quote_of, refund, unload, void};
 
 /// The default programme, where 100 points pay this, and points half of a purchase at most.
-fn programme(points: &str, pays: &str) -> String {
+pub(crate) fn programme(points: &str, pays: &str) -> String {
     let product = "max_unload = \"500.00\"\nhold_hours = 168 ";
     let document = gateway::programme_file::DEFAULT.replace("hold_hours = 168 ", product);
     let rule = "minimum = 100\nstep = 100\nmax_percent = 50\n";
@@ -20,7 +20,7 @@ fn programme(points: &str, pays: &str) -> String {
     )
 }
 
-fn by_points(card: &Card, minor: i64, used: i64) -> Body {
+pub(crate) fn by_points(card: &Card, minor: i64, used: i64) -> Body {
     let points = protocol::field::Points::new(used);
     assert!(points.is_some());
     Body::Purchase { card: card.reference, amount: amount(minor), tenders: None, lines: None, points }
