@@ -2,6 +2,7 @@
 
 mod counter;
 mod days;
+mod offline;
 mod people;
 mod rules;
 mod shop;
