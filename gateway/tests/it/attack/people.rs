@@ -241,3 +241,35 @@ async fn a_pin_is_guessed_as_often_as_the_programme_says_at_however_many_tills()
     drop(gateway);
     site.verify();
 }
+
+#[tokio::test]
+async fn a_holder_is_shown_and_erased_by_the_card_that_took_the_registered_ones_place() {
+    let site = Site::new();
+    let gateway = site.start();
+    let mut till = Till::open(&site, &gateway, "T0001").await;
+    let all = cards(&site, 4);
+    let wang = fields(&all[0], &[(0, SALT), (1, PHONE)]);
+    let sold = registers(&mut till, activate(&all[0]), &wang);
+    assert_eq!(till.send(&sold).await.code(), APPROVED);
+    let mut beside = wang.clone();
+    beside.secret = Some(all[3].secret.clone());
+    let other = registers(&mut till, activate(&all[3]), &beside);
+    assert_eq!(till.send(&other).await.code(), APPROVED);
+    let digits: Vec<String> = all.iter().map(number).collect();
+    for (old, new) in [(0, 1), (1, 2)] {
+        site.json(&["card", "replace", "--card", &digits[old], "--by", &digits[new], "--reason", "lost"]);
+    }
+    assert_eq!(found(&mut till, PHONE).await, (APPROVED, 2));
+    // The person has the last card in hand, and knows no other.
+    let shown = site.json(&["member", "show", "--card", &digits[2]]);
+    assert_eq!(shown["fields"]["phone"].as_str(), Some(PHONE));
+    site.json(&["member", "erase", "--card", &digits[2], "--reason", "asked for it"]);
+    assert_eq!(found(&mut till, PHONE).await, (APPROVED, 1), "the other card is another registration");
+    for at in [0, 1, 2] {
+        assert!(!site.run(&["member", "show", "--card", &digits[at]]).status.success(), "card {at}");
+    }
+    let shown = site.json(&["member", "show", "--card", &digits[3]]);
+    assert_eq!(shown["fields"]["phone"].as_str(), Some(PHONE));
+    drop(gateway);
+    site.verify();
+}
