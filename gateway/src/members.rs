@@ -103,6 +103,14 @@ impl Members {
         Ok(rows.into_iter().map(|row| (CardReference(row.card), row.commitment)).collect())
     }
 
+    /// Cards that were registered by a commitment.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn registered_by(&self, commitment: &[u8; 32]) -> Result<Vec<CardReference>, StorageError> {
+        Ok(self.file.of_commitment(commitment)?.into_iter().map(CardReference).collect())
+    }
+
     /// The fields of a card's holder; `None` when there are none, or they cannot be decrypted.
     ///
     /// # Errors

@@ -34,7 +34,7 @@ pub(super) fn decide(
     wish: Wish<'_>,
     now: Now,
 ) -> Result<Decision, Fault> {
-    let payer = match Payer::accept(facts, request.currency, wish.claim, now)? {
+    let payer = match Payer::accept(facts, request.currency, wish.claim, |_| Ok(()), now)? {
         Ok(payer) => payer,
         Err(decline) => return Ok(Decision::declined(decline)),
     };

@@ -39,13 +39,16 @@ pub(super) struct Payer<'a> {
 }
 
 impl<'a> Payer<'a> {
+    /// `permitted` says what else a card of this product must be allowed.
     pub(super) fn accept(
         facts: Facts<'a>,
         currency: u16,
         claim: &CardClaim,
+        permitted: impl FnOnce(&Card) -> Result<(), Decline>,
         now: Now,
     ) -> Result<Result<Self, Decline>, Fault> {
         let accepted = accept_card(facts, currency, claim, now)
+            .and_then(|(card, product)| permitted(card).map(|()| (card, product)))
             .and_then(|(card, product)| usable_purse(facts, card, now).map(|purse| (card, product, purse)));
         let (card, product, purse) = match accepted {
             Ok(accepted) => accepted,

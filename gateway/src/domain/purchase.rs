@@ -1,6 +1,7 @@
 //! Purchase: the card's lots pay in the product's order; points are earned on what was paid (LOYALTY A6, B1).
 
 use super::Fault;
+use super::card::Card;
 use super::decision::{Decision, Decline, Verdict};
 use super::effect::Effect;
 use super::facts::Facts;
@@ -54,14 +55,14 @@ pub(super) fn decide(
     wish: Wish<'_>,
     now: Now,
 ) -> Result<Decision, Fault> {
-    let mut payer = match Payer::accept(facts, request.currency, wish.claim, now)? {
+    let permitted =
+        |card: &Card| wish.points.map_or(Ok(()), |_| points_payment::accepted(facts, &card.product));
+    let mut payer = match Payer::accept(facts, request.currency, wish.claim, permitted, now)? {
         Ok(payer) => payer,
         Err(decline) => return Ok(Decision::declined(decline)),
     };
     let (key, product) = (payer.card.product.clone(), payer.product);
-    let checked = wish.points.map_or(Ok(()), |_| points_payment::accepted(facts, &key));
-    let checked = checked
-        .and_then(|()| check_card_pin(&payer.card, product, request, wish.amount))
+    let checked = check_card_pin(&payer.card, product, request, wish.amount)
         .and_then(|()| check_quote(facts.quoted, request, now));
     if let Err(decline) = checked {
         return Ok(Decision::declined(decline));

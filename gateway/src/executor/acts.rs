@@ -186,7 +186,9 @@ impl Writer {
         match self.record_act(group, &act, (signatures, request_id), for_act, named) {
             Ok(index) => {
                 if let Act::MemberErase { card, .. } = &act.act {
-                    self.members.erase(*card).map_err(in_doubt("erasing personal data"))?;
+                    for kept in self.kept_under(*card)? {
+                        self.members.erase(kept).map_err(in_doubt("erasing personal data"))?;
+                    }
                 }
                 let file = confirms.and_then(|number| self.proposals.forget(number));
                 let advices = match &act.act {
@@ -368,7 +370,12 @@ impl Writer {
                 }
             }
             Query::Member(card) => {
-                match self.members.fields(card).map_err(in_doubt("reading personal data"))? {
+                let mut fields = None;
+                for kept in self.kept_under(card)? {
+                    fields =
+                        fields.or(self.members.fields(kept).map_err(in_doubt("reading personal data"))?);
+                }
+                match fields {
                     Some(fields) => json!({ "card": card.0.to_string(), "fields": fields_value(&fields) }),
                     None => json!({ "error": "nothing is kept of that card's holder" }),
                 }

@@ -67,6 +67,20 @@ impl Writer {
         }))
     }
 
+    /// Under which cards there may be data of a card's holder: itself, and those whose place it has taken.
+    pub(super) fn kept_under(&mut self, card: CardReference) -> Result<Vec<CardReference>, InDoubt> {
+        let mut all = vec![card];
+        self.fetch_card(card)?;
+        let Some(holder) = self.state.cards.get(&card).and_then(|held| held.holder) else { return Ok(all) };
+        let registered = self.members.registered_by(&holder).map_err(in_doubt("reading personal data"))?;
+        for earlier in registered {
+            if earlier != card && self.registered(earlier, holder)? == Some(card) {
+                all.push(earlier);
+            }
+        }
+        Ok(all)
+    }
+
     /// The card, or the one that has taken its place, if its holder is the one of that registration still.
     fn registered(
         &mut self,

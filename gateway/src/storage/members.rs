@@ -81,6 +81,17 @@ impl MemberFile {
         Ok(self.0.prepare_cached(sql)?.query_row([card], read).optional()?)
     }
 
+    /// Cards that were registered by a commitment.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn of_commitment(&self, commitment: &[u8; 32]) -> Result<Vec<u64>> {
+        let sql = "SELECT card FROM member WHERE commitment = ?1 ORDER BY card";
+        let mut statement = self.0.prepare_cached(sql)?;
+        let cards = statement.query_map([commitment.as_slice()], |row| row.get(0))?;
+        cards.map(|card| card.map_err(StorageError::from)).collect()
+    }
+
     /// Rows with a phone number, the newest first.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ mod counter;
 mod days;
 mod holders;
 mod limits;
+mod offline;
 mod people;
 mod rules;
 mod shop;

@@ -21,11 +21,10 @@ const FIELD: &str = "gateway/tests/it/payment_rules/field.rs";
 const TABLE: &str = "gateway/tests/it/payment_rules/table.rs";
 const TIME: &str = "gateway/tests/it/timekeeping.rs";
 const PAYMENTS: &str = "gateway/tests/it/payments.rs";
+const QUEUE: &str = "gateway/tests/it/offline/wire.rs";
 const SERVICES: &str = "gateway/tests/it/payments/counter_services.rs";
 const RESTARTS: &str = "terminal-sim/tests/simulator/restarts.rs";
 
-const OFFLINE: Tested = NotYet("comes with offline approval");
-const REDEMPTION: Tested = NotYet("points cannot be redeemed yet");
 const TIERS: Tested = NotYet("there are no tiers yet");
 
 const CASES: &[(&str, Tested)] = &[
@@ -94,7 +93,21 @@ const CASES: &[(&str, Tested)] = &[
         In("gateway/tests/python/test_payments.py", "test_terminal_without_a_right_clock"),
     ),
     ("t4 daylight saving", In(TRANSACTIONS, "t4_daylight_saving_skips_no_business_day_and_none_comes_twice")),
-    ("t5 stored and forwarded: out of order, twice, partly, cut off in the middle", OFFLINE),
+    (
+        "t5 stored and forwarded: out of order, twice, partly, cut off in the middle",
+        In(QUEUE, "t5_a_queue_in_any_order_twice_cut_in_the_middle_and_after_a_kill_is_booked_once"),
+    ),
+    (
+        "t5 a load that comes after its money was given back",
+        In(QUEUE, "t5_a_load_that_comes_after_its_claim_was_settled_is_not_credited_beside_it"),
+    ),
+    (
+        "t5 the queue of a terminal that is gone",
+        In(
+            "gateway/tests/it/offline/import.rs",
+            "t5_the_queue_of_a_revoked_terminal_comes_in_from_a_file_and_a_bad_message_harms_no_other",
+        ),
+    ),
     (
         "t6 crash at each step of a day",
         In("gateway/tests/it/powerloss.rs", "a_gateway_survives_its_death_at_any_operation_of_its_first_day"),
@@ -160,7 +173,10 @@ const CASES: &[(&str, Tested)] = &[
         "others a buy-refund loop mints points",
         In(FIELD, "buying_and_refunding_over_and_over_mints_no_points_and_no_money"),
     ),
-    ("others an offline retry doubles points", OFFLINE),
+    (
+        "others an offline retry doubles points",
+        In(OTHERS, "others_an_offline_sale_that_is_sent_over_and_over_earns_its_points_once"),
+    ),
     (
         "others two identical top-ups",
         In(FIELD, "two_loads_and_two_refunds_that_look_alike_are_two_and_what_they_name_is_one"),
@@ -189,6 +205,10 @@ const CASES: &[(&str, Tested)] = &[
         "others top up 100, get more, withdraw it",
         In(OTHERS, "others_top_up_100_get_a_bonus_and_withdraw_100_and_no_more"),
     ),
+    (
+        "others the same over the counter, as cash",
+        In(OTHERS, "others_top_up_100_get_105_and_cash_out_100_and_no_more"),
+    ),
     ("others the same in parts", In(FIELD, "a_load_that_is_taken_out_in_parts_leaves_no_bonus_behind")),
     (
         "others bonus only when the amount is exactly the rule's",
@@ -202,7 +222,10 @@ const CASES: &[(&str, Tested)] = &[
         "others a refund reverses only the first points of an order",
         In(FIELD, "points_go_with_the_refund_of_the_sale_that_earned_them"),
     ),
-    ("others any refund returns all redeemed points", REDEMPTION),
+    (
+        "others any refund returns all redeemed points",
+        In(OTHERS, "others_a_refund_gives_back_its_share_of_the_points_that_paid_and_never_all_of_them"),
+    ),
     ("others 3.00 earns 6 and not 5", In(RULES, "points_come_for_full_units_and_the_rest_is_dropped")),
     (
         "others scale and rounding swapped",
@@ -226,14 +249,14 @@ const CASES: &[(&str, Tested)] = &[
         "others merging members loses points",
         In(PAYMENTS, "a_replaced_card_passes_everything_on_and_its_sales_are_refunded_to_its_successor"),
     ),
-    ("others points earned on points", REDEMPTION),
+    ("others points earned on points", In(OTHERS, "others_what_points_pay_earns_no_points")),
     (
         "others answers matched by STAN alone",
         In(REPEATS, "of_many_requests_under_one_stan_at_once_one_is_decided"),
     ),
     (
         "others a poison record blocks a forward queue",
-        NotYet("nothing is forwarded from a queue yet; comes with offline approval"),
+        In(OTHERS, "others_a_poison_record_in_a_queue_or_a_file_holds_up_no_other"),
     ),
     (
         "others pruned idempotency keys",

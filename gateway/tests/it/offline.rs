@@ -2,11 +2,11 @@
 
 mod bench;
 mod drawn;
-mod import;
+pub(crate) mod import;
 mod rules;
 mod settling;
 mod undoing;
-mod wire;
+pub(crate) mod wire;
 
 /// The default programme with offline approval: 50.00 a sale, 80.00 a card, 5 sales, 200.00 in all.
 pub(crate) fn programme() -> String {

@@ -5,7 +5,7 @@ mod cash_out;
 mod counter_services;
 mod members;
 mod people;
-mod points;
+pub(crate) mod points;
 mod returns;
 
 use protocol::code::ResponseCode;

@@ -206,22 +206,31 @@ class Books:
         if account == card or account not in self.cards or self.cards[account].owner[2] is not None:
             yield f"card {card} is bound to {account}, which is no account of its own"
 
+    def purse(self, card):
+        """The card whose money a card spends: its own, its account's, or that of the card in a replaced account's place."""
+        account = self.cards[card].owner[2]
+        while account is not None and self.cards[account].successor:
+            account = self.cards[account].successor[0]
+        return card if account is None else account
+
     def told(self, card, now) -> dict:
         """Balances as answers tell them: of a bound card, the account's money and its own points."""
-        account = self.cards[card].owner[2]
-        own = self.cards[card].available(now)
-        if account is None:
+        own, purse = self.cards[card].available(now), self.purse(card)
+        if purse == card:
             return own
-        return {k: a for k, a in own.items() if k not in MONEY} | {k: a for k, a in self.cards[account].available(now).items() if k in MONEY}
+        return {k: a for k, a in own.items() if k not in MONEY} | {k: a for k, a in self.cards[purse].available(now).items() if k in MONEY}
 
     def changed(self, card, effects, now) -> dict:
-        """Changes as answers tell them, without what had only expired before."""
-        result, account = {}, self.cards[card].owner[2]
-        for effect in effects:
-            if effect[0] != 1 or len(effect) != 7 or effect[3] < 0 and effect[5] is not None and effect[5] <= now:
-                continue
-            if effect[1] == (account if account is not None and effect[2] in MONEY else card):
-                result[effect[2]] = result.get(effect[2], 0) + effect[3]
+        """Changes as answers tell them, without what had only expired before: the card's, and the money that moved on its purse, or
+        on the one that it had then."""
+        legs = [e for e in effects if e[0] == 1 and len(e) == 7 and not (e[3] < 0 and e[5] is not None and e[5] <= now)]
+        purses = {card, self.purse(card)}
+        if not any(leg[1] in purses and leg[2] in MONEY for leg in legs):
+            purses = {leg[1] for leg in legs if leg[2] in MONEY}
+        result = {}
+        for _, at, kind, amount, *_ in legs:
+            if at in (purses if kind in MONEY else {card}):
+                result[kind] = result.get(kind, 0) + amount
         return {kind: amount for kind, amount in result.items() if amount}
 
     def _successions(self, successions):

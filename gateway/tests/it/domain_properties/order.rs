@@ -1,11 +1,10 @@
 //! The order of checks (PROTOCOL.md section 7): of two things that are wrong with a request, the one that is looked at first
-//! gives the code. The order is read from the text; for every message, every two of its faults are put together. Unload,
-//! Advice and CashTaken are not among them: the rules do not know them yet.
+//! gives the code. The order is read from the text; for every message, every two of its faults are put together.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use gateway::domain::card::CardStatus;
-use gateway::domain::programme::{PinRule, Product};
+use gateway::domain::programme::{PinRule, PointsPayment, Product};
 use gateway::domain::request::CardClaim;
 use gateway::domain::{
     Allowance, Card, CardReference, Cashier, Command, Effect, Facts, Fate, Hold, Kind, Lot, Named, Now,
@@ -87,6 +86,8 @@ struct Case {
     terminal: Terminal,
     request: Request,
     original: Option<Original>,
+    /// What an unload may pay out.
+    loads: Vec<Original>,
     quoted: Option<Quoted>,
     /// A question in place of a value message.
     is_quote: bool,
@@ -121,7 +122,16 @@ impl Case {
         }
         let terminal = state.terminals[HERE].clone();
         let request = request(HERE, (STAN, SHIFT), command);
-        Self { state, programme, terminal, request, original: None, quoted: None, is_quote: false }
+        Self {
+            state,
+            programme,
+            terminal,
+            request,
+            original: None,
+            loads: Vec::new(),
+            quoted: None,
+            is_quote: false,
+        }
     }
 
     /// Something was done before, at this till; `then` names it.
@@ -144,6 +154,41 @@ impl Case {
         case
     }
 
+    /// A card that was loaded, and what is paid out of that.
+    fn unload() -> Self {
+        let mut case = Self::after(BESIDE, load(), |_| Command::Unload { claim: claim(), amount: ASKED });
+        case.loads = case.original.take().into_iter().collect();
+        case.product().max_unload = Some(500_00);
+        case
+    }
+
+    /// Points pay a half: 100 of them 1.00.
+    fn by_points() -> Self {
+        let mut case = Self::of(Command::Purchase {
+            claim: claim(),
+            amount: ASKED,
+            partial_allowed: false,
+            points: Some(500),
+            lines: Vec::new(),
+        });
+        case.card().lots.push(Lot { id: 2, kind: Kind::POINTS, amount: 500, expires: None, source: 5 });
+        case.card().next_lot = 3;
+        case.programme.points_payment = Some(PointsPayment {
+            rule: "points".into(),
+            products: Vec::new(),
+            points: 100,
+            pays: 1_00,
+            minimum: 100,
+            step: 100,
+            max_percent: 50,
+        });
+        case
+    }
+
+    fn payment(&mut self) -> &mut PointsPayment {
+        self.programme.points_payment.as_mut().expect("points pay")
+    }
+
     fn quote(command: Command) -> Self {
         let mut case = Self { is_quote: true, ..Self::of(command) };
         case.request.shift = None;
@@ -157,7 +202,7 @@ impl Case {
             pricing: &self.programme,
             index,
             original: self.original.as_ref(),
-            loads: &[],
+            loads: &self.loads,
             quoted: self.quoted.as_ref(),
         }
     }
@@ -170,8 +215,9 @@ impl Case {
                 let quoted = quote(facts, &self.terminal, claim, currency, *amount, NOW);
                 quoted.map_or_else(Verdict::Declined, |_| Verdict::Approved)
             }
-            Command::Purchase { claim, amount, .. } if self.is_quote => {
-                let quoted = purchase_quote(facts, &self.terminal, claim, currency, (*amount, None), NOW);
+            Command::Purchase { claim, amount, points, .. } if self.is_quote => {
+                let asked = (*amount, *points);
+                let quoted = purchase_quote(facts, &self.terminal, claim, currency, asked, NOW);
                 quoted.expect("no fault").verdict
             }
             _ => {
@@ -196,6 +242,7 @@ impl Case {
             | Command::Purchase { claim, .. }
             | Command::Authorize { claim, .. }
             | Command::Transfer { claim, .. }
+            | Command::Unload { claim, .. }
             | Command::ChangePin { claim } => claim,
             _ => panic!("a message about a card"),
         }
@@ -349,7 +396,8 @@ const OLD_AND_NEW_PIN: &[Wrong] = &[
 ];
 const SUPERVISED: &[Wrong] = &[
     wrong("supervisor", 76, "no supervisor is named", |case| {
-        (case.programme.till.refund_from, case.programme.till.void_from) = (Some(ASKED), Some(ASKED));
+        let till = &mut case.programme.till;
+        (till.refund_from, till.void_from, till.unload_from) = (Some(ASKED), Some(ASKED), Some(ASKED));
         case.request.supervisor = None;
     }),
     wrong("supervisor", 76, "the supervisor's PIN did not come", |case| {
@@ -372,6 +420,31 @@ const LATE: &[Wrong] = &[wrong("supervisor", 76, "late, and nobody allows it", |
 })];
 const MAY_NOT_GIVE: &[Wrong] =
     &[wrong("product", 57, "its product gives nothing", |case| case.product().max_transfer = None)];
+const MAY_NOT_PAY_OUT: &[Wrong] =
+    &[wrong("product", 57, "its product pays nothing out", |case| case.product().max_unload = None)];
+const UNLOAD_LIMIT: &[Wrong] =
+    &[wrong("amounts", 61, "above the largest cash-out", |case| case.product().max_unload = Some(1))];
+const NOT_LOADED: &[Wrong] = &[
+    wrong("funds", 51, "what is on it was not loaded there", |case| case.loads.clear()),
+    wrong("funds", 51, "its load was paid out", |case| {
+        case.state.transactions.insert(6, Fate::of(TransactionState::Refunded));
+    }),
+];
+const POINTS_PAY_NOTHING: &[Wrong] = &[wrong("product", 57, "points do not pay", |case| {
+    case.payment().products = vec!["gift".into()];
+})];
+const POINTS_LIMITS: &[Wrong] = &[
+    wrong("amounts", 61, "too few points", |case| case.payment().minimum = 501),
+    wrong("amounts", 61, "points between two steps", |case| case.payment().step = 300),
+    wrong("amounts", 61, "too much of it by points", |case| case.payment().max_percent = 49),
+    wrong("amounts", 61, "points that are worth nothing", |case| case.payment().points = 1_000_000),
+];
+const POINTS_SPENT: &[Wrong] = &[
+    wrong("funds", 51, "the points are spent", |case| case.card().lots.retain(|lot| lot.id == 1)),
+    wrong("funds", 51, "the rest is spent", |case| case.card().lots.retain(|lot| lot.id == 2)),
+];
+/// All that a report of what has happened is declined for, but for its tombstone and its terminal.
+const IN_DOLLARS: &[Wrong] = &[wrong("product", 57, "in dollars", |case| case.request.currency = 840)];
 const GIVES_TO: &[Wrong] = &[
     wrong("the card that it gives to", 14, "no such card to give to", |case| {
         let Command::Transfer { to, .. } = &mut case.request.command else { panic!("a transfer") };
@@ -535,6 +608,8 @@ fn messages() -> Vec<(&'static str, Case, Vec<&'static [Wrong]>)> {
     let mut change_pin = Case::of(Command::ChangePin { claim: claim() });
     change_pin.product().pin = Some(PinRule { from: 0, tries: TRIES });
     (change_pin.request.pins.new_given, change_pin.request.pins.new) = (true, Some(HASHED));
+    let mut by_points_quote = Case { is_quote: true, ..Case::by_points() };
+    by_points_quote.request.shift = None;
     let refund = |original| Command::Refund { original, amount: ASKED, lines: Vec::new() };
     let void = |original| Command::Void { original };
     let reversal = |original| Command::Reversal { original };
@@ -564,6 +639,42 @@ fn messages() -> Vec<(&'static str, Case, Vec<&'static [Wrong]>)> {
             "Transfer",
             Case::of(Command::Transfer { claim: claim(), to: RECEIVER, amount: ASKED }),
             [&cards[..], &[BOUND, MAY_NOT_GIVE, GIVES_TO, TRANSFER_LIMIT, GIVES_TOO_MUCH], &pays].concat(),
+        ),
+        (
+            "Unload",
+            Case::unload(),
+            [
+                &cards[..],
+                &[BOUND, MAY_NOT_PAY_OUT, PIN, TILL_LIMIT, UNLOAD_LIMIT],
+                &[SUPERVISED, SPENT, NOT_LOADED, DAY, CASHIER_DAY],
+            ]
+            .concat(),
+        ),
+        (
+            "Purchase with points",
+            Case::by_points(),
+            [&cards[..], &[POINTS_PAY_NOTHING, ACCOUNT_BLOCKED, QUOTE, POINTS_LIMITS, POINTS_SPENT], &pays]
+                .concat(),
+        ),
+        (
+            "PurchaseQuote with points",
+            by_points_quote,
+            [
+                &[ROLE, SECRET, ACTIVE_CARD, PRODUCT, ACCOUNT_BLOCKED, POINTS_PAY_NOTHING][..],
+                &[POINTS_LIMITS, POINTS_SPENT],
+                &quotes,
+            ]
+            .concat(),
+        ),
+        (
+            "Advice",
+            Case::of(Command::Advice { card: CARD, amount: ASKED, grant: None, time_s: NOW.s() }),
+            vec![TOMBSTONE, ROLE, IN_DOLLARS],
+        ),
+        (
+            "CashTaken",
+            Case::of(Command::CashTaken { card: Some(CARD), amount: ASKED, tenders: vec![(1, ASKED)] }),
+            vec![TOMBSTONE, IN_DOLLARS],
         ),
         (
             "ChangePin",
@@ -654,7 +765,27 @@ fn a_kiosk_sells_nothing_and_may_do_everything_else() {
     for (message, mut case, _) in messages() {
         case.terminal.role = Role::Kiosk;
         let may = message.starts_with("Reversal")
-            || ["Activate", "Load", "LoadQuote", "Reconciliation", "ChangePin"].contains(&message);
+            || ["Activate", "Load", "LoadQuote", "Reconciliation", "ChangePin", "CashTaken"]
+                .contains(&message);
         assert_eq!(case.code(), if may { 0 } else { 58 }, "{message}");
+    }
+}
+
+#[test]
+fn a_report_of_what_has_happened_is_taken_whatever_card_and_shift_it_names() {
+    for (message, sound, _) in messages() {
+        if !["Advice", "CashTaken"].contains(&message) {
+            continue;
+        }
+        let faults =
+            [CLOSED, ACTIVE_CARD, &PRODUCT[1..], BOUND, ACCOUNT_BLOCKED, TILL_LIMIT, SPENT, DAY, CASHIER_DAY];
+        for fault in faults.concat() {
+            let mut case = sound.clone();
+            (fault.spoil)(&mut case);
+            assert_eq!(case.code(), 0, "{message}: {}", fault.what);
+        }
+        let mut case = sound.clone();
+        case.state.cards.clear();
+        assert_eq!(case.code(), 0, "{message}: no such card");
     }
 }

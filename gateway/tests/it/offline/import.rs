@@ -8,12 +8,12 @@ use super::wire::{advice, confirm, shop, sign, two_operators};
 use crate::counter::{Clerk, cards, holdings, last_index, purchase};
 use crate::harness::Site;
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Proposes the file and has it confirmed; a line for each message.
-fn import(site: &Site, name: &str, bytes: &[u8]) -> Vec<Value> {
+pub(crate) fn import(site: &Site, name: &str, bytes: &[u8]) -> Vec<Value> {
     let file = site.beside(name);
     std::fs::write(&file, bytes).expect("a file");
     let path = file.to_str().expect("a path");
@@ -23,7 +23,7 @@ fn import(site: &Site, name: &str, bytes: &[u8]) -> Vec<Value> {
     done.json["advices"].as_array().expect("a report").clone()
 }
 
-fn outcomes(report: &[Value]) -> Vec<&str> {
+pub(crate) fn outcomes(report: &[Value]) -> Vec<&str> {
     report.iter().map(|line| line["outcome"].as_str().expect("an outcome")).collect()
 }
 

@@ -19,7 +19,7 @@ use crate::harness::{Done, Gateway, Site};
 const APPROVED: ResponseCode = ResponseCode::APPROVED;
 
 /// The grant of a sign-on, as it came.
-fn granted(session: &Session) -> Blob<MAX_GRANT> {
+pub(crate) fn granted(session: &Session) -> Blob<MAX_GRANT> {
     session.sign_on.grant.clone().expect("a grant")
 }
 
@@ -28,7 +28,7 @@ fn payload(grant: &Blob<MAX_GRANT>) -> Grant {
     Grant::decode_payload(sign1.payload.expect("a payload")).expect("a grant")
 }
 
-pub(super) fn advice(card: &Card, minor: i64, grant: &Blob<MAX_GRANT>) -> Body {
+pub(crate) fn advice(card: &Card, minor: i64, grant: &Blob<MAX_GRANT>) -> Body {
     Body::Advice {
         card: card.reference,
         amount: amount(minor),
@@ -39,28 +39,28 @@ pub(super) fn advice(card: &Card, minor: i64, grant: &Blob<MAX_GRANT>) -> Body {
 }
 
 /// Signs a message without a sidecar under a new STAN.
-pub(super) fn sign(clerk: &mut Clerk, session: &Session, body: Body) -> SignedMessage {
+pub(crate) fn sign(clerk: &mut Clerk, session: &Session, body: Body) -> SignedMessage {
     let header = session.value_header(clerk.next_stan()).expect("a header");
     session.sign(&Request { header, body }, &RequestSidecar::default()).expect("a signed message")
 }
 
-fn shortfall(answer: &Checked) -> i64 {
+pub(crate) fn shortfall(answer: &Checked) -> i64 {
     assert_eq!(answer.code(), APPROVED);
     answer.answer.shortfall.expect("a shortfall").get()
 }
 
-fn exceptions(site: &Site, all: bool) -> Vec<Value> {
+pub(crate) fn exceptions(site: &Site, all: bool) -> Vec<Value> {
     let list: &[&str] = if all { &["exception", "list", "--all"] } else { &["exception", "list"] };
     site.json(list)["exceptions"].as_array().expect("a list").clone()
 }
 
 /// Has an act signed by a second operator.
-pub(super) fn confirm(site: &Site, proposed: &Value) -> Done {
+pub(crate) fn confirm(site: &Site, proposed: &Value) -> Done {
     let number = proposed["proposal"].as_u64().expect("an act that waits").to_string();
     site.run(&["act", "confirm", "--number", &number, "--operator", "bob"])
 }
 
-pub(super) fn settle(site: &Site, reference: u64, way: &[&str]) -> Value {
+pub(crate) fn settle(site: &Site, reference: u64, way: &[&str]) -> Value {
     let reference = reference.to_string();
     let first = ["exception", "settle", &reference, "--reason", "looked into", "--operator", "ann"];
     let proposed = site.json(&[&first, way].concat());
@@ -69,14 +69,14 @@ pub(super) fn settle(site: &Site, reference: u64, way: &[&str]) -> Value {
     done.json
 }
 
-pub(super) fn two_operators(site: &Site) {
+pub(crate) fn two_operators(site: &Site) {
     for name in ["ann", "bob"] {
         site.json(&["operator", "add", "--name", name]);
     }
 }
 
 /// A register with a grant, and cards of 100.00 and a bonus of 5.00 each.
-pub(super) async fn shop(count: u32) -> (Site, Gateway, Vec<Card>, Clerk, Session) {
+pub(crate) async fn shop(count: u32) -> (Site, Gateway, Vec<Card>, Clerk, Session) {
     let site = Site::new();
     let gateway = site.start();
     switch_on(&site);

@@ -11,7 +11,7 @@ use crate::harness::Site;
 use crate::till::{APPROVED, Till, approved, purchase_quote, put_in_force, quote_of, refund, unload, void};
 
 /// The default programme, where 100 points pay this, and points half of a purchase at most.
-fn programme(points: &str, pays: &str) -> String {
+pub(crate) fn programme(points: &str, pays: &str) -> String {
     let product = "max_unload = \"500.00\"\nhold_hours = 168 ";
     let document = gateway::programme_file::DEFAULT.replace("hold_hours = 168 ", product);
     let rule = "minimum = 100\nstep = 100\nmax_percent = 50\n";
@@ -20,7 +20,7 @@ fn programme(points: &str, pays: &str) -> String {
     )
 }
 
-fn by_points(card: &Card, minor: i64, used: i64) -> Body {
+pub(crate) fn by_points(card: &Card, minor: i64, used: i64) -> Body {
     let points = protocol::field::Points::new(used);
     assert!(points.is_some());
     Body::Purchase { card: card.reference, amount: amount(minor), tenders: None, lines: None, points }
@@ -168,6 +168,48 @@ async fn points_that_were_spent_before_their_sale_came_back_are_owed_and_mint_no
     let (_, out) = till.deal(unload(card, 400_00), card).await;
     assert_eq!((approved(&out), holdings(&site, card).payable()), (Some(400_00), 0));
     assert_eq!(till.ask(purchase_quote(card, 1_00), card).await.code(), ResponseCode::NOT_SUFFICIENT_FUNDS);
+    drop(gateway);
+    site.verify();
+}
+
+#[tokio::test]
+async fn a_sale_that_points_paid_whole_is_refunded_voided_and_reversed_like_any_other() {
+    let site = Site::new();
+    let gateway = site.start();
+    let mut till = Till::open(&site, &gateway, "T0001").await;
+    let card = &till.sell(&site, 1, &[500_00]).await[0];
+    assert_eq!(till.code(purchase(card, 300_00), card).await, APPROVED);
+    put_in_force(&site, &programme("100", "1.00").replace("max_percent = 50", "max_percent = 100"));
+    let mut said = Vec::new();
+    for undo in [reversal, void] {
+        let sale = till.deal(by_points(card, 3_00, 300), card).await;
+        assert_eq!((sale.1.code(), holdings(&site, card).points), (APPROVED, 0));
+        let undone = till.deal(undo(&sale.0), card).await;
+        assert_eq!((undone.1.code(), holdings(&site, card).points), (APPROVED, 300));
+        said.extend([sale, undone]);
+    }
+    let sale = till.deal(by_points(card, 3_00, 300), card).await;
+    for (minor, points) in [(1, 1), (1_00, 101), (1_99, 300)] {
+        let part = till.deal(refund(&sale.0, minor), card).await;
+        assert_eq!((part.1.code(), holdings(&site, card).points), (APPROVED, points));
+        said.push(part);
+    }
+    said.push(sale);
+    let held = holdings(&site, card);
+    assert_eq!((held.principal, held.bonus, held.points_debt), (200_00, 50_00, 0));
+    // On a card in its place too.
+    let other = crate::counter::cards(&site, 1).remove(0);
+    let sale = till.deal(by_points(card, 4_00, 200), card).await;
+    let digits = [crate::counter::number(card), crate::counter::number(&other)];
+    site.json(&["card", "replace", "--card", &digits[0], "--by", &digits[1], "--reason", "lost"]);
+    let back = till.deal(refund(&sale.0, 4_00), card).await;
+    assert_eq!((back.1.code(), back.1.answer.card), (APPROVED, Some(other.reference)));
+    assert_eq!((holdings(&site, &other).principal, holdings(&site, &other).points), (200_00, 300));
+    let again = till.deal(by_points(&other, 3_00, 300), &other).await;
+    let kept = till.deal(void(&back.0), &other).await;
+    assert_eq!(kept.1.code(), ResponseCode::NOT_SUFFICIENT_FUNDS, "the points that came back are spent");
+    said.extend([sale, back, again, kept]);
+    let (gateway, _till) = after_a_kill(&site, gateway, till, &said).await;
     drop(gateway);
     site.verify();
 }
