@@ -96,7 +96,8 @@ def test_the_card_in_a_replaced_accounts_place_pays(fleet):
     assert terminal.purchase(card, 100).code == 0
     fleet.admin("card", "block", "--card", str(new.reference), "--reason", "lost")
     refused(terminal.purchase(card, 100), 62)
-    fleet.seen.pop(card.reference, None)
+    for gone in (card, account):
+        fleet.seen.pop(gone.reference, None)
     fleet.audit()
 
 
