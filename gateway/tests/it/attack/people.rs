@@ -138,7 +138,7 @@ async fn a_gateway_says_what_is_wrong_with_its_file_of_holders() {
     let kept = std::fs::read(&file).expect("a file");
     let fails = |words: &[&str]| {
         let before = site.log().len();
-        let done = site.start_with(&[], &[]).err().expect("the gateway does not start");
+        let done = site.start_with(&[], &[]).expect_err("the gateway does not start");
         let said = &done.stderr[before..];
         assert!(!done.status.success());
         for word in words {
