@@ -111,12 +111,17 @@ impl Members {
         Ok(self.file.of_commitment(commitment)?.into_iter().map(CardReference).collect())
     }
 
-    /// The fields of a card's holder; `None` when there are none, or they cannot be decrypted.
+    /// The fields of a card's registration by that commitment; `None` when there are none, or they cannot be decrypted.
     ///
     /// # Errors
     /// When they cannot be read.
-    pub fn fields(&self, card: CardReference) -> Result<Option<Zeroizing<Vec<u8>>>, StorageError> {
-        let Some(row) = self.file.of_card(card.0)? else { return Ok(None) };
+    pub fn fields(
+        &self,
+        card: CardReference,
+        commitment: &[u8; 32],
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, StorageError> {
+        let row = self.file.of_card(card.0)?.filter(|row| row.commitment == *commitment);
+        let Some(row) = row else { return Ok(None) };
         let Some((nonce, sealed)) = row.sealed.split_first_chunk::<NONCE>() else { return Ok(None) };
         let mut plain = Zeroizing::new(sealed.to_vec());
         let aad = Aad::from(about(card, &row.commitment));
@@ -167,9 +172,13 @@ mod tests {
         let found = members.find("8613800138000").expect("found");
         assert_eq!(found, [(CardReference(9), [2; 32]), (card, [1; 32])]);
         assert!(members.find("8613800138001").expect("a look-up").is_empty());
-        assert_eq!(members.fields(card).expect("read").expect("kept").as_slice(), b"Wang Xiaoming, Suzhou");
+        assert_eq!(
+            members.fields(card, &[1; 32]).expect("read").expect("kept").as_slice(),
+            b"Wang Xiaoming, Suzhou"
+        );
+        assert_eq!(members.fields(card, &[2; 32]).expect("read"), None, "of another registration");
         assert!(members.erase(card).expect("erased") && !members.erase(card).expect("nothing there"));
-        assert_eq!(members.fields(card).expect("read"), None);
+        assert_eq!(members.fields(card, &[1; 32]).expect("read"), None);
     }
 
     #[test]

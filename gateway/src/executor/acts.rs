@@ -371,9 +371,12 @@ impl Writer {
             }
             Query::Member(card) => {
                 let mut fields = None;
-                for kept in self.kept_under(card)? {
-                    fields =
-                        fields.or(self.members.fields(kept).map_err(in_doubt("reading personal data"))?);
+                let kept = self.kept_under(card)?;
+                if let Some(holder) = self.state.cards.get(&card).and_then(|held| held.holder) {
+                    for kept in kept {
+                        let found = self.members.fields(kept, &holder);
+                        fields = fields.or(found.map_err(in_doubt("reading personal data"))?);
+                    }
                 }
                 match fields {
                     Some(fields) => json!({ "card": card.0.to_string(), "fields": fields_value(&fields) }),

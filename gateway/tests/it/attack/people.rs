@@ -56,6 +56,8 @@ async fn a_card_whose_sale_was_undone_is_nobodys_when_the_next_one_gets_it() {
         assert_eq!(till.code(activate(card), card).await, APPROVED);
         assert_eq!(till.code(load(card, 100_01), card).await, ResponseCode::NOT_PERMITTED_CARD);
         assert_eq!(found(&mut till, PHONE).await.0, ResponseCode::CARD_NOT_ACCEPTED);
+        assert!(!site.run(&["member", "show", "--card", &number(card)]).status.success(), "nor is it shown");
+        site.json(&["member", "erase", "--card", &number(card), "--reason", "sold to nobody"]);
     }
     drop(gateway);
     site.verify();
