@@ -183,12 +183,14 @@ impl Writer {
         };
         let proofs: Vec<_> = drawn.iter().map(|(card, _, proof)| (*card, *proof)).collect();
         let for_act = Drawn { cards: &proofs, pin: pin.as_ref().map(|(_, pin)| *pin).unwrap_or_default() };
+        let erased = match &act.act {
+            Act::MemberErase { card, .. } => self.kept_under(*card)?,
+            _ => Vec::new(),
+        };
         match self.record_act(group, &act, (signatures, request_id), for_act, named) {
             Ok(index) => {
-                if let Act::MemberErase { card, .. } = &act.act {
-                    for kept in self.kept_under(*card)? {
-                        self.members.erase(kept).map_err(in_doubt("erasing personal data"))?;
-                    }
+                for card in erased {
+                    self.members.erase(card).map_err(in_doubt("erasing personal data"))?;
                 }
                 let file = confirms.and_then(|number| self.proposals.forget(number));
                 let advices = match &act.act {

@@ -8,7 +8,7 @@ use terminal_sim::Card;
 use super::after_a_kill;
 use crate::counter::{amount, balance, holdings, purchase, reversal};
 use crate::harness::Site;
-use crate::till::{APPROVED, Till, approved, purchase_quote, put_in_force, quote_of, refund, unload, void};
+use crate::till::{APPROVED, Till, approved, put_in_force, quote_of, refund, unload, void};
 
 /// The default programme, where 100 points pay this, and points half of a purchase at most.
 pub(crate) fn programme(points: &str, pays: &str) -> String {
@@ -142,7 +142,7 @@ async fn the_largest_amounts_of_points_and_money_are_declined_and_never_wrap_rou
 }
 
 #[tokio::test]
-async fn points_that_were_spent_before_their_sale_came_back_are_owed_and_mint_no_money() {
+async fn points_that_were_spent_before_their_sale_came_back_are_withheld_and_mint_no_money() {
     let site = Site::new();
     let gateway = site.start();
     put_in_force(&site, &programme("100", "1.00"));
@@ -152,22 +152,24 @@ async fn points_that_were_spent_before_their_sale_came_back_are_owed_and_mint_no
     let (sale, _) = till.deal(purchase(card, 300_00), card).await;
     let (spent, answer) = till.deal(by_points(card, 6_00, 300), card).await;
     assert_eq!(answer.code(), APPROVED);
-    assert_eq!(till.code(refund(&sale, 300_00), card).await, APPROVED);
+    let (_, back) = till.deal(refund(&sale, 300_00), card).await;
+    assert_eq!(approved(&back), Some(297_03), "3 of 300 were earned with the other sale");
     let held = holdings(&site, card);
-    assert_eq!((held.points, held.points_debt), (0, 297), "3 were earned with the other sale");
-    // The points that come back pay what is owed, and nothing else.
+    assert_eq!((held.payable(), held.points, held.points_debt), (start - 5_97, 0, 0));
+    // The points that come back are worth what was withheld, and nothing more.
     assert_eq!(till.code(refund(&spent, 6_00), card).await, APPROVED);
     let held = holdings(&site, card);
-    assert_eq!((held.payable(), held.points, held.points_debt), (start, 0, 0));
+    assert_eq!((held.payable(), held.points, held.points_debt), (start - 2_97, 297, 0));
     let again = till.code(by_points(card, 6_00, 300), card).await;
     assert_eq!(again, ResponseCode::NOT_SUFFICIENT_FUNDS);
     let (sale, _) = till.deal(purchase(card, 299_00), card).await;
     assert_eq!(till.code(reversal(&sale), card).await, APPROVED);
     let held = holdings(&site, card);
-    assert_eq!((held.payable(), held.points, held.points_debt), (start, 0, 0));
-    let (_, out) = till.deal(unload(card, 400_00), card).await;
-    assert_eq!((approved(&out), holdings(&site, card).payable()), (Some(400_00), 0));
-    assert_eq!(till.ask(purchase_quote(card, 1_00), card).await.code(), ResponseCode::NOT_SUFFICIENT_FUNDS);
+    assert_eq!((held.payable(), held.points, held.points_debt), (start - 2_97, 297, 0));
+    let (_, out) = till.deal(unload(card, 397_03), card).await;
+    assert_eq!(approved(&out), Some(397_03));
+    // Of the bonus, ceil(20.00 x 397.03 / 400.00) goes with it.
+    assert_eq!(holdings(&site, card).payable(), 14);
     drop(gateway);
     site.verify();
 }
