@@ -2,12 +2,12 @@
 
 use super::State;
 use super::card::{Card, CardReference, CardStatus};
+use super::card_acts::{bind, extend, refund_without_sale, set_card};
 use super::cashier::Cashier;
 use super::effect::Effect;
-use super::expiry::expire;
-use super::ledger::{Kind, named, redemption};
 use super::pin::Pin;
-use super::programme::{Product, Programme};
+use super::programme::Programme;
+use super::refusal::{Refusal, check_reason};
 use super::request::Now;
 use super::settle::{About, Settlement, settle};
 use super::succession;
@@ -171,67 +171,6 @@ const CODE_LIFETIME_S: i64 = 24 * 3600;
 
 /// Most cards that one act issues: keeps an entry's record small enough to seal and read in one piece.
 pub const MAX_CARDS_PER_ACT: u32 = 1000;
-
-/// Why an act was refused. Nothing is recorded then.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    #[error("there is no terminal {0}; `terminal list` shows those that there are")]
-    NoSuchTerminal(String),
-    #[error("terminal {terminal} is {is}; only {needs} can do that")]
-    TerminalState { terminal: String, is: &'static str, needs: &'static str },
-    #[error("there is no card with that reference")]
-    NoSuchCard,
-    #[error("the card is {is}; only {needs} card can do that")]
-    CardState { is: &'static str, needs: &'static str },
-    #[error("the two cards must be different ones of the same product")]
-    CardPair,
-    #[error("an amount must be above zero and in range")]
-    Range,
-    #[error("the balance would exceed the product's maximum")]
-    MaximumBalance,
-    #[error("so large a balance needs a card with a registered holder")]
-    NotRegistered,
-    #[error("the programme in force has no product {0:?}")]
-    NoSuchProduct(String),
-    #[error("between 1 and {MAX_CARDS_PER_ACT} cards can be issued at once")]
-    CardCount,
-    #[error("{0:?} is no terminal id: 1 to 16 of A-Z and 0-9")]
-    TerminalId(String),
-    #[error("{what} must be {rule}")]
-    Name { what: &'static str, rule: &'static str },
-    #[error("there is an operator {0} already")]
-    OperatorExists(String),
-    #[error("there is no active operator {0}")]
-    NoSuchOperator(String),
-    #[error("the last active operator cannot be revoked; add another first")]
-    LastOperator,
-    #[error("limits must be above zero")]
-    Limits,
-    #[error("there is a cashier {0} already; `cashier pin` gives a new PIN")]
-    CashierExists(String),
-    #[error("there is no active cashier {0}")]
-    NoSuchCashier(String),
-    #[error("the card has no PIN")]
-    NoPin,
-    #[error("write 1 to 120 months")]
-    Months,
-    #[error(
-        "a card that is bound must be empty, and its account one of a product that says `account = true`"
-    )]
-    Binding,
-    #[error("the card is bound to no account")]
-    NotBound,
-    #[error("there is no exception {0}; `exception list` shows those that are open")]
-    NoSuchException(u64),
-    #[error("exception {0} is settled already")]
-    ExceptionSettled(u64),
-    #[error(
-        "the load that the claim names stands, so the money is on its card; settle it as paid out, or void the load first"
-    )]
-    LoadStands,
-    #[error("that is no way to settle this exception: {0}")]
-    SettlementOf(&'static str),
-}
 
 impl TerminalStatus {
     /// For people.
@@ -509,143 +448,9 @@ fn set_status(
     Ok(vec![with_status(held, to)])
 }
 
-fn set_card(
-    state: &State,
-    card: CardReference,
-    from_blocked: bool,
-    to: CardStatus,
-    reason: Option<&str>,
-) -> Result<Vec<Effect>, Refusal> {
-    let held = state.cards.get(&card).ok_or(Refusal::NoSuchCard)?;
-    let fits = match held.status {
-        CardStatus::Blocked => from_blocked,
-        CardStatus::Issued | CardStatus::Active => !from_blocked,
-        CardStatus::Replaced => false,
-    };
-    if !fits {
-        let needs = if from_blocked { "a blocked" } else { "an unblocked" };
-        return Err(Refusal::CardState { is: held.status.name(), needs });
-    }
-    // A card that was never sold goes back to being for sale.
-    let sold = held.next_lot != 1
-        || held.account.is_some()
-        || held.expires.is_some()
-        || held.holder.is_some()
-        || held.pin.secret.is_some();
-    let never_used = to == CardStatus::Active && !sold;
-    let status = if never_used { CardStatus::Issued } else { to };
-    Ok(vec![held.with_status(status, reason)])
-}
-
 fn active_cashier<'a>(state: &'a State, cashier: &str) -> Result<&'a Cashier, Refusal> {
     let held = state.cashiers.get(cashier).filter(|held| held.active);
     held.ok_or_else(|| Refusal::NoSuchCashier(cashier.into()))
-}
-
-fn extend(
-    state: &State,
-    programme: &Programme,
-    card: CardReference,
-    months: u16,
-    now: Now,
-) -> Result<Vec<Effect>, Refusal> {
-    let held = state.cards.get(&card).ok_or(Refusal::NoSuchCard)?;
-    let until = held
-        .expires
-        .ok_or(Refusal::CardState { is: held.status.name(), needs: "one that ends by time, an active" })?;
-    if !matches!(held.status, CardStatus::Active | CardStatus::Blocked) {
-        return Err(Refusal::CardState { is: held.status.name(), needs: "an active or blocked" });
-    }
-    if !(1..=120).contains(&months) {
-        return Err(Refusal::Months);
-    }
-    let expires = if until > now.s() {
-        programme.months_after(until, months)
-    } else {
-        programme.after_months(now, Some(months))
-    };
-    let expires = expires.ok_or(Refusal::Months)?;
-    let extended = Card { expires: Some(expires), ..held.clone() };
-    Ok(vec![extended.with_status(held.status, None)])
-}
-
-/// A card that is bound holds no money of its own and nothing is held on it; its points stay.
-fn bind(
-    state: &State,
-    programme: &Programme,
-    card: CardReference,
-    account: CardReference,
-    now: Now,
-) -> Result<Vec<Effect>, Refusal> {
-    let find = |card: CardReference| state.cards.get(&card).ok_or(Refusal::NoSuchCard);
-    let (held, account) = (find(card)?, find(account)?);
-    let is_account =
-        |card: &Card| programme.products.get(&card.product).is_some_and(|product| product.account);
-    if held.status != CardStatus::Active || account.status != CardStatus::Active {
-        let not = if held.status == CardStatus::Active { account } else { held };
-        return Err(Refusal::CardState { is: not.status.name(), needs: "an active" });
-    }
-    let (held, mut effects) = expire(held, now).map_err(|_| Refusal::Range)?;
-    let empty = held.holds.is_empty() && !held.lots.iter().any(|lot| lot.kind.is_money());
-    if !empty || is_account(&held) || !is_account(account) || account.account.is_some() {
-        return Err(Refusal::Binding);
-    }
-    let bound = Card { account: Some(account.reference), ..held.clone() };
-    effects.push(bound.with_status(held.status, None));
-    Ok(effects)
-}
-
-/// A new lot of principal, taken back from what the store has sold.
-fn refund_without_sale(
-    state: &State,
-    programme: &Programme,
-    card: CardReference,
-    amount: i64,
-    reason: &str,
-    place: Place<'_>,
-    now: Now,
-) -> Result<Vec<Effect>, Refusal> {
-    check_reason(reason)?;
-    let held = state.cards.get(&card).ok_or(Refusal::NoSuchCard)?;
-    if held.status != CardStatus::Active || held.account.is_some() {
-        return Err(Refusal::CardState { is: held.status.name(), needs: "an active, unbound" });
-    }
-    let product = programme.products.get(&held.product);
-    let out = amount.checked_neg().filter(|_| amount > 0).ok_or(Refusal::Range)?;
-    check_balance(product, held, held.worth(now.s()).checked_add(amount))?;
-    let (held, mut effects) = expire(held, now).map_err(|_| Refusal::Range)?;
-    let credit = held.credit(Kind::PRINCIPAL, amount, programme.principal_expiry(now), place.index, 0);
-    effects.push(Effect::Posting(credit));
-    effects.push(named(redemption(place.store), Kind::MONEY, out));
-    Ok(effects)
-}
-
-/// Whether a card may have this balance (minor units; `None` for more than can be counted).
-///
-/// # Errors
-/// [`Refusal`] when it may not.
-pub(super) fn check_balance(
-    product: Option<&Product>,
-    card: &Card,
-    balance: Option<i64>,
-) -> Result<(), Refusal> {
-    let most = product.map_or(0, |product| product.max_balance);
-    if balance.is_none_or(|balance| balance > most) {
-        return Err(Refusal::MaximumBalance);
-    }
-    if product.is_some_and(|product| product.needs_holder(card, balance)) {
-        return Err(Refusal::NotRegistered);
-    }
-    Ok(())
-}
-
-/// # Errors
-/// [`Refusal::Name`] when it says nothing, or too much.
-pub(super) fn check_reason(reason: &str) -> Result<(), Refusal> {
-    if reason.is_empty() || reason.len() > 80 || reason.chars().any(char::is_control) {
-        return Err(Refusal::Name { what: "a reason", rule: "1 to 80 bytes without control characters" });
-    }
-    Ok(())
 }
 
 fn check_terminal_id(terminal: &str) -> Result<(), Refusal> {

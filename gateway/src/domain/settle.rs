@@ -1,7 +1,7 @@
 //! How two operators settle an exception: the money on `suspense:STORE` goes where it belongs (PROTOCOL.md section 12).
 
 use super::State;
-use super::act::{Place, Refusal, check_reason};
+use super::act::Place;
 use super::card::{CardReference, CardStatus};
 use super::effect::Effect;
 use super::exception::{Exception, ExceptionKind};
@@ -9,6 +9,7 @@ use super::expiry::expire;
 use super::ledger::{Kind, clearing, named, offline_loss, suspense};
 use super::original::Original;
 use super::programme::Programme;
+use super::refusal::{Refusal, check_reason};
 use super::request::{Named, Now};
 
 /// Where it goes.

@@ -2,10 +2,11 @@
 //! transactions holds on the new one.
 
 use super::State;
-use super::act::{Refusal, check_balance, check_reason};
 use super::card::{Card, CardReference, CardStatus, Hold, Successor};
+use super::card_acts::check_balance;
 use super::effect::{Account, Effect, Posting};
 use super::programme::Programme;
+use super::refusal::{Refusal, check_reason};
 use super::request::Now;
 
 /// A new card takes the place of a lost or worn one.

@@ -17,6 +17,7 @@ mod members;
 mod open;
 mod pins;
 mod proposals;
+mod queries;
 mod quotes;
 mod scrub;
 mod session;
@@ -34,9 +35,10 @@ use protocol::request::LastReceipt;
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
-pub use acts::{ActDone, IssuedCard, Query, TerminalRow};
+pub use acts::{ActDone, IssuedCard};
 pub use import::Imported;
 pub use open::{OpenError, Options, open};
+pub use queries::{Query, TerminalRow};
 pub use scrub::scrub;
 pub use writer::{InDoubt, SpaceLimits, Writer};
 

@@ -3,6 +3,7 @@
 mod http;
 mod outbound;
 mod pins;
+mod proving;
 mod session;
 mod tls;
 

@@ -11,21 +11,19 @@ use protocol::cose::{Algorithm, OpenedRequest, open_request};
 use protocol::field::{Fingerprint, Nonce, ProtocolVersion, RequestId, Stan, UnixSeconds};
 use protocol::frame::{self, Frame, Incoming, MessageType};
 use protocol::hello::Hello;
-use protocol::request::{Body, PHONE, Request, RequestSidecar, SALT};
+use protocol::request::{Body, Request, RequestSidecar};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tracing::{debug, info, warn};
-use zeroize::Zeroizing;
 
 use super::Shared;
 use super::outbound::Outbound;
-use super::pins::Place;
+use super::proving::{Proving, personal, phone};
 use crate::clock;
-use crate::domain::{Request as DomainRequest, TerminalStatus, Tried};
+use crate::domain::TerminalStatus;
 use crate::executor::{Beside, Enrolment, Inquiry, Job, NotTaken, Reply, SignOn, TerminalView};
 use crate::journal::sha256;
 use crate::keys::{PublicKey, fingerprint};
-use crate::members::Personal;
 use crate::translate;
 
 /// SignOn or Enroll must come within this time.
@@ -34,8 +32,6 @@ const SIGN_ON_TIME: Duration = Duration::from_secs(10);
 const FAULTS_MAX: u32 = 16;
 /// Silence of so many heartbeat times ends a session.
 const SILENT_HEARTBEATS: u32 = 3;
-/// Pause before a request whose PIN was looked at asks for a place in the writer's queue again.
-const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(5);
 
 /// A refusal that the session gives by itself.
 struct Refusal {
@@ -495,72 +491,6 @@ impl Session {
             Ok(reply) => Ok(reply),
             Err(_) => refuse(ResponseCode::SYSTEM_MALFUNCTION, "the gateway is stopping"),
         }
-    }
-}
-
-/// Personal fields that a commitment came with; they must be what it is over (PROTOCOL.md section 5.4).
-fn personal(sidecar: &RequestSidecar, commitment: Option<[u8; 32]>) -> Beside {
-    let (Some(bytes), Some(commitment)) = (sidecar.personal_bytes(), commitment) else {
-        return Beside::default();
-    };
-    if !sidecar.personal.contains_key(&SALT) || sha256(&[&bytes]) != commitment {
-        return Beside { personal_differs: true, ..Beside::default() };
-    }
-    let personal = Personal { bytes: Zeroizing::new(bytes), phone: phone(sidecar) };
-    Beside { personal: Some(personal), ..Beside::default() }
-}
-
-fn phone(sidecar: &RequestSidecar) -> Option<Zeroizing<String>> {
-    sidecar.personal.get(&PHONE).map(|phone| Zeroizing::new(phone.as_str().to_owned()))
-}
-
-/// A request whose PINs the writer asks for, one after the other.
-struct Proving {
-    place: Place,
-    request: Box<DomainRequest>,
-    signed: Vec<u8>,
-    sidecar: RequestSidecar,
-    beside: Beside,
-}
-
-impl Proving {
-    /// The answer, once every PIN that it rests on was looked at.
-    async fn finish(mut self, shared: &Shared, mut answer: Option<Reply>) -> Option<Reply> {
-        // Each PIN is asked for once, so this ends.
-        while let Some((tried, salt)) = answer.as_ref()?.untried {
-            let (pin, pins) = match tried {
-                Tried::Card => (self.sidecar.pin.as_ref()?, &mut self.request.pins.card),
-                Tried::Supervisor => {
-                    (self.sidecar.supervisor_pin.as_ref()?, &mut self.request.pins.supervisor)
-                }
-                Tried::New => {
-                    let hash =
-                        self.place.hash(self.sidecar.new_pin.as_ref()?, salt, &shared.card_key).await?;
-                    self.request.pins.new = Some((salt, hash));
-                    answer = self.submit(shared).await;
-                    continue;
-                }
-            };
-            *pins = Some(self.place.hash(pin, salt, &shared.card_key).await?);
-            answer = self.submit(shared).await;
-        }
-        answer
-    }
-
-    async fn submit(&self, shared: &Shared) -> Option<Reply> {
-        let (sender, answer) = oneshot::channel();
-        let mut job = Job::Value {
-            request: self.request.clone(),
-            signed: self.signed.clone(),
-            beside: Beside { proving: true, ..self.beside.clone() },
-            reply: sender,
-        };
-        // Its try is counted: it is worth waiting for a place in the queue.
-        while let Err((NotTaken::Full, back)) = shared.handle.submit_again(job) {
-            job = back;
-            tokio::time::sleep(QUEUE_FULL_PAUSE).await;
-        }
-        answer.await.ok()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Cards that end by time, registered holders, late returns, and whose card it is once a sale of it was undone.
 
-use gateway::domain::act::{Act, Refusal};
+use gateway::domain::act::Act;
+use gateway::domain::refusal::Refusal;
 use gateway::domain::{CardStatus, Cashier, Command, Effect, Pin};
 
 use super::shop::{A, At, B, C, D, R1, Shop, authorize, claim, purchase, reference, shop, transfer};

@@ -1,6 +1,7 @@
 //! A shop with two registers and ten cards of one product, two of them in use.
 
-use gateway::domain::act::{Act, Drawn, Place, Refusal, decide_act};
+use gateway::domain::act::{Act, Drawn, Place, decide_act};
+use gateway::domain::refusal::Refusal;
 use gateway::domain::request::CardClaim;
 use gateway::domain::{
     Card, CardReference, Command, Decision, Effect, Facts, Fault, Named, Now, Original, Pins, Programme,

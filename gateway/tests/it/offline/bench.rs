@@ -1,10 +1,11 @@
 //! A register with two cards and a grant, at the rules themselves.
 
-use gateway::domain::act::{Act, Drawn, Place, Refusal, decide_act};
+use gateway::domain::act::{Act, Drawn, Place, decide_act};
 use gateway::domain::card::{Card, CardReference, CardStatus};
 use gateway::domain::effect::Effect;
 use gateway::domain::exception::{Bearer, Exception, ExceptionKind};
 use gateway::domain::ledger::{Kind, check_balanced};
+use gateway::domain::refusal::Refusal;
 use gateway::domain::request::CardClaim;
 use gateway::domain::settle::{About, Settlement};
 use gateway::domain::{

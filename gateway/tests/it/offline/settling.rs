@@ -1,7 +1,8 @@
 //! What two operators may make of an exception.
 
-use gateway::domain::act::{Act, Refusal};
+use gateway::domain::act::Act;
 use gateway::domain::card::CardStatus;
+use gateway::domain::refusal::Refusal;
 use gateway::domain::settle::Settlement;
 use gateway::domain::{Command, Kind};
 
