@@ -13,8 +13,8 @@ use crate::keys::secret_of_32;
 use crate::storage::{MEMBERS, MemberFile, MemberRow, StorageError};
 
 const NONCE: usize = 12;
-/// Most cards that one look-up lists.
-const MOST: u32 = 8;
+/// Registrations that one look-up considers, the newest first; some may be over.
+const MOST: u32 = 64;
 
 /// Personal fields as they came: their exact bytes, which the commitment is over, and the phone among them.
 #[derive(Clone)]
@@ -53,6 +53,11 @@ impl Members {
     /// # Errors
     /// When one of them cannot be opened, or there is data and no key to it: under a new one nothing of it could be read.
     pub fn open(directory: &Path, key: &Path) -> anyhow::Result<Self> {
+        if key.exists() && !directory.join(MEMBERS).exists() {
+            tracing::warn!(
+                "{MEMBERS} is not there, though its key is: nobody is found by phone; put it back from a backup"
+            );
+        }
         let file = MemberFile::open(directory).with_context(|| format!("opening {MEMBERS}"))?;
         if !key.exists() && !file.is_empty().with_context(|| format!("reading {MEMBERS}"))? {
             let key = key.display();

@@ -1,6 +1,6 @@
 //! Holders of cards: what is kept of them, and the look-up by phone (PROTOCOL.md section 5.4).
 
-use protocol::answer::{Answer, FoundCards};
+use protocol::answer::{Answer, FoundCards, MAX_FOUND_CARDS};
 use protocol::code::ResponseCode;
 use protocol::field::{CardReference as WireCard, Date, Text};
 use protocol::frame::MessageType;
@@ -52,6 +52,9 @@ impl Writer {
             let registered = self.registered(card, commitment)?;
             let registered = registered.and_then(|card| WireCard::new(card.0));
             cards.extend(registered.filter(|card| !cards.contains(card)));
+            if cards.len() == MAX_FOUND_CARDS {
+                break;
+            }
         }
         let base = Answer {
             business_date: Date::new(now.business_date),
