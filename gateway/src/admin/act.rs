@@ -6,7 +6,7 @@ use protocol::field::Installation;
 
 use crate::domain::Limits;
 use crate::domain::act::Act;
-use crate::domain::card::CardReference;
+use crate::domain::card::{CardReference, OwnLimits};
 use crate::domain::settle::Settlement;
 use crate::journal::record::{RecordError, written};
 use crate::journal::{fixed, optional, optionally, role};
@@ -138,7 +138,12 @@ fn arguments(e: &mut Encoder<Vec<u8>>, act: &Act) -> Write {
             e.map(3)?.u8(0)?.u64(card.0)?.u8(1)?.bool(*clear)?.u8(2)?.str(reason)?.ok()
         }
         Act::CardExtend { card, months } => e.map(2)?.u8(0)?.u64(card.0)?.u8(1)?.u16(*months)?.ok(),
-        Act::CardBind { card, account } => e.map(2)?.u8(0)?.u64(card.0)?.u8(1)?.u64(account.0)?.ok(),
+        Act::CardBind { card, account, limits } => {
+            e.map(4)?.u8(0)?.u64(card.0)?.u8(1)?.u64(account.0)?.u8(2)?;
+            optional(e, limits.day.as_ref(), |e, most| e.i64(*most).map(drop))?;
+            e.u8(3)?;
+            optional(e, limits.month.as_ref(), |e, most| e.i64(*most).map(drop))
+        }
         Act::CashierAdd { cashier, store, supervisor } => {
             e.map(3)?.u8(0)?.str(cashier)?.u8(1)?;
             optional(e, store.as_deref(), |e, store| e.str(store).map(drop))?;
@@ -183,6 +188,10 @@ fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> 
         d.u8()?;
         d.i64()
     };
+    let maybe = |d: &mut Decoder<'_>| -> Result<Option<i64>, minicbor::decode::Error> {
+        d.u8()?;
+        optionally(d, Decoder::i64)
+    };
     let truth = |d: &mut Decoder<'_>| -> Result<bool, minicbor::decode::Error> {
         d.u8()?;
         d.bool()
@@ -219,7 +228,11 @@ fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> 
             card: card(d)?,
             months: u16::try_from(number(d)?).map_err(|_| minicbor::decode::Error::message("months"))?,
         },
-        "card-bind" => Act::CardBind { card: card(d)?, account: card(d)? },
+        "card-bind" => Act::CardBind {
+            card: card(d)?,
+            account: card(d)?,
+            limits: OwnLimits { day: maybe(d)?, month: maybe(d)? },
+        },
         "card-unbind" => Act::CardUnbind { card: card(d)? },
         "cashier-add" => Act::CashierAdd {
             cashier: text(d)?,
@@ -299,7 +312,12 @@ mod tests {
             Act::CardMerge { card, into: CardReference(9), reason: "two of them".into() },
             Act::CardPin { card, clear: true, reason: "forgotten".into() },
             Act::CardExtend { card, months: 12 },
-            Act::CardBind { card, account: CardReference(9) },
+            Act::CardBind { card, account: CardReference(9), limits: OwnLimits::default() },
+            Act::CardBind {
+                card,
+                account: CardReference(9),
+                limits: OwnLimits { day: Some(5), month: Some(0) },
+            },
             Act::CardUnbind { card },
             Act::MemberErase { card, reason: "asked for it".into() },
             Act::CashierAdd { cashier: "amy".into(), store: Some("S".into()), supervisor: true },

@@ -286,15 +286,21 @@ The old card answers \"replaced\" (46) from then on; refunds and captures of its
     },
     /// Let a card spend a corporate account's money; its points stay its own.
     #[command(after_help = "Example:
-  gateway card bind --card 9000000000000014 --account 9000000000000022
+  gateway card bind --card 9000000000000014 --account 9000000000000022 --per-month 2000.00
 
 The account is an active card of a product that says `account = true`; the card must hold no money of its own.
-What it may spend is limited by its product's `daily` and `monthly`.")]
+What it may spend is limited by this, and by its product's `daily` and `monthly`. Binding again changes it.")]
     Bind {
         #[arg(long, value_name = "REFERENCE")]
         card: u64,
         #[arg(long, value_name = "REFERENCE")]
         account: u64,
+        /// Most that it may spend of the account's money in a business day.
+        #[arg(long, value_name = "AMOUNT")]
+        per_day: Option<String>,
+        /// Most in a calendar month.
+        #[arg(long, value_name = "AMOUNT")]
+        per_month: Option<String>,
     },
     /// Let a bound card spend its own money again.
     Unbind {

@@ -16,7 +16,7 @@ use crate::admin::socket::Ask;
 use crate::clock;
 use crate::config::Config;
 use crate::domain::act::{Act, MAX_CARDS_PER_ACT};
-use crate::domain::card::CardReference;
+use crate::domain::card::{CardReference, OwnLimits};
 use crate::domain::{Limits, Role};
 use crate::journal::sha256;
 use crate::keys::{SigningKey, fingerprint, from_hex, hex};
@@ -155,8 +155,10 @@ pub(super) fn card(common: &Common, command: Card) -> Result<ExitCode> {
         }
         Card::Pin { card, clear, reason } => Act::CardPin { card: CardReference(card), clear, reason },
         Card::Extend { card, months } => Act::CardExtend { card: CardReference(card), months },
-        Card::Bind { card, account } => {
-            Act::CardBind { card: CardReference(card), account: CardReference(account) }
+        Card::Bind { card, account, per_day, per_month } => {
+            let limit = |amount: Option<String>| amount.map(|amount| minor(&amount)).transpose();
+            let limits = OwnLimits { day: limit(per_day)?, month: limit(per_month)? };
+            Act::CardBind { card: CardReference(card), account: CardReference(account), limits }
         }
         Card::Unbind { card } => Act::CardUnbind { card: CardReference(card) },
         Card::Unblock { card } => Act::CardUnblock { card: CardReference(card) },
@@ -173,6 +175,8 @@ fn show_card(card: &Value) {
         "expires",
         "registered",
         "account",
+        "day_limit_minor",
+        "month_limit_minor",
         "pin",
         "wrong_pins",
         "principal_minor",

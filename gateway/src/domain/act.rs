@@ -1,7 +1,7 @@
 //! What operators do: each act is signed, decided here, and an entry in the same journal.
 
 use super::State;
-use super::card::{Card, CardReference, CardStatus};
+use super::card::{Card, CardReference, CardStatus, OwnLimits};
 use super::card_acts::{bind, extend, refund_without_sale, set_card};
 use super::cashier::Cashier;
 use super::effect::Effect;
@@ -80,6 +80,7 @@ pub enum Act {
     CardBind {
         card: CardReference,
         account: CardReference,
+        limits: OwnLimits,
     },
     /// A card spends its own money again.
     CardUnbind {
@@ -315,6 +316,7 @@ pub fn decide_act(
                 expires: None,
                 holder: None,
                 account: None,
+                own_limits: OwnLimits::default(),
             };
             Ok(drawn.cards.iter().map(issue).collect())
         }
@@ -335,13 +337,13 @@ pub fn decide_act(
             Ok(vec![Effect::Pin { card: *card, pin }])
         }
         Act::CardExtend { card, months } => extend(state, programme, *card, *months, now),
-        Act::CardBind { card, account } => bind(state, programme, *card, *account, now),
+        Act::CardBind { card, account, limits } => bind(state, programme, *card, (*account, *limits), now),
         Act::CardUnbind { card } => {
             let held = state.cards.get(card).ok_or(Refusal::NoSuchCard)?;
             if held.account.is_none() || held.status == CardStatus::Replaced {
                 return Err(Refusal::NotBound);
             }
-            let unbound = Card { account: None, ..held.clone() };
+            let unbound = Card { account: None, own_limits: OwnLimits::default(), ..held.clone() };
             Ok(vec![unbound.with_status(held.status, None)])
         }
         Act::CashierAdd { cashier, store, supervisor } => {

@@ -90,6 +90,15 @@ impl Hold {
 /// posting names the lot it went to.
 const LOTS_BEFORE_JOINING: usize = 32;
 
+/// What one card may spend of its account's money, besides what its product says; minor units, `None` for no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OwnLimits {
+    /// In a business day.
+    pub day: Option<i64>,
+    /// In a calendar month of business days.
+    pub month: Option<i64>,
+}
+
 /// A prepaid card. Its balance is the sum of its lots, always.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Card {
@@ -109,6 +118,8 @@ pub struct Card {
     pub holder: Option<[u8; 32]>,
     /// The corporate account whose money it spends.
     pub account: Option<CardReference>,
+    /// How much of that it may spend.
+    pub own_limits: OwnLimits,
     pub pin: Pin,
     /// Number of the next lot to be opened.
     pub next_lot: u32,
@@ -145,6 +156,7 @@ impl Card {
             expires: None,
             holder: None,
             account: None,
+            own_limits: OwnLimits::default(),
             pin: Pin::default(),
             next_lot: 1,
             points_debt: 0,
@@ -167,6 +179,7 @@ impl Card {
             expires: self.expires,
             holder: self.holder,
             account: self.account,
+            own_limits: self.own_limits,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::State;
 use super::act::Place;
-use super::card::{Card, CardReference, CardStatus};
+use super::card::{Card, CardReference, CardStatus, OwnLimits};
 use super::effect::Effect;
 use super::expiry::expire;
 use super::ledger::{Kind, named, redemption};
@@ -70,7 +70,7 @@ pub(super) fn bind(
     state: &State,
     programme: &Programme,
     card: CardReference,
-    account: CardReference,
+    (account, limits): (CardReference, OwnLimits),
     now: Now,
 ) -> Result<Vec<Effect>, Refusal> {
     let find = |card: CardReference| state.cards.get(&card).ok_or(Refusal::NoSuchCard);
@@ -86,7 +86,10 @@ pub(super) fn bind(
     if !empty || is_account(&held) || !is_account(account) || account.account.is_some() {
         return Err(Refusal::Binding);
     }
-    let bound = Card { account: Some(account.reference), ..held.clone() };
+    if [limits.day, limits.month].into_iter().flatten().any(|most| most < 0) {
+        return Err(Refusal::Range);
+    }
+    let bound = Card { account: Some(account.reference), own_limits: limits, ..held.clone() };
     effects.push(bound.with_status(held.status, None));
     Ok(effects)
 }

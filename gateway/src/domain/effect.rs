@@ -1,6 +1,6 @@
 //! What an entry changes, completely: the vocabulary of replay (PROTOCOL.md section 12).
 
-use super::card::{CardReference, CardStatus, Hold, Successor};
+use super::card::{CardReference, CardStatus, Hold, OwnLimits, Successor};
 use super::cashier::Cashier;
 use super::exception::Exception;
 use super::ledger::Kind;
@@ -122,6 +122,8 @@ pub enum Effect {
         holder: Option<[u8; 32]>,
         /// The corporate account whose money it spends.
         account: Option<CardReference>,
+        /// How much of that it may spend.
+        own_limits: OwnLimits,
     },
     /// 4
     Transaction { index: u64, fate: Fate },

@@ -74,10 +74,21 @@ impl State {
                     return Err(Fault::Misfit("points debt below zero"));
                 }
             }
-            Effect::Card { card, status, product, proof, reason: _, expires, holder, account } => {
+            Effect::Card {
+                card,
+                status,
+                product,
+                proof,
+                reason: _,
+                expires,
+                holder,
+                account,
+                own_limits,
+            } => {
                 let held = self.cards.entry(*card).or_insert_with(|| Card::issued(*card, product, proof));
                 (held.status, held.product, held.proof) = (*status, product.clone(), *proof);
                 (held.expires, held.holder, held.account) = (*expires, *holder, *account);
+                held.own_limits = *own_limits;
             }
             Effect::Transaction { index, fate } => drop(self.transactions.insert(*index, fate.clone())),
             Effect::Tombstone { terminal, generation, stan, request_id } => {

@@ -21,8 +21,8 @@ pub(super) fn replace(
         return Err(Refusal::CardState { is: new.status.name(), needs: "an issued" });
     }
     let mut effects = hand_over(old, new, reason)?;
-    let (expires, holder, account) = (old.expires, old.holder, old.account);
-    let taking = Card { expires, holder, account, ..new.clone() };
+    let (expires, holder, account, own_limits) = (old.expires, old.holder, old.account, old.own_limits);
+    let taking = Card { expires, holder, account, own_limits, ..new.clone() };
     effects.push(taking.with_status(CardStatus::Active, Some(reason)));
     // The holder is the same, and a PIN that is locked stays locked.
     effects.push(Effect::Pin { card: new.reference, pin: old.pin });

@@ -172,10 +172,22 @@ fn one_more(held: Option<Tally>, date: u32, counted: Counted, amount: i64) -> Ta
     held.filter(|held| held.date == date).unwrap_or(fresh).with(counted, amount)
 }
 
+/// What a product allows, and of purchases no more than a card's own limit (minor units).
+fn lesser(product: Option<Allowance>, own: Option<i64>) -> Option<Allowance> {
+    let Some(own) = own else { return product };
+    let product = product.unwrap_or_default();
+    let purchase_sum = Some(product.purchase_sum.map_or(own, |most| most.min(own)));
+    Some(Allowance { purchase_sum, ..product })
+}
+
 /// The card's tallies with one more transaction, and the first limit that it goes beyond.
 pub(super) fn count_card(more: More<'_>, now: Now) -> (Vec<Effect>, Option<Decline>) {
     let (mut effects, mut above) = (Vec::new(), None);
-    let periods = [(Period::Day, &more.product.daily), (Period::Month, &more.product.monthly)];
+    let own = more.card.own_limits;
+    let periods = [
+        (Period::Day, lesser(more.product.daily, own.day)),
+        (Period::Month, lesser(more.product.monthly, own.month)),
+    ];
     for (period, allowance) in periods {
         let Some(allowance) = allowance else { continue };
         let date = period.of(now.business_date);

@@ -100,7 +100,7 @@ impl Writer {
             | Act::MemberErase { card, .. } => self.fetch_card(*card)?,
             Act::CardReplace { card, by: other, .. }
             | Act::CardMerge { card, into: other, .. }
-            | Act::CardBind { card, account: other } => {
+            | Act::CardBind { card, account: other, .. } => {
                 self.fetch_card(*card)?;
                 self.fetch_card(*other)?;
             }

@@ -160,6 +160,8 @@ impl Writer {
             "holds": holds.collect::<Vec<_>>(),
             "expires": held.expires.and_then(|at| jiff::Timestamp::from_second(at).ok()).map(|at| at.to_string()),
             "registered": held.holder.is_some(),
+            "day_limit_minor": held.own_limits.day,
+            "month_limit_minor": held.own_limits.month,
             "account": held.account.map(|account| account.0.to_string()),
             "pin": if held.pin.secret.is_some() { "set" } else { "none" },
             "wrong_pins": held.pin.tries,

@@ -5,8 +5,8 @@ use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 
 use super::parts::{
-    decode_cashier, decode_exception, decode_fate, decode_hold, decode_pin, decode_tally, encode_cashier,
-    encode_exception, encode_fate, encode_hold, encode_pin, encode_tally,
+    decode_cashier, decode_exception, decode_fate, decode_hold, decode_own_limits, decode_pin, decode_tally,
+    encode_cashier, encode_exception, encode_fate, encode_hold, encode_own_limits, encode_pin, encode_tally,
 };
 use crate::domain::card::{CardReference, CardStatus, Successor};
 use crate::domain::effect::{Account, Effect, Posting, Subject, TransactionState};
@@ -24,12 +24,13 @@ pub(super) fn encode<W: Write>(e: &mut Encoder<W>, effect: &Effect) -> EncodeRes
         Effect::PointsDebt { card, change } => {
             e.array(3)?.u8(2)?.u64(card.0)?.i64(*change)?;
         }
-        Effect::Card { card, status, product, proof, reason, expires, holder, account } => {
-            e.array(9)?.u8(3)?.u64(card.0)?.u8(*status as u8)?.str(product)?.bytes(proof)?;
+        Effect::Card { card, status, product, proof, reason, expires, holder, account, own_limits } => {
+            e.array(10)?.u8(3)?.u64(card.0)?.u8(*status as u8)?.str(product)?.bytes(proof)?;
             optional(e, reason.as_deref(), |e, reason| e.str(reason).map(drop))?;
             optional(e, expires.as_ref(), |e, at| e.i64(*at).map(drop))?;
             optional(e, holder.as_ref(), |e, holder| e.bytes(holder).map(drop))?;
             optional(e, account.as_ref(), |e, account| e.u64(account.0).map(drop))?;
+            encode_own_limits(e, own_limits)?;
         }
         Effect::Transaction { index, fate } => {
             e.array(6)?.u8(4)?.u64(*index)?;
@@ -178,7 +179,7 @@ pub(super) fn decode(d: &mut Decoder<'_>) -> DecodeResult<Effect> {
             Effect::Posting(Posting { account, kind: Kind(d.u8()?), amount: d.i64()? })
         }
         (2, 3) => Effect::PointsDebt { card: CardReference(d.u64()?), change: d.i64()? },
-        (3, 9) => Effect::Card {
+        (3, 10) => Effect::Card {
             card: CardReference(d.u64()?),
             status: card_status(d.u8()?)?,
             product: d.str()?.into(),
@@ -187,6 +188,7 @@ pub(super) fn decode(d: &mut Decoder<'_>) -> DecodeResult<Effect> {
             expires: optionally(d, Decoder::i64)?,
             holder: optionally(d, fixed)?,
             account: optionally(d, |d| d.u64().map(CardReference))?,
+            own_limits: decode_own_limits(d)?,
         },
         (4, 6) => Effect::Transaction { index: d.u64()?, fate: decode_fate(d)? },
         (5, 5) => Effect::Tombstone {

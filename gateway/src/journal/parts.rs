@@ -7,7 +7,7 @@ use minicbor::{Decoder, Encoder};
 use super::effects::{
     DecodeResult, EncodeResult, bearer, exception_kind, fixed, optional, optionally, transaction_state,
 };
-use crate::domain::card::Hold;
+use crate::domain::card::{Hold, OwnLimits};
 use crate::domain::cashier::Cashier;
 use crate::domain::effect::{Fate, Line};
 use crate::domain::exception::Exception;
@@ -50,6 +50,19 @@ pub(crate) fn decode_tally(d: &mut Decoder<'_>) -> DecodeResult<Tally> {
         refunds: d.u32()?,
         refund_sum: d.i64()?,
     })
+}
+
+/// `[day, month]`, null for no limit.
+pub(super) fn encode_own_limits<W: Write>(e: &mut Encoder<W>, limits: &OwnLimits) -> EncodeResult<W> {
+    e.array(2)?;
+    optional(e, limits.day.as_ref(), |e, most| e.i64(*most).map(drop))?;
+    optional(e, limits.month.as_ref(), |e, most| e.i64(*most).map(drop))
+}
+
+/// Counterpart of [`encode_own_limits`].
+pub(super) fn decode_own_limits(d: &mut Decoder<'_>) -> DecodeResult<OwnLimits> {
+    d.array()?;
+    Ok(OwnLimits { day: optionally(d, Decoder::i64)?, month: optionally(d, Decoder::i64)? })
 }
 
 /// Salt, hash, tries.

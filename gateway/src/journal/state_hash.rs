@@ -3,7 +3,10 @@
 use minicbor::Decoder;
 
 use super::effects::{card_status, fixed, optional, optionally, period};
-use super::parts::{decode_hold, decode_pin, decode_tally, encode_hold, encode_pin, encode_tally};
+use super::parts::{
+    decode_hold, decode_own_limits, decode_pin, decode_tally, encode_hold, encode_own_limits, encode_pin,
+    encode_tally,
+};
 use super::record::{RecordError, written};
 use super::sha256;
 use crate::domain::card::{Card, CardReference, Lot, Successor};
@@ -18,16 +21,17 @@ pub fn state_hash(bytes: &[u8]) -> [u8; 16] {
     short
 }
 
-/// `[reference, version, status, product, proof, expires, holder, account, PIN, next lot, points debt, lots, holds, successor,
+/// `[reference, version, status, product, proof, expires, holder, account, own limits, PIN, next lot, points debt, lots, holds, successor,
 /// tallies]`.
 #[must_use]
 pub fn encode_card(card: &Card) -> Vec<u8> {
     written(|e| {
-        e.array(15)?.u64(card.reference.0)?.u64(card.version)?.u8(card.status as u8)?.str(&card.product)?;
+        e.array(16)?.u64(card.reference.0)?.u64(card.version)?.u8(card.status as u8)?.str(&card.product)?;
         e.bytes(&card.proof)?;
         optional(e, card.expires.as_ref(), |e, at| e.i64(*at).map(drop))?;
         optional(e, card.holder.as_ref(), |e, holder| e.bytes(holder).map(drop))?;
         optional(e, card.account.as_ref(), |e, account| e.u64(account.0).map(drop))?;
+        encode_own_limits(e, &card.own_limits)?;
         e.array(3)?;
         encode_pin(e, &card.pin)?;
         e.u32(card.next_lot)?.i64(card.points_debt)?.array(card.lots.len() as u64)?;
@@ -63,6 +67,7 @@ pub fn decode_card(bytes: &[u8]) -> Result<Card, RecordError> {
     let (product, proof, expires) = (d.str()?.into(), fixed(d)?, optionally(d, Decoder::i64)?);
     let holder = optionally(d, fixed)?;
     let account = optionally(d, |d| d.u64().map(CardReference))?;
+    let own_limits = decode_own_limits(d)?;
     d.array()?;
     let pin = decode_pin(d)?;
     let (next_lot, points_debt) = (d.u32()?, d.i64()?);
@@ -98,6 +103,7 @@ pub fn decode_card(bytes: &[u8]) -> Result<Card, RecordError> {
         expires,
         holder,
         account,
+        own_limits,
         pin,
         next_lot,
         points_debt,

@@ -7,7 +7,7 @@ from codec import encode, need
 from crypto import sha256
 
 RECEIVABLE = "receivable:points"
-LENGTHS = {1: 4, 2: 3, 3: 9, 4: 6, 5: 5, 6: 7, 7: 4, 8: 12, 9: 5, 10: 4, 11: 4, 12: 2, 13: 4, 14: 4, 15: 2, 16: 6,
+LENGTHS = {1: 4, 2: 3, 3: 10, 4: 6, 5: 5, 6: 7, 7: 4, 8: 12, 9: 5, 10: 4, 11: 4, 12: 2, 13: 4, 14: 4, 15: 2, 16: 6,
            17: 4, 18: 3, 19: 10, 20: 5, 21: 9, 22: 9, 23: 6}
 REPLACED = 4
 MONEY = (1, 2)  # the balance kinds that a corporate account holds for its cards
@@ -36,7 +36,7 @@ class CardBook:
     lots: dict = field(default_factory=dict)
     holds: dict = field(default_factory=dict)  # number -> (expires, captured, [[lot, amount], ...]); one that has ended is gone
     successor: tuple | None = None  # (card, offset)
-    owner: tuple = (None, None, None)  # expires, holder, corporate account
+    owner: tuple = (None, None, None, [None, None])  # expires, holder, corporate account, its own limits of a day and month
     pin: tuple = NO_PIN  # salt, hash, wrong tries
     periods: dict = field(default_factory=dict)  # 1 (day) or 2 (month) -> (date, loads, load sum, purchases, purchase sum, refunds, refund sum)
 

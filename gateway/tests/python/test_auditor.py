@@ -14,7 +14,7 @@ from crypto import EDDSA, ES256, PROTECTED, Key, sha256
 from journal_builder import JournalBuilder
 
 CARD, OTHER, PROOF, LIMITS = 9000000000000001, 9000000000000019, bytes(32), (10**6, 10**6, 10**6)
-OWNER = None, None, None  # expires, holder, account
+OWNER = None, None, None, [None, None]  # expires, holder, account, own limits of a day and a month
 
 
 class Site:
@@ -539,7 +539,7 @@ def test_state_hash_covers(site, name):
     """A card's hash changes with its holds, its successor, its day, its owner and its PIN: an entry that keeps quiet about them is found."""
     card = site.journal.books.cards[CARD]
     before = card.hash(CARD)
-    setattr(card, name, {"holds": {7: (1, 0, [[1, 1]])}, "successor": (OTHER, 0), "periods": {2: (20260101, *[0] * 6)}, "owner": (1, None, None),
+    setattr(card, name, {"holds": {7: (1, 0, [[1, 1]])}, "successor": (OTHER, 0), "periods": {2: (20260101, *[0] * 6)}, "owner": (1, None, None, [None, None]),
                         "pin": (bytes(16), bytes(32), 0)}[name])
     assert card.hash(CARD) != before
     site.act("x", [[2, CARD, 0]])

@@ -165,7 +165,7 @@ def corporate(site, account=OTHER):
     site.act("card-issue", [[3, OTHER, 2, "account", PROOF, None, *OWNER]])
     site.request(m.LOAD, [[1, "clearing:S1:1", 0, -900], [1, OTHER, 1, 900, 1, None, site.journal.index + 1]], {20: 900}, {8: OTHER})
     site.act("x", [[1, CARD, 1, -7000, 1, None, site.loaded], [1, CARD, 2, -500, 2, None, site.loaded], [1, "breakage", 0, 7500]])
-    site.act("card-bind", [[3, CARD, 2, "standard", PROOF, None, None, None, account]])
+    site.act("card-bind", [[3, CARD, 2, "standard", PROOF, None, None, None, account, [None, None]]])
     return site.journal.index - 2
 
 
@@ -188,7 +188,7 @@ PLANTED = [
     ("more of b", lambda s: (lined(s), refund_by_line(s, 0, line("b", 1000, 100)), refund_by_line(s, 100, line("b", 1001, 50)))),
     ("is (7, 100", lambda s: refund_by_line(lined(s), 0, line("b", 1000, 100), effect=[4, s.lined, m.REFUNDED_IN_PART, 100, s.journal.index + 1, []])),
     ("money of its own", lambda s: (corporate(s), s.request(m.LOAD, [[1, "clearing:S1:1", 0, -5], [1, CARD, 1, 5, 4, None, s.journal.index + 1]], {20: 5}))),
-    ("money of its own", lambda s: (s.act("card-issue", [[3, OTHER, 2, "account", PROOF, None, *OWNER]]), s.act("card-bind", [[3, CARD, 2, "standard", PROOF, None, None, None, OTHER]]))),
+    ("money of its own", lambda s: (s.act("card-issue", [[3, OTHER, 2, "account", PROOF, None, *OWNER]]), s.act("card-bind", [[3, CARD, 2, "standard", PROOF, None, None, None, OTHER, [None, None]]]))),
     ("no account of its own", lambda s: corporate(s, CARD)),
     ("does not count this", lambda s: till_day(s, [[21, "terminal:T1", 20260101, 0, 0, 1, 100, 0, 0]], [])),
     ("terminal:T1", lambda s: till_day(s, [[21, "terminal:T1", 20260101, 0, 0, 1, 99, 0, 0]])),

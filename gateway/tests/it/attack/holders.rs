@@ -1,6 +1,7 @@
 //! Cards that end by time, registered holders, late returns, and whose card it is once a sale of it was undone.
 
 use gateway::domain::act::Act;
+use gateway::domain::card::OwnLimits;
 use gateway::domain::refusal::Refusal;
 use gateway::domain::{CardStatus, Cashier, Command, Effect, Pin};
 
@@ -172,7 +173,7 @@ fn a_card_that_was_bound_is_not_taken_back_and_is_in_use_again_once_unblocked() 
     shop.state.cards.get_mut(&reference(B)).expect("a card").product = "a".into();
     shop.load(B, 100_00);
     let sold = shop.ask(Command::Activate { claim: claim(C) }, 0);
-    shop.act(&Act::CardBind { card: reference(C), account: reference(B) });
+    shop.act(&Act::CardBind { card: reference(C), account: reference(B), limits: OwnLimits::default() });
     shop.void(sold, 12);
     shop.act(&Act::CardBlock { card: reference(C), reason: "lost".into() });
     shop.ask(purchase(C, 1_00), 62);
@@ -192,7 +193,7 @@ fn an_account_that_is_over_pays_nothing_and_one_that_is_extended_pays_again() {
         shop.ask(Command::Activate { claim: claim(card) }, 0);
     }
     shop.load(C, 100_00);
-    shop.act(&Act::CardBind { card: reference(A), account: reference(C) });
+    shop.act(&Act::CardBind { card: reference(A), account: reference(C), limits: OwnLimits::default() });
     let held = shop.ask(authorize(A, 20_00), 0);
     shop.clock(MONTH_ON - 1);
     shop.ask(purchase(A, 10_00), 0);

@@ -331,3 +331,39 @@ async fn a_lost_card_goes_on_with_its_account_its_limits_and_its_pin_on_another_
     drop(gateway);
     site.verify();
 }
+
+#[tokio::test]
+async fn each_card_of_an_account_has_limits_of_its_own_which_the_card_in_its_place_has_too() {
+    let site = Site::new();
+    let gateway = site.start();
+    let Company { mut till, staff, account } = company(&site, &gateway).await;
+    let card = &staff[0];
+    let ends = [number(card), number(&account)];
+    let within = ["--per-day", "20.00", "--per-month", "30.00"];
+    let words = [&["card", "bind", "--card", &ends[0], "--account", &ends[1]][..], &within].concat();
+    assert!(site.run(&words).status.success());
+    assert_eq!(till.code(purchase(card, 20_01), card).await, ResponseCode::AMOUNT_LIMIT);
+    let (sold, answer) = till.deal(purchase(card, 20_00), card).await;
+    assert_eq!(answer.code(), APPROVED);
+    assert_eq!(till.code(purchase(card, 1), card).await, ResponseCode::AMOUNT_LIMIT);
+    assert_eq!(till.code(purchase(&staff[1], 20_01), &staff[1]).await, APPROVED, "the other has none");
+    assert_eq!(till.code(void(&sold), card).await, APPROVED);
+    assert_eq!(till.code(purchase(card, 15_00), card).await, APPROVED);
+    // What it has spent, and what it may, goes over to the card in its place.
+    let new = &cards(&site, 1)[0];
+    site.json(&["card", "replace", "--card", &ends[0], "--by", &number(new), "--reason", "lost"]);
+    assert_eq!(till.code(purchase(new, 5_01), new).await, ResponseCode::AMOUNT_LIMIT);
+    assert_eq!(till.code(purchase(new, 5_00), new).await, APPROVED);
+    // Another day's limit, and the month's that is left.
+    let shown = site.json(&["card", "show", "--card", &number(new)]);
+    assert_eq!(
+        (shown["day_limit_minor"].as_i64(), shown["month_limit_minor"].as_i64()),
+        (Some(20_00), Some(30_00))
+    );
+    let words = ["card", "bind", "--card", &number(new), "--account", &ends[1], "--per-month", "30.00"];
+    assert!(site.run(&words).status.success());
+    assert_eq!(till.code(purchase(new, 10_01), new).await, ResponseCode::AMOUNT_LIMIT);
+    assert_eq!(till.code(purchase(new, 10_00), new).await, APPROVED);
+    drop(gateway);
+    site.verify();
+}
