@@ -4,6 +4,7 @@ use protocol::code::ResponseCode;
 use protocol::field::TransactionState;
 use protocol::frame::MessageType;
 
+use super::purse::Hold;
 use super::{CardModel, Outcome, Request};
 use crate::oracle::fact::{Supervisor, TransactionKey};
 use crate::oracle::limits::class_of;
@@ -103,11 +104,15 @@ impl CardModel {
         }
     }
 
-    /// The part of the amount that a Void is judged by.
+    /// The amount that a Void is judged by: an Authorize may hold more than it asked for, once others have raised it.
     pub(super) fn void_amount(&self, key: &TransactionKey) -> i64 {
         let original = self.decided.get(key);
         original.map_or(0, |original| match MessageType(original.kind) {
             MessageType::ADVICE => original.advised,
+            MessageType::AUTHORIZE => {
+                let hold = original.hold.and_then(|opener| self.purse.holds.get(&opener));
+                hold.map_or(0, Hold::held).max(original.approved)
+            }
             _ => original.approved,
         })
     }
