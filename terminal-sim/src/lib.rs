@@ -65,6 +65,7 @@ pub mod keys;
 pub mod load;
 pub mod message;
 pub mod oracle;
+pub mod people;
 pub mod rng;
 pub mod session;
 pub mod shop;

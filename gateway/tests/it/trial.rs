@@ -219,6 +219,7 @@ impl Trial {
             address: self.bench.address(),
             state: self.bench.site.beside("shop"),
             cards: self.cards.clone(),
+            people: Vec::new(),
             enrolments: self.enrolments.clone(),
             seed: self.seed,
             transactions: ACTS,

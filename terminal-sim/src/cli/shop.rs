@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use terminal_sim::oracle::Programme;
 use terminal_sim::shop::{self, Options};
-use terminal_sim::{Error, card, enrolment};
+use terminal_sim::{Error, card, enrolment, people};
 
 use super::{Ending, Gateway, show};
 
@@ -40,9 +40,13 @@ pub(super) struct Arguments {
     #[arg(long)]
     faults: bool,
     /// The programme file that the gateway has in force: transfers, cash-outs, PINs, points that pay and offline sales that
-    /// it switches on are traded too. Without it: the default programme
+    /// it switches on are traded too; so are its limits, cashiers and supervisors. Without it: the default programme
     #[arg(long, value_name = "FILE")]
     programme: Option<PathBuf>,
+    /// {"people":[{"cashier":"amy","pin":"123456"},{"cashier":"lin","pin":"654321","supervisor":true}]}: cashiers and
+    /// supervisors that `gateway cashier add --json` admitted to this shop alone
+    #[arg(long, value_name = "FILE")]
+    people: Option<PathBuf>,
     /// Write the receipt file of every final answer into this directory
     #[arg(long, value_name = "DIR")]
     receipts: Option<PathBuf>,
@@ -56,6 +60,7 @@ pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Ending, Erro
         address: arguments.gateway.address()?,
         state: arguments.state,
         cards: card::read_file(&arguments.cards)?,
+        people: arguments.people.as_deref().map(people::read_file).transpose()?.unwrap_or_default(),
         enrolments: enrolment::read_file(&arguments.enrolments)?,
         seed: arguments.seed,
         transactions: arguments.transactions,

@@ -13,6 +13,16 @@ use super::{Mismatch, describe, mismatch};
 /// Whether the shift of a transaction was closed before an index; `None` when that cannot be known yet.
 pub(super) type Shifts<'a> = dyn Fn(&TransactionKey, u64) -> Option<bool> + 'a;
 
+/// Whether others than the card allow one more of this class and amount; `None` when that cannot be known yet.
+pub(super) type Others<'a> = dyn Fn(usize, i64) -> Option<bool> + 'a;
+
+/// What a decision about a card also depends on.
+pub(super) struct Context<'a> {
+    pub(super) shifts: &'a Shifts<'a>,
+    pub(super) others: &'a Others<'a>,
+    pub(super) programme: &'a Programme,
+}
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct CardBook {
     pub(super) model: CardModel,
@@ -43,17 +53,21 @@ impl Waiting {
         &self,
         model: &mut CardModel,
         mut partner: Option<&mut CardModel>,
-        shifts: &Shifts<'_>,
-        programme: &Programme,
+        context: &Context<'_>,
     ) -> Option<Mismatch> {
         let Waiting { intent, fact, shift_closed, .. } = self;
         let request = Request {
             intent,
             index: fact.index,
             time: fact.time,
+            date: fact.date,
             shift_closed: *shift_closed,
-            original_closed: intent.original.as_ref().map_or(Some(false), |key| shifts(key, fact.index)),
-            programme,
+            original_closed: intent
+                .original
+                .as_ref()
+                .map_or(Some(false), |key| (context.shifts)(key, fact.index)),
+            programme: context.programme,
+            others: context.others,
             partner: partner.as_deref(),
             overlapped: self.overlapped,
             quoting: false,
@@ -75,6 +89,10 @@ impl Waiting {
                 }
             }
             None => model.believe(intent, fact),
+        }
+        if fact.undoes() {
+            let undone = intent.original.as_ref().filter(|_| fact.kind == MessageType::VOID.0);
+            model.undone_on(undone.unwrap_or(&fact.about), fact.date);
         }
         model.settle();
         let mut is_sound = model.is_sound();

@@ -75,6 +75,24 @@ pub struct Extra {
     pub sidecar_lost: bool,
     /// Item, quantity and amount.
     pub lines: Vec<Line>,
+    /// Who is at the till.
+    pub cashier: Option<String>,
+    /// Who allows it, as far as that can be known.
+    pub supervisor: Option<Supervisor>,
+}
+
+/// A supervisor who is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Supervisor {
+    /// With the right PIN.
+    Right,
+    /// With a wrong one.
+    WrongPin,
+    /// Without a PIN.
+    NoPin,
+    /// One who is none, or the cashier.
+    Nobody,
 }
 
 /// What was bought or brought back of one item.
@@ -145,6 +163,9 @@ pub struct Fact {
     /// Key 4.
     #[serde(default)]
     pub time: i64,
+    /// Key 5, as a number.
+    #[serde(default)]
+    pub date: u32,
     /// Key 18.
     #[serde(default)]
     pub hold: Option<HoldShown>,
@@ -194,6 +215,7 @@ impl Fact {
             state: answer.state.map(|state| state.0),
             totals: answer.totals.as_ref().map(totals_of),
             time: answer.time.get(),
+            date: date_of(answer),
             hold: answer.hold.map(|hold| HoldShown {
                 reference: hold.reference,
                 held: hold.held.get(),
@@ -287,6 +309,12 @@ impl Intent {
             request_id: RequestId(id.try_into().ok()?),
         })
     }
+}
+
+/// The business date of an answer, as a number: YYYYMMDD.
+#[must_use]
+pub fn date_of(answer: &Answer) -> u32 {
+    answer.business_date.map_or(0, protocol::field::Date::number)
 }
 
 /// Totals by message type.

@@ -20,6 +20,81 @@ pub struct Programme {
     pub points: Option<PointsRule>,
     /// Registers get grants, and cards may be debited by their advices.
     pub offline: bool,
+    /// What a card may do in a business day.
+    pub daily: Option<Allowance>,
+    /// What a card may do in a month of business days.
+    pub monthly: Option<Allowance>,
+    /// What a terminal may do in a business day.
+    pub terminal_day: Option<Allowance>,
+    /// What a cashier may do in a business day.
+    pub cashier_day: Option<Allowance>,
+    /// Who has to be at the till.
+    pub till: TillRule,
+}
+
+/// So many loads, purchases and refunds, and sums of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Allowance {
+    /// How many of each.
+    pub counts: [Option<i64>; 3],
+    /// How much of each, minor units.
+    pub sums: [Option<i64>; 3],
+}
+
+impl Allowance {
+    /// Whether so many of a kind (0 loads, 1 purchases, 2 refunds), and such a sum of them, is allowed.
+    #[must_use]
+    pub fn allows(&self, kind: usize, (count, sum): (i64, i64)) -> bool {
+        let within =
+            |most: Option<&Option<i64>>, is: i64| most.copied().flatten().is_none_or(|most| is <= most);
+        within(self.counts.get(kind), count) && within(self.sums.get(kind), sum)
+    }
+
+    fn read(mut table: Value) -> Result<Allowance, String> {
+        let table = table.as_table_mut().ok_or("an allowance is a table")?;
+        let mut allowance = Allowance::default();
+        let kinds = ["load", "purchase", "refund"].into_iter();
+        for ((kind, count), sum) in kinds.zip(&mut allowance.counts).zip(&mut allowance.sums) {
+            *count = table.remove(&format!("{kind}s")).map(|value| number(Some(&value), 0)).transpose()?;
+            *sum = table.remove(&format!("{kind}_sum")).map(|value| money(&value)).transpose()?;
+        }
+        if table.is_empty() { Ok(allowance) } else { Err(format!("the oracle does not know {table:?}")) }
+    }
+}
+
+/// Who has to be at the till.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TillRule {
+    /// Registers need a cashier who is signed on.
+    pub cashiers: bool,
+    /// So many wrong PINs lock a person.
+    pub tries: u8,
+    /// Refunds from this amount on need a supervisor.
+    pub refund_from: Option<i64>,
+    /// Voids from this amount on.
+    pub void_from: Option<i64>,
+    /// Cash-outs from this amount on.
+    pub unload_from: Option<i64>,
+}
+
+impl TillRule {
+    fn read(mut table: Value) -> Result<TillRule, String> {
+        let table = table.as_table_mut().ok_or("till is a table")?;
+        let cashiers = table.remove("cashiers").is_some_and(|how| how.as_str() == Some("sign-on"));
+        let tries = number(table.remove("tries").as_ref(), 3)?;
+        let tries = u8::try_from(tries).map_err(|error| error.to_string())?;
+        let mut supervisor = table.remove("supervisor").unwrap_or_else(|| Value::Table(Table::new()));
+        let supervisor = supervisor.as_table_mut().ok_or("supervisor is a table")?;
+        // Nothing is brought back late: the oracle knows no return days.
+        supervisor.remove("late_returns");
+        let mut from = |name| supervisor.remove(name).map(|value| money(&value)).transpose();
+        let (refund_from, void_from) = (from("refund_from")?, from("void_from")?);
+        let unload_from = from("unload_from")?;
+        if !table.is_empty() || !supervisor.is_empty() {
+            return Err(format!("the oracle does not know {table:?} {supervisor:?}"));
+        }
+        Ok(TillRule { cashiers, tries, refund_from, void_from, unload_from })
+    }
 }
 
 /// When a card's PIN is asked for.
@@ -52,6 +127,21 @@ impl PointsRule {
     pub fn worth(&self, points: i64) -> i64 {
         points.saturating_mul(self.pays).checked_div(self.points).unwrap_or(0)
     }
+
+    /// What a refund that gives so much back to the balances withholds for points that are owed, and how many of them that
+    /// pays for.
+    #[must_use]
+    pub fn withheld(&self, owed: i64, to_balances: i64) -> (i64, i64) {
+        let up = owed.saturating_mul(self.pays).saturating_add(self.points).saturating_sub(1);
+        match up.checked_div(self.points).unwrap_or(0) {
+            _ if owed <= 0 => (0, 0),
+            price if price <= to_balances => (price, owed),
+            _ => {
+                let paid = to_balances.saturating_mul(self.points).checked_div(self.pays);
+                (to_balances, paid.unwrap_or(0).min(owed))
+            }
+        }
+    }
 }
 
 impl Programme {
@@ -74,6 +164,8 @@ impl Programme {
             programme.max_transfer = product.remove("max_transfer").map(|text| money(&text)).transpose()?;
             programme.max_unload = product.remove("max_unload").map(|text| money(&text)).transpose()?;
             programme.offline = product.remove("offline").and_then(|on| on.as_bool()).unwrap_or(false);
+            programme.daily = product.remove("daily").map(Allowance::read).transpose()?;
+            programme.monthly = product.remove("monthly").map(Allowance::read).transpose()?;
             if let Some(pin) = product.remove("pin") {
                 let from = pin.get("from").map(money).transpose()?.unwrap_or(0);
                 let tries = u8::try_from(number(pin.get("tries"), 3)?).map_err(|error| error.to_string())?;
@@ -90,6 +182,17 @@ impl Programme {
             });
         }
         file.remove("offline");
+        if let Some(till) = file.remove("till") {
+            programme.till = TillRule::read(till)?;
+        }
+        if let Some(mut limits) = file.remove("limits") {
+            let table = limits.as_table_mut().ok_or("limits is a table")?;
+            programme.terminal_day = table.remove("terminal_day").map(Allowance::read).transpose()?;
+            programme.cashier_day = table.remove("cashier_day").map(Allowance::read).transpose()?;
+            if !table.is_empty() {
+                return Err(format!("the oracle does not know the limits {table:?}"));
+            }
+        }
         if let Some(head) = file.get_mut("programme").and_then(Value::as_table_mut) {
             head.insert("name".into(), Value::String("Default".into()));
         }
@@ -161,8 +264,10 @@ mod tests {
     fn what_is_switched_on_is_read_and_what_is_unknown_is_refused() {
         assert_eq!(Programme::read(DEFAULT), Ok(Programme::default()));
         let on = "refund_grace_days = 30\nmax_transfer = \"500.00\"\nmax_unload = \"200.00\"\noffline = true\n\
-                  pin = { from = \"50.00\", tries = 5 }";
-        let more = "\n[points_payment]\nrule = \"points\"\npoints = 100\npays = \"1.00\"\nstep = 10\n";
+                  daily = { loads = 3, purchase_sum = \"9.00\" }\npin = { from = \"50.00\", tries = 5 }";
+        let more = "\n[points_payment]\nrule = \"points\"\npoints = 100\npays = \"1.00\"\nstep = 10\n\
+                    [limits]\nterminal_day = { refunds = 2 }\n[till]\ncashiers = \"sign-on\"\n\
+                    [till.supervisor]\nvoid_from = \"5.00\"\n";
         let file = DEFAULT.replace("refund_grace_days = 30", on) + more;
         let rule = PointsRule { points: 100, pays: 1_00, minimum: 1, step: 10, max_percent: 100 };
         assert_eq!(
@@ -173,13 +278,24 @@ mod tests {
                 pin: Some(PinRule { from: 50_00, tries: 5 }),
                 points: Some(rule),
                 offline: true,
+                daily: Some(Allowance { counts: [Some(3), None, None], sums: [None, Some(9_00), None] }),
+                monthly: None,
+                terminal_day: Some(Allowance { counts: [None, None, Some(2)], sums: [None; 3] }),
+                cashier_day: None,
+                till: TillRule { cashiers: true, tries: 3, void_from: Some(5_00), ..TillRule::default() },
             })
         );
         assert_eq!([rule.worth(99), rule.worth(150)], [99, 1_50]);
+        let odd = PointsRule { points: 3, ..rule };
+        assert_eq!(
+            [(0, 5), (1, 34), (1, 33), (7, 9_99)].map(|(m, part)| odd.withheld(m, part)),
+            [(0, 0), (34, 1), (33, 0), (2_34, 7)]
+        );
         for (from, to) in [
             ("hold_hours = 168", "hold_hours = 167"),
             ("gives = 1", "gives = 2"),
             ("refund_grace_days = 30", "refund_grace_days = 30\nreturn_days = 7"),
+            ("refund_grace_days = 30", "refund_grace_days = 30\ndaily = { gifts = 7 }"),
             ("points_months = 12", "points_months = 12\nbonus_months = 3"),
         ] {
             assert!(Programme::read(&DEFAULT.replace(from, to)).is_err(), "{to}");

@@ -2,6 +2,7 @@
 
 mod counter;
 mod more;
+mod people;
 
 use super::*;
 use protocol::field::TransactionState;
@@ -54,6 +55,7 @@ fn fact(stan: u32, kind: MessageType, code: u8, approved: i64, changes: Wallet, 
         state: None,
         totals: None,
         time: 1_000,
+        date: 0,
         hold: None,
         shortfall: None,
         tries_left: None,

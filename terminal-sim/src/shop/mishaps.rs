@@ -124,6 +124,10 @@ impl Trader {
     pub(super) async fn repeat(&mut self, card: &Card, wallet: Wallet) -> Result<(), Error> {
         let act = self.any_act(card, wallet);
         let outcome = self.till.trade(card, act).await?;
+        if outcome.proof.is_none() {
+            self.done("not decided", &outcome);
+            return Ok(());
+        }
         let repeated = self.till.terminal.repeat(&outcome).await?;
         let state = repeated.status.map(|status| status.state);
         let expected = match outcome.verdict {
@@ -139,7 +143,7 @@ impl Trader {
     }
 
     /// Whether the gateway has decided by the time the connection is gone is left to chance.
-    async fn linger_and_cut(&mut self) {
+    pub(super) async fn linger_and_cut(&mut self) {
         sleep(Duration::from_millis(self.rng.below(6))).await;
         self.till.terminal.cut();
     }

@@ -4,6 +4,7 @@
 mod later;
 mod mishaps;
 mod more;
+mod people;
 mod plan;
 mod report;
 mod trader;
@@ -26,6 +27,7 @@ use crate::clock;
 use crate::error::Error;
 use crate::faults::FaultPlan;
 use crate::oracle::{Oracle, Programme};
+use crate::people::Person;
 use crate::rng::Rng;
 use crate::terminal::Terminal;
 use crate::till::{SharedOracle, Till};
@@ -50,6 +52,8 @@ pub struct Options {
     pub state: PathBuf,
     /// Cards that were issued to this shop alone.
     pub cards: Vec<Card>,
+    /// Who was admitted to this shop alone; needed when the programme asks for cashiers or supervisors.
+    pub people: Vec<Person>,
     /// Terminals; those without a directory are enrolled.
     pub enrolments: Vec<EnrolmentTicket>,
     /// What is drawn follows from it.
@@ -69,6 +73,8 @@ pub(crate) struct Shared {
     oracle: SharedOracle,
     own: Mutex<Vec<Card>>,
     hot: Vec<Card>,
+    people: Vec<Person>,
+    terminals: usize,
     /// All of them, to be given to.
     all: Vec<Card>,
     left: AtomicU64,
@@ -140,7 +146,12 @@ async fn open_tills(options: &Options, oracle: &SharedOracle) -> Result<Vec<Till
     if tills.is_empty() {
         return Err(Error::Usage("a shop needs at least one terminal".into()));
     }
-    for till in &mut tills {
+    let cashiers: Vec<&Person> = options.people.iter().filter(|one| !one.supervisor).collect();
+    for (number, till) in tills.iter_mut().enumerate() {
+        if let Some(cashier) = number.checked_rem(cashiers.len()).and_then(|at| cashiers.get(at)) {
+            till.terminal.details.cashier = Some(cashier.name);
+            till.terminal.cashier = Some((cashier.name, cashier.pin.clone()));
+        }
         till.terminal.patience = options.patience;
         till.receipts.clone_from(&options.receipts);
         if options.faults {
@@ -190,6 +201,8 @@ impl Shared {
             oracle,
             own: Mutex::new(own.to_vec()),
             hot: hot.to_vec(),
+            people: options.people.clone(),
+            terminals: options.enrolments.len(),
             all: options.cards.clone(),
             left: AtomicU64::new(options.transactions),
             stopped: AtomicBool::new(false),

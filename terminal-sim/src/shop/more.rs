@@ -1,7 +1,7 @@
 //! What a programme switches on beyond the default one: transfers, cash-outs, PINs, points that pay, offline sales; and
 //! with them what needs no switch: quotes that are cited, baskets that come back by line, claims.
 
-use protocol::field::{Original, TransactionState};
+use protocol::field::{Original, Reason, TransactionState};
 use protocol::frame::MessageType;
 use protocol::request::RequestSidecar;
 
@@ -10,7 +10,7 @@ use super::trader::Trader;
 use crate::card::Card;
 use crate::error::Error;
 use crate::message::SignedMessage;
-use crate::oracle::{Line, Programme, Wallet};
+use crate::oracle::{Line, Programme, TillRule, Wallet};
 use crate::rng::Rng;
 use crate::session::Session;
 use crate::terminal::TransactionId;
@@ -35,6 +35,10 @@ pub(super) enum More {
     Basket,
     ReturnByLine,
     Claim,
+    /// A load gets no answer and is given up; the money stays there.
+    ClaimLoad,
+    /// A cashier is not signed on, then is.
+    Cashier,
     /// The terminal loses the gateway, sells within its grant, and comes back.
     Offline,
 }
@@ -50,6 +54,8 @@ fn possible(programme: &Programme) -> Vec<(More, u64)> {
         (More::Basket, 2),
         (More::ReturnByLine, 2),
         (More::Claim, 1),
+        (More::ClaimLoad, 1),
+        (More::Cashier, on(programme.till != TillRule::default(), 2)),
         (More::Offline, on(programme.offline, 3)),
     ]
 }
@@ -153,8 +159,8 @@ impl Trader {
                 };
                 Act::PurchaseLines(items.iter().take(count).map(line).collect())
             }
-            More::Claim => Act::CashTaken(self.rng.between(1, 100_00)),
-            More::Cite | More::ReturnByLine | More::Offline => return None,
+            More::Claim => Act::CashTaken(self.rng.between(1, 100_00), None),
+            More::Cite | More::ReturnByLine | More::Offline | More::ClaimLoad | More::Cashier => return None,
         })
     }
 
@@ -163,6 +169,8 @@ impl Trader {
             More::Cite => return self.cite(card, wallet).await,
             More::ReturnByLine => return self.return_by_line(card, wallet).await,
             More::Offline => return self.sell_offline(card, wallet).await,
+            More::Cashier => return self.prove_cashier(card).await,
+            More::ClaimLoad => return self.claim_load(card).await,
             More::Transfer => "transfer",
             More::Unload => "unload",
             More::ChangePin => "change of PIN",
@@ -177,28 +185,40 @@ impl Trader {
 
     /// Asks, and cites the quote: mostly as it must be, now and then for another amount, or once more.
     async fn cite(&mut self, card: &Card, wallet: Wallet) -> Result<(), Error> {
-        let act = if self.rng.chance(1, 2) {
-            Act::Load(draw_load(&mut self.rng))
-        } else {
-            draw_purchase(&mut self.rng, wallet)
+        let act = match self.rng.below(4) {
+            0 | 1 => Act::Load(draw_load(&mut self.rng)),
+            2 => draw_purchase(&mut self.rng, wallet),
+            _ => match self.act_of(More::Points, card, wallet) {
+                Some(act) => act,
+                None => draw_purchase(&mut self.rng, wallet),
+            },
         };
         let act = self.sale(act);
-        let (kind, amount) = match act {
-            Act::Load(amount) => (MessageType::LOAD, amount),
-            Act::Purchase(amount) => (MessageType::PURCHASE, amount),
+        let (kind, amount, points) = match act {
+            Act::Load(amount) => (MessageType::LOAD, amount, None),
+            Act::Purchase(amount) => (MessageType::PURCHASE, amount, None),
+            Act::PurchasePoints(amount, points) => (MessageType::PURCHASE, amount, Some(points)),
             _ => return Ok(()),
         };
         if kind == MessageType::PURCHASE && self.till.known_rules().is_none_or(|rules| !rules.sells) {
             return Ok(());
         }
-        let (quote, right) = self.till.price(card, kind, amount).await?;
-        let name = if kind == MessageType::LOAD { "quote" } else { "price" };
+        let (quote, right) = self.till.price(card, kind, (amount, points)).await?;
+        let name = match (kind, points) {
+            (MessageType::LOAD, _) => "quote",
+            (_, None) => "price",
+            (_, Some(_)) => "price with points",
+        };
         self.shared.tally().question(name, right);
         let Some(quote) = quote else { return Ok(()) };
         let other = self.rng.chance(1, 8);
         let act = match act {
             Act::Load(amount) if other => Act::Load(amount.saturating_add(1)),
             Act::Purchase(amount) if other => Act::Purchase(amount.saturating_add(1)),
+            Act::PurchasePoints(amount, _) if other && self.rng.chance(1, 2) => Act::Purchase(amount),
+            Act::PurchasePoints(amount, points) if other => {
+                Act::PurchasePoints(amount, points.saturating_add(1))
+            }
             act => act,
         };
         self.till.cites = Some((quote, !other));
@@ -210,6 +230,18 @@ impl Trader {
             self.trade("cites a used quote", card, act).await?;
         }
         Ok(())
+    }
+
+    /// A kiosk swallows notes, and the load of them is given up.
+    async fn claim_load(&mut self, card: &Card) -> Result<(), Error> {
+        let amount = draw_load(&mut self.rng);
+        self.till.terminal.sign_on().await?;
+        let id = self.till.begin(card, Act::Load(amount), true).await?;
+        self.linger_and_cut().await;
+        let load = self.till.terminal.original(id);
+        let outcome = self.till.reverse(id, Reason::NO_ANSWER).await?;
+        self.done("load, given up", &outcome);
+        self.trade("claim for a load", card, Act::CashTaken(amount, load)).await
     }
 
     /// Some of a basket that was sold, now and then more than that, or something else.

@@ -112,6 +112,7 @@ impl Trader {
     async fn play(&mut self, scenario: Scenario, card: &Card) -> Result<(), Error> {
         let (active, wallet) = self.shared.oracle().card(card.reference).unwrap_or_default();
         self.draw_pin(card);
+        self.draw_supervisor();
         if !active && !matches!(scenario, Scenario::Inquiry | Scenario::Mistake) && !self.rng.chance(1, 10) {
             return self.activate(card).await;
         }
@@ -197,7 +198,7 @@ impl Trader {
     pub(super) fn sale(&mut self, act: Act) -> Act {
         let sells = self.till.known_rules().is_none_or(|rules| rules.sells);
         if sells
-            || matches!(act, Act::Activate | Act::Load(_) | Act::ChangePin(_) | Act::CashTaken(_))
+            || matches!(act, Act::Activate | Act::Load(_) | Act::ChangePin(_) | Act::CashTaken(..))
             || self.rng.chance(1, 10)
         {
             act

@@ -19,9 +19,9 @@ use crate::error::{Broken, Error};
 const TRIES: u32 = 5;
 
 impl Terminal {
-    /// Connects and signs on, if it is not; the answer has the limits of this terminal.
+    /// Connects and signs on, if it is not, and its cashier too; the answer has the limits of this terminal.
     pub async fn sign_on(&mut self) -> Result<Answer, Error> {
-        self.drive(Terminal::is_signed_on).await?;
+        self.drive(|terminal| terminal.is_signed_on() && terminal.is_proven()).await?;
         self.inbox.signed_on.clone().ok_or(Error::Timeout)
     }
 
@@ -127,9 +127,15 @@ impl Terminal {
         self.ask(body, card.sidecar()).await
     }
 
-    /// Asks what a purchase would take and give.
-    pub async fn price(&mut self, card: &Card, amount_minor: i64) -> Result<Reply, Error> {
-        let body = Body::PurchaseQuote { card: card.reference, amount: amount(amount_minor)?, points: None };
+    /// Asks what a purchase would take and give, which points may pay a part of.
+    pub async fn price(
+        &mut self,
+        card: &Card,
+        amount_minor: i64,
+        points: Option<i64>,
+    ) -> Result<Reply, Error> {
+        let points = points.map(points_to_use).transpose()?;
+        let body = Body::PurchaseQuote { card: card.reference, amount: amount(amount_minor)?, points };
         self.ask(body, card.sidecar()).await
     }
 
@@ -314,10 +320,13 @@ pub(crate) fn purchase_body(card: &Card, amount_minor: i64) -> Result<Body, Erro
 
 /// A Purchase that points pay a part of.
 pub(crate) fn points_body(card: &Card, amount_minor: i64, points: i64) -> Result<Body, Error> {
-    let few = || Error::Usage(format!("{points} points cannot pay"));
-    let points = Some(Points::new(points).ok_or_else(few)?);
+    let points = Some(points_to_use(points)?);
     let amount = amount(amount_minor)?;
     Ok(Body::Purchase { card: card.reference, amount, tenders: None, lines: None, points })
+}
+
+fn points_to_use(points: i64) -> Result<Points, Error> {
+    Points::new(points).ok_or_else(|| Error::Usage(format!("{points} points cannot pay")))
 }
 
 /// A Transfer to another card.
@@ -331,11 +340,15 @@ pub(crate) fn unload_body(card: &Card, amount_minor: i64) -> Result<Body, Error>
     Ok(Body::Unload { card: card.reference, amount: amount(amount_minor)?, reason, supervisor: None })
 }
 
-/// A CashTaken for a card, in cash.
-pub(crate) fn cash_taken_body(card: &Card, amount_minor: i64) -> Result<Body, Error> {
+/// A CashTaken for a card, in cash; it may name the Load that was not answered.
+pub(crate) fn cash_taken_body(
+    card: &Card,
+    amount_minor: i64,
+    original: Option<Original>,
+) -> Result<Body, Error> {
     let amount = amount(amount_minor)?;
     let (card, tenders) = (Some(card.reference), cash(amount)?);
-    Ok(Body::CashTaken { card, amount, tenders, original: None, reason: Reason::NO_ANSWER })
+    Ok(Body::CashTaken { card, amount, tenders, original, reason: Reason::NO_ANSWER })
 }
 
 /// A Refund without lines.

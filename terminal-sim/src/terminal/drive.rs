@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use protocol::code::ResponseCode;
-use protocol::field::Stan;
+use protocol::field::{Role, Stan};
 use protocol::frame::{Frame, Incoming, MessageType};
+use protocol::request::{Body, RequestSidecar};
 use protocol::terminal::{Action, Alarm, CloseReason, Event, Now, Refused};
 use tokio::time::{sleep, timeout_at};
 
 use super::setup::{FIRST_OWN_CORRELATION, STATE_FILE};
-use super::{Inbox, Outcome, Terminal};
+use super::{Details, Inbox, Outcome, Proof, Terminal};
 use crate::clock;
 use crate::error::{Broken, Error};
 use crate::faults::Fault;
@@ -27,6 +28,7 @@ impl Terminal {
         let mut back_off = FIRST_BACK_OFF;
         loop {
             self.carry_out().await?;
+            self.prove_cashier().await?;
             self.raise_alarm()?;
             if done(self) {
                 return Ok(());
@@ -56,6 +58,8 @@ impl Terminal {
         let Some(connection) = &mut self.connection else { return self.dial().await };
         let due = self.machine.next_timeout_ms();
         let due = due.and_then(|ms| self.started.checked_add(Duration::from_millis(ms)));
+        let proof = if let Proof::Due(at) = self.proof { Some(at) } else { None };
+        let due = due.into_iter().chain(proof).min();
         let until = due.map_or(deadline, |due| due.min(deadline));
         match timeout_at(until.into(), connection.reader.next()).await {
             Ok(Ok(Incoming::Frame(frame))) if is_own(&frame) => {
@@ -73,6 +77,37 @@ impl Terminal {
             }
         }
         Ok(())
+    }
+
+    /// Has the cashier prove themselves, once in each session; who is busy is asked again.
+    async fn prove_cashier(&mut self) -> Result<(), Error> {
+        if let Proof::Asked(question) = self.proof
+            && let Some(reply) = self.inbox.replies.remove(&question)
+        {
+            self.proof = match reply {
+                Ok(reply) if reply.answer.code.is_approval() => Proof::Given,
+                Ok(reply) if reply.answer.code == ResponseCode::BUSY => {
+                    Proof::Due(clock::now() + FIRST_BACK_OFF)
+                }
+                Ok(reply) => {
+                    let what = format!("the cashier's PIN, which got {}", reply.answer.code);
+                    return Err(Broken::Contradiction(what).into());
+                }
+                Err(_) => Proof::None,
+            };
+        }
+        let Some((name, pin)) = self.cashier.clone() else { return Ok(()) };
+        match self.proof {
+            Proof::Due(at) if at <= clock::now() && self.is_signed_on() && self.machine.free_slots() > 0 => {
+                let details = Details { cashier: Some(name), ..Details::default() };
+                let sidecar = RequestSidecar { cashier_pin: Some(pin), ..RequestSidecar::default() };
+                let now = self.now()?;
+                let asked = self.machine.ask(now, Body::CashierSignOn, details, sidecar);
+                self.proof = Proof::Asked(asked.map_err(|error| Error::Usage(error.to_string()))?);
+                self.carry_out().await
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn dial(&mut self) -> Result<(), Error> {
@@ -187,7 +222,10 @@ impl Terminal {
             Event::Enrolled { .. } => self.highest_decided = 0,
             Event::SignedOn { answer, .. } => {
                 let last = answer.host_last_stan;
+                // A kiosk has nobody who could prove themselves.
+                let is_kiosk = answer.role == Some(Role::KIOSK);
                 inbox.signed_on = Some(answer);
+                self.proof = if is_kiosk { Proof::Given } else { Proof::Due(clock::now()) };
                 if last.is_some_and(|last| last < self.highest_decided) {
                     let decided = self.highest_decided;
                     let what = format!(

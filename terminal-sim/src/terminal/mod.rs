@@ -21,7 +21,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use protocol::answer::Answer;
-use protocol::field::{Fingerprint, Original, TerminalId};
+use protocol::field::{Code, Fingerprint, Original, Pin, TerminalId};
 use protocol::frame::Frame;
 use protocol::terminal::{Alarm, CloseReason, NoReply, Refused, State};
 
@@ -45,6 +45,9 @@ pub struct Terminal {
     pub patience: Duration,
     /// What is added to every value message: cashier, shift, entry mode.
     pub details: Details,
+    /// Who proves themselves at the start of each session, and with what.
+    pub cashier: Option<(Code<16>, Pin)>,
+    proof: Proof,
     store: Store,
     /// Nobody else uses its STANs.
     _lock: Lock,
@@ -60,6 +63,20 @@ pub struct Terminal {
     highest_decided: u32,
     next_own: u32,
     started: Instant,
+}
+
+/// Where the cashier's proof for this session stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Proof {
+    /// There is no session, or nobody to prove.
+    #[default]
+    None,
+    /// To be sent at this time.
+    Due(Instant),
+    /// Sent as this question.
+    Asked(u32),
+    /// The cashier is signed on.
+    Given,
 }
 
 /// What the machine and the gateway said and no call has taken yet.
@@ -143,6 +160,11 @@ impl Terminal {
     /// at sign-on.
     pub fn remember_decided(&mut self, stan: u32) {
         self.highest_decided = self.highest_decided.max(stan);
+    }
+
+    /// Whether its cashier, if it has one, is signed on.
+    fn is_proven(&self) -> bool {
+        self.cashier.is_none() || self.proof == Proof::Given
     }
 
     /// Whether it is signed on now, as far as it knows.

@@ -10,7 +10,7 @@ use protocol::field::{Blob, Fingerprint};
 use protocol::terminal::{Details, EnrolmentTicket, Keys, Settings, State, Terminal as Machine};
 use serde::{Deserialize, Serialize};
 
-use super::{Inbox, PATIENCE, Terminal};
+use super::{Inbox, PATIENCE, Proof, Terminal};
 use crate::address::Address;
 use crate::client::Dialler;
 use crate::clock;
@@ -142,6 +142,8 @@ impl Terminal {
             faults: FaultPlan::none(),
             patience: PATIENCE,
             details: Details::default(),
+            cashier: None,
+            proof: Proof::None,
             dialler: Dialler::new(&key, gateway, CONNECT_PATIENCE)?,
             store,
             _lock: lock,

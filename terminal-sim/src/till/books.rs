@@ -1,6 +1,7 @@
 //! From outcome to diary to oracle, and back from the diary after a restart.
 
 use protocol::answer::Answer;
+use protocol::code::ResponseCode;
 use protocol::field::{Original, TransactionState};
 use protocol::frame::MessageType;
 
@@ -28,7 +29,10 @@ impl Till {
         for open in self.terminal.unfinished() {
             let key = self.key(open.id);
             let intent = self.oracle().intent(&key).cloned();
-            let lost = intent.filter(|intent| intent.extra.pin.is_some() || intent.extra.new_pin.is_some());
+            let lost = intent.filter(|intent| {
+                let extra = &intent.extra;
+                extra.pin.is_some() || extra.new_pin.is_some() || extra.supervisor.is_some()
+            });
             if let Some(mut intent) = lost.filter(|intent| !intent.extra.sidecar_lost) {
                 intent.extra.sidecar_lost = true;
                 self.diary.append(&Entry::Begin(Box::new(intent.clone())))?;
@@ -80,6 +84,10 @@ impl Till {
     /// The final answers behind an outcome. After a Reversal, what became of the original before is asked for too.
     async fn facts(&mut self, outcome: &Outcome, key: &TransactionKey) -> Result<Vec<Fact>, Error> {
         let (Some(answer), Some(proof)) = (&outcome.answer, &outcome.proof) else {
+            // What is never given up is dropped with a transient code, if it was sent once: it is nowhere.
+            if outcome.verdict == Verdict::Declined && outcome.code == ResponseCode::CASHIER_NOT_SIGNED_ON {
+                return Ok(Vec::new());
+            }
             let got = format!("{:?} with {:?} and no receipt", outcome.verdict, outcome.code);
             self.complain(key, "a decision", &got);
             return Ok(Vec::new());

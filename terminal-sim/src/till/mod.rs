@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::cose::Algorithm;
 use protocol::field::{
-    AmountMinor, CardReference, Flags, GrossMinor, Original, Pin, PurchaseLine, PurchaseLines,
+    AmountMinor, CardReference, Code, Flags, GrossMinor, Original, Pin, PurchaseLine, PurchaseLines,
     QuantityThousandths, QuoteId, Ranged, Reason, Shift, TotalMinor, Totals,
 };
 use protocol::frame::MessageType;
@@ -20,7 +20,7 @@ use crate::checked::Checked;
 use crate::diary::{Diary, Entry};
 use crate::error::Error;
 use crate::hash::hex;
-use crate::oracle::{Extra, Intent, Line, Oracle, ShiftTotals, TerminalRules, TransactionKey};
+use crate::oracle::{Extra, Intent, Line, Oracle, ShiftTotals, Supervisor, TerminalRules, TransactionKey};
 use crate::terminal::{Details, Outcome, Terminal, TransactionId, calls};
 
 const DIARY_FILE: &str = "diary.jsonl";
@@ -65,8 +65,8 @@ pub enum Act {
     PurchaseLines(Vec<Line>),
     /// Take these back.
     RefundLines(Vec<Line>, Original),
-    /// Say that so much money was taken for the card, and could not be loaded.
-    CashTaken(i64),
+    /// Say that so much money was taken for the card, and could not be loaded, perhaps by this Load.
+    CashTaken(i64, Option<Original>),
     /// Sell without asking the gateway; it hears of it later.
     Advice(i64),
 }
@@ -90,7 +90,8 @@ impl Act {
             | Act::Raise(_, original)
             | Act::Capture(_, original)
             | Act::CaptureMore(_, original)
-            | Act::RefundLines(_, original) => Some(*original),
+            | Act::RefundLines(_, original)
+            | Act::CashTaken(_, Some(original)) => Some(*original),
             _ => None,
         }
     }
@@ -98,7 +99,7 @@ impl Act {
     /// Whether it is given up by a Reversal; a Void is repeated until it has an answer.
     #[must_use]
     pub const fn is_reversible(&self) -> bool {
-        !matches!(self, Act::Void(_) | Act::ChangePin(_) | Act::CashTaken(_) | Act::Advice(_))
+        !matches!(self, Act::Void(_) | Act::ChangePin(_) | Act::CashTaken(..) | Act::Advice(_))
     }
 
     /// What few acts say to the oracle.
@@ -160,7 +161,7 @@ impl Act {
                 }
                 Ok(body)
             }
-            Act::CashTaken(amount) => calls::cash_taken_body(card, *amount),
+            Act::CashTaken(amount, load) => calls::cash_taken_body(card, *amount, *load),
             Act::Advice(_) => Err(Error::Usage("that is begun offline".into())),
         }
     }
@@ -172,6 +173,17 @@ impl Act {
             _ => None,
         }
     }
+}
+
+/// Somebody who is named as supervisor.
+#[derive(Clone, Debug)]
+pub struct Allowing {
+    /// Name.
+    pub name: Code<16>,
+    /// The PIN that goes along.
+    pub pin: Option<Pin>,
+    /// What the oracle is to know of it.
+    pub said: Supervisor,
 }
 
 /// A terminal with a diary and an oracle.
@@ -187,6 +199,8 @@ pub struct Till {
     shift: u32,
     /// The number of the PIN that goes along with the next acts that may have one.
     pub pin: Option<u32>,
+    /// Who allows the next refund, void or cash-out.
+    pub supervisor: Option<Allowing>,
     /// The quote that the next load or purchase cites, and whether it may.
     pub cites: Option<(QuoteId, bool)>,
 }
@@ -207,8 +221,17 @@ impl Till {
     /// Makes a till of an enrolled terminal, with its diary in `directory`.
     pub fn new(terminal: Terminal, directory: &Path, oracle: SharedOracle) -> Result<Till, Error> {
         let (diary, entries) = Diary::open(&directory.join(DIARY_FILE))?;
-        let mut till =
-            Till { terminal, receipts: None, oracle, diary, rules: None, shift: 1, pin: None, cites: None };
+        let mut till = Till {
+            terminal,
+            receipts: None,
+            oracle,
+            diary,
+            rules: None,
+            shift: 1,
+            pin: None,
+            supervisor: None,
+            cites: None,
+        };
         till.read_in(&entries)?;
         Ok(till)
     }
@@ -236,9 +259,10 @@ impl Till {
     /// this secret; of an act that needs no secret, whether the original has the request id named.
     pub async fn begin(&mut self, card: &Card, act: Act, genuine: bool) -> Result<TransactionId, Error> {
         let (reference, mut details) = (card.reference, self.details());
-        let body = act.body(card)?;
+        let mut body = act.body(card)?;
         details.flags = act.flags();
         let mut extra = act.extra();
+        extra.cashier = details.cashier.map(|cashier| cashier.to_string());
         let mut sidecar = if body.card().is_some() { card.sidecar() } else { RequestSidecar::default() };
         if let Some(number) = self.pin.filter(|_| act.may_have_pin()) {
             extra.pin = Some(number);
@@ -248,10 +272,20 @@ impl Till {
         if let Act::ChangePin(number) = &act {
             sidecar.new_pin = pin_of(card, *number);
         }
-        if matches!(act, Act::CashTaken(_)) {
+        if matches!(act, Act::CashTaken(..)) {
             sidecar = RequestSidecar::default();
         }
-        if let Some((quote, holds)) = self.cites.take_if(|_| matches!(act, Act::Load(_) | Act::Purchase(_))) {
+        if let Body::Refund { supervisor, .. }
+        | Body::Void { supervisor, .. }
+        | Body::Unload { supervisor, .. } = &mut body
+            && let Some(allowing) = self.supervisor.take()
+        {
+            *supervisor = Some(allowing.name);
+            sidecar.supervisor_pin = allowing.pin;
+            extra.supervisor = Some(allowing.said);
+        }
+        let may_cite = matches!(act, Act::Load(_) | Act::Purchase(_) | Act::PurchasePoints(..));
+        if let Some((quote, holds)) = self.cites.take_if(|_| may_cite) {
             details.quote = Some(quote);
             extra.quote = Some(holds);
         }
@@ -280,6 +314,7 @@ impl Till {
     /// on return. An error that is wrong usage says why not; then nothing was done.
     pub async fn sell_offline(&mut self, card: &Card, amount_minor: i64) -> Result<TransactionId, Error> {
         let (rules, details) = (self.rules().await?, self.details());
+        let cashier = details.cashier.map(|cashier| cashier.to_string());
         let amount = AmountMinor::new(amount_minor).ok_or_else(|| Error::Usage("no amount".into()))?;
         let sale = OfflineSale { card: card.reference, amount, tenders: None, lines: None };
         let id = self.terminal.prepare_offline(sale, details)?;
@@ -296,7 +331,7 @@ impl Till {
             shift: Some(self.shift),
             totals: None,
             rules,
-            extra: Extra::default(),
+            extra: Extra { cashier, ..Extra::default() },
         };
         self.diary.append(&Entry::Begin(Box::new(intent.clone())))?;
         self.oracle().begin(intent);
@@ -353,17 +388,17 @@ impl Till {
         &mut self,
         card: &Card,
         kind: MessageType,
-        amount_minor: i64,
+        (amount_minor, points): (i64, Option<i64>),
     ) -> Result<(Option<QuoteId>, Option<bool>), Error> {
         let rules = self.rules().await?;
         let watch = self.oracle().watch(card.reference);
         let reply = if kind == MessageType::LOAD {
             self.terminal.quote(card, amount_minor).await?
         } else {
-            self.terminal.price(card, amount_minor).await?
+            self.terminal.price(card, amount_minor, points).await?
         };
         let quote = reply.answer.quote.filter(|_| reply.answer.code.is_approval()).map(|quote| quote.id);
-        let priced = (amount_minor, None);
+        let priced = (amount_minor, points);
         let right = watch.and_then(|watch| self.oracle().priced(watch, kind, priced, rules, &reply.answer));
         Ok((quote, right))
     }

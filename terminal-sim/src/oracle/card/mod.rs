@@ -1,5 +1,6 @@
 //! One card as it must be, and what must come of each request about it.
 
+mod allowed;
 mod hold;
 mod memory;
 mod move_on;
@@ -50,13 +51,15 @@ pub(super) struct Outcome {
 }
 
 /// A request as it was decided.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct Request<'a> {
     pub(super) intent: &'a Intent,
     /// Key 6 of its answer.
     pub(super) index: u64,
     /// Key 4 of its answer.
     pub(super) time: i64,
+    /// Key 5 of its answer.
+    pub(super) date: u32,
     /// The shift that it names was closed before.
     pub(super) shift_closed: bool,
     /// The shift that its original names was closed before; `None` when that cannot be known.
@@ -68,6 +71,8 @@ pub(super) struct Request<'a> {
     pub(super) overlapped: bool,
     /// It is only a question: nobody asks for a PIN.
     pub(super) quoting: bool,
+    /// Whether its terminal's and its cashier's day allow it.
+    pub(super) others: &'a super::book::Others<'a>,
 }
 
 /// A decided request as it stands now.
@@ -129,6 +134,10 @@ struct Decided {
     returned: BTreeMap<String, (i64, i64)>,
     /// Of an Authorize or Capture: the reference of the hold's first Authorize.
     hold: Option<u64>,
+    /// It counts in its day and month, until it is undone in the same.
+    counted: bool,
+    date: u32,
+    undone: Option<u32>,
 }
 
 impl Default for Decided {
@@ -151,6 +160,9 @@ impl Default for Decided {
             lines: BTreeMap::new(),
             returned: BTreeMap::new(),
             hold: None,
+            counted: false,
+            date: 0,
+            undone: None,
         }
     }
 }
@@ -226,7 +238,7 @@ impl CardModel {
             return self.declined(request, ResponseCode::INVALID_TRANSACTION);
         }
         match kind {
-            MessageType::REFUND => return self.expected_refund(request),
+            MessageType::REFUND => return self.within_limits(request, self.expected_refund(request)),
             MessageType::VOID => return self.expected_void(request),
             MessageType::CAPTURE => return self.expected_capture(request),
             _ if !intent.genuine || intent.extra.sidecar_lost => {
@@ -251,7 +263,7 @@ impl CardModel {
             _ => Vec::new(),
         };
         if !cites || intent.extra.quote != Some(false) {
-            outcomes.extend(proven.expected_at_card(request));
+            outcomes.extend(proven.within_limits(request, proven.expected_at_card(request)));
         }
         outcomes
     }
@@ -346,6 +358,8 @@ impl CardModel {
             kind: request.intent.kind,
             state: TransactionState::LIVE,
             index: request.index,
+            counted: decided.approved > 0 || request.intent.kind != MessageType::ADVICE.0,
+            date: request.date,
             ..decided
         };
         self.decided.insert(request.intent.key.clone(), decided);

@@ -69,6 +69,9 @@ impl CardModel {
         if amount > most {
             return self.declined(request, ResponseCode::AMOUNT_LIMIT);
         }
+        if let Err(declined) = self.supervised(request, amount, request.programme.till.unload_from) {
+            return declined;
+        }
         let stands = [TransactionState::LIVE, TransactionState::REFUNDED_IN_PART];
         let mut loads: Vec<(TransactionKey, Decided)> = self
             .decided

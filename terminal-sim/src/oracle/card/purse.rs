@@ -145,6 +145,11 @@ impl Purse {
         points <= self.points
     }
 
+    /// Points that the card owes.
+    pub(super) const fn debt(&self) -> i64 {
+        self.debt
+    }
+
     /// Earns points: they pay what the card owes first.
     pub(super) fn earn(&mut self, points: i64) -> Points {
         let repaid = points.min(self.debt);

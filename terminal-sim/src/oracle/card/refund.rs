@@ -9,6 +9,7 @@ use protocol::frame::MessageType;
 use super::purse::{Part, Points};
 use super::{CardModel, Decided, Outcome, Request};
 use crate::oracle::fact::{Line, TransactionKey, Wallet};
+use crate::oracle::programme::PointsRule;
 use crate::oracle::rules;
 
 /// The present refund of an original.
@@ -58,11 +59,14 @@ impl CardModel {
             Ok(returned) => returned,
             Err(code) => return self.declined(request, code),
         };
+        if let Err(declined) = self.supervised(request, amount, request.programme.till.refund_from) {
+            return declined;
+        }
         let mut after = self.clone();
         let done = if original.kind == MessageType::LOAD.0 {
             after.pay_out(original, slice)
         } else {
-            Some(after.give_back(original, slice))
+            Some(after.give_back(original, slice, request.programme.points))
         };
         let Some((changes, decided)) = done else {
             return self.declined_in(request, ResponseCode::NOT_SUFFICIENT_FUNDS, Some(original.state));
@@ -92,20 +96,9 @@ impl CardModel {
         Some(original.state)
     }
 
-    /// What was spent last comes back first; points go in proportion.
-    fn give_back(&mut self, original: &Decided, slice: Slice) -> (Wallet, Decided) {
-        let (mut skipped, mut missing) = (slice.before, slice.amount);
-        let mut parts = Vec::new();
-        for spent in original.parts.iter().rev() {
-            let whole = spent.amount.saturating_neg();
-            let skip = whole.min(skipped);
-            skipped = skipped.saturating_sub(skip);
-            let amount = whole.saturating_sub(skip).min(missing);
-            missing = missing.saturating_sub(amount);
-            parts.push(Part { lot: spent.lot, amount });
-        }
-        parts.retain(|part| part.amount > 0);
-        let mut changes = self.purse.book(&parts);
+    /// What was spent last comes back first; points go in proportion. Where points pay, those that the card owes then are
+    /// paid for out of what goes back to the balances.
+    fn give_back(&mut self, original: &Decided, slice: Slice, rule: Option<PointsRule>) -> (Wallet, Decided) {
         // The balances come back first, then the points that paid.
         let (used, worth) = original.paid_points;
         let balances = slice.whole.saturating_sub(worth);
@@ -120,12 +113,34 @@ impl CardModel {
             0 => 0,
             _ => rules::taken_back(original.earned, of_balances(refunded), balances),
         };
-        let came_back = back(after).saturating_sub(back(before));
-        self.purse.move_points(Points { card: came_back, debt: 0 });
-        let points = self.purse.take_points(gone(after).saturating_sub(gone(before)));
-        changes.points = points.card.saturating_add(came_back);
-        let paid_points = (came_back.saturating_neg(), 0);
-        (changes, Decided { approved: slice.amount, parts, points, paid_points, ..Decided::default() })
+        let came_back = self.purse.earn(back(after).saturating_sub(back(before)));
+        let taken = self.purse.take_points(gone(after).saturating_sub(gone(before)));
+        let to_balances = of_balances(after).saturating_sub(of_balances(before));
+        let (withheld, paid_for) = match rule {
+            Some(rule) => rule.withheld(self.purse.debt(), to_balances),
+            None => (0, 0),
+        };
+        self.purse.move_points(Points { card: 0, debt: paid_for.saturating_neg() });
+
+        let (mut skipped, mut missing) = (slice.before, slice.amount.saturating_sub(withheld));
+        let mut parts = Vec::new();
+        for spent in original.parts.iter().rev() {
+            let whole = spent.amount.saturating_neg();
+            let skip = whole.min(skipped);
+            skipped = skipped.saturating_sub(skip);
+            let amount = whole.saturating_sub(skip).min(missing);
+            missing = missing.saturating_sub(amount);
+            parts.push(Part { lot: spent.lot, amount });
+        }
+        parts.retain(|part| part.amount > 0);
+        let mut changes = self.purse.book(&parts);
+        let points = Points {
+            card: came_back.card.saturating_add(taken.card),
+            debt: came_back.debt.saturating_add(taken.debt).saturating_sub(paid_for),
+        };
+        changes.points = points.card;
+        let approved = slice.amount.saturating_sub(withheld);
+        (changes, Decided { approved, parts, points, ..Decided::default() })
     }
 
     /// The money must be in the load's own lot. Bonus that is not in its lot any more is withheld; where nothing would be

@@ -83,12 +83,36 @@ impl CardModel {
             outcomes.extend(refused(ResponseCode::INVALID_TRANSACTION));
         }
         if closed != Some(true) {
-            match self.undo(&key, original, Way::Void, request.partner) {
-                Err(code) => outcomes.extend(refused(code)),
-                Ok(undone) => outcomes.extend(undone.into_iter().map(|undone| undone.voided(&key, request))),
-            }
+            outcomes.extend(self.voided_now(&key, original, request, &refused));
         }
         outcomes
+    }
+
+    /// A Void of what stands, in a shift that is open.
+    fn voided_now(
+        &self,
+        key: &TransactionKey,
+        original: &Decided,
+        request: &Request<'_>,
+        refused: &dyn Fn(ResponseCode) -> Vec<Outcome>,
+    ) -> Vec<Outcome> {
+        let undone = self.undo(key, original, Way::Void, request.partner);
+        if let Err(ResponseCode::INVALID_TRANSACTION) = undone {
+            return refused(ResponseCode::INVALID_TRANSACTION);
+        }
+        let from = request.programme.till.void_from;
+        if let Err(declined) = self.supervised(request, self.void_amount(key), from) {
+            return declined;
+        }
+        // A person may not make the card owe more points than before where they are money.
+        let owes_more = |undone: &Undone| undone.after.purse.debt() > self.purse.debt();
+        match undone {
+            Err(code) => refused(code),
+            Ok(undone) if request.programme.points.is_some() && undone.iter().any(owes_more) => {
+                refused(ResponseCode::NOT_SUFFICIENT_FUNDS)
+            }
+            Ok(undone) => undone.into_iter().map(|undone| undone.voided(key, request)).collect(),
+        }
     }
 
     /// Undoes a live original, or says why it stands: one result, or two where it is left open which of two holds' lots
@@ -147,6 +171,12 @@ impl CardModel {
             self.purse.free(lot) < wanted
         };
         if given.iter().any(|part| gone(part.lot)) {
+            return Err(ResponseCode::NOT_SUFFICIENT_FUNDS);
+        }
+        // The points that a refund gave back must be there too.
+        let came_back = original.points.card;
+        let refunds = original.kind == MessageType::REFUND.0;
+        if refunds && came_back > 0 && !self.purse.has_points(came_back) {
             return Err(ResponseCode::NOT_SUFFICIENT_FUNDS);
         }
         let mut after = self.clone();

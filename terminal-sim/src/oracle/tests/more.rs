@@ -9,6 +9,11 @@ const ALL: Programme = Programme {
     pin: Some(PinRule { from: 50_00, tries: 2 }),
     points: Some(PointsRule { points: 100, pays: 1_00, minimum: 50, step: 10, max_percent: 50 }),
     offline: true,
+    daily: None,
+    monthly: None,
+    terminal_day: None,
+    cashier_day: None,
+    till: TillRule { cashiers: false, tries: 0, refund_from: None, void_from: None, unload_from: None },
 };
 
 fn other() -> CardReference {
