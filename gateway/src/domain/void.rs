@@ -9,7 +9,7 @@ use super::original::Original;
 use super::request::{Named, Now, Request, message};
 use super::supervision::{check_supervisor, reaches};
 use super::terminal::Terminal;
-use super::undo::undo;
+use super::undo::{Undone, undo};
 
 pub(super) fn decide(
     facts: Facts<'_>,
@@ -33,15 +33,19 @@ pub(super) fn decide(
     if message::counts(original.message) && original.message != message::ACTIVATE && closed(facts, original) {
         return refused(Decline::ShiftClosed);
     }
-    // An authorize may hold more than it asked for, once others have raised it.
-    let held = original.held_on().and_then(|(on, then)| facts.state.cards.get(&on)?.hold(then.id));
-    let amount = held.map_or(0, Hold::held).max(original.approved_amount);
-    let needed = reaches(amount, facts.programme.till.void_from);
-    if let Err(decline) = check_supervisor(facts, terminal, request, needed) {
-        return Ok(Decision::declined(decline));
-    }
     let voided = TransactionState::Voided;
-    Ok(undo(facts, original, voided, now)?.decision(original, voided))
+    let undone = undo(facts, original, voided, now)?;
+    // What cannot be done anyway needs nobody's leave, and costs no try of a PIN.
+    if matches!(undone, Undone::Done { .. }) {
+        // An authorize may hold more than it asked for, once others have raised it.
+        let held = original.held_on().and_then(|(on, then)| facts.state.cards.get(&on)?.hold(then.id));
+        let amount = held.map_or(0, Hold::held).max(original.approved_amount);
+        let needed = reaches(amount, facts.programme.till.void_from);
+        if let Err(decline) = check_supervisor(facts, terminal, request, needed) {
+            return Ok(Decision::declined(decline));
+        }
+    }
+    Ok(undone.decision(original, voided))
 }
 
 fn closed(facts: Facts<'_>, original: &Original) -> bool {
