@@ -35,8 +35,17 @@ pub(super) fn decide(
     }
     let voided = TransactionState::Voided;
     let undone = undo(facts, original, voided, now)?;
-    // What cannot be done anyway needs nobody's leave, and costs no try of a PIN.
-    if matches!(undone, Undone::Done { .. }) {
+    // What the original does not allow needs nobody's leave, and costs no try of a PIN; whether its value is there still is
+    // looked at last (PROTOCOL.md section 7).
+    let may_be = match &undone {
+        Undone::Done { .. } => true,
+        Undone::Stands(decline) => matches!(
+            decline,
+            Decline::LoadAlreadySpent | Decline::RefundAlreadySpent | Decline::PointsAlreadySpent
+        ),
+        Undone::Lapsed(_) => false,
+    };
+    if may_be {
         // An authorize may hold more than it asked for, once others have raised it.
         let held = original.held_on().and_then(|(on, then)| facts.state.cards.get(&on)?.hold(then.id));
         let amount = held.map_or(0, Hold::held).max(original.approved_amount);
