@@ -7,6 +7,7 @@ mod members;
 mod people;
 pub(crate) mod points;
 mod returns;
+mod shop_day;
 
 use protocol::code::ResponseCode;
 use protocol::field::{BalanceKind, TransactionState};
