@@ -101,6 +101,11 @@ impl MessageType {
         matches!(self, MessageType::CASH_TAKEN | MessageType::ADVICE)
     }
 
+    /// Its approved transactions count in the totals of the shift that they name (section 11, Reconciliation).
+    pub fn counts_in_shift(self) -> bool {
+        self.is_reversible() && self != MessageType::AUTHORIZE || self == MessageType::CASH_TAKEN
+    }
+
     /// A request with a session nonce: it changes no balance.
     pub fn is_session(self) -> bool {
         self.identity() == Some(Identity::Session)
@@ -192,6 +197,9 @@ mod tests {
                 matches!(kind.name(), "Reversal" | "Void" | "Reconciliation" | "ChangePin" | "CashTaken");
             assert_eq!(kind.is_reversible(), !never, "{kind}");
             assert_eq!(kind.may_be_given_up(), !never && kind.name() != "Advice", "{kind}");
+            let uncounted =
+                matches!(kind.name(), "Reversal" | "Void" | "Reconciliation" | "ChangePin" | "Authorize");
+            assert_eq!(kind.counts_in_shift(), !uncounted, "{kind}");
         }
         assert!(!MessageType::ECHO.is_reversible() && !MessageType::PURCHASE.answer().is_reversible());
         assert!(!MessageType::ECHO.may_be_given_up() && !MessageType::CASHIER_SIGN_ON.is_report());

@@ -1,12 +1,10 @@
 //! What people have to look into, as the operators see it.
 
-use protocol::cose::Sign1;
-use protocol::frame::MessageType;
-use protocol::request::{Body, Request as WireRequest};
+use protocol::request::Body;
 use serde_json::{Value, json};
 
 use super::group::Group;
-use super::known::{damaged, remembered};
+use super::known::{damaged, remembered, request_of};
 use super::value::identity;
 use super::writer::{InDoubt, Writer, in_doubt};
 use crate::domain::act::Act;
@@ -15,7 +13,7 @@ use crate::domain::exception::Exception;
 use crate::domain::settle::About;
 use crate::domain::state::Touched;
 use crate::domain::{Named, Original};
-use crate::journal::record::{Origin, Record};
+use crate::journal::record::Record;
 
 /// Most exceptions that one answer lists: the newest.
 const LISTED: usize = 1000;
@@ -53,20 +51,14 @@ impl Writer {
         if !self.state.exceptions.contains_key(index) {
             return Ok(None);
         }
-        let (record, request_id) = match self.in_group(group, *index)? {
-            Some(found) => found,
-            None => {
-                let entry = self.verified(*index)?;
-                (entry.record, entry.request_id)
-            }
-        };
+        let (record, request_id) = self.entry_at(group, *index)?;
         let load = self.named_load(group, &record)?;
         Ok(Some(Subject { entry: remembered(*index, request_id, &record)?, load }))
     }
 
     /// What the load is by now that a CashTaken names; `None` when the entry names none.
     fn named_load(&mut self, group: &Group, record: &Record) -> Result<Option<NamedLoad>, InDoubt> {
-        let Some(request) = request_of(&record.origin) else { return Ok(None) };
+        let Some((_, request)) = request_of(&record.origin) else { return Ok(None) };
         let Body::CashTaken { original: Some(named), .. } = &request.body else { return Ok(None) };
         let named = Named {
             terminal: named.terminal.as_str().into(),
@@ -97,15 +89,6 @@ impl Writer {
         Ok(Some(NamedLoad { named, state, waits: false }))
     }
 
-    /// An entry that waits for this group's commit.
-    fn in_group(&self, group: &Group, index: u64) -> Result<Option<(Record, [u8; 32])>, InDoubt> {
-        let first = self.head.index.saturating_add(1);
-        let position = index.checked_sub(first).and_then(|position| usize::try_from(position).ok());
-        let Some(entry) = position.and_then(|position| group.entries.get(position)) else { return Ok(None) };
-        let (record, _) = Record::decode(&entry.record).map_err(|_| damaged("a record cannot be read"))?;
-        Ok(Some((record, entry.request_id)))
-    }
-
     /// The list, the newest first.
     pub(super) fn exceptions(&mut self, group: &Group, all: bool) -> Result<Value, InDoubt> {
         let mut rows = Vec::new();
@@ -130,7 +113,7 @@ impl Writer {
 
 fn exception_row(index: u64, held: &Exception, record: &Record, load: Option<&NamedLoad>) -> Value {
     let details = &record.details;
-    let request = request_of(&record.origin);
+    let request = request_of(&record.origin).map(|(_, request)| request);
     let header = request.as_ref().map(|request| &request.header);
     let terminal = header.map(|header| header.terminal.as_str().to_owned());
     // As it is printed for the customer.
@@ -155,13 +138,6 @@ fn exception_row(index: u64, held: &Exception, record: &Record, load: Option<&Na
         "since": jiff::Timestamp::from_millisecond(details.time_ms).map(|time| time.to_string()).ok(),
         "open": held.open,
     })
-}
-
-/// The request of a terminal's entry.
-fn request_of(origin: &Origin) -> Option<WireRequest> {
-    let Origin::Terminal { message, signed } = origin else { return None };
-    let payload = Sign1::parse(signed).ok()?.payload?;
-    WireRequest::decode_payload(MessageType(*message), payload).ok()
 }
 
 /// What became of the load that a claim names, for people.

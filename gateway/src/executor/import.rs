@@ -119,7 +119,7 @@ impl Writer {
             return Ok(Imported { stan, outcome, ..line });
         }
         let now = self.now();
-        self.prefetch(&request, &held)?;
+        self.prefetch(&request, &held, now)?;
         match self.enter(group, &held, &request, (signed, None), (None, &[]), now) {
             Ok(decided) => Ok(Imported { stan, ..told(body_of(group, decided).as_deref(), "decided") }),
             Err(fault) => {

@@ -2,15 +2,14 @@
 
 use protocol::answer::{Answer, Balances, NextStep, Quote as WireQuote, ShiftTransaction, ShiftTransactions};
 use protocol::code::ResponseCode;
-use protocol::cose::Sign1;
 use protocol::field::{
     BalanceKind, Blob, CardReference as WireCard, Date, QuoteId, Stan, Text, TotalMinor, UnixSeconds,
 };
 use protocol::frame::MessageType;
-use protocol::request::Request as WireRequest;
 use tokio::sync::oneshot;
 
 use super::group::{Group, Waiting, sidecar};
+use super::known::request_of;
 use super::quotes::LIFETIME_S;
 use super::session::ready;
 use super::value::identity;
@@ -23,7 +22,7 @@ use crate::domain::request::{CardClaim, message};
 use crate::domain::state::Touched;
 use crate::domain::{Card, Decline, Facts, Now, Quoted, Terminal, Verdict, expire, purchase_quote, quote};
 use crate::domain::{CardReference, State};
-use crate::journal::record::{Origin, Record};
+use crate::journal::record::Record;
 use crate::translate;
 
 /// Most transactions in one page of a shift report; the answer's format has no room for more.
@@ -127,7 +126,7 @@ impl Writer {
         now: Now,
     ) -> Result<Answer, InDoubt> {
         self.fetch_card(claim.card)?;
-        self.fetch_tallies(&held.terminal, None)?;
+        self.fetch_tallies(&held.terminal, None, now)?;
         let in_force = self.in_force(now);
         let facts = self.facts(&in_force);
         let answer = if message == message::LOAD {
@@ -272,10 +271,7 @@ impl Writer {
 
 /// The request and the answer of a terminal's entry.
 fn read_request(record: &Record) -> Option<(MessageType, protocol::request::Header, Answer)> {
-    let Origin::Terminal { message, signed } = &record.origin else { return None };
-    let message = MessageType(*message);
-    let payload = Sign1::parse(signed).ok()?.payload?;
-    let request = WireRequest::decode_payload(message, payload).ok()?;
+    let (message, request) = request_of(&record.origin)?;
     Some((message, request.header, Answer::decode(record.answer.as_deref()?).ok()?))
 }
 

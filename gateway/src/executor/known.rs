@@ -154,21 +154,27 @@ impl Writer {
         found.map_or(Ok(None), |index| self.find_entry(group, index))
     }
 
+    /// An entry with its request id, in this group or behind it.
+    pub(super) fn entry_at(&self, group: &Group, index: u64) -> Result<(Record, [u8; 32]), InDoubt> {
+        if let Some(found) = self.in_group(group, index)? {
+            return Ok(found);
+        }
+        let entry = self.verified(index)?;
+        Ok((entry.record, entry.request_id))
+    }
+
+    /// An entry that waits for this group's commit.
+    pub(super) fn in_group(&self, group: &Group, index: u64) -> Result<Option<(Record, [u8; 32])>, InDoubt> {
+        let first = self.head.index.saturating_add(1);
+        let position = index.checked_sub(first).and_then(|position| usize::try_from(position).ok());
+        let Some(entry) = position.and_then(|position| group.entries.get(position)) else { return Ok(None) };
+        let (record, _) = Record::decode(&entry.record).map_err(|_| damaged("a record cannot be read"))?;
+        Ok(Some((record, entry.request_id)))
+    }
+
     /// The transaction of an entry, in this group or behind it; `None` when no terminal asked for it.
     pub(super) fn find_entry(&self, group: &Group, index: u64) -> Result<Option<Original>, InDoubt> {
-        let (request_id, record) = match index.checked_sub(self.head.index.saturating_add(1)) {
-            Some(position) => {
-                let entry = usize::try_from(position).ok().and_then(|position| group.entries.get(position));
-                let entry = entry.ok_or_else(|| damaged("an entry is missing"))?;
-                let (record, _) =
-                    Record::decode(&entry.record).map_err(|_| damaged("a record cannot be read"))?;
-                (entry.request_id, record)
-            }
-            None => {
-                let entry = self.verified(index)?;
-                (entry.request_id, entry.record)
-            }
-        };
+        let (record, request_id) = self.entry_at(group, index)?;
         match record.origin {
             Origin::Terminal { .. } => remembered(index, request_id, &record).map(Some),
             _ => Ok(None),
@@ -186,21 +192,24 @@ pub(super) fn state_when_decided(code: ResponseCode) -> TransactionState {
     }
 }
 
+/// The request of a terminal's entry; `None` for another origin, or when it cannot be read.
+pub(super) fn request_of(origin: &Origin) -> Option<(MessageType, WireRequest)> {
+    let Origin::Terminal { message, signed } = origin else { return None };
+    let message = MessageType(*message);
+    let request = WireRequest::decode_payload(message, Sign1::parse(signed).ok()?.payload?).ok()?;
+    Some((message, request))
+}
+
 /// What the journal remembers of an entry that a terminal caused.
 pub(super) fn remembered(index: u64, request_id: [u8; 32], record: &Record) -> Result<Original, InDoubt> {
-    let Origin::Terminal { message, signed } = &record.origin else {
-        return Err(damaged("a terminal's entry has no terminal"));
-    };
     let answer = record.answer.as_deref().and_then(|body| Answer::decode(body).ok());
     let answer = answer.ok_or_else(|| damaged("an answer cannot be read"))?;
-    let payload = Sign1::parse(signed).ok().and_then(|sign1| sign1.payload);
-    let request =
-        payload.and_then(|payload| WireRequest::decode_payload(MessageType(*message), payload).ok());
-    let request = request.ok_or_else(|| damaged("a request cannot be read"))?;
+    let (message, request) =
+        request_of(&record.origin).ok_or_else(|| damaged("a terminal's request cannot be read"))?;
     Ok(Original {
         index,
         request_id,
-        message: *message,
+        message: message.0,
         terminal: request.header.terminal.as_str().into(),
         generation: request.header.generation.map_or(0, |generation| generation.get()),
         merchant: record.details.merchant.clone(),

@@ -14,7 +14,9 @@ use super::writer::{InDoubt, Writer};
 use crate::clock;
 use crate::domain::effect::Effect;
 use crate::domain::supervision::supervisor;
-use crate::domain::{Cashier, Decline, Fault, Now, Pin, Request, Role, Terminal, Tried, Verdict};
+use crate::domain::{
+    CardReference, Cashier, Decline, Fault, Now, Pin, Request, Role, Terminal, Tried, Verdict,
+};
 use crate::translate;
 
 impl Writer {
@@ -28,21 +30,25 @@ impl Writer {
         now: Now,
     ) -> Result<Reply, Fault> {
         let missing = || Fault::Misfit("a PIN that is not there is to be tried");
-        let whose = whose(request, tried == Tried::Supervisor);
-        let (effect, salt) = match tried {
+        let (effect, salt, whose) = match tried {
             Tried::New => return Ok(self.untried(tried, clock::random())),
             Tried::Card => {
                 let card = request.command.claim().and_then(|claim| self.state.cards.get(&claim.card));
                 let card = card.ok_or_else(missing)?;
                 let (salt, _) = card.pin.secret.ok_or_else(missing)?;
-                (Effect::Pin { card: card.reference, pin: card.pin.tried() }, salt)
+                (
+                    Effect::Pin { card: card.reference, pin: card.pin.tried() },
+                    salt,
+                    Whose::Card(card.reference),
+                )
             }
             Tried::Supervisor => {
                 let in_force = self.in_force(now);
                 let held = supervisor(self.facts(&in_force), terminal, request).ok_or_else(missing)?;
                 let (salt, _) = held.pin.secret.ok_or_else(missing)?;
                 let cashier = request.supervisor.clone().ok_or_else(missing)?;
-                (Effect::Cashier { cashier, held: with_pin(held, held.pin.tried()) }, salt)
+                let whose = Whose::Supervisor(cashier.clone());
+                (Effect::Cashier { cashier, held: with_pin(held, held.pin.tried()) }, salt, whose)
             }
         };
         self.record_try(group, terminal, &request.stan.to_string(), effect, now)?;
@@ -52,9 +58,9 @@ impl Writer {
 
     /// Whether a PIN that this request rests on is being looked at for another one.
     pub(super) fn is_tried_elsewhere(&self, request: &Request) -> bool {
-        let own = [whose(request, false), whose(request, true)];
+        let own = own(request);
         let others = self.tried.iter().filter(|(id, _)| **id != request.request_id);
-        others.into_iter().any(|(_, whose)| !whose.is_empty() && own.contains(whose))
+        others.into_iter().any(|(_, whose)| own.iter().flatten().any(|own| own == whose))
     }
 
     fn record_try(
@@ -140,12 +146,17 @@ impl Writer {
     }
 }
 
-/// Whose PIN a request rests on: its card's, or its supervisor's; empty for nobody's.
-fn whose(request: &Request, supervisor: bool) -> String {
-    if supervisor {
-        return request.supervisor.as_ref().map(|name| format!("supervisor {name}")).unwrap_or_default();
-    }
-    request.command.claim().map(|claim| format!("card {}", claim.card.0)).unwrap_or_default()
+/// Whose PIN is being looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Whose {
+    Card(CardReference),
+    Supervisor(String),
+}
+
+/// The PINs that a request may rest on.
+fn own(request: &Request) -> [Option<Whose>; 2] {
+    let card = request.command.claim().map(|claim| Whose::Card(claim.card));
+    [card, request.supervisor.clone().map(Whose::Supervisor)]
 }
 
 fn with_pin(held: &Cashier, pin: Pin) -> Cashier {

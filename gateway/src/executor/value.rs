@@ -80,7 +80,7 @@ impl Writer {
             group.answer_now(reply, refuse(self, ResponseCode::CASHIER_NOT_SIGNED_ON, detail));
             return Ok(());
         }
-        self.prefetch(&request, &terminal)?;
+        self.prefetch(&request, &terminal, now)?;
         let original = self.original(group, &request)?;
         let loads = match &request.command {
             Command::Unload { claim, .. } => self.loads(group, claim.card)?,
@@ -146,7 +146,12 @@ impl Writer {
     }
 
     /// Brings into memory everything that the request names.
-    pub(super) fn prefetch(&mut self, request: &Request, terminal: &Terminal) -> Result<(), InDoubt> {
+    pub(super) fn prefetch(
+        &mut self,
+        request: &Request,
+        terminal: &Terminal,
+        now: Now,
+    ) -> Result<(), InDoubt> {
         if let Some(claim) = request.command.claim() {
             self.fetch_card(claim.card)?;
         }
@@ -173,12 +178,17 @@ impl Writer {
         if let Some(named) = request.command.original() {
             self.fetch(&Touched::Tombstone(named.identity()))?;
         }
-        self.fetch_tallies(&request.terminal, request.cashier.as_deref())
+        self.fetch_tallies(&request.terminal, request.cashier.as_deref(), now)
     }
 
     /// Brings in what terminal and cashier did today, where the programme limits it.
-    pub(super) fn fetch_tallies(&mut self, terminal: &str, cashier: Option<&str>) -> Result<(), InDoubt> {
-        let programme = self.in_force(self.now()).programme;
+    pub(super) fn fetch_tallies(
+        &mut self,
+        terminal: &str,
+        cashier: Option<&str>,
+        now: Now,
+    ) -> Result<(), InDoubt> {
+        let programme = self.in_force(now).programme;
         if programme.terminal_day.is_some() {
             self.fetch(&Touched::Tally(of_terminal(terminal)))?;
         }

@@ -15,6 +15,7 @@ use super::acts::Paper;
 use super::budget::GuessBudget;
 use super::group::{Cause, Draft, Group, Waiting, sidecar};
 use super::known::state_when_decided;
+use super::pins::Whose;
 use super::proposals::Proposals;
 use super::quotes::Quotes;
 use super::{GROUP_MAX, Job, Registry, Reply, TerminalView};
@@ -86,7 +87,7 @@ pub struct Writer {
     pub(super) registry: Arc<Registry>,
     pub(super) metrics: Arc<Metrics>,
     /// Requests whose PIN is being looked at, and whose it is.
-    pub(super) tried: HashMap<[u8; 32], String>,
+    pub(super) tried: HashMap<[u8; 32], Whose>,
     pub(super) members: Members,
     pub(super) budget: GuessBudget,
     /// Look-ups by phone, each of which counts.

@@ -9,19 +9,6 @@ use protocol::frame::MessageType;
 
 use super::roll::{Kept, Roll};
 
-/// What totals count (section 11).
-const COUNTED: &[MessageType] = &[
-    MessageType::ACTIVATE,
-    MessageType::LOAD,
-    MessageType::PURCHASE,
-    MessageType::REFUND,
-    MessageType::CAPTURE,
-    MessageType::TRANSFER,
-    MessageType::UNLOAD,
-    MessageType::CASH_TAKEN,
-    MessageType::ADVICE,
-];
-
 /// The first shift of this generation after the last one that was closed.
 pub(super) fn open_shift(roll: &Roll, generation: u32) -> Option<Shift> {
     // A 12 says that the shift was closed before.
@@ -58,7 +45,7 @@ pub(super) fn totals(roll: &Roll, generation: u32, shift: Shift) -> Option<Total
     let live = roll.of(generation).filter(|kept| {
         kept.request.header.shift == Some(shift)
             && kept.answer.code.is_approval()
-            && COUNTED.contains(&kept.request.kind())
+            && kept.request.kind().counts_in_shift()
             && !undone.contains_key(&kept.place().1)
     });
     for kept in live {

@@ -7,19 +7,6 @@ use protocol::frame::MessageType;
 
 use super::fact::{Fact, Intent, ShiftTotals};
 
-/// The message types that totals count.
-const COUNTED: [MessageType; 9] = [
-    MessageType::ACTIVATE,
-    MessageType::LOAD,
-    MessageType::PURCHASE,
-    MessageType::REFUND,
-    MessageType::CAPTURE,
-    MessageType::TRANSFER,
-    MessageType::UNLOAD,
-    MessageType::CASH_TAKEN,
-    MessageType::ADVICE,
-];
-
 /// The shifts of one terminal and generation.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ShiftBook {
@@ -71,7 +58,7 @@ impl ShiftBook {
         let closes = [ResponseCode::APPROVED.0, ResponseCode::TOTALS_DIFFER.0].contains(&fact.code);
         if fact.kind == MessageType::RECONCILIATION.0 && closes {
             self.closed.entry(shift).or_insert(fact.index);
-        } else if COUNTED.contains(&MessageType(fact.kind)) && fact.is_approval() {
+        } else if MessageType(fact.kind).counts_in_shift() && fact.is_approval() {
             let (kind, amount, index) = (fact.kind, fact.approved.unwrap_or(0), fact.index);
             self.counted.insert(fact.key.stan, Counted { shift, kind, amount, index });
         }

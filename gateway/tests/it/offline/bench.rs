@@ -4,7 +4,7 @@ use gateway::domain::act::{Act, Drawn, Place, decide_act};
 use gateway::domain::card::{Card, CardReference, CardStatus};
 use gateway::domain::effect::Effect;
 use gateway::domain::exception::{Bearer, Exception, ExceptionKind};
-use gateway::domain::ledger::{Kind, check_balanced};
+use gateway::domain::ledger::Kind;
 use gateway::domain::refusal::Refusal;
 use gateway::domain::request::CardClaim;
 use gateway::domain::settle::{About, Settlement};
@@ -13,6 +13,8 @@ use gateway::domain::{
     Terminal, TerminalStatus, decide,
 };
 use gateway::programme_file;
+
+use crate::bench::{apply, entry};
 
 pub(super) const CARD: CardReference = CardReference(9_000_000_000_000_006);
 pub(super) const OTHER: CardReference = CardReference(9_000_000_000_000_014);
@@ -82,7 +84,6 @@ impl Bench {
     pub(super) fn ask(&mut self, command: Command) -> Decision {
         self.index += 1;
         let stan = u32::try_from(self.index).expect("a small number");
-        let message = command.message();
         let named = command.original().map(|named| u64::from(named.stan));
         let original = named.and_then(|stan| self.decided.iter().find(|o| o.index == stan).cloned());
         let original = original.map(|original| original.followed(&self.state));
@@ -112,34 +113,12 @@ impl Bench {
         let decision = decide(facts, &self.terminal, &request, self.now).expect("no fault");
         self.apply(&decision.effects);
         self.terminal.last_stan = stan;
-        self.decided.push(Original {
-            lines: Vec::new(),
-            index: self.index,
-            request_id: request.request_id,
-            message,
-            terminal: self.terminal.terminal.clone(),
-            generation: self.terminal.generation,
-            merchant: "M".into(),
-            store: "S".into(),
-            business_date: self.now.business_date,
-            shift: self.shift,
-            card: decision.card,
-            approved: decision.is_approved(),
-            approved_amount: decision.amount.unwrap_or(0),
-            effects: decision.effects.clone(),
-        });
+        self.decided.push(entry(self.index, &request, &self.terminal, self.now, &decision));
         decision
     }
 
     fn apply(&mut self, effects: &[Effect]) {
-        let postings = effects.iter().filter_map(|effect| match effect {
-            Effect::Posting(posting) => Some(posting),
-            _ => None,
-        });
-        check_balanced(postings).expect("every entry sums to zero");
-        for effect in effects {
-            self.state.apply(effect).expect("every effect fits");
-        }
+        apply(&mut self.state, effects).expect("an entry that adds up and fits");
     }
 
     /// An operators' act.

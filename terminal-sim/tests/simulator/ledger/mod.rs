@@ -555,19 +555,8 @@ impl Ledger {
     fn totals(&self, terminal: &str, shift: u32) -> Totals {
         let mut totals = ShiftTotals::new();
         let own = self.decided.iter().filter(|((name, _), _)| name == terminal).map(|(_, decided)| decided);
-        let counted = [
-            MessageType::ACTIVATE,
-            MessageType::LOAD,
-            MessageType::PURCHASE,
-            MessageType::REFUND,
-            MessageType::CAPTURE,
-            MessageType::TRANSFER,
-            MessageType::UNLOAD,
-            MessageType::CASH_TAKEN,
-            MessageType::ADVICE,
-        ];
         let over = [TransactionState::DECLINED, TransactionState::REVERSED, TransactionState::VOIDED];
-        for decided in own.filter(|decided| counted.contains(&decided.kind)) {
+        for decided in own.filter(|decided| decided.kind.counts_in_shift()) {
             if decided.shift == Some(shift) && !over.contains(&decided.state) {
                 let (count, amount) = totals.entry(decided.kind.0).or_default();
                 (*count, *amount) = (*count + 1, *amount + decided.deed.amount);
