@@ -3,6 +3,7 @@
 mod product;
 mod raw;
 mod till;
+mod when;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use rust_decimal::Decimal;
 use toml::Spanned;
 
 use self::raw::{File, RawLoadBonus, RawPurchasePoints};
+use crate::domain::Kind;
 use crate::domain::programme::{Expiry, LoadBonus, Product, Programme, PurchasePoints};
 
 /// The programme that a new gateway starts with.
@@ -120,6 +122,7 @@ impl Checker<'_> {
             load_bonuses,
             purchase_points,
             expiry,
+            measures: Vec::new(),
             points_payment,
             terminal_day,
             cashier_day,
@@ -210,7 +213,13 @@ impl Checker<'_> {
             }
             steps.push((from, bonus));
         }
-        LoadBonus { rule: self.rule(raw.rule), products: self.products(raw.products, known), steps }
+        let products = self.products(raw.products, known);
+        LoadBonus {
+            rule: self.rule(raw.rule),
+            when: self.when(raw.when, products),
+            steps,
+            cap: self.cap(raw.most, Kind::BONUS),
+        }
     }
 
     fn purchase_points(
@@ -226,7 +235,14 @@ impl Checker<'_> {
         if !(1..=1_000_000).contains(&gives) {
             self.problem(&raw.gives, "gives must be 1 to 1,000,000 points");
         }
-        PurchasePoints { rule: self.rule(raw.rule), products: self.products(raw.products, known), per, gives }
+        let products = self.products(raw.products, known);
+        PurchasePoints {
+            rule: self.rule(raw.rule),
+            when: self.when(raw.when, products),
+            per,
+            gives,
+            cap: self.cap(raw.most, Kind::POINTS),
+        }
     }
 
     fn months(&mut self, months: Option<Spanned<u16>>) -> Option<u16> {

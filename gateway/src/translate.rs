@@ -103,6 +103,11 @@ pub fn command(
         currency: header.currency.and_then(|currency| u16::try_from(currency.get()).ok())?,
         cashier: header.cashier.as_ref().map(|cashier| cashier.as_str().into()),
         supervisor: supervisor(&request.body),
+        channel: header
+            .reserved
+            .as_ref()
+            .and_then(|more| more.channel.as_ref())
+            .map(|channel| channel.as_str().into()),
         holder: header.reserved.as_ref().and_then(|more| more.personal_commitment).map(|hash| hash.0),
         pins: Pins {
             card_given: sidecar.pin.is_some() && (has(Flags::PIN_USED) || is_change),

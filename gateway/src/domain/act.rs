@@ -337,7 +337,9 @@ pub fn decide_act(
             Ok(vec![Effect::Pin { card: *card, pin }])
         }
         Act::CardExtend { card, months } => extend(state, programme, *card, *months, now),
-        Act::CardBind { card, account, limits } => bind(state, programme, *card, (*account, *limits), now),
+        Act::CardBind { card, account, limits } => {
+            bind(state, programme, *card, (*account, *limits), place, now)
+        }
         Act::CardUnbind { card } => {
             let held = state.cards.get(card).ok_or(Refusal::NoSuchCard)?;
             if held.account.is_none() || held.status == CardStatus::Replaced {

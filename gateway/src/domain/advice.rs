@@ -10,9 +10,9 @@ use super::expiry::expire;
 use super::facts::Facts;
 use super::grant::{Grant, within};
 use super::ledger::{Kind, named, redemption, suspense};
-use super::points::award_points;
 use super::programme::Product;
 use super::request::{Now, Request};
+use super::reward::reward_sale;
 use super::spend::choose;
 use super::tally::{Counted, More, count_card, count_till};
 use super::terminal::Terminal;
@@ -48,9 +48,9 @@ pub(super) fn decide(
         effects.push(Effect::Tally { who, tally });
     }
     effects.extend(count_till(facts, request, Counted::Purchase, amount, now).0);
-    let (mut paid, mut earned) = (0, None);
+    let (mut paid, mut explanation) = (0, Vec::new());
     if let Some((held, product)) = payer {
-        let (held, ended) = expire(held, now)?;
+        let (held, ended) = expire(held, facts.programme, facts.index, now)?;
         effects.extend(ended);
         paid = amount.min(held.payable(now.s())).max(0);
         if paid > 0 {
@@ -61,10 +61,9 @@ pub(super) fn decide(
                 let lot = held.lot(lot).ok_or(Fault::Misfit("a lot that is not there was chosen"))?;
                 effects.push(Effect::Posting(held.posting(lot, part.checked_neg().ok_or(Fault::Overflow)?)));
             }
-            earned = facts.pricing.purchase_points(&held.product, paid);
-            if let Some(earned) = &earned {
-                effects.extend(award_points(facts, &held, earned.result, now, 0)?);
-            }
+            let (rewards, earned) = reward_sale(facts, request, (&held, &terminal.store), paid, now)?;
+            effects.extend(rewards);
+            explanation = earned;
         }
     }
     effects.push(named(redemption(&terminal.store), Kind::MONEY, amount));
@@ -78,7 +77,7 @@ pub(super) fn decide(
     Ok(Decision {
         card: Some(card),
         amount: Some(amount),
-        explanation: earned.into_iter().collect(),
+        explanation,
         shortfall: Some(shortfall),
         shows_card: paid > 0,
         ..Decision::approved(effects)

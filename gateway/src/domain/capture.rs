@@ -7,19 +7,19 @@ use super::effect::{Effect, Fate, TransactionState};
 use super::expiry::expire;
 use super::facts::{Facts, Within, named_original};
 use super::ledger::{Kind, named as named_leg, redemption};
-use super::points::award_points;
-use super::request::{Named, Now, message};
+use super::request::{Named, Now, Request, message};
+use super::reward::reward_sale;
 use super::terminal::Terminal;
 
 pub(super) fn decide(
     facts: Facts<'_>,
     terminal: &Terminal,
-    currency: u16,
+    request: &Request,
     named: &Named,
     (amount, more_follow): (i64, bool),
     now: Now,
 ) -> Result<Decision, Fault> {
-    let original = match named_original(facts, terminal, currency, named, Within::Store) {
+    let original = match named_original(facts, terminal, request.currency, named, Within::Store) {
         Ok(original) => original,
         Err(declined) => return Ok(*declined),
     };
@@ -42,9 +42,12 @@ pub(super) fn decide(
         .held_on()
         .and_then(|(purse, _)| facts.state.cards.get(&purse))
         .ok_or(Fault::Misfit("the card of a hold is gone"))?;
-    let (purse, mut effects) = expire(purse, now)?;
-    let (card, ended) =
-        if card.reference == purse.reference { (purse.clone(), Vec::new()) } else { expire(card, now)? };
+    let (purse, mut effects) = expire(purse, facts.programme, facts.index, now)?;
+    let (card, ended) = if card.reference == purse.reference {
+        (purse.clone(), Vec::new())
+    } else {
+        expire(card, facts.programme, facts.index, now)?
+    };
     effects.extend(ended);
     let Some(hold) = purse.hold(original.index) else {
         // Its time is over: that is booked here, so that what the answer says is so.
@@ -64,10 +67,8 @@ pub(super) fn decide(
         effects.push(spend(&purse, lot, part)?);
     }
     effects.push(named_leg(redemption(&terminal.store), Kind::MONEY, amount));
-    let earned = facts.programme.purchase_points(&card.product, amount);
-    if let Some(earned) = &earned {
-        effects.extend(award_points(facts, &card, earned.result, now, 0)?);
-    }
+    let (rewards, explanation) = reward_sale(facts, request, (&card, &terminal.store), amount, now)?;
+    effects.extend(rewards);
     if hold.parts.is_empty() {
         // The hold is gone: its authorize remembers how much was captured, for a capture that is undone later.
         let fate = Fate { done: hold.captured, ..Fate::of(TransactionState::Captured) };
@@ -77,7 +78,7 @@ pub(super) fn decide(
         card: original.card,
         purse: Some(purse.reference),
         amount: Some(amount),
-        explanation: earned.into_iter().collect(),
+        explanation,
         hold: Some(hold),
         ..Decision::approved(effects)
     })

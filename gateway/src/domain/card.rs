@@ -123,8 +123,8 @@ pub struct Card {
     pub pin: Pin,
     /// Number of the next lot to be opened.
     pub next_lot: u32,
-    /// Points owed after a reversal took back more than was left; 0 or above.
-    pub points_debt: i64,
+    /// Points owed after something took back more than was left, above 0, rising by kind.
+    pub points_debts: Vec<(Kind, i64)>,
     /// Rising by id, none at zero.
     pub lots: Vec<Lot>,
     /// Rising by id, none that has ended.
@@ -159,7 +159,7 @@ impl Card {
             own_limits: OwnLimits::default(),
             pin: Pin::default(),
             next_lot: 1,
-            points_debt: 0,
+            points_debts: Vec::new(),
             lots: Vec::new(),
             holds: Vec::new(),
             successor: None,
@@ -247,6 +247,24 @@ impl Card {
     pub fn due(&self) -> Option<i64> {
         let lots = self.lots.iter().filter(|lot| self.free(lot) > 0).filter_map(|lot| lot.expires);
         lots.chain(self.holds.iter().map(|hold| hold.expires)).min()
+    }
+
+    /// Points of this kind that its holder owes.
+    #[must_use]
+    pub fn points_debt(&self, kind: Kind) -> i64 {
+        self.points_debts.iter().find(|(owed, _)| *owed == kind).map_or(0, |(_, debt)| *debt)
+    }
+
+    pub(super) fn owe(&mut self, kind: Kind, change: i64) -> Result<(), Fault> {
+        let debt = self.points_debt(kind).checked_add(change).ok_or(Fault::Overflow)?;
+        self.points_debts.retain(|(owed, _)| *owed != kind);
+        let at = self.points_debts.partition_point(|(owed, _)| *owed < kind);
+        match debt {
+            ..0 => return Err(Fault::Misfit("points debt below zero")),
+            0 => {}
+            1.. => self.points_debts.insert(at, (kind, debt)),
+        }
+        Ok(())
     }
 
     /// What the card can pay: principal and bonus.

@@ -71,6 +71,7 @@ pub(super) fn bind(
     programme: &Programme,
     card: CardReference,
     (account, limits): (CardReference, OwnLimits),
+    place: Place<'_>,
     now: Now,
 ) -> Result<Vec<Effect>, Refusal> {
     let find = |card: CardReference| state.cards.get(&card).ok_or(Refusal::NoSuchCard);
@@ -81,7 +82,7 @@ pub(super) fn bind(
         let not = if held.status == CardStatus::Active { account } else { held };
         return Err(Refusal::CardState { is: not.status.name(), needs: "an active" });
     }
-    let (held, mut effects) = expire(held, now).map_err(|_| Refusal::Range)?;
+    let (held, mut effects) = expire(held, programme, place.index, now).map_err(|_| Refusal::Range)?;
     let empty = held.holds.is_empty() && !held.lots.iter().any(|lot| lot.kind.is_money());
     if !empty || is_account(&held) || !is_account(account) || account.account.is_some() {
         return Err(Refusal::Binding);
@@ -112,7 +113,7 @@ pub(super) fn refund_without_sale(
     let product = programme.products.get(&held.product);
     let out = amount.checked_neg().filter(|_| amount > 0).ok_or(Refusal::Range)?;
     check_balance(product, held, held.worth(now.s()).checked_add(amount))?;
-    let (held, mut effects) = expire(held, now).map_err(|_| Refusal::Range)?;
+    let (held, mut effects) = expire(held, programme, place.index, now).map_err(|_| Refusal::Range)?;
     let credit = held.credit(Kind::PRINCIPAL, amount, programme.principal_expiry(now), place.index, 0);
     effects.push(Effect::Posting(credit));
     effects.push(named(redemption(place.store), Kind::MONEY, out));

@@ -56,7 +56,7 @@ pub fn decide(facts: Facts<'_>, terminal: &Terminal, request: &Request, now: Now
                 unload::decide(facts, terminal, request, claim, *amount, now)
             }
             Command::Capture { original, amount, more_follow, .. } => {
-                capture::decide(facts, terminal, request.currency, original, (*amount, *more_follow), now)
+                capture::decide(facts, terminal, request, original, (*amount, *more_follow), now)
             }
             Command::ChangePin { claim } => change_pin::decide(facts, request, claim, now),
             Command::Reconciliation { totals } => reconciliation::decide(facts, request, totals),

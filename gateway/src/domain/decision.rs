@@ -106,9 +106,42 @@ pub enum Verdict {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
     pub rule: String,
+    /// Of the balance that it is about; money for a price.
     pub kind: Kind,
+    /// Minor units, points or pieces that it looked at.
     pub base: i64,
+    /// As a receipt prints it: `1/1.00`, `5%`, `x2`.
+    pub rate: String,
     pub result: i64,
+    pub notes: Notes,
+}
+
+/// What else there is to say of a rule's result, as bits (PROTOCOL.md section 11, *Explanation*).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Notes(pub u8);
+
+impl Notes {
+    pub const NONE: Self = Self(0);
+    /// It was rounded down.
+    pub const ROUNDED: Self = Self(1);
+    /// A member's cap cut it.
+    pub const MEMBER_CAP: Self = Self(2);
+    /// A budget cut it.
+    pub const BUDGET: Self = Self(4);
+    pub const PENDING: Self = Self(8);
+    pub const TAKEN_BACK: Self = Self(16);
+
+    /// Both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// These, when it is so.
+    #[must_use]
+    pub fn when(self, so: bool) -> Self {
+        if so { self } else { Self::NONE }
+    }
 }
 
 /// What to write and what to answer.

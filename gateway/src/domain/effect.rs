@@ -4,6 +4,7 @@ use super::card::{CardReference, CardStatus, Hold, OwnLimits, Successor};
 use super::cashier::Cashier;
 use super::exception::Exception;
 use super::ledger::Kind;
+use super::member::Standing;
 use super::pin::Pin;
 use super::tally::{Period, Tally};
 use super::terminal::{Limits, Role, TerminalStatus};
@@ -108,7 +109,7 @@ pub enum Effect {
     /// 1
     Posting(Posting),
     /// 2: what the card's holder owes in points changes by this much.
-    PointsDebt { card: CardReference, change: i64 },
+    PointsDebt { card: CardReference, kind: Kind, change: i64 },
     /// 3
     Card {
         card: CardReference,
@@ -174,4 +175,8 @@ pub enum Effect {
     Cashier { cashier: String, held: Cashier },
     /// 23: of the entry at `index`.
     Exception { index: u64, held: Exception },
+    /// 24: who the card's member is and where they stand; what is counted of them changes by effect 25.
+    Member { card: CardReference, standing: Standing },
+    /// 25: of a card's member, or (`None`) of the programme.
+    Counter { card: Option<CardReference>, counter: String, period: u32, change: i64 },
 }

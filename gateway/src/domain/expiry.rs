@@ -1,18 +1,26 @@
-//! What ends by time (LOYALTY B8): lots cannot be spent from their end on, and are booked when the card is next touched or
-//! swept, whichever comes first; a hold holds until its end is booked.
+//! What ends by time (LOYALTY B8, B9): lots cannot be spent from their end on, pending points can be; both are booked when the
+//! card is next touched or swept, whichever comes first. A hold holds until its end is booked.
 
 use super::Fault;
 use super::card::Card;
 use super::effect::{Effect, Fate, TransactionState};
-use super::ledger::{breakage, named};
+use super::ledger::{breakage, named, points_release};
+use super::points::credit_points;
+use super::programme::Programme;
 use super::request::Now;
 
 /// Books what has ended on a card: the card as it is afterwards, and the effects. Booked once, because what has been
-/// booked is gone. While the time is not certain nothing is booked, and what has expired stays unspendable.
+/// booked is gone. While the time is not certain nothing is booked, and what has expired stays unspendable. `index` is that of
+/// the entry that books it.
 ///
 /// # Errors
 /// [`Fault`] when an amount leaves its range.
-pub fn expire(card: &Card, now: Now) -> Result<(Card, Vec<Effect>), Fault> {
+pub fn expire(
+    card: &Card,
+    programme: &Programme,
+    index: u64,
+    now: Now,
+) -> Result<(Card, Vec<Effect>), Fault> {
     let mut left = card.clone();
     let mut effects = Vec::new();
     if !now.certain {
@@ -24,13 +32,29 @@ pub fn expire(card: &Card, now: Now) -> Result<(Card, Vec<Effect>), Fault> {
         effects.push(Effect::Transaction { index: hold.id, fate: Fate::of(TransactionState::Lapsed) });
     }
     // What is still held does not expire before its hold ends.
-    let expired = left.lots.iter().filter(|lot| lot.is_expired(now.s()) && left.free(lot) > 0);
-    for lot in expired.cloned().collect::<Vec<_>>() {
+    let ended = left.lots.iter().filter(|lot| lot.is_expired(now.s()) && left.free(lot) > 0);
+    for lot in ended.cloned().collect::<Vec<_>>() {
         let free = left.free(&lot);
         let amount = free.checked_neg().ok_or(Fault::Overflow)?;
         effects.push(Effect::Posting(card.posting(&lot, amount)));
-        effects.push(named(breakage(), lot.kind, free));
         left.post(lot.id, lot.expires, lot.source, lot.kind, amount)?;
+        if !lot.kind.is_pending() {
+            effects.push(named(breakage(), lot.kind, free));
+            continue;
+        }
+        // Each leg of a release stands in front of its counterpart, as that of an expiry does.
+        effects.push(named(points_release(), lot.kind, free));
+        for effect in credit_points(&mut left, lot.kind.released(), free, programme, (index, now))? {
+            let leg = match &effect {
+                Effect::Posting(posting) => Some(posting.amount),
+                _ => None,
+            };
+            effects.push(effect);
+            if let Some(leg) = leg {
+                let counterpart = leg.checked_neg().ok_or(Fault::Overflow)?;
+                effects.push(named(points_release(), lot.kind, counterpart));
+            }
+        }
     }
     Ok((left, effects))
 }

@@ -27,6 +27,8 @@ pub struct Facts<'a> {
     pub loads: &'a [Original],
     /// What is remembered of the quote that the request cites.
     pub quoted: Option<&'a Quoted>,
+    /// Month and day of the member's birthday, where the programme asks for it and it is known.
+    pub birthday: Option<(u8, u8)>,
 }
 
 /// The card, when its proof is right and its state and product let it trade.

@@ -3,15 +3,16 @@
 //! money of the refund (PROTOCOL.md section 11).
 
 use super::Fault;
-use super::card::{Card, Lot};
+use super::card::{Card, CardReference, Lot};
 use super::effect::{Account, Effect, Posting};
+use super::expiry::expire;
 use super::facts::Facts;
 use super::ledger::{Kind, named, points_expense, points_payment, points_receivable, redemption};
 use super::original::Original;
+use super::points::{owe, take_back};
 use super::request::Now;
 use super::slice::Slice;
 use super::terminal::Terminal;
-use super::undo::take_back;
 
 /// Returns what the customer gets too.
 pub(super) fn give_back(
@@ -106,39 +107,70 @@ impl Giving<'_> {
             return Ok(());
         }
         self.leg(points_expense(), Kind::POINTS, minus(back.amount)?);
-        let repaid = back.amount.min(self.left.points_debt);
+        let repaid = back.amount.min(self.left.points_debt(Kind::POINTS));
         if repaid > 0 {
             self.leg(points_receivable(), Kind::POINTS, repaid);
-            self.owe(minus(repaid)?)?;
+            self.owe(Kind::POINTS, minus(repaid)?)?;
         }
         let before = back.before.checked_add(repaid).ok_or(Fault::Overflow)?;
         let amount = back.amount.checked_sub(repaid).ok_or(Fault::Overflow)?;
         self.put_into_lots(Slice { before, amount, ..back }.of_legs(&spent)?)
     }
 
-    /// Points that are no longer on the card are owed. Where points pay, what the card owes by then is bought with the money
-    /// of this refund, as far as that goes; returns how much of it is withheld for that.
+    /// What the sale earned goes in proportion, on every card that it gave points to. Points that are no longer there are owed;
+    /// where points pay, what the card owes by then is bought with the money of this refund, as far as that goes; returns how
+    /// much of it is withheld for that.
     fn take_back_earned(&mut self, original: &Original, money: Slice) -> Result<i64, Fault> {
-        let wanted = money.share_of(original.points_earned())?;
-        let own = original.points_lot().unwrap_or(0);
-        let missing = take_back(&mut self.left, own, Kind::POINTS, wanted, &mut self.effects)?;
-        let owed = self.left.points_debt.checked_add(missing).ok_or(Fault::Overflow)?;
-        let (bought, withheld) = match self.facts.programme.points_payment(&self.card.product) {
-            Some(rule) => rule.bought(owed, money.amount).ok_or(Fault::Overflow)?,
-            None => (0, 0),
-        };
-        self.leg(points_expense(), Kind::POINTS, wanted.checked_sub(bought).ok_or(Fault::Overflow)?);
-        let change = missing.checked_sub(bought).ok_or(Fault::Overflow)?;
-        if change != 0 {
-            self.leg(points_receivable(), Kind::POINTS, minus(change)?);
-            self.owe(change)?;
+        let mut bought_for = 0;
+        let mut earned = original.points_earned();
+        earned.entry((self.card.reference, Kind::POINTS)).or_default();
+        for ((reference, kind), (points, lot)) in earned {
+            let wanted = money.share_of(points)?;
+            let own = reference == self.card.reference;
+            if !own {
+                self.take_back_from(reference, (kind, lot), wanted)?;
+                continue;
+            }
+            let missing = take_back(&mut self.left, lot, kind, wanted, &mut self.effects)?;
+            let owed = self.left.points_debt(kind).checked_add(missing).ok_or(Fault::Overflow)?;
+            let rule = self.facts.programme.points_payment(&self.card.product);
+            let (bought, withheld) = match rule.filter(|_| kind == Kind::POINTS) {
+                Some(rule) => rule.bought(owed, money.amount).ok_or(Fault::Overflow)?,
+                None => (0, 0),
+            };
+            bought_for = if kind == Kind::POINTS { withheld } else { bought_for };
+            self.leg(points_expense(), kind, wanted.checked_sub(bought).ok_or(Fault::Overflow)?);
+            let own_missing = missing.checked_sub(bought).ok_or(Fault::Overflow)?;
+            if own_missing != 0 {
+                self.leg(points_receivable(), kind, minus(own_missing)?);
+                self.owe(kind, own_missing)?;
+            }
         }
-        Ok(withheld)
+        Ok(bought_for)
     }
 
-    fn owe(&mut self, change: i64) -> Result<(), Fault> {
-        self.left.points_debt = self.left.points_debt.checked_add(change).ok_or(Fault::Overflow)?;
-        self.effects.push(Effect::PointsDebt { card: self.card.reference, change });
+    /// From a member who got points by somebody else's sale.
+    fn take_back_from(
+        &mut self,
+        card: CardReference,
+        (kind, lot): (Kind, u32),
+        wanted: i64,
+    ) -> Result<(), Fault> {
+        let held =
+            self.facts.state.cards.get(&card).ok_or(Fault::Misfit("a card that got points is gone"))?;
+        let (mut held, ended) = expire(held, self.facts.programme, self.facts.index, self.now)?;
+        self.effects.splice(0..0, ended);
+        let missing = take_back(&mut held, lot, kind, wanted, &mut self.effects)?;
+        self.leg(points_expense(), kind, wanted);
+        if missing != 0 {
+            self.leg(points_receivable(), kind, minus(missing)?);
+            self.effects.push(owe(&mut held, kind, missing)?);
+        }
+        Ok(())
+    }
+
+    fn owe(&mut self, kind: Kind, change: i64) -> Result<(), Fault> {
+        self.effects.push(owe(&mut self.left, kind, change)?);
         Ok(())
     }
 }

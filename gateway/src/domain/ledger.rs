@@ -2,6 +2,11 @@
 
 use super::{Account, Effect, Fault, Posting};
 
+/// From this kind on, points are pending (PROTOCOL.md section 6) ...
+const FIRST_PENDING: u8 = 48;
+/// ... and become those of the kind so much lower.
+const PENDING: u8 = 32;
+
 /// What a posting counts: money on a named account, or one of a card's balances (PROTOCOL.md section 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kind(pub u8);
@@ -20,6 +25,24 @@ impl Kind {
     #[must_use]
     pub fn is_money(self) -> bool {
         self.0 < 16
+    }
+
+    /// What points of this kind are while they cannot be spent yet.
+    #[must_use]
+    pub fn pending(self) -> Self {
+        Self(self.0.saturating_add(PENDING))
+    }
+
+    /// True for points that cannot be spent yet.
+    #[must_use]
+    pub fn is_pending(self) -> bool {
+        self.0 >= FIRST_PENDING
+    }
+
+    /// What pending points become when they are released; any other kind is itself.
+    #[must_use]
+    pub fn released(self) -> Self {
+        if self.is_pending() { Self(self.0.saturating_sub(PENDING)) } else { self }
     }
 }
 
@@ -58,7 +81,7 @@ impl NamedAccount {
 pub fn check_balanced<'a>(postings: impl Iterator<Item = &'a Posting>) -> Result<(), Fault> {
     let mut sums: Vec<(u8, i64)> = Vec::new();
     for posting in postings {
-        let class = if posting.kind.is_money() { 0 } else { posting.kind.0 };
+        let class = if posting.kind.is_money() { 0 } else { posting.kind.released().0 };
         match sums.iter_mut().find(|(c, _)| *c == class) {
             Some((_, sum)) => *sum = sum.checked_add(posting.amount).ok_or(Fault::Overflow)?,
             None => sums.push((class, posting.amount)),
@@ -106,6 +129,12 @@ pub fn points_expense() -> Account {
     Account::Named("points-expense".into())
 }
 
+/// Where pending points pass when they are released, in points; always back at nothing.
+#[must_use]
+pub fn points_release() -> Account {
+    Account::Named("points-release".into())
+}
+
 /// Points that members owe after a reversal took back more than was left.
 #[must_use]
 pub fn points_receivable() -> Account {
@@ -130,8 +159,8 @@ pub fn offline_loss(store: &str) -> Account {
     Account::Named(format!("offline-loss:{store}"))
 }
 
-/// A leg on a named account; cards' money kinds become plain money there.
+/// A leg on a named account; cards' money kinds become plain money there, pending points the points that they will be.
 pub(super) fn named(account: Account, kind: Kind, amount: i64) -> Effect {
-    let kind = if kind.is_money() { Kind::MONEY } else { kind };
+    let kind = if kind.is_money() { Kind::MONEY } else { kind.released() };
     Effect::Posting(Posting { account, kind, amount })
 }

@@ -7,9 +7,12 @@ use super::effect::Effect;
 use super::expiry::expire;
 use super::facts::{Facts, accept_card};
 use super::ledger::{Kind, bonus_expense, clearing, named};
+use super::points::{Award, award_points};
+use super::programme::Measure;
 use super::programme::Product;
 use super::quoted::check_quote;
 use super::request::{CardClaim, Command, Now, Request};
+use super::reward::{Customer, Given};
 use super::tally::{Counted, More, count};
 use super::terminal::Terminal;
 
@@ -36,11 +39,14 @@ pub(super) fn decide(
     if let Err(decline) = check_quote(facts.quoted, request, now) {
         return Ok(Decision::declined(decline));
     }
-    let (card, mut effects) = expire(card, now)?;
+    let (card, mut effects) = expire(card, facts.programme, facts.index, now)?;
     let holder = request.holder.or(card.holder);
     let registered = Card { holder, ..card.clone() };
-    let bonus = match check_load(facts, terminal, &registered, product, amount, now) {
-        Ok(bonus) => bonus,
+    let kinds: Vec<u8> = tenders.iter().map(|(kind, _)| *kind).collect();
+    let customer =
+        Customer::of(facts, (&registered, &terminal.store), request.channel.as_deref(), &kinds, now);
+    let given = match check_load(terminal, product, &customer, amount) {
+        Ok(given) => given,
         Err(decline) => return Ok(Decision::declined(decline)),
     };
     let more = More { card: &card, product, request, counted: Counted::Load, amount };
@@ -53,29 +59,40 @@ pub(super) fn decide(
     }
     let minus = |value: i64| value.checked_neg().ok_or(Fault::Overflow);
     let principal = card.credit(Kind::PRINCIPAL, amount, facts.pricing.principal_expiry(now), facts.index, 0);
+    let mut left = card.clone();
+    left.book(&principal)?;
     effects.push(Effect::Posting(principal));
     for (tender, part) in tenders {
         effects.push(named(clearing(&terminal.store, *tender), Kind::MONEY, minus(*part)?));
     }
     let mut explanation = Vec::new();
-    if let Some(bonus) = bonus {
-        let expires = facts.pricing.bonus_expiry(now);
-        effects.push(Effect::Posting(card.credit(Kind::BONUS, bonus.result, expires, facts.index, 1)));
-        effects.push(named(bonus_expense(), Kind::MONEY, minus(bonus.result)?));
-        explanation.push(bonus);
+    for given in given {
+        if given.kind.is_money() {
+            let expires = facts.pricing.bonus_expiry(now);
+            let posting = left.credit(given.kind, given.amount, expires, facts.index, 0);
+            left.book(&posting)?;
+            effects.push(Effect::Posting(posting));
+            effects.push(named(bonus_expense(), Kind::MONEY, minus(given.amount)?));
+        } else {
+            let award = Award { kind: given.kind, points: given.amount, pending_until: given.pending_until };
+            effects.extend(award_points(&mut left, award, facts.pricing, (facts.index, now))?);
+        }
+        effects.extend(given.counts);
+        explanation.push(given.reason);
     }
+    let measures = [(Measure::Loaded, amount), (Measure::Loads, 1)];
+    effects.extend(customer.measured(&measures));
     Ok(Decision { amount: Some(amount), explanation, ..Decision::approved(effects) })
 }
 
-/// The bonus that a load of `amount` would bring, if the amount is allowed.
-pub(super) fn check_load(
-    facts: Facts<'_>,
+/// What a load of `amount` would bring, if the amount is allowed.
+fn check_load(
     terminal: &Terminal,
-    card: &Card,
     product: &Product,
+    customer: &Customer<'_>,
     amount: i64,
-    now: Now,
-) -> Result<Option<Reason>, Decline> {
+) -> Result<Vec<Given>, Decline> {
+    let (card, now) = (customer.card, customer.at.now);
     if amount < product.min_load {
         return Err(Decline::BelowMinimum);
     }
@@ -85,8 +102,9 @@ pub(super) fn check_load(
     if amount > product.max_load {
         return Err(Decline::AboveProductLimit);
     }
-    let bonus = facts.pricing.load_bonus(&card.product, amount);
-    let gained = amount.checked_add(bonus.as_ref().map_or(0, |b| b.result));
+    let given = customer.load_bonus(amount);
+    let money = given.iter().filter(|given| given.kind.is_money());
+    let gained = money.fold(Some(amount), |sum, given| sum?.checked_add(given.amount));
     let balance = gained.and_then(|gained| card.worth(now.s()).checked_add(gained));
     if balance.is_none_or(|balance| balance > product.max_balance) {
         return Err(Decline::AboveMaximumBalance);
@@ -94,7 +112,7 @@ pub(super) fn check_load(
     if product.needs_holder(card, balance) {
         return Err(Decline::HolderNotRegistered);
     }
-    Ok(bonus)
+    Ok(given)
 }
 
 /// What a load would do (LOYALTY A3).
@@ -124,15 +142,19 @@ pub fn quote<'a>(
     if card.account.is_some() {
         return Err(Decline::BoundToAccount);
     }
-    let bonus = check_load(facts, terminal, card, product, amount, now)?;
+    let customer = Customer::of(facts, (card, &terminal.store), None, &[], now);
+    let given = check_load(terminal, product, &customer, amount)?;
     let request =
         Request::quote(terminal, currency, Command::Load { claim: *claim, amount, tenders: Vec::new() });
     count(facts, More { card, product, request: &request, counted: Counted::Load, amount }, now)?;
-    let given = bonus.as_ref().map(|bonus| (Kind::BONUS, bonus.result));
+    let more = given.iter().map(|given| match given.pending_until {
+        Some(_) => (given.kind.pending(), given.amount),
+        None => (given.kind, given.amount),
+    });
     Ok(Quote {
         card,
-        changes: std::iter::once((Kind::PRINCIPAL, amount)).chain(given).collect(),
-        reasons: bonus.into_iter().collect(),
-        next_step: facts.pricing.next_step(&card.product, amount),
+        changes: std::iter::once((Kind::PRINCIPAL, amount)).chain(more).collect(),
+        next_step: customer.next_step(amount),
+        reasons: given.into_iter().map(|given| given.reason).collect(),
     })
 }

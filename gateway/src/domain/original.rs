@@ -1,6 +1,6 @@
 //! The journal's memory of a transaction that a later request names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::card::{CardReference, Hold, Successor};
 use super::effect::{Account, Effect, Fate, Line, Posting, TransactionState};
@@ -47,6 +47,9 @@ impl Original {
             Effect::Posting(Posting { account: Account::Card { card, .. }, .. })
             | Effect::Hold { card, .. }
             | Effect::CardTally { card, .. }
+            | Effect::PointsDebt { card, .. }
+            | Effect::Member { card, .. }
+            | Effect::Counter { card: Some(card), .. }
             | Effect::Card { card, .. } => Some(*card),
             _ => None,
         });
@@ -123,31 +126,40 @@ impl Original {
         self.spent().fold(0, |sum: i64, posting| sum.saturating_sub(posting.amount))
     }
 
-    /// Points that it gave, those too that paid a debt back; not those that paid it.
+    /// Points that it gave, by card and kind, pending ones and those too that paid a debt back; not those that paid it. With
+    /// the lot that they went to, 0 when they went to none.
     #[must_use]
-    pub fn points_earned(&self) -> i64 {
-        let expense = self.own_postings().filter(|posting| posting.account == ledger::points_expense());
-        let issued = expense.filter(|posting| posting.amount < 0);
-        issued.fold(0, |sum: i64, posting| sum.saturating_sub(posting.amount))
-    }
-
-    /// The lot that its points went to.
-    #[must_use]
-    pub fn points_lot(&self) -> Option<u32> {
-        let points = |posting: &&Posting| posting.kind == Kind::POINTS && posting.amount > 0;
-        match self.card_postings().find(points)?.account {
-            Account::Card { lot, .. } => Some(lot),
-            Account::Named(_) => None,
+    pub fn points_earned(&self) -> BTreeMap<(CardReference, Kind), (i64, u32)> {
+        let mut earned: BTreeMap<_, (i64, u32)> = BTreeMap::new();
+        for posting in self.card_postings().filter(|leg| !leg.kind.is_money() && leg.amount > 0) {
+            let Account::Card { card, lot, .. } = &posting.account else { continue };
+            let (points, of) = earned.entry((*card, posting.kind.released())).or_default();
+            (*points, *of) = (points.saturating_add(posting.amount), *lot);
         }
+        for ((card, kind), change) in self.points_debts() {
+            if change < 0 {
+                let (points, _) = earned.entry((card, kind)).or_default();
+                *points = points.saturating_sub(change);
+            }
+        }
+        earned
     }
 
-    /// By how much it changed the points debt.
+    /// By how much it changed points debts. What a release has repaid on the way is no change of its own.
     #[must_use]
-    pub fn points_debt(&self) -> i64 {
-        self.effects.iter().fold(0, |sum, effect| match effect {
-            Effect::PointsDebt { change, .. } => sum.saturating_add(*change),
-            _ => sum,
-        })
+    pub fn points_debts(&self) -> BTreeMap<(CardReference, Kind), i64> {
+        let mut debts = BTreeMap::new();
+        for (at, effect) in self.effects.iter().enumerate() {
+            let Effect::PointsDebt { card, kind, change } = effect else { continue };
+            let before = at.checked_sub(1).and_then(|at| self.effects.get(at));
+            let released =
+                matches!(before, Some(Effect::Posting(leg)) if leg.account == ledger::points_release());
+            if !released {
+                let debt: &mut i64 = debts.entry((*card, *kind)).or_default();
+                *debt = debt.saturating_add(*change);
+            }
+        }
+        debts
     }
 
     /// The hold that it left, of an authorize or a capture, and the card that it is on. Holds that ended along the way stand
@@ -221,7 +233,8 @@ impl Original {
     }
 }
 
-/// The postings of a transaction itself, without the expiries in front of it: those are a lot's leg with breakage behind it.
+/// The postings of a transaction itself, without what had ended in front of it: those are legs with breakage or the release of
+/// points behind them.
 pub fn own_postings(effects: &[Effect]) -> impl Iterator<Item = &Posting> {
     let legs: Vec<&Posting> = effects
         .iter()
@@ -230,15 +243,12 @@ pub fn own_postings(effects: &[Effect]) -> impl Iterator<Item = &Posting> {
             _ => None,
         })
         .collect();
-    let is_breakage = |posting: &Posting| posting.account == ledger::breakage();
-    let expiry: Vec<bool> = (0..legs.len())
-        .map(|at| {
-            is_breakage(legs[at])
-                || matches!(legs[at].account, Account::Card { .. })
-                    && legs.get(at.saturating_add(1)).is_some_and(|next| is_breakage(next))
-        })
+    let (breakage, release) = (ledger::breakage(), ledger::points_release());
+    let ends = |posting: &Posting| posting.account == breakage || posting.account == release;
+    let ended: Vec<bool> = (0..legs.len())
+        .map(|at| ends(legs[at]) || legs.get(at.saturating_add(1)).is_some_and(|next| ends(next)))
         .collect();
-    legs.into_iter().zip(expiry).filter(|(_, expiry)| !expiry).map(|(posting, _)| posting)
+    legs.into_iter().zip(ended).filter(|(_, ended)| !ended).map(|(posting, _)| posting)
 }
 
 /// Lets an effect speak of the successor's card and lots. Lot numbers that would leave their range cannot be: the successor
@@ -253,7 +263,15 @@ fn follow(effect: &mut Effect, of: CardReference, successor: Successor) {
             *card = successor.card;
             hold.parts.iter_mut().for_each(|(lot, _)| *lot = moved(*lot));
         }
-        Effect::Card { card, .. } | Effect::CardTally { card, .. } if *card == of => *card = successor.card,
+        Effect::Card { card, .. }
+        | Effect::CardTally { card, .. }
+        | Effect::PointsDebt { card, .. }
+        | Effect::Member { card, .. }
+        | Effect::Counter { card: Some(card), .. }
+            if *card == of =>
+        {
+            *card = successor.card;
+        }
         _ => {}
     }
 }

@@ -55,10 +55,10 @@ impl<'a> Payer<'a> {
             Err(decline) => return Ok(Err(decline)),
         };
         let bound = purse.reference != card.reference;
-        let (card, mut effects) = expire(card, now)?;
+        let (card, mut effects) = expire(card, facts.programme, facts.index, now)?;
         let mut account = None;
         if bound {
-            let (purse, ended) = expire(purse, now)?;
+            let (purse, ended) = expire(purse, facts.programme, facts.index, now)?;
             effects.extend(ended);
             account = Some(purse);
         }

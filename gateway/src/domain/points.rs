@@ -1,35 +1,102 @@
-//! Points that a transaction gives (LOYALTY B1, B10).
+//! Points that a transaction gives and takes back (LOYALTY B1, B9, B10): what the card owes is paid first, what is missing is
+//! owed.
 
 use super::Fault;
 use super::card::Card;
 use super::effect::Effect;
-use super::facts::Facts;
 use super::ledger::{Kind, named, points_expense, points_receivable};
+use super::programme::Programme;
 use super::request::Now;
 
-/// Gives points: what the card owes is paid back first, the rest opens or joins a lot.
+/// Points to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Award {
+    pub kind: Kind,
+    pub points: i64,
+    /// Unix second until which they cannot be spent; `None` when they can be at once.
+    pub pending_until: Option<i64>,
+}
+
+/// Gives points, and books them on the card. Pending ones open or join a pending lot; of the others, what the card owes is paid
+/// back first.
 pub(super) fn award_points(
-    facts: Facts<'_>,
-    card: &Card,
-    points: i64,
-    now: Now,
-    opened: u32,
+    card: &mut Card,
+    award: Award,
+    programme: &Programme,
+    (index, now): (u64, Now),
 ) -> Result<Vec<Effect>, Fault> {
+    let Award { kind, points, pending_until } = award;
     if points == 0 {
         return Ok(Vec::new());
     }
-    let repaid = points.min(card.points_debt);
+    let mut effects = vec![named(points_expense(), kind, minus(points)?)];
+    if pending_until.is_some() {
+        let posting = card.credit(kind.pending(), points, pending_until, index, 0);
+        card.book(&posting)?;
+        effects.push(Effect::Posting(posting));
+        return Ok(effects);
+    }
+    effects.extend(credit_points(card, kind, points, programme, (index, now))?);
+    Ok(effects)
+}
+
+/// Points that come to a card: its debt first, the rest opens or joins a lot.
+pub(super) fn credit_points(
+    card: &mut Card,
+    kind: Kind,
+    points: i64,
+    programme: &Programme,
+    (index, now): (u64, Now),
+) -> Result<Vec<Effect>, Fault> {
+    let repaid = points.min(card.points_debt(kind));
     let credited = points.checked_sub(repaid).ok_or(Fault::Overflow)?;
-    let minus = |amount: i64| amount.checked_neg().ok_or(Fault::Overflow);
-    let mut effects = vec![named(points_expense(), Kind::POINTS, minus(points)?)];
+    let mut effects = Vec::new();
     if repaid > 0 {
-        effects.push(named(points_receivable(), Kind::POINTS, repaid));
-        effects.push(Effect::PointsDebt { card: card.reference, change: minus(repaid)? });
+        effects.push(named(points_receivable(), kind, repaid));
+        effects.push(owe(card, kind, minus(repaid)?)?);
     }
     if credited > 0 {
-        let expires = facts.pricing.points_expiry(now);
-        let posting = card.credit(Kind::POINTS, credited, expires, facts.index, opened);
+        let posting = card.credit(kind, credited, programme.points_expiry(now), index, 0);
+        card.book(&posting)?;
         effects.push(Effect::Posting(posting));
     }
     Ok(effects)
+}
+
+/// Changes what a card owes.
+pub(super) fn owe(card: &mut Card, kind: Kind, change: i64) -> Result<Effect, Fault> {
+    card.owe(kind, change)?;
+    Ok(Effect::PointsDebt { card: card.reference, kind, change })
+}
+
+/// Takes `wanted` of a balance: of points what is pending first, then from the lot, then from the card's other lots of that
+/// kind; returns what was missing.
+pub(super) fn take_back(
+    left: &mut Card,
+    lot: u32,
+    kind: Kind,
+    wanted: i64,
+    effects: &mut Vec<Effect>,
+) -> Result<i64, Fault> {
+    let kind = kind.released();
+    let mut missing = wanted;
+    let of_kind = left.lots.iter().filter(|held| held.kind.released() == kind);
+    let mut order: Vec<(Kind, u32)> = of_kind.map(|held| (held.kind, held.id)).collect();
+    order.sort_by_key(|(kind, id)| (!kind.is_pending(), *id != lot, *id));
+    for (_, id) in order {
+        let Some(held) = left.lot(id).cloned() else { continue };
+        let part = missing.min(left.free(&held));
+        if part <= 0 {
+            continue;
+        }
+        let taken = minus(part)?;
+        effects.push(Effect::Posting(left.posting(&held, taken)));
+        left.post(held.id, held.expires, held.source, held.kind, taken)?;
+        missing = missing.checked_sub(part).ok_or(Fault::Overflow)?;
+    }
+    Ok(missing)
+}
+
+fn minus(amount: i64) -> Result<i64, Fault> {
+    amount.checked_neg().ok_or(Fault::Overflow)
 }

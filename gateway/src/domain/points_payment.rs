@@ -2,7 +2,7 @@
 
 use super::Fault;
 use super::card::Card;
-use super::decision::{Decline, Reason};
+use super::decision::{Decline, Notes, Reason};
 use super::effect::Effect;
 use super::facts::Facts;
 use super::ledger::{Kind, named, points_expense, points_payment};
@@ -13,6 +13,7 @@ use super::spend::from_lots;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tendered {
     rule: String,
+    rate: String,
     points: i64,
     pub worth: i64,
 }
@@ -37,7 +38,8 @@ pub(super) fn tendered(
     let worth = price.worth(points).filter(|worth| *worth > 0 && rule.most_of(amount) >= Some(*worth));
     match worth {
         Some(worth) if in_steps && points >= rule.minimum => {
-            Ok(Tendered { rule: price.rule.clone(), points, worth })
+            let rate = format!("{}/{}", price.points, facts.pricing.money(price.pays));
+            Ok(Tendered { rule: price.rule.clone(), rate, points, worth })
         }
         _ => Err(Decline::PointsNotAllowed),
     }
@@ -65,6 +67,13 @@ impl Tendered {
     /// Why: the rule, what the points paid, and that they are gone.
     pub(super) fn reason(&self) -> Reason {
         let result = self.points.saturating_neg();
-        Reason { rule: self.rule.clone(), kind: Kind::POINTS, base: self.worth, result }
+        Reason {
+            rule: self.rule.clone(),
+            kind: Kind::POINTS,
+            base: self.worth,
+            rate: self.rate.clone(),
+            result,
+            notes: Notes::NONE,
+        }
     }
 }

@@ -8,10 +8,10 @@ use super::facts::Facts;
 use super::ledger::{Kind, named, redemption};
 use super::payer::Payer;
 use super::pin::check_card_pin;
-use super::points::award_points;
 use super::points_payment;
 use super::quoted::check_quote;
 use super::request::{CardClaim, Command, Now, Request};
+use super::reward::reward_sale;
 use super::spend::choose;
 use super::tally::{Counted, More, count};
 use super::terminal::{Role, Terminal};
@@ -105,10 +105,8 @@ pub(super) fn decide(
         effects.push(Effect::Posting(purse.posting(lot, taken)));
     }
     effects.push(named(redemption(&terminal.store), Kind::MONEY, paid));
-    let earned = facts.pricing.purchase_points(&card.product, money);
-    if let Some(earned) = &earned {
-        effects.extend(award_points(facts, card, earned.result, now, 0)?);
-    }
+    let (rewards, earned) = reward_sale(facts, request, (card, &terminal.store), money, now)?;
+    effects.extend(rewards);
     let used = tendered.map(|tendered| tendered.reason());
     Ok(Decision {
         verdict,

@@ -2,6 +2,7 @@
 
 use super::Fault;
 use super::card::CardReference;
+use super::count_back::count_back;
 use super::decision::{Decision, Decline};
 use super::effect::{Effect, Fate, Line, TransactionState};
 use super::expiry::expire;
@@ -71,8 +72,9 @@ pub(super) fn decide(
     };
     let (card, purse) = (held(original.card)?, held(original.purse())?);
     let bound = card.reference != purse.reference;
-    let (card, mut effects) = expire(card, now)?;
-    let (purse, ended) = if bound { expire(purse, now)? } else { (card.clone(), Vec::new()) };
+    let (card, mut effects) = expire(card, facts.programme, facts.index, now)?;
+    let (purse, ended) =
+        if bound { expire(purse, facts.programme, facts.index, now)? } else { (card.clone(), Vec::new()) };
     effects.extend(ended);
     let slice = Slice { before, amount, whole };
     let paid = if original.message == message::LOAD {
@@ -88,6 +90,7 @@ pub(super) fn decide(
         effects.extend(more);
         paid
     };
+    effects.extend(count_back(facts.state, original, Some(slice))?);
     let refunded = before.checked_add(amount).ok_or(Fault::Overflow)?;
     let state = if amount == left { TransactionState::Refunded } else { TransactionState::RefundedInPart };
     if let Some(product) = facts.programme.products.get(&card.product) {

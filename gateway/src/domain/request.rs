@@ -58,6 +58,8 @@ pub struct Request {
     pub cashier: Option<String>,
     /// Who allows what the cashier alone may not.
     pub supervisor: Option<String>,
+    /// Where the sale came from.
+    pub channel: Option<String>,
     /// Commitment to personal data.
     pub holder: Option<[u8; 32]>,
     pub pins: Pins,
@@ -86,6 +88,7 @@ impl Request {
             shift: None,
             cashier: None,
             supervisor: None,
+            channel: None,
             holder: None,
             pins: Pins::default(),
             currency,

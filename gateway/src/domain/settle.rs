@@ -126,7 +126,7 @@ fn credit(
     if card.worth(now.s()).checked_add(held.amount).is_none_or(|balance| balance > most) {
         return Err(Refusal::MaximumBalance);
     }
-    let (card, mut effects) = expire(card, now).map_err(|_| Refusal::Range)?;
+    let (card, mut effects) = expire(card, programme, place.index, now).map_err(|_| Refusal::Range)?;
     let ends = programme.principal_expiry(now);
     effects.push(Effect::Posting(card.credit(Kind::PRINCIPAL, held.amount, ends, place.index, 0)));
     Ok(effects)

@@ -8,6 +8,7 @@ use super::cashier::Cashier;
 use super::effect::{Account, Effect, Fate, Posting, Subject};
 use super::exception::Exception;
 use super::ledger::NamedAccount;
+use super::member::{Counters, Member};
 use super::programme::ProgrammeVersion;
 use super::tally::Tally;
 use super::terminal::{EnrolmentCode, Shift, Terminal};
@@ -32,6 +33,10 @@ pub struct State {
     pub cashiers: BTreeMap<String, Cashier>,
     /// By the index of their entry.
     pub exceptions: BTreeMap<u64, Exception>,
+    /// By card; one that was looked for and is none is here as nobody.
+    pub members: HashMap<CardReference, Member>,
+    /// Of the programme: what its rules have given in all, what is left of its stock.
+    pub counters: Counters,
     pub accounts: BTreeMap<String, NamedAccount>,
     pub terminals: BTreeMap<String, Terminal>,
     /// Operator name to (active, public key).
@@ -57,6 +62,8 @@ pub enum Touched {
     Tally(String),
     Cashier(String),
     Exception(u64),
+    Member(CardReference),
+    Counter((String, u32)),
 }
 
 impl State {
@@ -67,13 +74,7 @@ impl State {
     pub fn apply(&mut self, effect: &Effect) -> Result<(), Fault> {
         match effect {
             Effect::Posting(posting) => self.post(posting)?,
-            Effect::PointsDebt { card, change } => {
-                let held = self.card_mut(*card)?;
-                held.points_debt = held.points_debt.checked_add(*change).ok_or(Fault::Overflow)?;
-                if held.points_debt < 0 {
-                    return Err(Fault::Misfit("points debt below zero"));
-                }
-            }
+            Effect::PointsDebt { card, kind, change } => self.card_mut(*card)?.owe(*kind, *change)?,
             Effect::Card {
                 card,
                 status,
@@ -126,6 +127,16 @@ impl State {
                 drop(self.cashiers.insert(cashier.clone(), held.clone()));
             }
             Effect::Exception { index, held } => drop(self.exceptions.insert(*index, *held)),
+            Effect::Member { card, standing } => {
+                self.members.entry(*card).or_default().standing = standing.clone();
+            }
+            Effect::Counter { card: Some(card), counter, period, change } => {
+                self.members.entry(*card).or_default().count(counter, *period, *change)?;
+            }
+            Effect::Counter { card: None, counter, period, change } => {
+                let held = self.counters.entry((counter.clone(), *period)).or_default();
+                *held = held.checked_add(*change).ok_or(Fault::Overflow)?;
+            }
             Effect::NextLot { card, next_lot } => {
                 let held = self.card_mut(*card)?;
                 held.next_lot = held.next_lot.max(*next_lot);
@@ -219,6 +230,8 @@ pub enum Cell {
     Tally(Tally),
     Cashier(Cashier),
     Exception(Exception),
+    Member(Member),
+    Counter(i64),
 }
 
 impl State {
@@ -240,6 +253,8 @@ impl State {
             Touched::Tally(who) => self.tallies.get(who).copied().map(Cell::Tally),
             Touched::Cashier(cashier) => self.cashiers.get(cashier).cloned().map(Cell::Cashier),
             Touched::Exception(index) => self.exceptions.get(index).copied().map(Cell::Exception),
+            Touched::Member(card) => self.members.get(card).cloned().map(Cell::Member),
+            Touched::Counter(counter) => self.counters.get(counter).copied().map(Cell::Counter),
         }
     }
 
@@ -289,6 +304,12 @@ impl State {
                 self.exceptions.insert(*index, held);
             }
             (Touched::Exception(index), _) => drop(self.exceptions.remove(index)),
+            (Touched::Member(card), Some(Cell::Member(held))) => drop(self.members.insert(*card, held)),
+            (Touched::Member(card), _) => drop(self.members.remove(card)),
+            (Touched::Counter(counter), Some(Cell::Counter(held))) => {
+                self.counters.insert(counter.clone(), held);
+            }
+            (Touched::Counter(counter), _) => drop(self.counters.remove(counter)),
         }
     }
 
@@ -324,6 +345,10 @@ impl State {
             Effect::Tally { who, .. } => Touched::Tally(who.clone()),
             Effect::Cashier { cashier, .. } => Touched::Cashier(cashier.clone()),
             Effect::Exception { index, .. } => Touched::Exception(*index),
+            Effect::Member { card, .. } | Effect::Counter { card: Some(card), .. } => Touched::Member(*card),
+            Effect::Counter { card: None, counter, period, .. } => {
+                Touched::Counter((counter.clone(), *period))
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use super::State;
 use super::card::{Card, CardReference, CardStatus, Hold, Successor};
 use super::card_acts::check_balance;
 use super::effect::{Account, Effect, Posting};
+use super::member::{Member, Standing};
 use super::programme::Programme;
 use super::refusal::{Refusal, check_reason};
 use super::request::Now;
@@ -20,7 +21,7 @@ pub(super) fn replace(
     if new.status != CardStatus::Issued {
         return Err(Refusal::CardState { is: new.status.name(), needs: "an issued" });
     }
-    let mut effects = hand_over(old, new, reason)?;
+    let mut effects = hand_over(state, old, new, reason)?;
     let (expires, holder, account, own_limits) = (old.expires, old.holder, old.account, old.own_limits);
     let taking = Card { expires, holder, account, own_limits, ..new.clone() };
     effects.push(taking.with_status(CardStatus::Active, Some(reason)));
@@ -46,7 +47,7 @@ pub(super) fn merge(
     }
     let together = old.worth(now.s()).checked_add(new.worth(now.s()));
     check_balance(programme.products.get(&new.product), new, together)?;
-    hand_over(old, new, reason)
+    hand_over(state, old, new, reason)
 }
 
 fn pair<'a>(
@@ -67,8 +68,43 @@ fn pair<'a>(
     Ok((old, new))
 }
 
+/// The member goes over with all that was counted of them. When both cards have one, the joining, tier and referrer of the card
+/// that stays hold, and what it lacks comes from the other.
+fn member_moves(state: &State, old: CardReference, new: CardReference) -> Result<Vec<Effect>, Refusal> {
+    let Some(member) = state.members.get(&old).filter(|member| **member != Member::default()) else {
+        return Ok(Vec::new());
+    };
+    let mut effects = Vec::new();
+    for ((counter, period), value) in &member.counters {
+        let change = value.checked_neg().ok_or(Refusal::Range)?;
+        let moved = |card, change| Effect::Counter {
+            card: Some(card),
+            counter: counter.clone(),
+            period: *period,
+            change,
+        };
+        effects.push(moved(old, change));
+        effects.push(moved(new, *value));
+    }
+    let own = state.members.get(&new).map(|member| member.standing.clone()).unwrap_or_default();
+    let standing = Standing {
+        joined: own.joined.or(member.standing.joined),
+        channel: own.channel.or(member.standing.channel.clone()),
+        referrer: own.referrer.or(member.standing.referrer),
+        customer: if own.customer == 0 { member.standing.customer } else { own.customer },
+        tier: own.tier.or(member.standing.tier.clone()),
+    };
+    if standing != Standing::default() {
+        effects.push(Effect::Member { card: new, standing });
+    }
+    if member.standing != Standing::default() {
+        effects.push(Effect::Member { card: old, standing: Standing::default() });
+    }
+    Ok(effects)
+}
+
 /// Lot n of the old card becomes lot n + offset of the new one.
-fn hand_over(old: &Card, new: &Card, reason: &str) -> Result<Vec<Effect>, Refusal> {
+fn hand_over(state: &State, old: &Card, new: &Card, reason: &str) -> Result<Vec<Effect>, Refusal> {
     let offset = new.next_lot.checked_sub(1).ok_or(Refusal::Range)?;
     let moved = |lot: u32| lot.checked_add(offset).ok_or(Refusal::Range);
     let mut effects = Vec::new();
@@ -94,15 +130,16 @@ fn hand_over(old: &Card, new: &Card, reason: &str) -> Result<Vec<Effect>, Refusa
         let parts = parts.collect::<Result<_, Refusal>>()?;
         effects.push(Effect::Hold { card: new.reference, hold: Hold { parts, ..*hold } });
     }
-    if old.points_debt > 0 {
-        let change = old.points_debt.checked_neg().ok_or(Refusal::Range)?;
-        effects.push(Effect::PointsDebt { card: old.reference, change });
-        effects.push(Effect::PointsDebt { card: new.reference, change: old.points_debt });
+    for (kind, debt) in old.points_debts.iter().copied() {
+        let change = debt.checked_neg().ok_or(Refusal::Range)?;
+        effects.push(Effect::PointsDebt { card: old.reference, kind, change });
+        effects.push(Effect::PointsDebt { card: new.reference, kind, change: debt });
     }
     for (period, tally) in &old.tallies {
         let tally = new.tally(*period).map_or(*tally, |own| own.together(*tally));
         effects.push(Effect::CardTally { card: new.reference, period: *period, tally });
     }
+    effects.extend(member_moves(state, old.reference, new.reference)?);
     effects.push(Effect::NextLot { card: new.reference, next_lot: moved(old.next_lot)? });
     let successor = Successor { card: new.reference, offset };
     effects.push(Effect::Successor { card: old.reference, successor });

@@ -33,8 +33,8 @@ pub(super) fn decide(
         Ok(accepted) => accepted,
         Err(decline) => return Ok(Decision::declined(decline)),
     };
-    let (from, mut effects) = expire(from, now)?;
-    let (to, ended) = expire(to, now)?;
+    let (from, mut effects) = expire(from, facts.programme, facts.index, now)?;
+    let (to, ended) = expire(to, facts.programme, facts.index, now)?;
     effects.extend(ended);
     if let Err(decline) = check(terminal, product, amount) {
         return Ok(Decision::declined(decline));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Fault;
 use super::card::{Card, CardReference, CardStatus, Hold};
+use super::count_back::count_back;
 use super::decision::{Decision, Decline};
 use super::effect::{Account, Effect, Fate, Posting, TransactionState};
 use super::expiry::expire;
@@ -13,6 +14,7 @@ use super::items;
 use super::ledger::{Kind, named, offline_loss, points_receivable, suspense};
 use super::original::Original;
 use super::pin::Pin;
+use super::points::{owe, take_back};
 use super::request::{Now, message};
 use super::tally::uncount;
 
@@ -85,6 +87,7 @@ pub(super) fn undo(
     effects.push(Effect::Transaction { index: original.index, fate: Fate::of(state) });
     effects.extend(count_out(facts, original)?);
     effects.extend(uncounted);
+    effects.extend(count_back(facts.state, original, None)?);
     let exception = facts.state.exceptions.get(&original.index).filter(|held| held.open);
     effects.extend(exception.map(|held| Effect::Exception { index: original.index, held: held.settled() }));
     Ok(Undone::Done { effects, amount })
@@ -106,7 +109,7 @@ impl<'a> Undoing<'a> {
         for card in original.cards() {
             // An advice may name a card that there never was; it did nothing to it.
             let Some(held) = facts.state.cards.get(&card) else { continue };
-            let (held, ended) = expire(held, now)?;
+            let (held, ended) = expire(held, facts.programme, facts.index, now)?;
             cards.insert(card, held);
             effects.extend(ended);
         }
@@ -139,7 +142,7 @@ impl<'a> Undoing<'a> {
     /// that are gone come from the card's other points, and what is missing then becomes a debt. What the original
     /// let expire stays expired.
     fn mirror(&mut self) -> Result<bool, Fault> {
-        let mut missing: i64 = 0;
+        let mut missing: BTreeMap<(CardReference, Kind), i64> = BTreeMap::new();
         // What it took goes back first: what it gave may be in the same lots.
         let (took, gave): (Vec<_>, Vec<_>) = self.original.own_postings().partition(|leg| leg.amount < 0);
         for posting in took.into_iter().chain(gave) {
@@ -162,16 +165,19 @@ impl<'a> Undoing<'a> {
                 return Ok(false);
             }
             let gone = take_back(held, *lot, posting.kind, posting.amount, &mut self.effects)?;
-            missing = missing.checked_add(gone).ok_or(Fault::Overflow)?;
+            let missing = missing.entry((*card, posting.kind.released())).or_default();
+            *missing = missing.checked_add(gone).ok_or(Fault::Overflow)?;
         }
-        self.settle_points_debt(missing)?;
+        self.settle_points_debts(missing)?;
         Ok(true)
     }
 
     /// Whether more points are owed than before, and points pay: a person would give money back for points that are spent.
     fn leaves_worth_owed(&self) -> Result<bool, Fault> {
         let changes = self.effects.iter().filter_map(|effect| match effect {
-            Effect::PointsDebt { change, .. } => Some(*change),
+            Effect::PointsDebt { card, kind: Kind::POINTS, change } if Some(*card) == self.original.card => {
+                Some(*change)
+            }
             _ => None,
         });
         if changes.fold(0, i64::saturating_add) <= 0 {
@@ -189,27 +195,35 @@ impl<'a> Undoing<'a> {
 
     /// Points that the original's award repaid are owed again, points that it cannot give back become a debt, and a debt
     /// that it made and that has been repaid since comes back as points.
-    fn settle_points_debt(&mut self, missing: i64) -> Result<(), Fault> {
-        let wanted = missing.checked_sub(self.original.points_debt()).ok_or(Fault::Overflow)?;
-        if wanted == 0 && missing == 0 {
-            return Ok(());
+    fn settle_points_debts(
+        &mut self,
+        mut missing: BTreeMap<(CardReference, Kind), i64>,
+    ) -> Result<(), Fault> {
+        let debts = self.original.points_debts();
+        for of in debts.keys() {
+            missing.entry(*of).or_default();
         }
-        let card = self.card()?;
-        let owed = card.points_debt.checked_add(wanted).ok_or(Fault::Overflow)?;
-        let repaid = owed.min(0).checked_neg().ok_or(Fault::Overflow)?;
-        let change = wanted.checked_add(repaid).ok_or(Fault::Overflow)?;
-        let (reference, ends) = (card.reference, self.facts.programme.points_expiry(self.now));
-        let back = card.credit(Kind::POINTS, repaid, ends, self.facts.index, 0);
-        // The receivable's mirrored legs stand already; what differs from them is what is missing and what was repaid.
-        let receivable = repaid.checked_add(missing).and_then(i64::checked_neg).ok_or(Fault::Overflow)?;
-        if receivable != 0 {
-            self.effects.push(named(points_receivable(), Kind::POINTS, receivable));
-        }
-        if repaid > 0 {
-            self.effects.push(Effect::Posting(back));
-        }
-        if change != 0 {
-            self.effects.push(Effect::PointsDebt { card: reference, change });
+        for ((reference, kind), missing) in missing {
+            let made = debts.get(&(reference, kind)).copied().unwrap_or(0);
+            let wanted = missing.checked_sub(made).ok_or(Fault::Overflow)?;
+            let card = self.cards.get_mut(&reference).ok_or(Fault::Misfit("a debt of another card"))?;
+            let owed = card.points_debt(kind).checked_add(wanted).ok_or(Fault::Overflow)?;
+            let repaid = owed.min(0).checked_neg().ok_or(Fault::Overflow)?;
+            let change = wanted.checked_add(repaid).ok_or(Fault::Overflow)?;
+            // The receivable's mirrored legs stand already; what differs from them is what is missing and what was repaid.
+            let receivable = repaid.checked_add(missing).and_then(i64::checked_neg).ok_or(Fault::Overflow)?;
+            if receivable != 0 {
+                self.effects.push(named(points_receivable(), kind, receivable));
+            }
+            if change != 0 {
+                self.effects.push(owe(card, kind, change)?);
+            }
+            if repaid > 0 {
+                let ends = self.facts.programme.points_expiry(self.now);
+                let back = card.credit(kind, repaid, ends, self.facts.index, 0);
+                card.book(&back)?;
+                self.effects.push(Effect::Posting(back));
+            }
         }
         Ok(())
     }
@@ -297,31 +311,6 @@ fn joined(parts: Vec<(u32, i64)>) -> Vec<(u32, i64)> {
         }
     }
     all
-}
-
-/// Takes `wanted` from the lot, then from the card's other lots of that kind; returns what was missing.
-pub(super) fn take_back(
-    left: &mut Card,
-    lot: u32,
-    kind: Kind,
-    wanted: i64,
-    effects: &mut Vec<Effect>,
-) -> Result<i64, Fault> {
-    let mut missing = wanted;
-    let mut order: Vec<u32> = left.lots.iter().filter(|l| l.kind == kind).map(|l| l.id).collect();
-    order.sort_by_key(|id| (*id != lot, *id));
-    for id in order {
-        let Some(held) = left.lot(id).cloned() else { continue };
-        let part = missing.min(left.free(&held));
-        if part <= 0 {
-            continue;
-        }
-        let taken = part.checked_neg().ok_or(Fault::Overflow)?;
-        effects.push(Effect::Posting(left.posting(&held, taken)));
-        left.post(held.id, held.expires, held.source, kind, taken)?;
-        missing = missing.checked_sub(part).ok_or(Fault::Overflow)?;
-    }
-    Ok(missing)
 }
 
 /// The hold without the last `amount` of it; `None` when it would end by that.

@@ -36,7 +36,7 @@ pub(super) fn decide(
         Ok(accepted) => accepted,
         Err(decline) => return Ok(Decision::declined(decline)),
     };
-    let (card, mut effects) = expire(card, now)?;
+    let (card, mut effects) = expire(card, facts.programme, facts.index, now)?;
     let Some((more, paid)) = cash_out(facts, terminal, &card, amount)? else {
         return Ok(Decision::declined(Decline::NotEnoughLoaded));
     };

@@ -58,7 +58,9 @@ impl Writer {
         let reference = card_of_key(&place.1).map_err(in_doubt("reading what is due"))?;
         self.fetch_card(reference)?;
         let Some(card) = self.state.cards.get(&reference) else { return Ok(Ok(())) };
-        let effects = match expire(card, now) {
+        let in_force = self.in_force(now);
+        let index = self.next_index(group);
+        let effects = match expire(card, &in_force.programme, index, now) {
             Ok((_, effects)) if effects.is_empty() => return Ok(Ok(())),
             Ok((_, effects)) => effects,
             Err(fault) => return Ok(Err(fault)),
@@ -66,7 +68,6 @@ impl Writer {
         let key = format!("{}/{}", reference.0, card.version);
         let at = self.place.clone();
         let cause = Cause::system(Origin::EXPIRY, key, (&at.0, &at.1), now, effects);
-        let in_force = self.in_force(now);
         Ok(self.append(group, &in_force, cause, |_| None).map(drop))
     }
 }

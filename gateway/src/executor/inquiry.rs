@@ -112,7 +112,9 @@ impl Writer {
         let base = about_card(MessageType::BALANCE_INQUIRY, claim, &in_force, now);
         Ok(match view_card(self.facts(&in_force), claim, currency) {
             Err(decline) => declined(base, decline),
-            Ok(card) => Answer { balances: Some(balances(&self.state, card, now)), ..base },
+            Ok(card) => {
+                Answer { balances: Some(balances(&self.state, &in_force.programme, card, now)), ..base }
+            }
         })
     }
 
@@ -131,7 +133,7 @@ impl Writer {
         let facts = self.facts(&in_force);
         let answer = if message == message::LOAD {
             let base = about_card(MessageType::LOAD_QUOTE, claim, &in_force, now);
-            load_quote(&self.state, base, quote(facts, held, claim, currency, amount, now), amount, now)
+            load_quote(facts, base, quote(facts, held, claim, currency, amount, now), amount, now)
         } else {
             let base = about_card(MessageType::PURCHASE_QUOTE, claim, &in_force, now);
             purchase_answer(base, facts, held, claim, (currency, amount, points), now)
@@ -162,6 +164,7 @@ impl Writer {
             original: None,
             loads: &[],
             quoted: None,
+            birthday: None,
         }
     }
 
@@ -276,8 +279,9 @@ fn read_request(record: &Record) -> Option<(MessageType, protocol::request::Head
 }
 
 /// What can be spent now: a hold whose time is over is as good as ended, booked or not.
-fn balances(state: &State, card: &Card, now: Now) -> Balances {
-    let ended = |card: &Card| expire(card, now).map_or_else(|_| card.clone(), |(card, _)| card);
+fn balances(state: &State, programme: &crate::domain::Programme, card: &Card, now: Now) -> Balances {
+    let ended =
+        |card: &Card| expire(card, programme, u64::MAX, now).map_or_else(|_| card.clone(), |(card, _)| card);
     translate::balances(&ended(card), purse_of(state, card).map(ended).as_ref(), now)
 }
 
@@ -299,7 +303,7 @@ fn declined(base: Answer, decline: Decline) -> Answer {
 }
 
 fn load_quote(
-    state: &State,
+    facts: Facts<'_>,
     base: Answer,
     quoted: Result<crate::domain::Quote<'_>, Decline>,
     amount: i64,
@@ -313,7 +317,7 @@ fn load_quote(
     let changes = quoted.changes.iter().map(|(kind, amount)| (BalanceKind(u16::from(kind.0)), *amount));
     Answer {
         approved_amount: TotalMinor::new(amount),
-        balances: Some(balances(state, quoted.card, now)),
+        balances: Some(balances(facts.state, facts.programme, quoted.card, now)),
         changes: Some(changes.collect()),
         explanation: translate::explanation(&quoted.reasons, true),
         next_step: quoted
@@ -343,7 +347,7 @@ fn purchase_answer(
     Answer {
         code: translate::code(decision.verdict),
         approved_amount: decision.amount.and_then(TotalMinor::new),
-        balances: card.map(|card| balances(facts.state, card, now)),
+        balances: card.map(|card| balances(facts.state, facts.programme, card, now)),
         changes: Some(translate::changes(&cards, &decision.effects)),
         explanation: translate::explanation(&decision.explanation, true),
         ..base

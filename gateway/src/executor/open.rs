@@ -284,6 +284,7 @@ fn small_state(storage: &Storage) -> Result<State> {
         Touched::GatewayKey,
         Touched::Cashier(String::new()),
         Touched::Exception(0),
+        Touched::Counter((String::new(), 0)),
     ];
     for kind in kinds {
         storage.each_snapshot(cell_key(&kind), |key, bytes| {

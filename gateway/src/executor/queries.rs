@@ -155,7 +155,7 @@ impl Writer {
             "principal_minor": held.available(Kind::PRINCIPAL, now.s()),
             "bonus_minor": held.available(Kind::BONUS, now.s()),
             "points": held.available(Kind::POINTS, now.s()),
-            "points_debt": held.points_debt,
+            "points_debt": held.points_debt(Kind::POINTS),
             "lots": lots.collect::<Vec<_>>(),
             "holds": holds.collect::<Vec<_>>(),
             "expires": held.expires.and_then(|at| jiff::Timestamp::from_second(at).ok()).map(|at| at.to_string()),

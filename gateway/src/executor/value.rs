@@ -283,6 +283,7 @@ impl Writer {
             original,
             loads,
             quoted,
+            birthday: None,
         };
         let decided = catch_unwind(AssertUnwindSafe(|| decide(facts, terminal, request, now)));
         let decision = decided.unwrap_or(Err(Fault::Misfit("a rule panicked")))?;

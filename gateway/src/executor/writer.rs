@@ -394,6 +394,7 @@ impl Writer {
         let mut wanted = Some(card);
         while let Some(card) = wanted {
             self.fetch(&Touched::Card(card))?;
+            self.fetch_member(card)?;
             let held = self.state.cards.get(&card);
             // An account is bound to none, and nothing takes the place of its own successor: this ends.
             let next = |held: &Card| held.successor.map(|successor| successor.card).or(held.account);
@@ -402,6 +403,14 @@ impl Writer {
                 self.last_used.insert(card, self.head.group);
             }
         }
+        Ok(())
+    }
+
+    /// Reads a card's member. Who is none is remembered as nobody, so that the disk is asked once.
+    fn fetch_member(&mut self, card: CardReference) -> Step {
+        let touched = Touched::Member(card);
+        self.fetch(&touched)?;
+        self.state.members.entry(card).or_default();
         Ok(())
     }
 
@@ -438,6 +447,7 @@ impl Writer {
             self.last_used.retain(|_, group| *group > cut);
             let kept = &self.last_used;
             self.state.cards.retain(|card, _| kept.contains_key(card));
+            self.state.members.retain(|card, _| kept.contains_key(card));
         }
         self.metrics.cards_in_memory(self.state.cards.len());
     }

@@ -5,8 +5,9 @@ use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 
 use super::parts::{
-    decode_cashier, decode_exception, decode_fate, decode_hold, decode_own_limits, decode_pin, decode_tally,
-    encode_cashier, encode_exception, encode_fate, encode_hold, encode_own_limits, encode_pin, encode_tally,
+    decode_cashier, decode_exception, decode_fate, decode_hold, decode_own_limits, decode_pin,
+    decode_standing, decode_tally, encode_cashier, encode_exception, encode_fate, encode_hold,
+    encode_own_limits, encode_pin, encode_standing, encode_tally,
 };
 use crate::domain::card::{CardReference, CardStatus, Successor};
 use crate::domain::effect::{Account, Effect, Posting, Subject, TransactionState};
@@ -21,8 +22,8 @@ pub(super) type DecodeResult<T> = Result<T, minicbor::decode::Error>;
 pub(super) fn encode<W: Write>(e: &mut Encoder<W>, effect: &Effect) -> EncodeResult<W> {
     match effect {
         Effect::Posting(posting) => encode_posting(e, posting)?,
-        Effect::PointsDebt { card, change } => {
-            e.array(3)?.u8(2)?.u64(card.0)?.i64(*change)?;
+        Effect::PointsDebt { card, kind, change } => {
+            e.array(4)?.u8(2)?.u64(card.0)?.u8(kind.0)?.i64(*change)?;
         }
         Effect::Card { card, status, product, proof, reason, expires, holder, account, own_limits } => {
             e.array(10)?.u8(3)?.u64(card.0)?.u8(*status as u8)?.str(product)?.bytes(proof)?;
@@ -121,6 +122,15 @@ pub(super) fn encode<W: Write>(e: &mut Encoder<W>, effect: &Effect) -> EncodeRes
             e.array(6)?.u8(23)?.u64(*index)?;
             encode_exception(e, held)?;
         }
+        Effect::Member { card, standing } => {
+            e.array(9)?.u8(24)?.u64(card.0)?;
+            encode_standing(e, standing)?;
+        }
+        Effect::Counter { card, counter, period, change } => {
+            e.array(5)?.u8(25)?;
+            optional(e, card.as_ref(), |e, card| e.u64(card.0).map(drop))?;
+            e.str(counter)?.u32(*period)?.i64(*change)?;
+        }
     }
     Ok(())
 }
@@ -178,7 +188,7 @@ pub(super) fn decode(d: &mut Decoder<'_>) -> DecodeResult<Effect> {
             let account = Account::Named(d.str()?.into());
             Effect::Posting(Posting { account, kind: Kind(d.u8()?), amount: d.i64()? })
         }
-        (2, 3) => Effect::PointsDebt { card: CardReference(d.u64()?), change: d.i64()? },
+        (2, 4) => Effect::PointsDebt { card: CardReference(d.u64()?), kind: Kind(d.u8()?), change: d.i64()? },
         (3, 10) => Effect::Card {
             card: CardReference(d.u64()?),
             status: card_status(d.u8()?)?,
@@ -255,6 +265,13 @@ pub(super) fn decode(d: &mut Decoder<'_>) -> DecodeResult<Effect> {
         (21, 9) => Effect::Tally { who: d.str()?.into(), tally: decode_tally(d)? },
         (22, 9) => Effect::Cashier { cashier: d.str()?.into(), held: decode_cashier(d)? },
         (23, 6) => Effect::Exception { index: d.u64()?, held: decode_exception(d)? },
+        (24, 9) => Effect::Member { card: CardReference(d.u64()?), standing: decode_standing(d)? },
+        (25, 5) => Effect::Counter {
+            card: optionally(d, |d| d.u64().map(CardReference))?,
+            counter: d.str()?.into(),
+            period: d.u32()?,
+            change: d.i64()?,
+        },
         (18, 3) => Effect::NextLot { card: CardReference(d.u64()?), next_lot: d.u32()? },
         _ => return Err(minicbor::decode::Error::message("unknown effect")),
     };

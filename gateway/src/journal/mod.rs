@@ -14,8 +14,8 @@ pub mod walk;
 
 pub(crate) use effects::{fixed, optional, optionally, role, terminal_status};
 pub(crate) use parts::{
-    decode_cashier, decode_exception, decode_fate, decode_tally, encode_cashier, encode_exception,
-    encode_fate, encode_tally,
+    decode_cashier, decode_counters, decode_exception, decode_fate, decode_standing, decode_tally,
+    encode_cashier, encode_counters, encode_exception, encode_fate, encode_standing, encode_tally,
 };
 
 /// SHA-256 over the parts, one after the other.

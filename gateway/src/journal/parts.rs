@@ -7,10 +7,11 @@ use minicbor::{Decoder, Encoder};
 use super::effects::{
     DecodeResult, EncodeResult, bearer, exception_kind, fixed, optional, optionally, transaction_state,
 };
-use crate::domain::card::{Hold, OwnLimits};
+use crate::domain::card::{CardReference, Hold, OwnLimits};
 use crate::domain::cashier::Cashier;
 use crate::domain::effect::{Fate, Line};
 use crate::domain::exception::Exception;
+use crate::domain::member::{Counters, Standing, TierHeld};
 use crate::domain::pin::Pin;
 use crate::domain::tally::Tally;
 
@@ -103,6 +104,45 @@ pub(crate) fn encode_exception<W: Write>(e: &mut Encoder<W>, exception: &Excepti
 pub(crate) fn decode_exception(d: &mut Decoder<'_>) -> DecodeResult<Exception> {
     let (kind, open) = (exception_kind(d.u8()?)?, d.u8()? == 1);
     Ok(Exception { kind, open, amount: d.i64()?, bearer: bearer(d.u8()?)? })
+}
+
+/// Joined, channel, referrer, customer kind, tier, since, until.
+pub(crate) fn encode_standing<W: Write>(e: &mut Encoder<W>, standing: &Standing) -> EncodeResult<W> {
+    optional(e, standing.joined.as_ref(), |e, date| e.u32(*date).map(drop))?;
+    optional(e, standing.channel.as_deref(), |e, channel| e.str(channel).map(drop))?;
+    optional(e, standing.referrer.as_ref(), |e, card| e.u64(card.0).map(drop))?;
+    e.u8(standing.customer)?;
+    let tier = standing.tier.as_ref();
+    optional(e, tier.map(|held| held.tier.as_str()), |e, tier| e.str(tier).map(drop))?;
+    e.u32(tier.map_or(0, |held| held.since))?;
+    optional(e, tier.and_then(|held| held.until.as_ref()), |e, at| e.i64(*at).map(drop))
+}
+
+/// Counterpart of [`encode_standing`].
+pub(crate) fn decode_standing(d: &mut Decoder<'_>) -> DecodeResult<Standing> {
+    let (joined, channel) = (optionally(d, Decoder::u32)?, optionally(d, |d| d.str().map(Into::into))?);
+    let (referrer, customer) = (optionally(d, |d| d.u64().map(CardReference))?, d.u8()?);
+    let tier = optionally(d, |d| d.str().map(str::to_owned))?;
+    let (since, until) = (d.u32()?, optionally(d, Decoder::i64)?);
+    let tier = tier.map(|tier| TierHeld { tier, since, until });
+    Ok(Standing { joined, channel, referrer, customer, tier })
+}
+
+/// `[[counter, period, value], …]`.
+pub(crate) fn encode_counters<W: Write>(e: &mut Encoder<W>, counters: &Counters) -> EncodeResult<W> {
+    e.array(counters.len() as u64)?;
+    let mut each = counters.iter();
+    each.try_for_each(|((counter, period), value)| e.array(3)?.str(counter)?.u32(*period)?.i64(*value)?.ok())
+}
+
+/// Counterpart of [`encode_counters`].
+pub(crate) fn decode_counters(d: &mut Decoder<'_>) -> DecodeResult<Counters> {
+    let count = d.array()?.unwrap_or(0);
+    let counter = |d: &mut Decoder<'_>| -> DecodeResult<_> {
+        d.array()?;
+        Ok(((d.str()?.into(), d.u32()?), d.i64()?))
+    };
+    (0..count).map(|_| counter(d)).collect()
 }
 
 /// Hold, expires, captured, `[[lot, amount], …]`.

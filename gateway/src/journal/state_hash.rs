@@ -21,7 +21,7 @@ pub fn state_hash(bytes: &[u8]) -> [u8; 16] {
     short
 }
 
-/// `[reference, version, status, product, proof, expires, holder, account, own limits, PIN, next lot, points debt, lots, holds, successor,
+/// `[reference, version, status, product, proof, expires, holder, account, own limits, PIN, next lot, points debts, lots, holds, successor,
 /// tallies]`.
 #[must_use]
 pub fn encode_card(card: &Card) -> Vec<u8> {
@@ -34,7 +34,11 @@ pub fn encode_card(card: &Card) -> Vec<u8> {
         encode_own_limits(e, &card.own_limits)?;
         e.array(3)?;
         encode_pin(e, &card.pin)?;
-        e.u32(card.next_lot)?.i64(card.points_debt)?.array(card.lots.len() as u64)?;
+        e.u32(card.next_lot)?.array(card.points_debts.len() as u64)?;
+        for (kind, debt) in &card.points_debts {
+            e.array(2)?.u8(kind.0)?.i64(*debt)?;
+        }
+        e.array(card.lots.len() as u64)?;
         for lot in &card.lots {
             e.array(5)?.u32(lot.id)?.u8(lot.kind.0)?.i64(lot.amount)?;
             optional(e, lot.expires.as_ref(), |e, at| e.i64(*at).map(drop))?;
@@ -70,7 +74,13 @@ pub fn decode_card(bytes: &[u8]) -> Result<Card, RecordError> {
     let own_limits = decode_own_limits(d)?;
     d.array()?;
     let pin = decode_pin(d)?;
-    let (next_lot, points_debt) = (d.u32()?, d.i64()?);
+    let next_lot = d.u32()?;
+    let count = d.array()?.unwrap_or(0);
+    let debt = |d: &mut Decoder<'_>| -> Result<_, minicbor::decode::Error> {
+        d.array()?;
+        Ok((Kind(d.u8()?), d.i64()?))
+    };
+    let points_debts = (0..count).map(|_| debt(d)).collect::<Result<_, _>>()?;
     let count = d.array()?.unwrap_or(0);
     let lot = |d: &mut Decoder<'_>| -> Result<Lot, minicbor::decode::Error> {
         d.array()?;
@@ -106,7 +116,7 @@ pub fn decode_card(bytes: &[u8]) -> Result<Card, RecordError> {
         own_limits,
         pin,
         next_lot,
-        points_debt,
+        points_debts,
         lots,
         holds,
         successor,

@@ -311,6 +311,8 @@ fn keys_of_kind(state: &State, kind: u8) -> Box<dyn Iterator<Item = Touched> + '
         10 => Box::new(state.tallies.keys().cloned().map(Touched::Tally)),
         11 => Box::new(state.cashiers.keys().cloned().map(Touched::Cashier)),
         12 => Box::new(state.exceptions.keys().copied().map(Touched::Exception)),
+        13 => Box::new(state.members.keys().copied().map(Touched::Member)),
+        14 => Box::new(state.counters.keys().cloned().map(Touched::Counter)),
         _ => Box::new(std::iter::once(Touched::GatewayKey)),
     }
 }

@@ -130,6 +130,10 @@ pub(super) struct RawLoadBonus {
     pub rule: Spanned<String>,
     #[serde(default)]
     pub products: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub when: RawWhen,
+    #[serde(default)]
+    pub most: RawCap,
     pub steps: Spanned<Vec<RawStep>>,
 }
 
@@ -146,6 +150,10 @@ pub(super) struct RawPurchasePoints {
     pub rule: Spanned<String>,
     #[serde(default)]
     pub products: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub when: RawWhen,
+    #[serde(default)]
+    pub most: RawCap,
     pub per: Spanned<String>,
     pub gives: Spanned<i64>,
 }
@@ -156,4 +164,38 @@ pub(super) struct RawExpiry {
     pub principal_months: Option<Spanned<u16>>,
     pub bonus_months: Option<Spanned<u16>>,
     pub points_months: Option<Spanned<u16>>,
+}
+
+/// Conditions of any rule; what is left out does not matter.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawWhen {
+    pub stores: Vec<Spanned<String>>,
+    pub channels: Vec<Spanned<String>>,
+    pub tenders: Vec<Spanned<String>>,
+    pub from: Option<Spanned<String>>,
+    pub until: Option<Spanned<String>>,
+    pub weekdays: Vec<Spanned<String>>,
+    pub days: Vec<Spanned<u8>>,
+    pub hours: Option<Spanned<String>>,
+    pub birthday: Option<Spanned<String>>,
+    pub customer: Option<Spanned<String>>,
+}
+
+/// Bounds of any rule that gives something; amounts of money are text, points are numbers.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawCap {
+    pub member: Option<Spanned<toml::Value>>,
+    pub member_day: Option<Spanned<toml::Value>>,
+    pub member_month: Option<Spanned<toml::Value>>,
+    pub member_year: Option<Spanned<toml::Value>>,
+    pub times: Option<Spanned<u32>>,
+    pub times_day: Option<Spanned<u32>>,
+    pub times_month: Option<Spanned<u32>>,
+    pub times_year: Option<Spanned<u32>>,
+    pub budget: Option<Spanned<toml::Value>>,
+    pub budget_day: Option<Spanned<toml::Value>>,
+    pub budget_month: Option<Spanned<toml::Value>>,
+    pub budget_year: Option<Spanned<toml::Value>>,
 }

@@ -4,17 +4,19 @@ use minicbor::Decoder;
 
 use super::StorageError;
 use crate::domain::card::CardReference;
+use crate::domain::member::Member;
 use crate::domain::programme::ProgrammeVersion;
 use crate::domain::state::{Cell, Touched};
 use crate::domain::terminal::{EnrolmentCode, Limits, Shift, Terminal};
 use crate::journal::record::{RecordError, written};
 use crate::journal::{
-    decode_cashier, decode_exception, decode_fate, decode_tally, encode_cashier, encode_exception,
-    encode_fate, encode_tally, fixed, optional, optionally, role, state_hash, terminal_status,
+    decode_cashier, decode_counters, decode_exception, decode_fate, decode_standing, decode_tally,
+    encode_cashier, encode_counters, encode_exception, encode_fate, encode_standing, encode_tally, fixed,
+    optional, optionally, role, state_hash, terminal_status,
 };
 
 /// Kinds of snapshot rows are 1 to this.
-pub const KINDS: u8 = 12;
+pub const KINDS: u8 = 14;
 
 /// First byte of a snapshot key.
 #[must_use]
@@ -32,6 +34,8 @@ pub fn cell_key(touched: &Touched) -> u8 {
         Touched::Tally(_) => 10,
         Touched::Cashier(_) => 11,
         Touched::Exception(_) => 12,
+        Touched::Member(_) => 13,
+        Touched::Counter(_) => 14,
     }
 }
 
@@ -46,7 +50,11 @@ pub fn key_of(touched: &Touched) -> Vec<u8> {
         key.extend(b.to_be_bytes());
     };
     match touched {
-        Touched::Card(card) => key.extend(card.0.to_be_bytes()),
+        Touched::Card(card) | Touched::Member(card) => key.extend(card.0.to_be_bytes()),
+        Touched::Counter((counter, period)) => {
+            key.extend(period.to_be_bytes());
+            key.extend(counter.as_bytes());
+        }
         Touched::Account(name)
         | Touched::Terminal(name)
         | Touched::Operator(name)
@@ -66,18 +74,19 @@ pub fn key_of(touched: &Touched) -> Vec<u8> {
 pub fn due(cell: &Cell) -> Option<i64> {
     match cell {
         Cell::Card(card) => card.due(),
+        Cell::Member(member) => member.due(),
         _ => None,
     }
 }
 
-/// The card whose row has this key.
+/// The card whose row, or whose member's, has this key.
 ///
 /// # Errors
-/// [`StorageError::Snapshot`] when it is no card's.
+/// [`StorageError::Snapshot`] when it is neither.
 pub fn card_of_key(key: &[u8]) -> Result<CardReference, StorageError> {
     match touched_of(key) {
-        Some(Touched::Card(card)) => Ok(card),
-        _ => Err(StorageError::Snapshot("only cards fall due".into())),
+        Some(Touched::Card(card) | Touched::Member(card)) => Ok(card),
+        _ => Err(StorageError::Snapshot("only cards and members fall due".into())),
     }
 }
 
@@ -104,6 +113,12 @@ fn touched_of(key: &[u8]) -> Option<Touched> {
         10 => Touched::Tally(text()?),
         11 => Touched::Cashier(text()?),
         12 => Touched::Exception(u64::from_be_bytes(rest.try_into().ok()?)),
+        13 => Touched::Member(CardReference(u64::from_be_bytes(rest.try_into().ok()?))),
+        14 => {
+            let (period, counter) = rest.split_at_checked(4)?;
+            let counter = String::from_utf8(counter.to_vec()).ok()?;
+            Touched::Counter((counter, u32::from_be_bytes(period.try_into().ok()?)))
+        }
         _ => return None,
     })
 }
@@ -146,6 +161,12 @@ pub fn encode_cell(touched: &Touched, cell: &Cell) -> Vec<u8> {
             e.array(4)?;
             encode_exception(e, exception)
         }),
+        Cell::Member(member) => written(|e| {
+            e.array(8)?;
+            encode_standing(e, &member.standing)?;
+            encode_counters(e, &member.counters)
+        }),
+        Cell::Counter(value) => written(|e| e.i64(*value)?.ok()),
     }
 }
 
@@ -219,6 +240,11 @@ fn decode_state(touched: &Touched, state: &[u8]) -> Result<Cell, RecordError> {
             d.array()?;
             Cell::Exception(decode_exception(d)?)
         }
+        Touched::Member(_) => {
+            d.array()?;
+            Cell::Member(Member { standing: decode_standing(d)?, counters: decode_counters(d)? })
+        }
+        Touched::Counter(_) => Cell::Counter(d.i64()?),
     })
 }
 

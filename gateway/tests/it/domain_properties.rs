@@ -59,7 +59,7 @@ proptest! {
                 let payable = (has(Kind::PRINCIPAL), has(Kind::BONUS), has(Kind::POINTS));
                 prop_assert_eq!(payable, ledger.balances(card), "card {} after {:?}", card, step);
                 prop_assert!(held.lots.iter().all(|lot| lot.amount > 0), "a lot at or below zero");
-                prop_assert_eq!(held.points_debt, 0);
+                prop_assert_eq!(held.points_debt(Kind::POINTS), 0);
                 prop_assert_eq!(held.status == CardStatus::Active, ledger.is_active(card));
             }
             prop_assert_eq!(world.shifts(), ledger.shifts(), "{:?}", step);

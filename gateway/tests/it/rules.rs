@@ -52,6 +52,7 @@ impl Shop {
             shift: Some(1),
             cashier: None,
             supervisor: None,
+            channel: None,
             holder: None,
             pins: gateway::domain::Pins::default(),
             currency: 156,
@@ -66,6 +67,7 @@ impl Shop {
             original: original.as_ref(),
             loads: &[],
             quoted: None,
+            birthday: None,
         };
         let decision = decide(facts, &self.terminal, &request, self.now).expect("no fault");
         apply(&mut self.state, &decision.effects).expect("an entry that adds up and fits");
@@ -321,16 +323,16 @@ fn points_that_are_gone_become_a_debt_that_the_next_points_repay() {
     let lot = card.lots.iter_mut().find(|lot| lot.kind == Kind::POINTS).expect("points");
     lot.amount = 30;
     assert!(shop.reverse(sale).is_approved());
-    assert_eq!((shop.balances().2, shop.card().points_debt), (0, 70));
+    assert_eq!((shop.balances().2, shop.card().points_debt(Kind::POINTS)), (0, 70));
     assert_eq!(shop.state.accounts["receivable:points"].balance(Kind::POINTS), -70);
     shop.sale(50_00, false);
-    assert_eq!((shop.balances().2, shop.card().points_debt), (0, 20));
+    assert_eq!((shop.balances().2, shop.card().points_debt(Kind::POINTS)), (0, 20));
     shop.sale(50_00, false);
-    assert_eq!((shop.balances().2, shop.card().points_debt), (30, 0));
+    assert_eq!((shop.balances().2, shop.card().points_debt(Kind::POINTS)), (30, 0));
     assert_eq!(shop.state.accounts["receivable:points"].balance(Kind::POINTS), 0);
     let sale = shop.index;
     assert!(shop.reverse(sale).is_approved());
-    assert_eq!((shop.balances().2, shop.card().points_debt), (0, 20), "what was repaid is owed again");
+    assert_eq!((shop.balances().2, shop.card().points_debt(Kind::POINTS)), (0, 20), "what was repaid is owed again");
 }
 
 #[test]

@@ -102,6 +102,7 @@ impl Shop {
             shift: None,
             cashier: self.at.cashier.map(Into::into),
             supervisor: self.at.supervisor.map(|(name, _)| name.into()),
+            channel: None,
             holder: self.at.holder,
             pins: Pins {
                 supervisor_given: self.at.supervisor.is_some(),
@@ -122,6 +123,7 @@ impl Shop {
             original: original.as_ref(),
             loads: &[],
             quoted: None,
+            birthday: None,
         };
         let decision = decide(facts, &terminal, &request, self.now)?;
         self.apply(&decision.effects)?;

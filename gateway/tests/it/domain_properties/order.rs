@@ -204,6 +204,7 @@ impl Case {
             original: self.original.as_ref(),
             loads: &self.loads,
             quoted: self.quoted.as_ref(),
+            birthday: None,
         }
     }
 
@@ -325,6 +326,7 @@ fn request(till: &str, (stan, shift): (u32, u32), command: Command) -> Request {
         shift: Some(shift),
         cashier: None,
         supervisor: None,
+        channel: None,
         holder: None,
         pins: gateway::domain::Pins::default(),
         currency: 156,

@@ -290,6 +290,7 @@ impl World {
         let request = Request {
             cashier: None,
             supervisor: None,
+            channel: None,
             holder: None,
             pins: gateway::domain::Pins::default(),
             request_id,
@@ -309,6 +310,7 @@ impl World {
             original,
             loads: &[],
             quoted: None,
+            birthday: None,
         };
         let decision = decide(facts, &terminal, &request, self.now).expect("no fault");
         assert_eq!(decide(facts, &terminal, &request, self.now).as_ref(), Ok(&decision), "the same again");

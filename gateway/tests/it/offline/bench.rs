@@ -90,6 +90,7 @@ impl Bench {
         let request = Request {
             cashier: None,
             supervisor: None,
+            channel: None,
             holder: None,
             pins: Pins::default(),
             request_id: [u8::try_from(stan % 251).expect("small"); 32],
@@ -109,6 +110,7 @@ impl Bench {
             original: original.as_ref(),
             loads: &[],
             quoted: None,
+            birthday: None,
         };
         let decision = decide(facts, &self.terminal, &request, self.now).expect("no fault");
         self.apply(&decision.effects);

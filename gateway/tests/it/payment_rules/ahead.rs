@@ -60,7 +60,7 @@ pub(super) struct Customers {
 impl Customers {
     pub(super) fn hear(&mut self, world: &World, request: usize, deal: &Deal, said: Said) {
         for card in 0..CARDS {
-            self.reversed[card] = self.reversed[card].min(world.card(card).points_debt);
+            self.reversed[card] = self.reversed[card].min(world.card(card).points_debt(Kind::POINTS));
         }
         if !matches!(said.code, 0 | 10) {
             return;
@@ -73,7 +73,7 @@ impl Customers {
                 {
                     if matches!(deal, Deal::Reverse { .. }) {
                         let entry = world.asked[request].entry.as_ref().expect("it was decided");
-                        self.reversed[gone.card] += entry.points_debt().max(0);
+                        self.reversed[gone.card] += entry.points_debts().values().sum::<i64>().max(0);
                     }
                     for refunded in gone.of {
                         let refunded = self.stands.get_mut(&refunded).expect("it stands");
@@ -204,7 +204,7 @@ impl Customers {
                 ));
             }
             points += earned;
-            let (has, owes) = (of(Kind::POINTS), held.points_debt);
+            let (has, owes) = (of(Kind::POINTS), held.points_debt(Kind::POINTS));
             if has - owes > points {
                 return Err(format!("card {card}: {has} points and a debt of {owes}, and {points} earned"));
             }

@@ -52,7 +52,7 @@ fn kinds(asked: &Asked) -> Vec<(&'static str, bool)> {
         ("points withheld that were owed before", withheld > 0 && moved("receivable:points") > 0),
         (
             "refund withheld whole, and points still owed",
-            withheld > 0 && paid == 0 && entry.points_debt() > 0,
+            withheld > 0 && paid == 0 && entry.points_debts().values().sum::<i64>() > 0,
         ),
         ("refund from which points were withheld undone", undoes && paid < -goods_back),
         // Points and money of a purchase go back, of a refund they come again.

@@ -147,6 +147,6 @@ impl Shop {
     }
 
     pub(super) fn debt(&self) -> i64 {
-        self.world.card(self.card).points_debt
+        self.world.card(self.card).points_debt(Kind::POINTS)
     }
 }

@@ -443,7 +443,7 @@ impl Both {
 
     fn compare_sheet(&self, card: usize) -> Result<(), String> {
         let (held, sheet) = (self.world.card(card), &self.paper.sheets[card]);
-        same("points debt", &held.points_debt, &sheet.debt)?;
+        same("points debt", &held.points_debt(Kind::POINTS), &sheet.debt)?;
         let mut expected: Vec<_> =
             sheet.lots.iter().map(|lot| (lot.kind, lot.ends, lot.source, lot.amount)).collect();
         expected.retain(|lot| lot.3 != 0);

@@ -183,6 +183,7 @@ impl World {
         let wire = Request {
             cashier: None,
             supervisor: None,
+            channel: None,
             holder: None,
             pins: gateway::domain::Pins::default(),
             request_id: id,
@@ -203,6 +204,7 @@ impl World {
             original: original.map(|at| self.asked[at].entry.as_ref().expect("it arrived")),
             loads: &loads,
             quoted: None,
+            birthday: None,
         };
         let decision = decide(facts, &terminal, &wire, self.now)?;
         self.apply(&decision.effects)?;
@@ -239,7 +241,7 @@ impl World {
 
     /// Books what has ended on a card, as a sweep does.
     pub(super) fn sweep(&mut self, card: usize) -> Result<(), Fault> {
-        let (_, effects) = expire(self.card(card), self.now)?;
+        let (_, effects) = expire(self.card(card), &self.programme, self.index, self.now)?;
         if !effects.is_empty() {
             self.index += 1;
             self.apply(&effects)?;

@@ -1,6 +1,12 @@
-//! The merchant's rules, compiled: products, load bonus, purchase points (LOYALTY A1, A2, B1, B8).
+//! The merchant's rules, compiled: products and limits here, each kind of rule in a file of its own.
 //!
 //! The document is parsed elsewhere; what stands here is already whole and consistent.
+
+pub mod cap;
+pub mod load_bonus;
+pub mod measure;
+pub mod purchase_points;
+pub mod when;
 
 use std::collections::BTreeMap;
 
@@ -8,9 +14,12 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+pub use self::cap::Cap;
+pub use self::load_bonus::LoadBonus;
+pub use self::measure::Measure;
+pub use self::purchase_points::PurchasePoints;
+pub use self::when::{Circumstances, When};
 use super::card::Card;
-use super::decision::Reason;
-use super::ledger::Kind;
 use super::request::Now;
 use super::spend::SpendOrder;
 use super::tally::Allowance;
@@ -39,6 +48,8 @@ pub struct Programme {
     pub load_bonuses: Vec<LoadBonus>,
     pub purchase_points: Vec<PurchasePoints>,
     pub expiry: Expiry,
+    /// What is counted of members.
+    pub measures: Vec<Measure>,
     /// How points pay a part of a purchase; `None` when they do not.
     pub points_payment: Option<PointsPayment>,
     /// What a terminal may do in a business day.
@@ -177,26 +188,6 @@ pub struct PinRule {
     pub tries: u8,
 }
 
-/// Thresholds, not exact amounts: the highest step that the load reaches gives its bonus, once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoadBonus {
-    pub rule: String,
-    /// Products it applies to; empty for all.
-    pub products: Vec<String>,
-    /// (from, bonus) in minor units, rising.
-    pub steps: Vec<(i64, i64)>,
-}
-
-/// `gives` points for each full `per` minor units paid; the remainder is dropped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PurchasePoints {
-    pub rule: String,
-    /// Products it applies to; empty for all.
-    pub products: Vec<String>,
-    pub per: i64,
-    pub gives: i64,
-}
-
 /// Whole months after the business date on which the lot was opened; `None` never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Expiry {
@@ -210,48 +201,23 @@ fn applies(products: &[String], product: &str) -> bool {
 }
 
 impl Programme {
-    /// The bonus for a load of `amount` minor units: the best of the rules that apply.
+    /// An amount of minor units as it is printed, such as `100.00`.
     #[must_use]
-    pub fn load_bonus(&self, product: &str, amount: i64) -> Option<Reason> {
-        let rules = self.load_bonuses.iter().filter(|rule| applies(&rule.products, product));
-        let reached = rules.filter_map(|rule| {
-            let step = rule.steps.iter().rev().find(|(from, _)| *from <= amount)?;
-            (step.1 > 0).then(|| Reason {
-                rule: rule.rule.clone(),
-                kind: Kind::BONUS,
-                base: amount,
-                result: step.1,
-            })
-        });
-        reached.max_by_key(|reason| reason.result)
+    pub fn money(&self, minor: i64) -> String {
+        let scale = 10_i64.saturating_pow(u32::from(self.exponent));
+        let sign = if minor < 0 { "-" } else { "" };
+        let (whole, part) = (minor / scale, minor % scale);
+        match usize::from(self.exponent) {
+            0 => format!("{minor}"),
+            places => format!("{sign}{}.{:0places$}", whole.unsigned_abs(), part.unsigned_abs()),
+        }
     }
 
-    /// How much more must be loaded to reach a better bonus, and that bonus.
+    /// The time of day in the shop.
     #[must_use]
-    pub fn next_step(&self, product: &str, amount: i64) -> Option<(i64, i64)> {
-        let now = self.load_bonus(product, amount).map_or(0, |reason| reason.result);
-        let rules = self.load_bonuses.iter().filter(|rule| applies(&rule.products, product));
-        let better =
-            rules.flat_map(|rule| &rule.steps).filter(|(from, bonus)| *from > amount && *bonus > now);
-        better
-            .min_by_key(|(from, _)| *from)
-            .and_then(|(from, bonus)| from.checked_sub(amount).map(|missing| (missing, *bonus)))
-    }
-
-    /// Points for paying `paid` minor units: the sum of nothing but the best rule; rounded down to full `per`.
-    #[must_use]
-    pub fn purchase_points(&self, product: &str, paid: i64) -> Option<Reason> {
-        let rules = self.purchase_points.iter().filter(|rule| applies(&rule.products, product));
-        let earned = rules.filter_map(|rule| {
-            let points = paid.checked_div(rule.per)?.checked_mul(rule.gives)?;
-            (points > 0).then(|| Reason {
-                rule: rule.rule.clone(),
-                kind: Kind::POINTS,
-                base: paid,
-                result: points,
-            })
-        });
-        earned.max_by_key(|reason| reason.result)
+    pub fn local_time(&self, now: Now) -> Option<jiff::civil::Time> {
+        let at = jiff::Timestamp::from_millisecond(now.ms).ok()?;
+        Some(at.to_zoned(self.zone.clone()).time())
     }
 
     /// How points pay for cards of this product, if they do.

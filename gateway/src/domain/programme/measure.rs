@@ -1,0 +1,78 @@
+//! What is counted of a member, month by month and in all, for tiers, segments and steps (LOYALTY B1, C2, E7): what was earned and
+//! done, never what is left. Counting begins with the first programme version that asks for a measure.
+
+use crate::domain::card::CardReference;
+use crate::domain::effect::Effect;
+use crate::domain::member::{Member, Window, counted};
+
+/// Something that is counted. Amounts are minor units.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Measure {
+    /// What balances paid in purchases.
+    Spent,
+    /// Ordinary points that transactions gave.
+    PointsEarned,
+    Purchases,
+    /// Principal loaded.
+    Loaded,
+    Loads,
+    Activities,
+    /// Members brought.
+    Referrals,
+    /// What balances paid for goods of a category.
+    SpentOnCategory(String),
+    /// The same, of a brand.
+    SpentOnBrand(String),
+}
+
+impl Measure {
+    /// The name of its counter.
+    #[must_use]
+    pub fn counter(&self) -> String {
+        match self {
+            Self::Spent => "spent".into(),
+            Self::PointsEarned => "points-earned".into(),
+            Self::Purchases => "purchases".into(),
+            Self::Loaded => "loaded".into(),
+            Self::Loads => "loads".into(),
+            Self::Activities => "activities".into(),
+            Self::Referrals => "referrals".into(),
+            Self::SpentOnCategory(category) => format!("spent:category:{category}"),
+            Self::SpentOnBrand(brand) => format!("spent:brand:{brand}"),
+        }
+    }
+
+    /// Its counters after so much more.
+    #[must_use]
+    pub fn count(&self, card: CardReference, change: i64, business_date: u32) -> Vec<Effect> {
+        if change == 0 {
+            return Vec::new();
+        }
+        let windows = [Window::Month, Window::Ever];
+        let count = |window: Window| Effect::Counter {
+            card: Some(card),
+            counter: self.counter(),
+            period: window.of(business_date),
+            change,
+        };
+        windows.map(count).into()
+    }
+
+    /// What was counted in the last `months` calendar months, the present one among them; `None` for all there is.
+    #[must_use]
+    pub fn over(&self, member: &Member, months: Option<u16>, business_date: u32) -> i64 {
+        let counter = self.counter();
+        let Some(months) = months else {
+            return counted(&member.counters, &counter, Window::Ever, business_date);
+        };
+        let (year, month) = (business_date / 10_000, business_date / 100 % 100);
+        let last = year.saturating_mul(12).saturating_add(month.saturating_sub(1));
+        let first = last.saturating_sub(u32::from(months).saturating_sub(1));
+        (first..=last).fold(0, |sum: i64, at| {
+            let period = (at / 12)
+                .saturating_mul(10_000)
+                .saturating_add((at % 12).saturating_add(1).saturating_mul(100));
+            sum.saturating_add(member.counters.get(&(counter.clone(), period)).copied().unwrap_or(0))
+        })
+    }
+}

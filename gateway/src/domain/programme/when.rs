@@ -1,0 +1,103 @@
+//! When a rule holds: the conditions that every kind of rule may have (LOYALTY A2, B3, D5, E7). What is left out does not matter;
+//! all that is said must hold.
+
+use jiff::civil::{Date, Time};
+
+use super::{Programme, date};
+use crate::domain::member::Member;
+use crate::domain::request::Now;
+
+/// The facts of a moment that conditions look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'a> {
+    /// Of the card, its key in the programme.
+    pub product: &'a str,
+    pub member: &'a Member,
+    /// Month and day of the member's birthday, when it is known.
+    pub birthday: Option<(u8, u8)>,
+    pub store: &'a str,
+    /// Where the sale came from, or how the member is being won.
+    pub channel: Option<&'a str>,
+    /// Kinds of the tenders (PROTOCOL.md section 5).
+    pub tenders: &'a [u8],
+    pub now: Now,
+}
+
+/// Conditions. Empty lists ask for nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct When {
+    pub products: Vec<String>,
+    pub tiers: Vec<String>,
+    pub stores: Vec<String>,
+    pub channels: Vec<String>,
+    pub tenders: Vec<u8>,
+    /// First business date, YYYYMMDD.
+    pub from: Option<u32>,
+    /// Last business date; it counts.
+    pub until: Option<u32>,
+    /// 1 Monday to 7 Sunday.
+    pub weekdays: Vec<u8>,
+    /// Days of the month.
+    pub days: Vec<u8>,
+    /// Minutes after midnight, local time: from the first on, before the second; over midnight when it is the smaller one.
+    pub hours: Option<(u16, u16)>,
+    pub birthday: Option<Birthday>,
+    /// 1 person, 2 company.
+    pub customer: Option<u8>,
+}
+
+/// How near a birthday is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Birthday {
+    /// The business day; 28 February too for 29 February in a year without one.
+    Day,
+    Month,
+}
+
+fn names(wanted: &[String], is: Option<&str>) -> bool {
+    wanted.is_empty() || is.is_some_and(|is| wanted.iter().any(|name| name == is))
+}
+
+impl When {
+    /// Whether all of it holds.
+    #[must_use]
+    pub fn holds(&self, programme: &Programme, at: &Circumstances<'_>) -> bool {
+        let standing = &at.member.standing;
+        let tier = standing.tier.as_ref().map(|held| held.tier.as_str());
+        names(&self.products, Some(at.product))
+            && names(&self.tiers, tier)
+            && names(&self.stores, Some(at.store))
+            && names(&self.channels, at.channel)
+            && (self.tenders.is_empty() || at.tenders.iter().any(|tender| self.tenders.contains(tender)))
+            && self.customer.is_none_or(|customer| standing.customer == customer)
+            && self.is_time(programme, at)
+    }
+
+    fn is_time(&self, programme: &Programme, at: &Circumstances<'_>) -> bool {
+        let today = at.now.business_date;
+        let Some(day) = date(today) else { return false };
+        self.from.is_none_or(|from| today >= from)
+            && self.until.is_none_or(|until| today <= until)
+            && (self.weekdays.is_empty()
+                || self.weekdays.contains(&day.weekday().to_monday_one_offset().unsigned_abs()))
+            && (self.days.is_empty() || self.days.contains(&day.day().unsigned_abs()))
+            && self
+                .hours
+                .is_none_or(|hours| programme.local_time(at.now).is_some_and(|time| in_hours(hours, time)))
+            && self.birthday.is_none_or(|near| at.birthday.is_some_and(|born| is_birthday(near, born, day)))
+    }
+}
+
+fn in_hours((from, until): (u16, u16), time: Time) -> bool {
+    let minute = u16::from(time.hour().unsigned_abs())
+        .saturating_mul(60)
+        .saturating_add(u16::from(time.minute().unsigned_abs()));
+    if from <= until { (from..until).contains(&minute) } else { minute >= from || minute < until }
+}
+
+fn is_birthday(near: Birthday, (month, day): (u8, u8), today: Date) -> bool {
+    let same_month = today.month().unsigned_abs() == month;
+    let leap_day = (month, day) == (2, 29) && !today.in_leap_year();
+    let day = if leap_day { 28 } else { day };
+    same_month && (near == Birthday::Month || today.day().unsigned_abs() == day)
+}

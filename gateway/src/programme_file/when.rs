@@ -1,0 +1,141 @@
+//! What any rule may say of when it holds, and how much it gives at most.
+
+use toml::{Spanned, Value};
+
+use super::Checker;
+use super::raw::{RawCap, RawWhen};
+use crate::domain::Kind;
+use crate::domain::member::Window;
+use crate::domain::programme::when::Birthday;
+use crate::domain::programme::{Cap, When};
+
+const TENDERS: [(&str, u8); 7] = [
+    ("cash", 1),
+    ("bank-card", 2),
+    ("qr", 3),
+    ("transfer", 4),
+    ("voucher", 5),
+    ("stored-value", 6),
+    ("other", 7),
+];
+const WEEKDAYS: [(&str, u8); 7] =
+    [("mon", 1), ("tue", 2), ("wed", 3), ("thu", 4), ("fri", 5), ("sat", 6), ("sun", 7)];
+
+impl Checker<'_> {
+    pub(super) fn when(&mut self, raw: RawWhen, products: Vec<String>) -> When {
+        let (from, until) =
+            (raw.from.as_ref().map(|day| self.day(day)), raw.until.as_ref().map(|day| self.day(day)));
+        if let Some(last) = raw.until.as_ref().filter(|_| from > until) {
+            self.problem(last, "until is before from; both days count");
+        }
+        for day in raw.days.iter().filter(|day| !(1..=31).contains(day.get_ref())) {
+            self.problem(day, "write days of the month, 1 to 31");
+        }
+        When {
+            products,
+            stores: raw.stores.into_iter().map(Spanned::into_inner).collect(),
+            channels: raw.channels.into_iter().map(Spanned::into_inner).collect(),
+            tenders: raw.tenders.iter().map(|word| self.word(word, &TENDERS)).collect(),
+            from,
+            until,
+            weekdays: raw.weekdays.iter().map(|word| self.word(word, &WEEKDAYS)).collect(),
+            days: raw.days.into_iter().map(Spanned::into_inner).collect(),
+            hours: raw.hours.map(|hours| self.hours(&hours)),
+            birthday: raw
+                .birthday
+                .map(|word| self.word(&word, &[("day", Birthday::Day), ("month", Birthday::Month)])),
+            customer: raw.customer.map(|word| self.word(&word, &[("person", 1), ("company", 2)])),
+            ..When::default()
+        }
+    }
+
+    /// One of a few words; the first when it is none.
+    pub(super) fn word<T: Copy>(&mut self, word: &Spanned<String>, known: &[(&str, T)]) -> T {
+        let found = known.iter().find(|(name, _)| name == word.get_ref());
+        let (_, value) = found.unwrap_or_else(|| {
+            let names: Vec<String> = known.iter().map(|(name, _)| format!("{name:?}")).collect();
+            self.problem(word, format!("write one of {}", names.join(", ")));
+            &known[0]
+        });
+        *value
+    }
+
+    /// A business date, YYYYMMDD.
+    pub(super) fn day(&mut self, text: &Spanned<String>) -> u32 {
+        let parsed = text.get_ref().parse::<jiff::civil::Date>().ok().filter(|day| day.year() > 0);
+        let Some(day) = parsed else {
+            self.problem(text, "write a day such as \"2027-02-22\"");
+            return 19_700_101;
+        };
+        let part = |number: i8| u32::from(number.unsigned_abs());
+        u32::from(day.year().unsigned_abs())
+            .saturating_mul(10_000)
+            .saturating_add(part(day.month()).saturating_mul(100))
+            .saturating_add(part(day.day()))
+    }
+
+    /// From and until in minutes after midnight.
+    fn hours(&mut self, text: &Spanned<String>) -> (u16, u16) {
+        let minute = |text: &str| {
+            let (hour, minute) = text.split_once(':')?;
+            let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
+            let minutes = hour.checked_mul(60)?.checked_add(minute)?;
+            (text.len() == 5 && minute < 60 && minutes <= 1440).then_some(minutes)
+        };
+        let parsed =
+            text.get_ref().split_once('-').and_then(|(from, until)| Some((minute(from)?, minute(until)?)));
+        parsed.filter(|(from, until)| from != until).unwrap_or_else(|| {
+            self.problem(text, "write hours such as \"14:00-17:00\"; the last minute does not count");
+            (0, 1440)
+        })
+    }
+
+    /// Bounds of a rule that gives `kind`.
+    pub(super) fn cap(&mut self, raw: RawCap, kind: Kind) -> Cap {
+        let mut give = |list: [(Window, Option<Spanned<Value>>); 4]| -> Vec<(Window, i64)> {
+            list.into_iter().filter_map(|(window, most)| Some((window, self.given(&most?, kind)))).collect()
+        };
+        let member = give([
+            (Window::Ever, raw.member),
+            (Window::Day, raw.member_day),
+            (Window::Month, raw.member_month),
+            (Window::Year, raw.member_year),
+        ]);
+        let budget = give([
+            (Window::Ever, raw.budget),
+            (Window::Day, raw.budget_day),
+            (Window::Month, raw.budget_month),
+            (Window::Year, raw.budget_year),
+        ]);
+        let times = [
+            (Window::Ever, raw.times),
+            (Window::Day, raw.times_day),
+            (Window::Month, raw.times_month),
+            (Window::Year, raw.times_year),
+        ];
+        let times = times
+            .into_iter()
+            .filter_map(|(window, most)| Some((window, i64::from(most?.into_inner()))))
+            .collect();
+        Cap { member, times, budget }
+    }
+
+    /// So much of a balance: money as text, points as a number.
+    pub(super) fn given(&mut self, value: &Spanned<Value>, kind: Kind) -> i64 {
+        match value.get_ref() {
+            Value::String(text) if kind.is_money() => {
+                let text = Spanned::new(value.span(), text.clone());
+                self.amount(&text)
+            }
+            Value::Integer(points) if !kind.is_money() && (0..=1_000_000_000_000).contains(points) => *points,
+            _ if kind.is_money() => {
+                self.problem(value, "write an amount such as \"100.00\"");
+                0
+            }
+            _ => {
+                self.problem(value, "write a number of points");
+                0
+            }
+        }
+    }
+}
