@@ -1,38 +1,55 @@
 //! Answers (section 6): the body that the gateway's receipt seals, and the sidecar that carries the receipt.
 
-use alloc::collections::BTreeMap;
+/// Structs that are arrays of as many items, in their order.
+macro_rules! tuples {
+    ($($name:ident [$count:literal] { $($field:ident),* })*) => {$(
+        impl Item for $name {
+            fn write(&self, writer: &mut Writer) {
+                writer.array($count);
+                $(self.$field.write(writer);)*
+            }
+
+            fn read(decoder: &mut Decoder<'_>) -> Result<Self, Problem> {
+                expect_array(decoder, $count)?;
+                Ok($name { $($field: Item::read(decoder)?),* })
+            }
+        }
+    )*};
+}
+
+mod member;
+mod parts;
+mod sidecar;
+
+pub use member::{
+    Catalogue, CatalogueItem, Coming, ComingLots, Entitlement, Entitlements, MAX_CATALOGUE, MAX_COMING,
+    MAX_ENTITLEMENTS, MAX_PROGRESS, Progress, Routes, Tier,
+};
+pub use parts::{
+    Balances, CurrencyUnit, Explanation, Explanations, FoundCards, Hold, InFlight, Limits, MAX_BALANCES,
+    MAX_EXPLANATIONS, MAX_FOUND_CARDS, MAX_SHIFT_TRANSACTIONS, NextStep, Quote, ShiftTransaction,
+    ShiftTransactions,
+};
+pub use sidecar::{AnswerSidecar, MAX_RECEIPT};
+
 use alloc::vec::Vec;
 
 use minicbor::Decoder;
+use parts::read_code;
 
-use crate::cbor::{Item, Map, Writer, expect_array, expect_uint, read_map, read_map_head, take_null};
+use crate::cbor::{Item, Map, Writer, expect_uint, read_map};
 use crate::code::ResponseCode;
 use crate::error::{FormatError, Part, Problem};
 use crate::field::{
-    BalanceKind, Blob, CardReference, Code, Currency, Date, Generation, Hash, List, ProgrammeDigest, QuoteId,
-    Ranged, Role, Stan, TerminalId, Text, TotalMinor, Totals, TransactionState, UnixSeconds,
+    Blob, CardReference, Code, Count, Date, Generation, ProgrammeDigest, Role, Stan, TerminalId, Text,
+    TotalMinor, Totals, TransactionState, UnixSeconds,
 };
 use crate::frame::MessageType;
 use crate::receipt::MAX_GRANT;
 use crate::request::SCHEMA_VERSION;
 
-/// Balances or changes in one answer, at most.
-pub const MAX_BALANCES: usize = 16;
-/// Lines of explanation in one answer, at most.
-pub const MAX_EXPLANATIONS: usize = 16;
-/// Transactions in one answer to a ShiftReport, at most.
-pub const MAX_SHIFT_TRANSACTIONS: usize = 48;
-/// Cards in one answer to a CardLookup, at most.
-pub const MAX_FOUND_CARDS: usize = 8;
-/// The largest receipt in a sidecar, in bytes.
-pub const MAX_RECEIPT: usize = crate::request::MAX_RECEIPT;
 /// The largest answer body that a TransactionStatus answer can carry (key 16).
 pub const MAX_STORED_ANSWER: usize = 2048;
-
-/// Balance kind to a number of minor units or points.
-pub type Balances = BTreeMap<BalanceKind, i64>;
-/// How many unanswered requests a session may have (key 20).
-pub type InFlight = Ranged<1, 1024>;
 
 /// The body of an answer. Which keys an answer has is in the second table of section 6.
 ///
@@ -115,126 +132,24 @@ pub struct Answer {
     pub tries_left: Option<u8>,
     /// Key 38: CardLookup, when approved; the newest first.
     pub cards: Option<FoundCards>,
-}
-
-/// Key 13.
-pub type Explanations = List<Explanation, 0, MAX_EXPLANATIONS>;
-
-/// Why a balance changed: one programme rule and what it made of its base.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Explanation {
-    /// The rule's name in the programme.
-    pub rule: Text<32>,
-    /// What it gave or took.
-    pub kind: BalanceKind,
-    /// What it was computed from.
-    pub base: i64,
-    /// What came out.
-    pub result: i64,
-}
-
-/// What a larger load would give (key 14).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NextStep {
-    /// Minor units still missing.
-    pub missing: TotalMinor,
-    /// The bonus at that step, in minor units.
-    pub bonus: TotalMinor,
-}
-
-/// A card's hold, as the message left it (key 18).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hold {
-    /// The reference (key 6) of the Authorize that opened it.
-    pub reference: u64,
-    /// Minor units still held; 0 when it has ended.
-    pub held: TotalMinor,
-    /// When it ends by time.
-    pub expires: UnixSeconds,
-}
-
-/// What a Load or Purchase may cite to be priced as quoted (key 19).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quote {
-    /// For request key 15.
-    pub id: QuoteId,
-    /// When it can be cited no more.
-    pub expires: UnixSeconds,
-}
-
-/// One value message of a shift (key 33).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ShiftTransaction {
-    /// Its STAN.
-    pub stan: Stan,
-    /// What it was.
-    pub kind: MessageType,
-    /// What it was answered.
-    pub code: ResponseCode,
-    /// The approved amount in minor units, as in key 10 of its answer.
-    pub amount: Option<TotalMinor>,
-    /// Where it stands now.
-    pub state: TransactionState,
-}
-
-/// A shift's transactions by rising STAN, none twice (key 33).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ShiftTransactions(List<ShiftTransaction, 0, MAX_SHIFT_TRANSACTIONS>);
-
-impl ShiftTransactions {
-    /// `None` when there are more than [`MAX_SHIFT_TRANSACTIONS`] or the STANs do not rise.
-    pub fn new(transactions: Vec<ShiftTransaction>) -> Option<Self> {
-        List::new(transactions).filter(|transactions| rising(transactions)).map(ShiftTransactions)
-    }
-
-    /// The transactions.
-    pub fn as_slice(&self) -> &[ShiftTransaction] {
-        &self.0
-    }
-}
-
-fn rising(transactions: &[ShiftTransaction]) -> bool {
-    transactions.is_sorted_by(|earlier, later| earlier.stan < later.stan)
-}
-
-/// The cards that a CardLookup found, at least one and none twice (key 38).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FoundCards(List<CardReference, 1, MAX_FOUND_CARDS>);
-
-impl FoundCards {
-    /// `None` when there is none, one is there twice or there are more than [`MAX_FOUND_CARDS`].
-    pub fn new(cards: Vec<CardReference>) -> Option<Self> {
-        List::new(cards).filter(|cards| all_differ(cards)).map(FoundCards)
-    }
-
-    /// The cards.
-    pub fn as_slice(&self) -> &[CardReference] {
-        &self.0
-    }
-}
-
-fn all_differ(cards: &[CardReference]) -> bool {
-    cards.iter().enumerate().all(|(place, card)| cards.iter().take(place).all(|earlier| earlier != card))
-}
-
-/// What this terminal may do at most (key 25), in minor units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// The largest load.
-    pub load: TotalMinor,
-    /// The largest purchase.
-    pub purchase: TotalMinor,
-    /// The largest refund.
-    pub refund: TotalMinor,
-}
-
-/// The currency of this terminal (key 29).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CurrencyUnit {
-    /// ISO 4217 number.
-    pub number: Currency,
-    /// Decimal places of the minor unit.
-    pub exponent: u8,
+    /// Key 39: Purchase and PurchaseQuote; what the programme's prices take off the amount, in minor units.
+    pub discount: Option<TotalMinor>,
+    /// Key 40: UseEntitlement, when approved; uses of the entitlement that are left in its present period.
+    pub uses_left: Option<Count>,
+    /// Key 41: what the member is now, where the message changed it or asked.
+    pub tier: Option<Tier>,
+    /// Key 42: MemberInquiry.
+    pub progress: Option<Routes>,
+    /// Key 43: MemberInquiry.
+    pub coming: Option<ComingLots>,
+    /// Key 44: MemberInquiry.
+    pub entitlements: Option<Entitlements>,
+    /// Key 45: Catalogue.
+    pub catalogue: Option<Catalogue>,
+    /// Key 46: MemberInquiry and Catalogue; more can be listed.
+    pub more: Option<bool>,
+    /// Key 47: MemberInquiry; since when the card is a member's.
+    pub joined: Option<Date>,
 }
 
 impl Answer {
@@ -279,6 +194,15 @@ impl Answer {
             shortfall: None,
             tries_left: None,
             cards: None,
+            discount: None,
+            uses_left: None,
+            tier: None,
+            progress: None,
+            coming: None,
+            entitlements: None,
+            catalogue: None,
+            more: None,
+            joined: None,
         }
     }
 
@@ -325,6 +249,15 @@ impl Answer {
         map.put_optional(36, self.shortfall.as_ref());
         map.put_optional(37, self.tries_left.as_ref());
         map.put_optional(38, self.cards.as_ref());
+        map.put_optional(39, self.discount.as_ref());
+        map.put_optional(40, self.uses_left.as_ref());
+        map.put_optional(41, self.tier.as_ref());
+        map.put_optional(42, self.progress.as_ref());
+        map.put_optional(43, self.coming.as_ref());
+        map.put_optional(44, self.entitlements.as_ref());
+        map.put_optional(45, self.catalogue.as_ref());
+        map.put_optional(46, self.more.as_ref());
+        map.put_optional(47, self.joined.as_ref());
         map.close();
         writer.finish()
     }
@@ -338,7 +271,11 @@ impl Answer {
             if matches!(key, 0 | 1 | 2 | 4) {
                 required_seen = required_seen.saturating_add(1);
             }
-            if key < 20 { answer.read_outcome(key, decoder) } else { answer.read_session(key, decoder) }
+            match key {
+                0..20 => answer.read_outcome(key, decoder),
+                20..39 => answer.read_session(key, decoder),
+                _ => answer.read_member(key, decoder),
+            }
         })?;
         if required_seen == 4 { Ok(answer) } else { Err(FormatError::whole(Part::Answer, Problem::Missing)) }
     }
@@ -395,163 +332,20 @@ impl Answer {
         }
         Ok(true)
     }
-}
 
-fn read_code(decoder: &mut Decoder<'_>) -> Result<ResponseCode, Problem> {
-    let code = u8::read(decoder)?;
-    if code > 99 { Err(Problem::OutOfRange) } else { Ok(ResponseCode(code)) }
-}
-
-impl Item for Balances {
-    fn write(&self, writer: &mut Writer) {
-        writer.map(self.len());
-        for (kind, amount) in self {
-            writer.uint(u64::from(kind.0)).int(*amount);
+    fn read_member(&mut self, key: u64, decoder: &mut Decoder<'_>) -> Result<bool, Problem> {
+        match key {
+            39 => self.discount = Some(Item::read(decoder)?),
+            40 => self.uses_left = Some(Item::read(decoder)?),
+            41 => self.tier = Some(Item::read(decoder)?),
+            42 => self.progress = Some(Item::read(decoder)?),
+            43 => self.coming = Some(Item::read(decoder)?),
+            44 => self.entitlements = Some(Item::read(decoder)?),
+            45 => self.catalogue = Some(Item::read(decoder)?),
+            46 => self.more = Some(Item::read(decoder)?),
+            47 => self.joined = Some(Item::read(decoder)?),
+            _ => return Ok(false),
         }
-    }
-
-    fn read(decoder: &mut Decoder<'_>) -> Result<Self, Problem> {
-        let count = read_map_head(decoder)?;
-        if usize::try_from(count).is_ok_and(|count| count <= MAX_BALANCES) {
-            (0..count).map(|_| Ok((Item::read(decoder)?, Item::read(decoder)?))).collect()
-        } else {
-            Err(Problem::WrongLength)
-        }
-    }
-}
-
-impl Item for Explanation {
-    fn write(&self, writer: &mut Writer) {
-        writer.array(4).text(self.rule.as_str());
-        self.kind.write(writer);
-        writer.int(self.base).int(self.result);
-    }
-
-    fn read(decoder: &mut Decoder<'_>) -> Result<Self, Problem> {
-        expect_array(decoder, 4)?;
-        Ok(Explanation {
-            rule: Item::read(decoder)?,
-            kind: Item::read(decoder)?,
-            base: Item::read(decoder)?,
-            result: Item::read(decoder)?,
-        })
-    }
-}
-
-impl Item for ShiftTransaction {
-    fn write(&self, writer: &mut Writer) {
-        writer.array(5);
-        self.stan.write(writer);
-        self.kind.0.write(writer);
-        self.code.0.write(writer);
-        match &self.amount {
-            Some(amount) => amount.write(writer),
-            None => {
-                writer.null();
-            }
-        }
-        self.state.write(writer);
-    }
-
-    fn read(decoder: &mut Decoder<'_>) -> Result<Self, Problem> {
-        expect_array(decoder, 5)?;
-        Ok(ShiftTransaction {
-            stan: Item::read(decoder)?,
-            kind: MessageType(Item::read(decoder)?),
-            code: read_code(decoder)?,
-            amount: if take_null(decoder) { None } else { Some(Item::read(decoder)?) },
-            state: Item::read(decoder)?,
-        })
-    }
-}
-
-impl Item for ShiftTransactions {
-    fn write(&self, writer: &mut Writer) {
-        self.0.write(writer);
-    }
-
-    fn read(decoder: &mut Decoder<'_>) -> Result<Self, Problem> {
-        let transactions = List::read(decoder)?;
-        if rising(&transactions) { Ok(ShiftTransactions(transactions)) } else { Err(Problem::Order) }
-    }
-}
-
-impl Item for FoundCards {
-    fn write(&self, writer: &mut Writer) {
-        self.0.write(writer);
-    }
-
-    fn read(decoder: &mut Decoder<'_>) -> Result<Self, Problem> {
-        let cards = List::read(decoder)?;
-        if all_differ(&cards) { Ok(FoundCards(cards)) } else { Err(Problem::Repeated) }
-    }
-}
-
-macro_rules! tuples {
-    ($($name:ident [$count:literal] { $($field:ident),* })*) => {$(
-        impl Item for $name {
-            fn write(&self, writer: &mut Writer) {
-                writer.array($count);
-                $(self.$field.write(writer);)*
-            }
-
-            fn read(decoder: &mut Decoder<'_>) -> Result<Self, Problem> {
-                expect_array(decoder, $count)?;
-                Ok($name { $($field: Item::read(decoder)?),* })
-            }
-        }
-    )*};
-}
-
-tuples! {
-    NextStep [2] { missing, bonus }
-    Hold [3] { reference, held, expires }
-    Quote [2] { id, expires }
-    Limits [3] { load, purchase, refund }
-    CurrencyUnit [2] { number, exponent }
-}
-
-/// The sidecar of an answer: what proves it, and where the transaction stands now.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AnswerSidecar {
-    /// Key 1: the receipt (section 8.1).
-    pub receipt: Option<Blob<MAX_RECEIPT>>,
-    /// Key 2: the details hash that the receipt's leaf needs.
-    pub details_hash: Option<Hash>,
-    /// Key 3: the status (section 8.3).
-    pub status: Option<Blob<256>>,
-}
-
-impl AnswerSidecar {
-    /// The bytes for the frame: none at all when nothing is set.
-    pub fn encode(&self) -> Vec<u8> {
-        if *self == AnswerSidecar::default() {
-            return Vec::new();
-        }
-        let mut writer = Writer::with_capacity(512);
-        let mut map = Map::open(&mut writer);
-        map.put_optional(1, self.receipt.as_ref());
-        map.put_optional(2, self.details_hash.as_ref());
-        map.put_optional(3, self.status.as_ref());
-        map.close();
-        writer.finish()
-    }
-
-    /// Checks and decodes the sidecar of an answer.
-    pub fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
-        let mut sidecar = AnswerSidecar::default();
-        if bytes.is_empty() {
-            return Ok(sidecar);
-        }
-        read_map(bytes, Part::AnswerSidecar, |key, decoder| {
-            match key {
-                1 => sidecar.receipt = Some(Item::read(decoder)?),
-                2 => sidecar.details_hash = Some(Item::read(decoder)?),
-                3 => sidecar.status = Some(Item::read(decoder)?),
-                _ => return Ok(false),
-            }
-            Ok(true)
-        })?;
-        Ok(sidecar)
+        Ok(true)
     }
 }
