@@ -140,6 +140,12 @@ fn body(step: u8) -> Body {
         11 => Body::Advice { card, amount, tenders, lines, grant: Blob::new(vec![step; 9]).unwrap() },
         12 => Body::CashierSignOn,
         13 => Body::CardLookup,
+        14 => Body::Join { card },
+        15 => Body::Award { card, activity: "walk".parse().unwrap(), quantity: None },
+        16 => Body::Redeem { card, item: "mug".parse().unwrap(), quantity: None },
+        17 => Body::UseEntitlement { card, entitlement: "lounge".parse().unwrap(), quantity: None },
+        18 => Body::MemberInquiry { card, after: None },
+        19 => Body::Catalogue { after: None },
         _ => Body::Purchase { card, amount, tenders, lines, points: None },
     }
 }

@@ -4,10 +4,10 @@ mod declines;
 
 pub use declines::{code, detail};
 
-use protocol::answer::{Answer, Explanation, Hold as WireHold};
+use protocol::answer::{Answer, Explanation, Explanations, Hold as WireHold, MAX_EXPLANATIONS};
 use protocol::code::ResponseCode;
 use protocol::field::{
-    BalanceKind, CardReference as WireCard, Currency, Date, Flags, Installation, List,
+    BalanceKind, CardReference as WireCard, Currency, Date, Flags, Installation, Notes,
     Original as WireOriginal, Stan, Text, Total, TotalMinor, Totals, UnixSeconds,
 };
 use protocol::frame::MessageType;
@@ -246,19 +246,21 @@ pub fn final_answer(
 
 /// Rules that fired, for key 13.
 #[must_use]
-pub fn explanation(reasons: &[Reason], shown: bool) -> Option<List<Explanation, 0, 16>> {
+pub fn explanation(reasons: &[Reason], shown: bool) -> Option<Explanations> {
     if !shown {
         return None;
     }
-    let lines = reasons.iter().take(16).filter_map(|reason| {
+    let lines = reasons.iter().take(MAX_EXPLANATIONS).filter_map(|reason| {
         Some(Explanation {
             rule: Text::fitted(&reason.rule)?,
             kind: BalanceKind(u16::from(reason.kind.0)),
             base: reason.base,
+            rate: Text::fitted(&reason.result.to_string())?,
             result: reason.result,
+            notes: Notes::default(),
         })
     });
-    List::new(lines.collect())
+    Explanations::new(lines.collect())
 }
 
 /// Available balances, by kind; principal and bonus always, points too. Money is that of the `purse` from which the card

@@ -87,6 +87,12 @@ fn session(body: &[u8], sidecar: &[u8]) -> Vec<u8> {
         Ok(MessageType::ADVICE) => 89,
         Ok(MessageType::CASHIER_SIGN_ON) => 97,
         Ok(MessageType::CARD_LOOKUP) => 105,
+        Ok(MessageType::JOIN) => 113,
+        Ok(MessageType::AWARD) => 121,
+        Ok(MessageType::REDEEM) => 129,
+        Ok(MessageType::USE_ENTITLEMENT) => 137,
+        Ok(MessageType::MEMBER_INQUIRY) => 145,
+        Ok(MessageType::CATALOGUE) => 153,
         _ => 1,
     };
     let frame = |step: u8, body: &[u8], sidecar: &[u8]| {

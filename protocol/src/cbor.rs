@@ -250,6 +250,22 @@ macro_rules! small_unsigned {
 
 small_unsigned!(u8, u16, u32);
 
+/// A value, or `null`.
+impl<T: Item> Item for Option<T> {
+    fn write(&self, writer: &mut Writer) {
+        match self {
+            Some(value) => value.write(writer),
+            None => {
+                writer.null();
+            }
+        }
+    }
+
+    fn read(decoder: &mut Decoder<'_>) -> Result<Self, Problem> {
+        if take_null(decoder) { Ok(None) } else { Item::read(decoder).map(Some) }
+    }
+}
+
 impl Item for bool {
     fn write(&self, writer: &mut Writer) {
         writer.bool(*self);

@@ -55,13 +55,19 @@ message_types! {
     ADVICE = 0x22 "Advice" Value;
     CASHIER_SIGN_ON = 0x23 "CashierSignOn" Session;
     CARD_LOOKUP = 0x24 "CardLookup" Session;
+    JOIN = 0x25 "Join" Value;
+    AWARD = 0x26 "Award" Value;
+    REDEEM = 0x27 "Redeem" Value;
+    USE_ENTITLEMENT = 0x28 "UseEntitlement" Value;
+    MEMBER_INQUIRY = 0x29 "MemberInquiry" Session;
+    CATALOGUE = 0x2a "Catalogue" Session;
     REJECT = 0xff "Reject" Gateway;
 }
 
 const ANSWER_BIT: u8 = 0x80;
 
 impl MessageType {
-    /// The twenty-five request types, in the order of section 2's table.
+    /// The thirty-one request types, in the order of section 2's table.
     pub fn requests() -> impl Iterator<Item = MessageType> {
         ALL.iter().filter(|(_, _, identity)| *identity != Identity::Gateway).map(|(kind, _, _)| *kind)
     }

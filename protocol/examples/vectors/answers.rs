@@ -7,15 +7,18 @@ use protocol::answer::{
 };
 use protocol::code::ResponseCode;
 use protocol::cose::{self, Algorithm, Context};
-use protocol::field::{BalanceKind, Blob, Hash, QuoteId, RequestId, Text, TotalMinor, TransactionState};
+use protocol::field::{
+    BalanceKind, Blob, Hash, Notes, QuoteId, RequestId, Text, TotalMinor, TransactionState,
+};
 use protocol::frame::MessageType;
 use protocol::merkle::{Tree, leaf_hash};
 use protocol::receipt::{Receipt, ReceiptFile, Seal, SealHeader, Status, entry_leaf};
 
 use crate::files::{AnswerVector, Proof, StatusVector, answer_key_name, fields};
 use crate::keys::{INSTALLATION, SHA256, gateway};
+use crate::members;
 use crate::requests::Made;
-use crate::samples::{self, TIME, seconds};
+use crate::samples::{self, TIME, members::rule, seconds};
 use crate::{frame_bytes, hex};
 
 const FIRST_INDEX: u64 = 5001;
@@ -143,7 +146,7 @@ fn seal_one<'a>(made: &'a Made, index: u64, opened: u64) -> Sealed<'a> {
         "Purchase-ignorable-keys" => {
             decline(&mut answer, ResponseCode::NOT_SUFFICIENT_FUNDS, "not sufficient funds", None);
         }
-        _ => {}
+        other => members::answer(other, &mut answer),
     }
     if kind == MessageType::ENROLL {
         answer.terminal = Some(made.request.header.terminal);
@@ -173,18 +176,8 @@ fn with_points(answer: &mut Answer) {
         [(BalanceKind::PRINCIPAL, 87_50), (BalanceKind::BONUS, 10_00), (BalanceKind::POINTS, 85 + 32 - 50)];
     (answer.changes, answer.balances) = (Some(changes.into()), Some(balances.into()));
     answer.explanation = Explanations::new(vec![
-        Explanation {
-            rule: "points-payment".parse().unwrap(),
-            kind: BalanceKind::POINTS,
-            base: 5_00,
-            result: -50,
-        },
-        Explanation {
-            rule: "base-points".parse().unwrap(),
-            kind: BalanceKind::POINTS,
-            base: 32_50,
-            result: 32,
-        },
+        rule("points-payment", BalanceKind::POINTS, 5_00, "10/1.00", -50),
+        rule("base-points", BalanceKind::POINTS, 32_50, "1/1.00", 32),
     ]);
 }
 
@@ -206,7 +199,12 @@ fn name_no_card(answer: &mut Answer) {
     }
 }
 
-fn decline(answer: &mut Answer, code: ResponseCode, detail: &str, state: Option<TransactionState>) {
+pub(crate) fn decline(
+    answer: &mut Answer,
+    code: ResponseCode,
+    detail: &str,
+    state: Option<TransactionState>,
+) {
     *answer = Answer {
         code,
         approved_amount: None,
@@ -215,6 +213,8 @@ fn decline(answer: &mut Answer, code: ResponseCode, detail: &str, state: Option<
         explanation: None,
         hold: None,
         shortfall: None,
+        uses_left: None,
+        tier: None,
         state,
         detail: Text::fitted(detail),
         ..answer.clone()
@@ -442,7 +442,7 @@ fn session_answer(made: &Made) -> AnswerVector {
                 ..Answer::new(answer.kind, ResponseCode::TOO_MANY_UNKNOWN_CARDS, answer.time)
             };
         }
-        _ => {}
+        other => members::answer(other, &mut answer),
     }
     let note = format!("answer to {}", made.vector.name);
     bare(&made.vector.name, &note, Some(made), &answer, &[], false, "nothing")
@@ -452,10 +452,12 @@ fn session_answer(made: &Made) -> AnswerVector {
 fn in_part(typical: Answer) -> Answer {
     let changes =
         [(BalanceKind::PRINCIPAL, -120_00), (BalanceKind::BONUS, -10_00), (BalanceKind::POINTS, 130)];
-    let points = typical
-        .explanation
-        .as_ref()
-        .map(|lines| lines.iter().map(|line| Explanation { base: 130_00, result: 130, ..*line }).collect());
+    let points = typical.explanation.as_ref().map(|lines| {
+        lines
+            .iter()
+            .map(|line| Explanation { base: 130_00, result: 130, notes: Notes::default(), ..*line })
+            .collect()
+    });
     Answer {
         code: ResponseCode::APPROVED_IN_PART,
         approved_amount: TotalMinor::new(130_00),

@@ -3,6 +3,7 @@
 mod encoding;
 mod fields;
 mod keys;
+mod members;
 mod signatures;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +26,10 @@ const NOT_ACTIVE: u8 = 89;
 
 pub(crate) fn all() -> Vec<BadVector> {
     let vectors: Vec<BadVector> =
-        [encoding::all(), fields::all(), keys::all(), signatures::all()].into_iter().flatten().collect();
+        [encoding::all(), fields::all(), members::all(), keys::all(), signatures::all()]
+            .into_iter()
+            .flatten()
+            .collect();
     let names: BTreeSet<&str> = vectors.iter().map(|vector| vector.name.as_str()).collect();
     assert_eq!(names.len(), vectors.len(), "two vectors of one name");
     vectors
@@ -50,7 +54,7 @@ fn typical_payload(kind: MessageType, (terminal, key): &(TerminalId, TestKey)) -
 
 /// A payload as its entries, so that one can be changed.
 #[derive(Clone)]
-struct Payload {
+pub(crate) struct Payload {
     kind: MessageType,
     entries: BTreeMap<u64, Vec<u8>>,
 }
@@ -61,7 +65,7 @@ impl Payload {
         Payload::from_bytes(kind, &typical_payload(kind, &v0001()))
     }
 
-    fn from_bytes(kind: MessageType, bytes: &[u8]) -> Self {
+    pub(crate) fn from_bytes(kind: MessageType, bytes: &[u8]) -> Self {
         let mut decoder = Decoder::new(bytes);
         let count = decoder.map().unwrap().unwrap();
         let mut entries = BTreeMap::new();
@@ -75,7 +79,7 @@ impl Payload {
     }
 
     /// With this item (in hex) under the key.
-    fn with(mut self, key: u64, item: &str) -> Self {
+    pub(crate) fn with(mut self, key: u64, item: &str) -> Self {
         self.entries.insert(key, crate::keys::hex(&item.replace(' ', "")));
         self
     }
@@ -97,7 +101,7 @@ impl Payload {
             .collect()
     }
 
-    fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut encoded = protocol::cbor::Writer::new();
         encoded.map(self.entries.len()).raw(&self.items().concat());
         encoded.finish()

@@ -14,6 +14,7 @@ mod bad;
 mod bad_answers;
 mod frames;
 mod grants;
+mod members;
 mod personal;
 mod requests;
 

@@ -21,7 +21,7 @@ pub(crate) struct Made {
 
 /// The order of STANs in a terminal's day.
 const FIRST_STAN: u32 = 1001;
-const FIRST_VARIANT: u32 = 1051;
+pub(crate) const FIRST_VARIANT: u32 = 1051;
 
 pub(crate) fn all() -> Vec<Made> {
     let mut made: Vec<Made> = Vec::new();
@@ -110,6 +110,7 @@ fn add_variants(made: &mut Vec<Made>, signer: &(TerminalId, TestKey)) {
     add_persons(made, signer);
     add_holders(made, signer);
     add_terms(made, signer);
+    crate::members::add(made, signer);
 }
 
 /// PINs, cashiers and supervisors.
@@ -258,7 +259,7 @@ fn by((terminal, key): &(TerminalId, TestKey)) -> Signer {
     Signer { terminal: *terminal, key: key.fingerprint() }
 }
 
-fn typical(kind: MessageType, stan: u32, signer: &(TerminalId, TestKey)) -> Request {
+pub(crate) fn typical(kind: MessageType, stan: u32, signer: &(TerminalId, TestKey)) -> Request {
     let mut request = samples::typical_request(kind, &by(signer), stan);
     if let Body::Enroll { public_key, gateway, .. } = &mut request.body {
         *public_key = protocol::field::Blob::new(signer.1.spki()).unwrap();
@@ -268,7 +269,7 @@ fn typical(kind: MessageType, stan: u32, signer: &(TerminalId, TestKey)) -> Requ
 }
 
 /// Signs a request; if it names another, that is the terminal's own one of the kind `named`.
-fn make(
+pub(crate) fn make(
     made: &[Made],
     name: &str,
     note: &str,
@@ -281,7 +282,7 @@ fn make(
 }
 
 /// The same, with this sidecar.
-fn make_with(
+pub(crate) fn make_with(
     made: &[Made],
     name: &str,
     note: &str,

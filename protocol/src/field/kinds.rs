@@ -71,7 +71,7 @@ open_numbers! {
         WRONG_AMOUNT = 5 "wrong amount",
         CUSTOMERS_WISH = 6 "customer's wish",
     }
-    /// Who the customer is (key 42, reserved).
+    /// Who the customer is (key 42).
     CustomerKind(u8) {
         PERSON = 1 "person",
         COMPANY = 2 "company",
@@ -82,6 +82,21 @@ open_numbers! {
         PRINCIPAL = 1 "principal",
         BONUS = 2 "bonus",
         POINTS = 16 "points",
+    }
+    /// What a route to a tier asks for (answer key 42).
+    Measure(u8) {
+        SPENT = 1 "amount spent",
+        POINTS_EARNED = 2 "points earned",
+        PURCHASES = 3 "purchases",
+        LOADED = 4 "amount loaded",
+        ACTIVITIES = 5 "activities",
+        MEMBERS_BROUGHT = 6 "members brought",
+        MEMBER_VALUE = 7 "member value",
+    }
+    /// What becomes of points in time (answer key 43).
+    Due(u8) {
+        EXPIRES = 1 "expires",
+        RELEASED = 2 "is released",
     }
     /// What a terminal is for (answer key 28).
     Role(u8) {
@@ -103,10 +118,31 @@ open_numbers! {
     }
 }
 
+/// From a point currency to its points that are pending.
+const PENDING: u16 = 32;
+
 impl BalanceKind {
-    /// A point currency: 16 and up. The others are money.
+    /// Points, pending ones too: 16 and up. The others are money.
     pub const fn is_points(self) -> bool {
         self.0 >= BalanceKind::POINTS.0
+    }
+
+    /// Points that cannot be spent yet: 48 to 79.
+    pub const fn is_pending(self) -> bool {
+        matches!(self.0, 48..=79)
+    }
+
+    /// The kind of a point currency's pending points; `None` of what is no point currency (16 to 47).
+    pub const fn pending(self) -> Option<BalanceKind> {
+        match self.0 {
+            16..=47 => Some(BalanceKind(self.0.saturating_add(PENDING))),
+            _ => None,
+        }
+    }
+
+    /// What pending points become; `None` of what is not pending.
+    pub const fn released(self) -> Option<BalanceKind> {
+        if self.is_pending() { Some(BalanceKind(self.0.saturating_sub(PENDING))) } else { None }
     }
 }
 
@@ -131,38 +167,78 @@ impl TransactionState {
     }
 }
 
-/// Bits of key 13. Bits that this version does not know are kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Flags(pub u32);
+macro_rules! bits {
+    ($($(#[$doc:meta])* $name:ident($number:ty) { $($(#[$bit:meta])* $constant:ident = $value:literal,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+        pub struct $name(pub $number);
 
-impl Flags {
-    /// Bit 0: the terminal approved it while offline.
-    pub const OFFLINE_APPROVED: Flags = Flags(1);
-    /// Bit 1: the gateway may approve less than the amount.
-    pub const PARTIAL_ALLOWED: Flags = Flags(2);
-    /// Bit 2: the card's PIN is in the sidecar.
-    pub const PIN_USED: Flags = Flags(4);
-    /// Bit 3: of a Capture: more captures follow, so what it leaves stays held.
-    pub const MORE_CAPTURES: Flags = Flags(8);
+        impl $name {
+            $($(#[$bit])* pub const $constant: $name = $name($value);)*
 
-    /// Whether all bits of `other` are set here.
-    pub const fn contains(self, other: Flags) -> bool {
-        self.0 & other.0 == other.0
+            /// Whether all bits of `other` are set here.
+            pub const fn contains(self, other: $name) -> bool {
+                self.0 & other.0 == other.0
+            }
+
+            /// The bits of both.
+            #[must_use]
+            pub const fn union(self, other: $name) -> $name {
+                $name(self.0 | other.0)
+            }
+        }
+
+        impl Item for $name {
+            fn write(&self, writer: &mut Writer) {
+                self.0.write(writer);
+            }
+
+            fn read(decoder: &mut Decoder<'_>) -> Result<Self, Problem> {
+                Item::read(decoder).map($name)
+            }
+        }
+    )*};
+}
+
+bits! {
+    /// Bits of key 13. Bits that this version does not know are kept.
+    Flags(u32) {
+        /// Bit 0: the terminal approved it while offline.
+        OFFLINE_APPROVED = 1,
+        /// Bit 1: the gateway may approve less than the amount.
+        PARTIAL_ALLOWED = 2,
+        /// Bit 2: the card's PIN is in the sidecar.
+        PIN_USED = 4,
+        /// Bit 3: of a Capture: more captures follow, so what it leaves stays held.
+        MORE_CAPTURES = 8,
+        /// Bit 4: of a Purchase or PurchaseQuote: the programme's prices hold for the member.
+        PROGRAMME_PRICES = 16,
     }
-
-    /// The bits of both.
-    #[must_use]
-    pub const fn union(self, other: Flags) -> Flags {
-        Flags(self.0 | other.0)
+    /// What else is to be said of a line of explanation (answer key 13). Bits that this version does not know are kept.
+    Notes(u8) {
+        /// Bit 0: the result was rounded down.
+        ROUNDED_DOWN = 1,
+        /// Bit 1: a member's cap cut it.
+        MEMBER_CAP = 2,
+        /// Bit 2: a budget cut it.
+        BUDGET = 4,
+        /// Bit 3: it is pending.
+        PENDING = 8,
+        /// Bit 4: it was taken back.
+        TAKEN_BACK = 16,
     }
 }
 
-impl Item for Flags {
-    fn write(&self, writer: &mut Writer) {
-        self.0.write(writer);
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn read(decoder: &mut Decoder<'_>) -> Result<Self, Problem> {
-        Item::read(decoder).map(Flags)
+    #[test]
+    fn pending_points_lie_32_above_their_kind() {
+        assert_eq!(BalanceKind::POINTS.pending(), Some(BalanceKind(48)));
+        assert_eq!(BalanceKind(47).pending(), Some(BalanceKind(79)));
+        assert_eq!(BalanceKind(79).released(), Some(BalanceKind(47)));
+        assert!(BalanceKind::BONUS.pending().is_none() && BalanceKind(48).pending().is_none());
+        assert!(BalanceKind(47).released().is_none() && BalanceKind(80).released().is_none());
     }
 }

@@ -7,7 +7,7 @@ use super::kinds::TenderKind;
 use super::list::List;
 use super::number::{AmountMinor, GrossMinor, QuantityThousandths, TotalMinor};
 use super::text::{Code, Text};
-use crate::cbor::{Item, Writer, expect_array, read_array_head, take_null};
+use crate::cbor::{Item, Writer, expect_array, read_array_head};
 use crate::error::Problem;
 use crate::frame::MessageType;
 
@@ -83,12 +83,7 @@ impl Item for PurchaseLine {
         writer.array(6);
         self.item.write(writer);
         self.category.write(writer);
-        match &self.brand {
-            Some(brand) => brand.write(writer),
-            None => {
-                writer.null();
-            }
-        }
+        self.brand.write(writer);
         self.quantity.write(writer);
         self.gross.write(writer);
         self.flags.write(writer);
@@ -96,13 +91,10 @@ impl Item for PurchaseLine {
 
     fn read(decoder: &mut Decoder<'_>) -> Result<Self, Problem> {
         expect_array(decoder, 6)?;
-        let item = Item::read(decoder)?;
-        let category = Item::read(decoder)?;
-        let brand = if take_null(decoder) { None } else { Some(Item::read(decoder)?) };
         Ok(PurchaseLine {
-            item,
-            category,
-            brand,
+            item: Item::read(decoder)?,
+            category: Item::read(decoder)?,
+            brand: Item::read(decoder)?,
             quantity: Item::read(decoder)?,
             gross: Item::read(decoder)?,
             flags: Item::read(decoder)?,
@@ -113,7 +105,7 @@ impl Item for PurchaseLine {
 /// What one side counted for one kind of message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Total {
-    /// Activate, Load, Purchase, Refund, Capture or Transfer.
+    /// What counts in a shift: [`MessageType::counts_in_shift`].
     pub kind: MessageType,
     /// Number of live, approved transactions.
     pub count: u32,

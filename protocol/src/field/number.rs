@@ -24,6 +24,10 @@ pub type GrossMinor = Ranged<0, MAX_AMOUNT_MINOR>;
 pub type TotalMinor = Ranged<0, { i64::MAX }>;
 /// A quantity in thousandths of its unit.
 pub type QuantityThousandths = Ranged<0, 1_000_000_000>;
+/// A number of interactions, pieces or uses (key 49).
+pub type Quantity = Ranged<1, 1_000_000>;
+/// A number of points, pieces or uses in an answer; may be zero.
+pub type Count = Ranged<0, { i64::MAX }>;
 /// Unix seconds, up to 2^40 - 1.
 pub type UnixSeconds = Ranged<0, 0xff_ffff_ffff>;
 /// A frame version, 1 to 15.

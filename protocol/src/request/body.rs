@@ -4,7 +4,7 @@ use crate::cbor::{Item, Map, Writer, expect_array};
 use crate::error::{FormatError, Part, Problem};
 use crate::field::{
     AmountMinor, Blob, CardReference, Code, EnrolmentCode, Fingerprint, Hash, Original, Points,
-    ProtocolVersion, PurchaseLines, Reason, RequestId, TenderLines, Text, Totals,
+    ProtocolVersion, PurchaseLines, Quantity, Reason, RequestId, TenderLines, Text, Totals, UnixSeconds,
 };
 use crate::frame::MessageType;
 use crate::receipt::MAX_GRANT;
@@ -14,7 +14,7 @@ use minicbor::Decoder;
 /// The largest receipt that a terminal may name at sign-on, in bytes (key 28).
 pub const MAX_RECEIPT: usize = 1024;
 
-/// The twenty-five kinds of request (section 2) and their own fields.
+/// The thirty-one kinds of request (section 2) and their own fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// Makes the connection's key this terminal's key (section 10).
@@ -212,6 +212,50 @@ pub enum Body {
     CashierSignOn,
     /// Asks which cards were registered with a phone number; the number is in the sidecar (section 5.4).
     CardLookup,
+    /// Makes the card a member's; keys 40 to 42 and 47 say who, and how the member was won.
+    Join {
+        /// Key 12.
+        card: CardReference,
+    },
+    /// Gives a member what the programme gives for an activity.
+    Award {
+        /// Key 12.
+        card: CardReference,
+        /// Key 48.
+        activity: Code<24>,
+        /// Key 49: how many interactions; 1 when it is left out.
+        quantity: Option<Quantity>,
+    },
+    /// Takes points for an item of the catalogue.
+    Redeem {
+        /// Key 12.
+        card: CardReference,
+        /// Key 49: how many pieces; 1 when it is left out.
+        quantity: Option<Quantity>,
+        /// Key 50.
+        item: Code<24>,
+    },
+    /// Uses what the member's tier entitles to.
+    UseEntitlement {
+        /// Key 12.
+        card: CardReference,
+        /// Key 49: how many uses; 1 when it is left out.
+        quantity: Option<Quantity>,
+        /// Key 51.
+        entitlement: Code<24>,
+    },
+    /// Asks what a member has and what comes.
+    MemberInquiry {
+        /// Key 12.
+        card: CardReference,
+        /// Key 52: lists what comes after this time.
+        after: Option<UnixSeconds>,
+    },
+    /// Asks what points can be redeemed for.
+    Catalogue {
+        /// Key 50: lists what comes after this item.
+        after: Option<Code<24>>,
+    },
 }
 
 /// The last receipt that a terminal holds: it makes every terminal a witness of the journal (section 9).
@@ -276,6 +320,12 @@ impl Body {
             Body::Advice { .. } => MessageType::ADVICE,
             Body::CashierSignOn => MessageType::CASHIER_SIGN_ON,
             Body::CardLookup => MessageType::CARD_LOOKUP,
+            Body::Join { .. } => MessageType::JOIN,
+            Body::Award { .. } => MessageType::AWARD,
+            Body::Redeem { .. } => MessageType::REDEEM,
+            Body::UseEntitlement { .. } => MessageType::USE_ENTITLEMENT,
+            Body::MemberInquiry { .. } => MessageType::MEMBER_INQUIRY,
+            Body::Catalogue { .. } => MessageType::CATALOGUE,
         }
     }
 
@@ -292,7 +342,12 @@ impl Body {
             | Body::Transfer { card, .. }
             | Body::Unload { card, .. }
             | Body::ChangePin { card }
-            | Body::Advice { card, .. } => Some(*card),
+            | Body::Advice { card, .. }
+            | Body::Join { card }
+            | Body::Award { card, .. }
+            | Body::Redeem { card, .. }
+            | Body::UseEntitlement { card, .. }
+            | Body::MemberInquiry { card, .. } => Some(*card),
             Body::CashTaken { card, .. } => *card,
             _ => None,
         }
@@ -384,6 +439,16 @@ impl Body {
         }
     }
 
+    /// How many interactions, pieces or uses; `None` stands for 1.
+    pub const fn quantity(&self) -> Option<Quantity> {
+        match self {
+            Body::Award { quantity, .. }
+            | Body::Redeem { quantity, .. }
+            | Body::UseEntitlement { quantity, .. } => *quantity,
+            _ => None,
+        }
+    }
+
     /// Keys 20 to 37, in rising order.
     pub(super) fn write(&self, map: &mut Map<'_>) {
         map.put_optional(20, self.amount().as_ref());
@@ -415,6 +480,21 @@ impl Body {
         map.put_optional(35, self.points().as_ref());
         map.put_optional(36, self.grant());
         map.put_optional(37, self.supervisor());
+    }
+
+    /// Keys 48 to 52, in rising order.
+    pub(super) fn write_member(&self, map: &mut Map<'_>) {
+        if let Body::Award { activity, .. } = self {
+            map.put(48, activity);
+        }
+        map.put_optional(49, self.quantity().as_ref());
+        match self {
+            Body::Redeem { item, .. } => map.put(50, item),
+            Body::Catalogue { after } => map.put_optional(50, after.as_ref()),
+            Body::UseEntitlement { entitlement, .. } => map.put(51, entitlement),
+            Body::MemberInquiry { after, .. } => map.put_optional(52, after.as_ref()),
+            _ => {}
+        }
     }
 
     /// The tender lines of a Load or CashTaken, and purchase lines wherever there are any, must add up to the amount.

@@ -12,8 +12,8 @@ use crate::cbor::{Item, expect_uint, read_map};
 use crate::error::{FormatError, Part, Problem};
 use crate::field::{
     AmountMinor, Blob, CardReference, Code, Currency, EnrolmentCode, EntryMode, Fingerprint, Flags,
-    Generation, KeyId, Nonce, Original, Points, ProgrammeDigest, ProtocolVersion, PurchaseLines, QuoteId,
-    Reason, Shift, Stan, TenderLines, TerminalId, TerminalTime, Text, Totals,
+    Generation, KeyId, Nonce, Original, Points, ProgrammeDigest, ProtocolVersion, PurchaseLines, Quantity,
+    QuoteId, Reason, Shift, Stan, TenderLines, TerminalId, TerminalTime, Text, Totals, UnixSeconds,
 };
 use crate::frame::MessageType;
 use crate::receipt::MAX_GRANT;
@@ -50,11 +50,16 @@ pub(super) struct Fields {
     gateway: Option<Fingerprint>,
     protocol_version: Option<ProtocolVersion>,
     to: Option<CardReference>,
-    after: Option<u32>,
+    after_stan: Option<u32>,
     points: Option<Points>,
     grant: Option<Blob<MAX_GRANT>>,
     supervisor: Option<Code<16>>,
     reserved: Option<Box<Reserved>>,
+    activity: Option<Code<24>>,
+    quantity: Option<Quantity>,
+    item: Option<Code<24>>,
+    entitlement: Option<Code<24>>,
+    after: Option<UnixSeconds>,
 }
 
 /// Checks the encoding, and reads every key with its type and range; says which keys were there.
@@ -69,7 +74,7 @@ pub(super) fn read(kind: MessageType, payload: &[u8]) -> Result<(Fields, KeySet)
             2..20 => return fields.read_header_key(key, decoder),
             20..40 => return fields.read_body_key(key, decoder),
             40..48 => fields.reserved.get_or_insert_default().read_key(key, decoder)?,
-            _ => return Ok(false),
+            _ => return fields.read_member_key(key, decoder),
         }
         Ok(true)
     })?;
@@ -115,10 +120,22 @@ impl Fields {
             31 => self.gateway = Some(Item::read(decoder)?),
             32 => self.protocol_version = Some(Item::read(decoder)?),
             33 => self.to = Some(Item::read(decoder)?),
-            34 => self.after = Some(Item::read(decoder)?),
+            34 => self.after_stan = Some(Item::read(decoder)?),
             35 => self.points = Some(Item::read(decoder)?),
             36 => self.grant = Some(Item::read(decoder)?),
             37 => self.supervisor = Some(Item::read(decoder)?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn read_member_key(&mut self, key: u64, decoder: &mut Decoder<'_>) -> Result<bool, Problem> {
+        match key {
+            48 => self.activity = Some(Item::read(decoder)?),
+            49 => self.quantity = Some(Item::read(decoder)?),
+            50 => self.item = Some(Item::read(decoder)?),
+            51 => self.entitlement = Some(Item::read(decoder)?),
+            52 => self.after = Some(Item::read(decoder)?),
             _ => return Ok(false),
         }
         Ok(true)
@@ -207,7 +224,7 @@ impl Fields {
             MessageType::TRANSFER => {
                 Body::Transfer { card: need(card, 12)?, to: need(self.to, 33)?, amount: need(amount, 20)? }
             }
-            MessageType::SHIFT_REPORT => Body::ShiftReport { after: need(self.after, 34)? },
+            MessageType::SHIFT_REPORT => Body::ShiftReport { after: need(self.after_stan, 34)? },
             MessageType::UNLOAD => Body::Unload {
                 card: need(card, 12)?,
                 amount: need(amount, 20)?,
@@ -231,6 +248,22 @@ impl Fields {
             },
             MessageType::CASHIER_SIGN_ON => Body::CashierSignOn,
             MessageType::CARD_LOOKUP => Body::CardLookup,
+            MessageType::JOIN => Body::Join { card: need(card, 12)? },
+            MessageType::AWARD => Body::Award {
+                card: need(card, 12)?,
+                activity: need(self.activity, 48)?,
+                quantity: self.quantity,
+            },
+            MessageType::REDEEM => {
+                Body::Redeem { card: need(card, 12)?, quantity: self.quantity, item: need(self.item, 50)? }
+            }
+            MessageType::USE_ENTITLEMENT => Body::UseEntitlement {
+                card: need(card, 12)?,
+                quantity: self.quantity,
+                entitlement: need(self.entitlement, 51)?,
+            },
+            MessageType::MEMBER_INQUIRY => Body::MemberInquiry { card: need(card, 12)?, after: self.after },
+            MessageType::CATALOGUE => Body::Catalogue { after: self.item },
             _ => return Err(FormatError::whole(Part::Request, Problem::NoRequest)),
         };
         Ok(Request { header, body })

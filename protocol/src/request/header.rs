@@ -1,4 +1,4 @@
-//! What every request carries: keys 2 to 16 but the card, and the reserved keys 40 to 47.
+//! What every request carries: keys 2 to 16 but the card, and keys 40 to 47.
 
 use alloc::boxed::Box;
 
@@ -133,14 +133,14 @@ impl Header {
     }
 }
 
-/// Keys 40 to 47: accepted in any value message, signed and journalled; without effect yet but for key 47.
+/// Keys 40 to 47: accepted in any value message, signed and journalled. Keys 43 to 46 have no effect yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reserved {
-    /// Key 40.
+    /// Key 40: in a Join, the 16 digits of the card of the member who brought this one.
     pub referral: Option<Code<32>>,
-    /// Key 41.
+    /// Key 41: in a Join, how the member was won; elsewhere, where the sale came from.
     pub channel: Option<Code<32>>,
-    /// Key 42.
+    /// Key 42: in a Join, what the member is.
     pub customer_kind: Option<CustomerKind>,
     /// Key 43.
     pub receipt_date: Option<Date>,
@@ -150,6 +150,7 @@ pub struct Reserved {
     pub activity: Option<QuestionAnswers>,
     /// Key 46.
     pub case_reference: Option<Code<32>>,
-    /// Key 47: what [`super::RequestSidecar::personal_commitment`] gives; in an Activate or Load it registers the card's holder.
+    /// Key 47: what [`super::RequestSidecar::personal_commitment`] gives; in an Activate, Load or Join it registers the
+    /// card's holder.
     pub personal_commitment: Option<Hash>,
 }

@@ -74,6 +74,7 @@ impl Request {
         self.header.write_after_card(&mut map);
         self.body.write(&mut map);
         self.header.write_reserved(&mut map);
+        self.body.write_member(&mut map);
         map.close();
         writer.finish()
     }

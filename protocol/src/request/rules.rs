@@ -53,6 +53,11 @@ const KEYS: &[(u8, &str)] = &[
     (45, "activity answers"),
     (46, "case reference"),
     (47, "personal data commitment"),
+    (48, "activity"),
+    (49, "quantity"),
+    (50, "catalogue item"),
+    (51, "entitlement"),
+    (52, "after"),
 ];
 
 /// A row of section 5.1's table, without the keys that all messages of its class have alike.
@@ -81,7 +86,7 @@ const ROWS: &[Row] = &[
     row(MessageType::VOID, &[6, 23], &[8, 9, 11, 25, 37], &[SUPERVISOR]),
     row(MessageType::AUTHORIZE, &[6, 12, 20], &[8, 9, 11, 23], &[SECRET, PIN]),
     row(MessageType::CAPTURE, &[6, 20, 23], &[8, 9, 11, 21, 22], &[]),
-    row(MessageType::PURCHASE_QUOTE, &[6, 12, 20], &[11, 35], &[SECRET]),
+    row(MessageType::PURCHASE_QUOTE, &[6, 12, 20], &[11, 13, 35], &[SECRET]),
     row(MessageType::TRANSFER, &[6, 12, 20, 33], &[8, 9, 11], &[SECRET, PIN]),
     row(MessageType::SHIFT_REPORT, &[9, 34], &[], &[]),
     row(MessageType::UNLOAD, &[6, 12, 20], &[8, 9, 11, 25, 37], &[SECRET, PIN, SUPERVISOR]),
@@ -90,6 +95,12 @@ const ROWS: &[Row] = &[
     row(MessageType::ADVICE, &[6, 12, 20, 36], &[8, 9, 11, 21, 22], &[]),
     row(MessageType::CASHIER_SIGN_ON, &[8], &[], &[CASHIER_PIN]),
     row(MessageType::CARD_LOOKUP, &[], &[], &[PERSONAL]),
+    row(MessageType::JOIN, &[6, 12], &[8, 9, 11], &[SECRET]),
+    row(MessageType::AWARD, &[6, 12, 48], &[8, 9, 11, 49], &[SECRET]),
+    row(MessageType::REDEEM, &[6, 12, 50], &[8, 9, 11, 49], &[SECRET, PIN]),
+    row(MessageType::USE_ENTITLEMENT, &[6, 12, 51], &[8, 9, 11, 49], &[SECRET]),
+    row(MessageType::MEMBER_INQUIRY, &[6, 12], &[11, 52], &[SECRET]),
+    row(MessageType::CATALOGUE, &[6], &[50], &[]),
 ];
 
 const fn row(

@@ -73,18 +73,47 @@ fn read_body(frame: &Frame, asked: &Asked<'_>) -> Result<Answer, FormatError> {
     Ok(answer)
 }
 
-/// A hold, a grant, a shortfall and the cards found are where section 6 has one and nowhere else, and so are the tries that are left.
+/// Messages that can change a member's tier, and the one that asks for it (key 41).
+const SAY_TIER: &[MessageType] = &[
+    MessageType::ACTIVATE,
+    MessageType::LOAD,
+    MessageType::PURCHASE,
+    MessageType::JOIN,
+    MessageType::AWARD,
+    MessageType::REDEEM,
+    MessageType::CAPTURE,
+    MessageType::REFUND,
+    MessageType::VOID,
+    MessageType::REVERSAL,
+    MessageType::ADVICE,
+    MessageType::MEMBER_INQUIRY,
+];
+
+/// The keys that section 6 gives to some answers alone are there and nowhere else: a hold, a grant, a shortfall, the
+/// tries that are left, the cards found, and what is said of a member.
 pub(super) fn check_keys(answer: &Answer) -> Result<(), FormatError> {
     let approved = answer.code.is_approval();
     let is = |kinds: &[MessageType]| approved && kinds.contains(&answer.kind);
     let holds = is(&[MessageType::AUTHORIZE, MessageType::CAPTURE]);
     let asks_for_pin = answer.code == ResponseCode::WRONG_PIN;
+    let (tells_member, lists) = (is(&[MessageType::MEMBER_INQUIRY]), is(&[MessageType::CATALOGUE]));
+    let uses = is(&[MessageType::USE_ENTITLEMENT]);
+    let has_prices = is(&[MessageType::PURCHASE, MessageType::PURCHASE_QUOTE]);
     for (key, there, required, allowed) in [
         (18, answer.hold.is_some(), holds, holds),
         (35, answer.grant.is_some(), false, is(&[MessageType::SIGN_ON])),
         (36, answer.shortfall.is_some(), is(&[MessageType::ADVICE]), is(&[MessageType::ADVICE])),
         (37, answer.tries_left.is_some(), false, asks_for_pin),
         (38, answer.cards.is_some(), is(&[MessageType::CARD_LOOKUP]), is(&[MessageType::CARD_LOOKUP])),
+        (39, answer.discount.is_some(), false, has_prices),
+        (40, answer.uses_left.is_some(), uses, uses),
+        (41, answer.tier.is_some(), false, is(SAY_TIER)),
+        (42, answer.progress.is_some(), tells_member, tells_member),
+        (43, answer.coming.is_some(), tells_member, tells_member),
+        (44, answer.entitlements.is_some(), tells_member, tells_member),
+        (45, answer.catalogue.is_some(), lists, lists),
+        (46, answer.more.is_some(), tells_member || lists, tells_member || lists),
+        (47, answer.joined.is_some(), false, tells_member),
     ] {
         if required && !there {
             return Err(FormatError::at(Part::Answer, key, Problem::Missing));

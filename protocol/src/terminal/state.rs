@@ -291,8 +291,8 @@ impl Entry {
             Sidecar::Durable(bytes) => writer.bytes(bytes),
             Sidecar::InMemory(_) | Sidecar::Lost => writer.null(),
         };
-        write_or_null(self.reversal.as_ref(), writer);
-        write_or_null(self.finished.as_ref(), writer);
+        self.reversal.write(writer);
+        self.finished.write(writer);
     }
 
     fn read(decoder: &mut Decoder<'_>) -> Result<(TransactionId, Self), Problem> {
@@ -302,23 +302,10 @@ impl Entry {
         let request = Item::read(decoder)?;
         let sidecar =
             if take_null(decoder) { Sidecar::Lost } else { Sidecar::Durable(read_bytes(decoder)?.to_vec()) };
-        let reversal = read_or_null(decoder)?;
-        let finished = read_or_null(decoder)?;
+        let reversal = Item::read(decoder)?;
+        let finished = Item::read(decoder)?;
         Ok((id, Entry { kind, request, sidecar, reversal, finished }))
     }
-}
-
-fn write_or_null<T: Item>(value: Option<&T>, writer: &mut Writer) {
-    match value {
-        Some(value) => value.write(writer),
-        None => {
-            writer.null();
-        }
-    }
-}
-
-fn read_or_null<T: Item>(decoder: &mut Decoder<'_>) -> Result<Option<T>, Problem> {
-    if take_null(decoder) { Ok(None) } else { Item::read(decoder).map(Some) }
 }
 
 impl Item for SignedRequest {
@@ -350,7 +337,7 @@ impl Item for Finished {
     fn write(&self, writer: &mut Writer) {
         let verdict = Verdict::ALL.iter().position(|verdict| *verdict == self.verdict).unwrap_or_default();
         writer.array(3).uint(verdict as u64).uint(u64::from(self.code.0));
-        write_or_null(self.answer.as_ref(), writer);
+        self.answer.write(writer);
     }
 
     fn read(decoder: &mut Decoder<'_>) -> Result<Self, Problem> {
@@ -359,7 +346,7 @@ impl Item for Finished {
         Ok(Finished {
             verdict: *verdict,
             code: ResponseCode(Item::read(decoder)?),
-            answer: read_or_null(decoder)?,
+            answer: Item::read(decoder)?,
         })
     }
 }

@@ -102,6 +102,7 @@ impl Terminal {
         header.entry_mode = details.entry_mode;
         header.cashier = details.cashier.filter(|_| may_have_key(kind, 8));
         header.shift = details.shift.filter(|_| may_have_key(kind, 9));
+        header.flags = details.flags.filter(|_| may_have_key(kind, 13));
         let original = body.original().copied();
         let (kind, signed) = self.sign(&Request { header, body })?;
         let sidecar = sidecar.encode();

@@ -178,7 +178,7 @@ fn every_sample_is_valid_under_the_schema() {
 /// The rule of a request's own sidecar.
 fn sidecar_rule(kind: MessageType) -> &'static str {
     match kind.name() {
-        "Purchase" | "Authorize" | "Transfer" => "pin-sidecar",
+        "Purchase" | "Authorize" | "Transfer" | "Redeem" => "pin-sidecar",
         "Unload" => "unload-sidecar",
         "ChangePin" => "change-pin-sidecar",
         "Refund" | "Void" => "supervisor-sidecar",
@@ -427,6 +427,21 @@ fn journal_records_and_acts_are_valid_under_the_schema() {
             .uint(0);
     });
     effect(&|w| _ = w.array(6).uint(23).uint(12).uint(4).uint(1).uint(7_50).uint(1));
+    effect(&|w| {
+        w.array(9)
+            .uint(24)
+            .uint(card)
+            .uint(20_261_121)
+            .text("leaflet")
+            .uint(samples::card(9).number())
+            .uint(1);
+        w.text("silver").uint(20_261_121).uint(1_890_000_000);
+    });
+    effect(&|w| {
+        w.array(9).uint(24).uint(card).null().null().null().uint(0).null().null().null();
+    });
+    effect(&|w| _ = w.array(5).uint(25).uint(card).text("spent").uint(2026_00_00).int(37_50));
+    effect(&|w| _ = w.array(5).uint(25).null().text("pieces:mug").uint(0).int(-1));
 
     let mut details = Writer::new();
     details

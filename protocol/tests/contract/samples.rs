@@ -1,17 +1,20 @@
 //! One typical and one largest value of every message.
 
+#[path = "samples/members.rs"]
+pub(crate) mod members;
+
 use std::collections::BTreeMap;
 
 use protocol::answer::{
-    Answer, AnswerSidecar, CurrencyUnit, Explanation, Explanations, FoundCards, Hold, InFlight, Limits,
-    NextStep, Quote, ShiftTransaction, ShiftTransactions,
+    Answer, AnswerSidecar, CurrencyUnit, Explanations, FoundCards, Hold, InFlight, Limits, NextStep, Quote,
+    ShiftTransaction, ShiftTransactions,
 };
 use protocol::code::ResponseCode;
 use protocol::cose::{self, Algorithm, Context};
 use protocol::field::{
-    AmountMinor, BalanceKind, Blob, CardReference, CardSecret, Code, Currency, CustomerKind, Date, EntryMode,
-    Fingerprint, Flags, Generation, GrantId, GrossMinor, Hash, KeyId, Nonce, Original, Pin, Points,
-    ProgrammeDigest, ProtocolVersion, PurchaseLine, PurchaseLines, QuantityThousandths, Question,
+    AmountMinor, BalanceKind, Blob, CardReference, CardSecret, Code, Count, Currency, CustomerKind, Date,
+    EntryMode, Fingerprint, Flags, Generation, GrantId, GrossMinor, Hash, KeyId, Nonce, Original, Pin,
+    Points, ProgrammeDigest, ProtocolVersion, PurchaseLine, PurchaseLines, QuantityThousandths, Question,
     QuestionAnswer, QuestionAnswers, QuoteId, Reason, RequestId, Role, Shift, Stan, TenderKind, TenderLine,
     TenderLines, TerminalId, TerminalTime, Text, Total, TotalMinor, Totals, TransactionState, UnixSeconds,
 };
@@ -22,6 +25,7 @@ use protocol::request::{
     BIRTHDAY, Body, Header, LastReceipt, PHONE, PersonalFields, Request, RequestSidecar, Reserved, SALT,
 };
 
+use self::members::{largest_rule, rule};
 use super::keys::{INSTALLATION, gateway};
 
 pub(crate) const TIME: i64 = 1_790_000_000;
@@ -93,7 +97,9 @@ pub(crate) fn typical_request(kind: MessageType, signer: &Signer, stan: u32) -> 
         // A kiosk has no cashier.
         MessageType::CASH_TAKEN => header.cashier = None,
         MessageType::ADVICE => header.flags = Some(Flags::OFFLINE_APPROVED),
-        MessageType::UNLOAD => header.flags = Some(Flags::PIN_USED),
+        MessageType::UNLOAD | MessageType::REDEEM => header.flags = Some(Flags::PIN_USED),
+        MessageType::CATALOGUE => header.currency = Currency::new(156),
+        MessageType::JOIN => members::typical_joining(header),
         _ => {}
     }
     request
@@ -193,7 +199,7 @@ fn typical_body(kind: MessageType, signer: &Signer, stan: u32) -> Body {
         },
         MessageType::CASHIER_SIGN_ON => Body::CashierSignOn,
         MessageType::CARD_LOOKUP => Body::CardLookup,
-        other => panic!("{other:?} is no request"),
+        other => members::typical_body(other, card).unwrap_or_else(|| panic!("{other:?} is no request")),
     }
 }
 
@@ -266,8 +272,11 @@ pub(crate) fn largest_request(kind: MessageType) -> Request {
         header.currency = Currency::new(999);
         header.entry_mode = Some(EntryMode(255));
     }
-    if kind == MessageType::SHIFT_REPORT {
-        header.shift = Shift::new(u32::MAX);
+    match kind {
+        MessageType::SHIFT_REPORT => header.shift = Shift::new(u32::MAX),
+        MessageType::PURCHASE_QUOTE => header.flags = Some(Flags(u32::MAX)),
+        MessageType::CATALOGUE => header.currency = Currency::new(999),
+        _ => {}
     }
     Request { header, body }
 }
@@ -369,7 +378,7 @@ fn largest_body(kind: MessageType, signer: &Signer) -> Body {
             lines: Some(largest_lines()),
             grant: Blob::new(vec![0xff; MAX_GRANT]).unwrap(),
         },
-        other => typical_body(other, signer, 2),
+        other => members::largest_body(other, card).unwrap_or_else(|| typical_body(other, signer, 2)),
     }
 }
 
@@ -413,8 +422,9 @@ pub(crate) fn last_receipt(receipt: Vec<u8>) -> LastReceipt {
 /// Whether the sidecar of this message may have the key: section 5.1's last column, written a second time.
 pub(crate) fn may_have_in_sidecar(kind: MessageType, key: u64) -> bool {
     let keys: &[u64] = match kind.name() {
-        "Activate" | "LoadQuote" | "Load" | "BalanceInquiry" | "PurchaseQuote" => &[1, 3, 10],
-        "Purchase" | "Authorize" | "Transfer" => &[1, 2, 3, 10],
+        "Activate" | "LoadQuote" | "Load" | "BalanceInquiry" | "PurchaseQuote" | "Join" | "Award"
+        | "UseEntitlement" | "MemberInquiry" => &[1, 3, 10],
+        "Purchase" | "Authorize" | "Transfer" | "Redeem" => &[1, 2, 3, 10],
         "Unload" => &[1, 2, 3, 6, 10],
         "ChangePin" => &[1, 2, 3, 4, 10],
         "Refund" | "Void" => &[6],
@@ -455,7 +465,7 @@ pub(crate) fn typical_request_sidecar(kind: MessageType) -> RequestSidecar {
     let secret = CardSecret::new("31415926535897932384").filter(|_| may_have_in_sidecar(kind, 1));
     let sidecar = RequestSidecar { secret, ..Default::default() };
     match kind {
-        MessageType::UNLOAD => RequestSidecar { pin: Pin::new("1967"), ..sidecar },
+        MessageType::UNLOAD | MessageType::REDEEM => RequestSidecar { pin: Pin::new("1967"), ..sidecar },
         MessageType::CHANGE_PIN => {
             RequestSidecar { pin: Pin::new("1967"), new_pin: Pin::new("274183"), ..sidecar }
         }
@@ -498,8 +508,6 @@ pub(crate) fn typical_answer(kind: MessageType) -> Answer {
         changes
     };
     let date = Date::new(2026_11_21);
-    let rule =
-        |rule: &str, kind, base, result| Explanation { rule: rule.parse().unwrap(), kind, base, result };
     match kind {
         MessageType::ENROLL => Answer {
             business_date: date,
@@ -550,11 +558,17 @@ pub(crate) fn typical_answer(kind: MessageType) -> Answer {
         },
         MessageType::ACTIVATE => priced(answer, 0, balances(0, 0, 0), BTreeMap::new()),
         MessageType::LOAD => Answer {
-            explanation: Explanations::new(vec![rule("load-100", BalanceKind::BONUS, 100_00, 10_00)]),
+            explanation: Explanations::new(vec![rule("load-100", BalanceKind::BONUS, 100_00, "10%", 10_00)]),
             ..priced(answer, 100_00, balances(120_00, 10_00, 85), changes(100_00, 10_00, 0))
         },
         MessageType::PURCHASE => Answer {
-            explanation: Explanations::new(vec![rule("base-points", BalanceKind::POINTS, 37_50, 37)]),
+            explanation: Explanations::new(vec![rule(
+                "base-points",
+                BalanceKind::POINTS,
+                37_50,
+                "1/1.00",
+                37,
+            )]),
             ..priced(answer, 37_50, balances(82_50, 10_00, 122), changes(-37_50, 0, 37))
         },
         MessageType::REVERSAL => Answer {
@@ -587,13 +601,25 @@ pub(crate) fn typical_answer(kind: MessageType) -> Answer {
         },
         MessageType::CAPTURE => Answer {
             hold: Some(hold(0)),
-            explanation: Explanations::new(vec![rule("base-points", BalanceKind::POINTS, 37_50, 37)]),
+            explanation: Explanations::new(vec![rule(
+                "base-points",
+                BalanceKind::POINTS,
+                37_50,
+                "1/1.00",
+                37,
+            )]),
             ..priced(answer, 37_50, balances(82_50, 10_00, 122), changes(-37_50, 0, 37))
         },
         MessageType::PURCHASE_QUOTE => Answer {
             stan: None,
             reference: None,
-            explanation: Explanations::new(vec![rule("base-points", BalanceKind::POINTS, 37_50, 37)]),
+            explanation: Explanations::new(vec![rule(
+                "base-points",
+                BalanceKind::POINTS,
+                37_50,
+                "1/1.00",
+                37,
+            )]),
             quote: Some(quote(PURCHASE_QUOTE)),
             ..priced(answer, 37_50, balances(120_00, 10_00, 85), changes(-37_50, 0, 37))
         },
@@ -619,9 +645,42 @@ pub(crate) fn typical_answer(kind: MessageType) -> Answer {
         // The card had 30.00 left.
         MessageType::ADVICE => Answer {
             shortfall: TotalMinor::new(7_50),
-            explanation: Explanations::new(vec![rule("base-points", BalanceKind::POINTS, 30_00, 30)]),
+            explanation: Explanations::new(vec![rule(
+                "base-points",
+                BalanceKind::POINTS,
+                30_00,
+                "1/1.00",
+                30,
+            )]),
             ..priced(answer, 37_50, balances(0, 0, 115), changes(-30_00, 0, 30))
         },
+        MessageType::JOIN => Answer {
+            tier: Some(members::silver()),
+            explanation: Explanations::new(vec![rule("welcome", BalanceKind::POINTS, 1, "50", 50)]),
+            ..priced(answer, 0, balances(120_00, 10_00, 135), changes(0, 0, 50))
+        },
+        MessageType::AWARD => Answer {
+            explanation: Explanations::new(vec![rule("bottle-return", BalanceKind::POINTS, 12_00, "x2", 24)]),
+            ..priced(answer, 0, balances(120_00, 10_00, 109), changes(0, 0, 24))
+        },
+        MessageType::REDEEM => Answer {
+            explanation: Explanations::new(vec![rule("mug", BalanceKind::POINTS, 1_00, "250", -250)]),
+            ..priced(answer, 0, balances(120_00, 10_00, 35), changes(0, 0, -250))
+        },
+        MessageType::USE_ENTITLEMENT => Answer {
+            uses_left: Count::new(1),
+            ..priced(answer, 0, balances(120_00, 10_00, 85), BTreeMap::new())
+        },
+        MessageType::MEMBER_INQUIRY => members::typical_member(Answer {
+            business_date: date,
+            programme_version: Some(12),
+            card: Some(card(20_000_000_001_234)),
+            balances: Some(balances(20_00, 0, 85)),
+            ..answer
+        }),
+        MessageType::CATALOGUE => {
+            members::typical_catalogue(Answer { business_date: date, programme_version: Some(12), ..answer })
+        }
         other => panic!("{other:?} has no answer"),
     }
 }
@@ -717,15 +776,7 @@ pub(crate) fn largest_answer(kind: MessageType) -> Answer {
         approved_amount: Some(TotalMinor::MAX),
         balances: Some((0xfff0..=0xffff).map(|kind| (BalanceKind(kind), large)).collect()),
         changes: Some((0xfff0..=0xffff).map(|kind| (BalanceKind(kind), large)).collect()),
-        explanation: Explanations::new(vec![
-            Explanation {
-                rule: text(),
-                kind: BalanceKind(0xffff),
-                base: large,
-                result: large
-            };
-            16
-        ]),
+        explanation: Explanations::new(vec![largest_rule(); 12]),
         ..Answer::new(kind, ResponseCode(99), UnixSeconds::MAX)
     };
     let bare = Answer {
@@ -744,7 +795,7 @@ pub(crate) fn largest_answer(kind: MessageType) -> Answer {
     };
     let largest_hold = Hold { reference: last, held: TotalMinor::MAX, expires: UnixSeconds::MAX };
     let largest_quote = Quote { id: QuoteId([0xff; 8]), expires: UnixSeconds::MAX };
-    match kind {
+    let answer = match kind {
         MessageType::ENROLL => Answer {
             reference: Some(last),
             generation: Generation::new(u32::MAX),
@@ -797,8 +848,22 @@ pub(crate) fn largest_answer(kind: MessageType) -> Answer {
         MessageType::REFUND | MessageType::VOID => {
             Answer { state: Some(TransactionState(255)), tries_left: Some(255), ..all }
         }
-        MessageType::PURCHASE | MessageType::TRANSFER | MessageType::UNLOAD | MessageType::CHANGE_PIN => {
-            Answer { tries_left: Some(255), ..all }
+        MessageType::PURCHASE
+        | MessageType::TRANSFER
+        | MessageType::UNLOAD
+        | MessageType::CHANGE_PIN
+        | MessageType::JOIN
+        | MessageType::AWARD
+        | MessageType::REDEEM
+        | MessageType::USE_ENTITLEMENT => Answer { tries_left: Some(255), ..all },
+        MessageType::MEMBER_INQUIRY => members::largest_member(Answer {
+            programme_version: Some(last),
+            card: all.card,
+            balances: all.balances,
+            ..bare
+        }),
+        MessageType::CATALOGUE => {
+            members::largest_catalogue(Answer { programme_version: Some(last), ..bare })
         }
         MessageType::AUTHORIZE => Answer { hold: Some(largest_hold), tries_left: Some(255), ..all },
         MessageType::ADVICE => Answer { shortfall: Some(TotalMinor::MAX), ..all },
@@ -810,7 +875,8 @@ pub(crate) fn largest_answer(kind: MessageType) -> Answer {
             Answer { stan: all.stan, reference: all.reference, totals: Some(largest_totals()), ..bare }
         }
         _ => all,
-    }
+    };
+    members::with_largest_keys(kind, answer)
 }
 
 fn largest_transactions() -> ShiftTransactions {

@@ -75,6 +75,14 @@ fn every_largest_message_fits_in_a_frame_with_all_its_keys() {
 }
 
 #[test]
+fn every_answer_that_is_journalled_can_be_asked_for_again() {
+    for kind in MessageType::requests().filter(|kind| kind.is_value()) {
+        let length = samples::largest_answer(kind).encode().len();
+        assert!(length <= protocol::answer::MAX_STORED_ANSWER, "{kind}: {length}");
+    }
+}
+
+#[test]
 fn a_typical_purchase_is_about_170_bytes_signed() {
     let body = signed(&typical(MessageType::PURCHASE)).len();
     assert!((160..=180).contains(&body), "{body}");

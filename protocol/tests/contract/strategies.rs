@@ -1,6 +1,8 @@
 //! Random values of every type on the wire, within their ranges. The largest are boxed: all at once, they are too much for the
 //! stack of a test.
 
+mod members;
+
 use proptest::option;
 use proptest::prelude::*;
 use protocol::answer::{
@@ -10,7 +12,7 @@ use protocol::answer::{
 use protocol::code::ResponseCode;
 use protocol::field::{
     AmountMinor, BalanceKind, Blob, CardReference, CardSecret, Code, Currency, CustomerKind, Date,
-    EnrolmentCode, EntryMode, Fingerprint, Flags, Generation, GrantId, GrossMinor, Hash, KeyId, Nonce,
+    EnrolmentCode, EntryMode, Fingerprint, Flags, Generation, GrantId, GrossMinor, Hash, KeyId, Nonce, Notes,
     Original, Pin, ProgrammeDigest, ProtocolVersion, PurchaseLine, PurchaseLines, Question, QuestionAnswer,
     QuestionAnswers, QuoteId, Ranged, Reason, RequestId, Role, Shift, Stan, TenderKind, TenderLine,
     TenderLines, TerminalId, TerminalTime, Text, Total, TotalMinor, Totals, TransactionState,
@@ -252,6 +254,7 @@ fn body() -> BoxedStrategy<Body> {
         ),
         Just(Body::CashierSignOn),
         Just(Body::CardLookup),
+        members::body(),
     ]
     .boxed()
 }
@@ -289,8 +292,11 @@ pub(crate) fn request() -> BoxedStrategy<Request> {
                 let generation = (kind != MessageType::ENROLL).then_some(generation);
                 Header::session(terminal, generation, nonce, key_id, time)
             };
-            if kind == MessageType::SHIFT_REPORT {
-                header.shift = shift;
+            match kind {
+                MessageType::SHIFT_REPORT => header.shift = shift,
+                MessageType::PURCHASE_QUOTE => header.flags = flags.map(Flags),
+                MessageType::CATALOGUE => header.currency = Some(currency),
+                _ => {}
             }
             if kind == MessageType::CASHIER_SIGN_ON {
                 header.cashier = Some(cashier.unwrap_or("K07".parse().unwrap()));
@@ -359,9 +365,17 @@ fn changes() -> impl Strategy<Value = Option<protocol::answer::Balances>> {
 }
 
 fn explanations() -> impl Strategy<Value = Option<Explanations>> {
-    let line = (text(), any::<u16>(), any::<i64>(), any::<i64>())
-        .prop_map(|(rule, kind, base, result)| Explanation { rule, kind: BalanceKind(kind), base, result });
-    option::of(prop::collection::vec(line, 0..=16).prop_map(|lines| Explanations::new(lines).unwrap()))
+    let line = (text(), any::<u16>(), any::<i64>(), text(), any::<i64>(), any::<u8>()).prop_map(
+        |(rule, kind, base, rate, result, notes)| Explanation {
+            rule,
+            kind: BalanceKind(kind),
+            base,
+            rate,
+            result,
+            notes: Notes(notes),
+        },
+    );
+    option::of(prop::collection::vec(line, 0..=12).prop_map(|lines| Explanations::new(lines).unwrap()))
 }
 
 fn journal_index() -> impl Strategy<Value = u64> {
@@ -419,9 +433,13 @@ pub(crate) fn answer() -> BoxedStrategy<Answer> {
     let shift = (option::of(any::<bool>()), option::of(transactions()), option::of(any::<u32>()));
     let cards = prop::collection::vec(card(), 1..=8).prop_filter_map("one is there twice", FoundCards::new);
     let shift = (shift, option::of(blob()), option::of(ranged()), option::of(any::<u8>()), option::of(cards));
-    (start, result, values, lists, session, facts, shift)
+    let fields = (start, result, values, lists, session, facts, shift);
+    (fields, members::said())
         .prop_map(
-            |(start, result, values, lists, session, facts, (shift, grant, shortfall, tries_left, cards))| {
+            |(
+                (start, result, values, lists, session, facts, (shift, grant, shortfall, tries_left, cards)),
+                member,
+            )| {
                 let in_flight: Option<InFlight> = session.0;
                 let unit = |(number, exponent): (Currency, u8)| CurrencyUnit { number, exponent };
                 Answer {
@@ -462,7 +480,10 @@ pub(crate) fn answer() -> BoxedStrategy<Answer> {
                     shortfall,
                     tries_left,
                     cards,
-                    ..Answer::new(MessageType(start.0), ResponseCode(start.1), start.3)
+                    kind: MessageType(start.0),
+                    code: ResponseCode(start.1),
+                    time: start.3,
+                    ..*member
                 }
             },
         )

@@ -17,6 +17,7 @@ use super::files::{
     RequestVector, answer_key_name, directory, fields, grant_key_name, read,
 };
 use super::keys::{INSTALLATION, SHA256, TestKey, gateway, hex, terminal_ed25519, terminal_p256};
+use super::samples;
 
 fn key_of(terminal: &str) -> TestKey {
     match terminal {
@@ -193,6 +194,7 @@ fn every_answer_is_proven_as_it_says() {
         codes.insert(answer.code.0);
         let finds = answer.kind == MessageType::CARD_LOOKUP && answer.code.is_approval();
         assert_eq!(answer.cards.is_some(), finds, "{}", vector.name);
+        check_member_keys(&answer, &vector.name);
         let reports = answer.kind == MessageType::SHIFT_REPORT;
         assert_eq!(answer.transactions.is_some(), reports, "{}", vector.name);
         assert_eq!((answer.encode(), Some(answer.code.0)), (frame.body.clone(), vector.code));
@@ -208,6 +210,24 @@ fn every_answer_is_proven_as_it_says() {
     }
     assert!(MessageType::requests().all(|kind| answered.contains(&kind)));
     assert!([14, 55, 65, 70, 75, 76, 77].iter().all(|code| codes.contains(code)), "{codes:?}");
+}
+
+/// Keys 39 to 47 are where section 6 has them.
+fn check_member_keys(answer: &Answer, name: &str) {
+    let is = |kind| answer.kind == kind && answer.code.is_approval();
+    let (member, lists) = (is(MessageType::MEMBER_INQUIRY), is(MessageType::CATALOGUE));
+    let priced = is(MessageType::PURCHASE) || is(MessageType::PURCHASE_QUOTE);
+    assert!(answer.discount.is_none_or(|discount| priced && discount.get() > 0), "{name}");
+    assert_eq!(answer.uses_left.is_some(), is(MessageType::USE_ENTITLEMENT), "{name}");
+    assert!(answer.tier.is_none() || member || says_tier(answer), "{name}");
+    let told = [answer.progress.is_some(), answer.coming.is_some(), answer.entitlements.is_some()];
+    assert_eq!(told, [member; 3], "{name}");
+    assert_eq!((answer.catalogue.is_some(), answer.more.is_some()), (lists, lists || member), "{name}");
+    assert!(answer.joined.is_none() || member, "{name}");
+}
+
+fn says_tier(answer: &Answer) -> bool {
+    answer.code.is_approval() && samples::members::changes_tier(answer.kind)
 }
 
 /// What a terminal makes of an answer that it has checked.
@@ -366,22 +386,35 @@ fn every_commitment_is_the_hash_of_its_fields() {
             with_fields += 1;
         }
     }
-    assert_eq!(with_fields, 2, "in both algorithms");
+    assert_eq!(with_fields, 4, "an Activate and a Join in both algorithms");
 }
 
 #[test]
 fn every_bad_answer_breaks_a_rule_of_section_6() {
     let vectors: Vec<BadAnswerVector> = read("bad_answers.json");
     let names: BTreeSet<&str> = vectors.iter().map(|vector| vector.name.as_str()).collect();
-    assert!(names.len() == vectors.len() && names.len() >= 8);
+    assert!(names.len() == vectors.len() && names.len() >= 30);
     for vector in &vectors {
         let Ok(answer) = Answer::decode(&hex(&vector.body)) else { continue };
         assert_eq!(answer.kind.0, vector.message_type);
-        let finds = answer.kind == MessageType::CARD_LOOKUP && answer.code.is_approval();
-        assert_ne!(answer.cards.is_some(), finds, "{}", vector.name);
+        let is = |kind| answer.kind == kind && answer.code.is_approval();
+        let (member, lists) = (is(MessageType::MEMBER_INQUIRY), is(MessageType::CATALOGUE));
+        let right = [
+            answer.cards.is_some() == is(MessageType::CARD_LOOKUP),
+            answer.discount.is_none() || is(MessageType::PURCHASE) || is(MessageType::PURCHASE_QUOTE),
+            answer.uses_left.is_some() == is(MessageType::USE_ENTITLEMENT),
+            answer.tier.is_none() || member || says_tier(&answer),
+            answer.progress.is_some() == member,
+            answer.coming.is_some() == member,
+            answer.entitlements.is_some() == member,
+            answer.catalogue.is_some() == lists,
+            answer.more.is_some() == (member || lists),
+            answer.joined.is_none() || member,
+        ];
+        assert_eq!(right.iter().filter(|right| !**right).count(), 1, "{}", vector.name);
     }
     let refused = vectors.iter().filter(|vector| Answer::decode(&hex(&vector.body)).is_err());
-    assert_eq!(refused.count(), 4);
+    assert_eq!(refused.count(), 16);
 }
 
 #[test]

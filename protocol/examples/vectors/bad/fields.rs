@@ -112,7 +112,7 @@ fn types() -> Vec<BadVector> {
     vectors
 }
 
-fn text(length: usize, character: &str) -> String {
+pub(super) fn text(length: usize, character: &str) -> String {
     let head = if length < 24 { format!("{:02x}", 0x60 + length) } else { format!("78{length:02x}") };
     head + &character.repeat(length)
 }
@@ -122,7 +122,7 @@ fn bytes(length: usize) -> String {
     head + &"00".repeat(length)
 }
 
-fn number(value: u64) -> String {
+pub(super) fn number(value: u64) -> String {
     format!("1b{value:016x}")
 }
 

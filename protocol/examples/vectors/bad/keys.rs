@@ -13,7 +13,7 @@ pub(super) fn all() -> Vec<BadVector> {
         vectors.extend(missing(kind));
         vectors.extend(forbidden(kind));
     }
-    for (key, item) in [(17, "00"), (18, "f6"), (19, "80"), (38, "00"), (39, "00"), (48, "6131"), (99, "00")]
+    for (key, item) in [(17, "00"), (18, "f6"), (19, "80"), (38, "00"), (39, "00"), (53, "6131"), (99, "00")]
     {
         let reason = "keys below 100 must be understood";
         vectors.push(
@@ -55,8 +55,10 @@ fn forbidden(kind: MessageType) -> Vec<BadVector> {
         }
     }
     // One of each kind of key is enough in files; a test in the library holds all of them against the table.
-    let wanted =
-        [3, 6, 8, 9, 10, 12, 13, 14, 20, 21, 22, 23, 24, 25, 26, 29, 33, 34, 35, 36, 37, 40, 47, identity];
+    let wanted = [
+        3, 6, 8, 9, 10, 12, 13, 14, 20, 21, 22, 23, 24, 25, 26, 29, 33, 34, 35, 36, 37, 40, 47, 48, 49, 50,
+        51, 52, identity,
+    ];
     foreign.retain(|(key, _)| wanted.contains(key));
     foreign
         .into_iter()

@@ -9,8 +9,8 @@ use protocol::answer::{
 use protocol::code::{Class, ResponseCode};
 use protocol::cose::{self, Context, open_request};
 use protocol::field::{
-    Blob, Currency, Generation, Hash, Nonce, Original, ProtocolVersion, QuoteId, RequestId, Stan, TotalMinor,
-    TransactionState, UnixSeconds,
+    Blob, Count, Currency, Generation, Hash, Nonce, Original, ProtocolVersion, QuoteId, RequestId, Stan,
+    TotalMinor, TransactionState, UnixSeconds,
 };
 use protocol::frame::{Frame, MessageType};
 use protocol::hello::Hello;
@@ -19,6 +19,7 @@ use protocol::receipt::{MAX_GRANT, Receipt, Seal, SealHeader, Status, entry_leaf
 use protocol::request::{Body, LastReceipt, PHONE, Request, RequestSidecar};
 
 use super::super::keys::{INSTALLATION, SHA256, TestKey, gateway, terminal_ed25519};
+use super::super::samples::members;
 
 pub(crate) struct Gateway {
     key: TestKey,
@@ -165,6 +166,8 @@ impl Gateway {
                     answer.code = ResponseCode::CARD_NOT_ACCEPTED;
                 }
             }
+            Body::MemberInquiry { .. } => answer = members::typical_member(answer),
+            Body::Catalogue { .. } => answer = members::typical_catalogue(answer),
             Body::TransactionStatus { original } => {
                 let entry = self.journal.get(&original.stan).filter(|e| e.request_id == original.request_id);
                 let state = entry.map_or(TransactionState::UNKNOWN, |entry| entry.state);
@@ -232,6 +235,7 @@ impl Gateway {
                 expires: time(),
             });
             answer.shortfall = (sent.kind == MessageType::ADVICE).then_some(TotalMinor::MIN);
+            answer.uses_left = (sent.kind == MessageType::USE_ENTITLEMENT).then_some(Count::MIN);
             self.applied.entry(request_id).or_default().0 += 1;
         }
         let entry = self.seal(sent.kind, request_id, answer.encode(), state);
