@@ -35,6 +35,7 @@ pub fn command(
     let header = &request.header;
     let claim = |card: &WireCard| claim(*card, sidecar, card_key);
     let has = |flag| header.flags.is_some_and(|flags| flags.contains(flag));
+    let reserved = header.reserved.as_ref();
     let command = match &request.body {
         Body::Activate { card } => Command::Activate { claim: claim(card) },
         Body::Load { card, amount, tenders } => Command::Load {
@@ -58,6 +59,26 @@ pub fn command(
             Command::Transfer { claim: claim(card), to: CardReference(to.number()), amount: amount.get() }
         }
         Body::Unload { card, amount, .. } => Command::Unload { claim: claim(card), amount: amount.get() },
+        Body::Join { card } => Command::Join {
+            claim: claim(card),
+            referral: reserved.and_then(|more| more.referral.as_ref()).map(|code| code.as_str().into()),
+            customer: reserved.and_then(|more| more.customer_kind).map_or(0, |kind| kind.0),
+        },
+        Body::Award { card, activity, quantity } => Command::Award {
+            claim: claim(card),
+            activity: activity.as_str().into(),
+            quantity: quantity.map_or(1, |quantity| quantity.get()),
+        },
+        Body::Redeem { card, item, quantity } => Command::Redeem {
+            claim: claim(card),
+            item: item.as_str().into(),
+            quantity: quantity.map_or(1, |quantity| quantity.get()),
+        },
+        Body::UseEntitlement { card, entitlement, quantity } => Command::UseEntitlement {
+            claim: claim(card),
+            entitlement: entitlement.as_str().into(),
+            quantity: quantity.map_or(1, |quantity| quantity.get()),
+        },
         Body::ChangePin { card } => Command::ChangePin { claim: claim(card) },
         Body::Void { original, .. } => Command::Void { original: named(original) },
         Body::Authorize { card, amount, raises } => Command::Authorize {
@@ -103,11 +124,7 @@ pub fn command(
         currency: header.currency.and_then(|currency| u16::try_from(currency.get()).ok())?,
         cashier: header.cashier.as_ref().map(|cashier| cashier.as_str().into()),
         supervisor: supervisor(&request.body),
-        channel: header
-            .reserved
-            .as_ref()
-            .and_then(|more| more.channel.as_ref())
-            .map(|channel| channel.as_str().into()),
+        channel: reserved.and_then(|more| more.channel.as_ref()).map(|channel| channel.as_str().into()),
         holder: header.reserved.as_ref().and_then(|more| more.personal_commitment).map(|hash| hash.0),
         pins: Pins {
             card_given: sidecar.pin.is_some() && (has(Flags::PIN_USED) || is_change),
@@ -255,9 +272,9 @@ pub fn explanation(reasons: &[Reason], shown: bool) -> Option<Explanations> {
             rule: Text::fitted(&reason.rule)?,
             kind: BalanceKind(u16::from(reason.kind.0)),
             base: reason.base,
-            rate: Text::fitted(&reason.result.to_string())?,
+            rate: Text::fitted(&reason.rate)?,
             result: reason.result,
-            notes: Notes::default(),
+            notes: Notes(reason.notes.0),
         })
     });
     Explanations::new(lines.collect())
@@ -268,9 +285,17 @@ pub fn explanation(reasons: &[Reason], shown: bool) -> Option<Explanations> {
 #[must_use]
 pub fn balances(card: &Card, purse: Option<&Card>, now: Now) -> protocol::answer::Balances {
     let money = |kind: Kind| (kind, purse.map_or(0, |purse| purse.available(kind, now.s())));
-    let points = (Kind::POINTS, card.available(Kind::POINTS, now.s()));
-    let all = [money(Kind::PRINCIPAL), money(Kind::BONUS), points];
-    all.into_iter().map(|(kind, amount)| (BalanceKind(u16::from(kind.0)), amount)).collect()
+    let points = |kind: Kind| (kind, card.available(kind, now.s()));
+    let mut others: Vec<Kind> = card.lots.iter().map(|lot| lot.kind).collect();
+    others.retain(|kind| !kind.is_money() && *kind != Kind::POINTS);
+    others.sort_unstable();
+    others.dedup();
+    let all = [money(Kind::PRINCIPAL), money(Kind::BONUS), points(Kind::POINTS)];
+    all.into_iter()
+        .chain(others.into_iter().map(points))
+        .filter(|(kind, amount)| *amount != 0 || kind.0 <= Kind::POINTS.0)
+        .map(|(kind, amount)| (BalanceKind(u16::from(kind.0)), amount))
+        .collect()
 }
 
 /// Key 37.

@@ -7,13 +7,14 @@ use super::cashier::Cashier;
 use super::decision::{Decision, Decline, Verdict};
 use super::effect::Effect;
 use super::facts::Facts;
+use super::join::Joining;
 use super::pin::Pin;
 use super::request::{Command, Now, Request, message};
 use super::supervision::supervisor;
 use super::terminal::{Role, Terminal};
 use super::{
-    Fault, activate, advice, authorize, capture, cash_taken, change_pin, load, purchase, reconciliation,
-    refund, reversal, transfer, unload, void,
+    Fault, activate, advice, authorize, award, capture, cash_taken, change_pin, join, load, purchase,
+    reconciliation, redeem, refund, reversal, transfer, unload, use_entitlement, void,
 };
 
 /// Decides one request of an active terminal. The effects include the terminal's last STAN and shift totals, and not
@@ -63,6 +64,19 @@ pub fn decide(facts: Facts<'_>, terminal: &Terminal, request: &Request, now: Now
             Command::CashTaken { card, amount, tenders } => {
                 cash_taken::decide(facts, terminal, request, *card, *amount, tenders)
             }
+            Command::Join { claim, referral, customer } => {
+                let (referral, customer) = (referral.as_deref(), *customer);
+                join::decide(facts, request, Joining { claim, referral, customer }, now)
+            }
+            Command::Award { claim, activity, quantity } => {
+                award::decide(facts, terminal, request, claim, (activity, *quantity), now)
+            }
+            Command::Redeem { claim, item, quantity } => {
+                redeem::decide(facts, terminal, request, claim, (item, *quantity), now)
+            }
+            Command::UseEntitlement { claim, entitlement, quantity } => {
+                use_entitlement::decide(facts, terminal, request, claim, (entitlement, *quantity), now)
+            }
             Command::Advice { card, amount, grant, time_s } => {
                 let (card, amount, grant, time_s) = (*card, *amount, grant.as_ref(), *time_s);
                 advice::decide(facts, terminal, request, Sale { card, amount, grant, time_s }, now)
@@ -100,6 +114,9 @@ fn check_terminal(facts: Facts<'_>, terminal: &Terminal, request: &Request) -> R
             | message::RECONCILIATION
             | message::CHANGE_PIN
             | message::CASH_TAKEN
+            | message::JOIN
+            | message::AWARD
+            | message::REDEEM
     );
     if terminal.role == Role::Kiosk && sells {
         return Err(Decline::MessageNotAllowedForRole);

@@ -81,6 +81,14 @@ pub enum Decline {
     NotEnoughLoaded,
     TransferToItself,
     AboveHold,
+    /// The programme has no such thing, or not for this member.
+    NotOffered,
+    /// Not at this time.
+    NotNow,
+    /// The member has had all that there is for them, or nothing is left for anybody.
+    Exhausted,
+    AlreadyJoined,
+    ReferralUnknown,
     TooManyHolds,
 }
 

@@ -104,7 +104,7 @@ fn check_load(
     }
     let given = customer.load_bonus(amount);
     let money = given.iter().filter(|given| given.kind.is_money());
-    let gained = money.fold(Some(amount), |sum, given| sum?.checked_add(given.amount));
+    let gained = money.into_iter().try_fold(amount, |sum, given| sum.checked_add(given.amount));
     let balance = gained.and_then(|gained| card.worth(now.s()).checked_add(gained));
     if balance.is_none_or(|balance| balance > product.max_balance) {
         return Err(Decline::AboveMaximumBalance);

@@ -187,6 +187,27 @@ pub enum Command {
         amount: i64,
         tenders: Vec<(u8, i64)>,
     },
+    /// `referral` is what names the member who brought this one.
+    Join {
+        claim: CardClaim,
+        referral: Option<String>,
+        customer: u8,
+    },
+    Award {
+        claim: CardClaim,
+        activity: String,
+        quantity: i64,
+    },
+    Redeem {
+        claim: CardClaim,
+        item: String,
+        quantity: i64,
+    },
+    UseEntitlement {
+        claim: CardClaim,
+        entitlement: String,
+        quantity: i64,
+    },
     /// `grant` is `None` when the gateway never signed it; `time_s` is the terminal's, Unix seconds.
     Advice {
         card: CardReference,
@@ -212,13 +233,29 @@ pub mod message {
     pub const CHANGE_PIN: u8 = 0x20;
     pub const CASH_TAKEN: u8 = 0x21;
     pub const ADVICE: u8 = 0x22;
+    pub const JOIN: u8 = 0x25;
+    pub const AWARD: u8 = 0x26;
+    pub const REDEEM: u8 = 0x27;
+    pub const USE_ENTITLEMENT: u8 = 0x28;
 
     /// It counts in the shift that it names.
     #[must_use]
     pub fn counts(message: u8) -> bool {
         matches!(
             message,
-            ACTIVATE | LOAD | PURCHASE | REFUND | CAPTURE | TRANSFER | UNLOAD | CASH_TAKEN | ADVICE
+            ACTIVATE
+                | LOAD
+                | PURCHASE
+                | REFUND
+                | CAPTURE
+                | TRANSFER
+                | UNLOAD
+                | CASH_TAKEN
+                | ADVICE
+                | JOIN
+                | AWARD
+                | REDEEM
+                | USE_ENTITLEMENT
         )
     }
 
@@ -254,6 +291,10 @@ impl Command {
             Self::Unload { .. } => message::UNLOAD,
             Self::CashTaken { .. } => message::CASH_TAKEN,
             Self::Advice { .. } => message::ADVICE,
+            Self::Join { .. } => message::JOIN,
+            Self::Award { .. } => message::AWARD,
+            Self::Redeem { .. } => message::REDEEM,
+            Self::UseEntitlement { .. } => message::USE_ENTITLEMENT,
         }
     }
 
@@ -267,6 +308,10 @@ impl Command {
             | Self::Authorize { claim, .. }
             | Self::Transfer { claim, .. }
             | Self::ChangePin { claim }
+            | Self::Join { claim, .. }
+            | Self::Award { claim, .. }
+            | Self::Redeem { claim, .. }
+            | Self::UseEntitlement { claim, .. }
             | Self::Unload { claim, .. } => Some(claim),
             _ => None,
         }

@@ -30,6 +30,9 @@ pub fn code(verdict: Verdict) -> ResponseCode {
             | Decline::HoldEnded
             | Decline::TooManyHolds
             | Decline::QuoteGone
+            | Decline::NotNow
+            | Decline::AlreadyJoined
+            | Decline::ReferralUnknown
             | Decline::TransferToItself => ResponseCode::INVALID_TRANSACTION,
             Decline::CardNotAccepted => ResponseCode::CARD_NOT_ACCEPTED,
             Decline::CardBlocked | Decline::AccountNotUsable => ResponseCode::CARD_BLOCKED,
@@ -44,6 +47,7 @@ pub fn code(verdict: Verdict) -> ResponseCode {
             | Decline::BoundToAccount
             | Decline::PointsNotAccepted
             | Decline::UnloadNotAllowed
+            | Decline::NotOffered
             | Decline::PinNotUsed => ResponseCode::NOT_PERMITTED_CARD,
             Decline::PinNeeded | Decline::NoPin => ResponseCode::PIN_NEEDED,
             Decline::PinLocked => ResponseCode::TOO_MANY_WRONG_PINS,
@@ -52,7 +56,8 @@ pub fn code(verdict: Verdict) -> ResponseCode {
             // Never answered: the PIN is looked at first.
             Decline::PinUntried(_) => ResponseCode::SYSTEM_MALFUNCTION,
             Decline::BelowMinimum => ResponseCode::INVALID_AMOUNT,
-            Decline::AboveTerminalLimit
+            Decline::Exhausted
+            | Decline::AboveTerminalLimit
             | Decline::AboveProductLimit
             | Decline::AboveMaximumBalance
             | Decline::AboveRefundable
@@ -140,6 +145,11 @@ pub fn detail(decline: Decline) -> &'static str {
         Decline::CapturedSince => "something was captured since",
         Decline::HoldEnded => "the hold has ended",
         Decline::AboveHold => "more than is held",
+        Decline::NotOffered => "the programme does not have it for this card",
+        Decline::NotNow => "not at this time",
+        Decline::Exhausted => "there is no more of it",
+        Decline::AlreadyJoined => "this card has joined already",
+        Decline::ReferralUnknown => "no member has this referral code",
         Decline::TooManyHolds => "the card has too many holds",
         Decline::QuoteGone => "the quote is not known any more; quote again",
         Decline::AboveCardLimit(Period::Day) => "above what this card may do in a day",

@@ -332,7 +332,11 @@ fn points_that_are_gone_become_a_debt_that_the_next_points_repay() {
     assert_eq!(shop.state.accounts["receivable:points"].balance(Kind::POINTS), 0);
     let sale = shop.index;
     assert!(shop.reverse(sale).is_approved());
-    assert_eq!((shop.balances().2, shop.card().points_debt(Kind::POINTS)), (0, 20), "what was repaid is owed again");
+    assert_eq!(
+        (shop.balances().2, shop.card().points_debt(Kind::POINTS)),
+        (0, 20),
+        "what was repaid is owed again"
+    );
 }
 
 #[test]

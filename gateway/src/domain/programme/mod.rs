@@ -204,13 +204,11 @@ impl Programme {
     /// An amount of minor units as it is printed, such as `100.00`.
     #[must_use]
     pub fn money(&self, minor: i64) -> String {
-        let scale = 10_i64.saturating_pow(u32::from(self.exponent));
+        let places = usize::from(self.exponent);
         let sign = if minor < 0 { "-" } else { "" };
-        let (whole, part) = (minor / scale, minor % scale);
-        match usize::from(self.exponent) {
-            0 => format!("{minor}"),
-            places => format!("{sign}{}.{:0places$}", whole.unsigned_abs(), part.unsigned_abs()),
-        }
+        let digits = format!("{:0width$}", minor.unsigned_abs(), width = places.saturating_add(1));
+        let (whole, part) = digits.split_at(digits.len().saturating_sub(places));
+        if places == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{part}") }
     }
 
     /// The time of day in the shop.
