@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use protocol::answer::{Answer, Explanations, Tier};
+use protocol::answer::{Answer, Catalogue, ComingLots, Explanations, Quote, Tier};
 use protocol::code::ResponseCode;
-use protocol::field::{BalanceKind, Code, Date, Flags, QuoteId, TerminalId, TotalMinor};
+use protocol::field::{BalanceKind, Code, Flags, QuoteId, TerminalId, TotalMinor};
 use protocol::frame::MessageType;
 use protocol::request::{Body, RequestSidecar, Reserved};
 
@@ -89,20 +89,18 @@ pub(crate) fn answer(name: &str, answer: &mut Answer) {
             let balances = answer.balances.clone();
             with_prices(answer);
             answer.balances = balances; // A quote's are those before.
-            answer.quote =
-                answer.quote.map(|quote| protocol::answer::Quote { id: QuoteId(*b"quote-%%"), ..quote });
+            answer.quote = answer.quote.map(|quote| Quote { id: QuoteId(*b"quote-%%"), ..quote });
         }
         "Purchase-to-the-next-tier-es256" => {
             answer.tier = Some(Tier { tier: code("gold"), name: "Gold".parse().unwrap(), until: None });
         }
         "MemberInquiry-next-page-es256" => {
             let coming = answer.coming.as_ref().map(|coming| coming.as_slice()[1..].to_vec());
-            answer.coming = coming.and_then(protocol::answer::ComingLots::new);
-            (answer.tier, answer.joined) = (answer.tier, Date::new(2025_03_01));
+            answer.coming = coming.and_then(ComingLots::new);
         }
         "Catalogue-next-page-es256" => {
             let items = answer.catalogue.as_ref().map(|items| items.as_slice()[1..].to_vec());
-            answer.catalogue = items.and_then(protocol::answer::Catalogue::new);
+            answer.catalogue = items.and_then(Catalogue::new);
         }
         _ => {}
     }

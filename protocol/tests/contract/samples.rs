@@ -660,11 +660,11 @@ pub(crate) fn typical_answer(kind: MessageType) -> Answer {
             ..priced(answer, 0, balances(120_00, 10_00, 135), changes(0, 0, 50))
         },
         MessageType::AWARD => Answer {
-            explanation: Explanations::new(vec![rule("bottle-return", BalanceKind::POINTS, 12_00, "x2", 24)]),
+            explanation: Explanations::new(vec![rule("bottle-return", BalanceKind::POINTS, 12, "x2", 24)]),
             ..priced(answer, 0, balances(120_00, 10_00, 109), changes(0, 0, 24))
         },
         MessageType::REDEEM => Answer {
-            explanation: Explanations::new(vec![rule("mug", BalanceKind::POINTS, 1_00, "250", -250)]),
+            explanation: Explanations::new(vec![rule("mug", BalanceKind::POINTS, 1, "250", -250)]),
             ..priced(answer, 0, balances(120_00, 10_00, 35), changes(0, 0, -250))
         },
         MessageType::USE_ENTITLEMENT => Answer {

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use protocol::code::ResponseCode;
-use protocol::field::{CardReference, Code, Pin, Points, PurchaseLine, Stan, TenderKind, Text};
+use protocol::field::{
+    CardReference, Code, Pin, Points, PurchaseLine, Quantity, Stan, TenderKind, Text, UnixSeconds,
+};
 
+use super::members::Joining;
 use crate::card::Card;
 
 /// One line, understood. Amounts are in minor units.
@@ -18,8 +21,8 @@ pub enum Command {
     Activate,
     /// Asks what a load would give.
     Quote(i64),
-    /// Asks what a sale would take and give.
-    Price(i64),
+    /// Asks what a sale would take and give, with the programme's prices if it says so.
+    Price(i64, bool),
     /// Loads the card.
     Load(i64, TenderKind),
     /// Takes the amount from the card, or what there is if `part`.
@@ -28,6 +31,8 @@ pub enum Command {
         amount: i64,
         /// A part is welcome.
         part: bool,
+        /// The programme's prices hold.
+        prices: bool,
         /// This many points pay first.
         points: Option<Points>,
         /// What was bought.
@@ -35,6 +40,18 @@ pub enum Command {
     },
     /// Asks what the card holds.
     Balance,
+    /// Makes the card a member's.
+    Join(Joining),
+    /// Gives what the programme gives for an activity, once or so many times.
+    Award(Code<24>, Option<Quantity>),
+    /// Takes points for an item of the catalogue, one or so many.
+    Redeem(Code<24>, Option<Quantity>),
+    /// Uses an entitlement, once or so many times.
+    Use(Code<24>, Option<Quantity>),
+    /// Asks what the member has, and what comes; after this time.
+    Member(Option<UnixSeconds>),
+    /// Asks what points can be redeemed for; after this item.
+    Catalogue(Option<Code<24>>),
     /// Holds an amount.
     Authorize(i64),
     /// Holds more in an earlier hold; the newest one unless a STAN says which.

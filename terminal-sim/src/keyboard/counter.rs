@@ -6,6 +6,7 @@ use protocol::frame::MessageType;
 use protocol::request::{Body, RequestSidecar};
 
 use super::command::{CardEntry, CardName, Command, Expected};
+use super::members::price_flags;
 use super::offline::{ALONE, shop, waits};
 use super::parse::parse;
 use super::roll::{Kept, Roll};
@@ -154,12 +155,14 @@ impl Keyboard {
     async fn begin(&mut self, command: Command) -> Result<Said, Error> {
         match command {
             Command::Quote(amount) => self.quote(amount).await,
-            Command::Price(amount) => self.price(amount).await,
+            Command::Price(amount, prices) => self.price(amount, prices).await,
             Command::Balance => self.balance().await,
+            Command::Member(after) => self.member(after).await,
+            Command::Catalogue(after) => self.catalogue(after).await,
             Command::Report => self.report().await,
             Command::Load(amount, kind) if self.training => self.practise_load(amount, kind).await,
-            Command::Sale { amount, part, points, .. } if self.training => {
-                self.practise_sale(amount, part, points).await
+            Command::Sale { amount, part, prices, points, .. } if self.training => {
+                self.practise_sale(amount, (part, prices), points).await
             }
             Command::SignOn(name, pin) => self.sign_cashier_on(name, pin).await,
             _ if self.training => Ok(Said::Refused(NOT_IN_TRAINING.into())),
@@ -173,18 +176,20 @@ impl Keyboard {
                 self.with_card(Body::Load { card, amount, tenders }, None).await
             }
             Command::ChangePin { old, new } => self.change_pin(old, new).await,
-            Command::Sale { amount: minor, part, points, lines } => {
+            Command::Sale { amount: minor, part, prices, points, lines } => {
                 let (card, amount) = (self.reference()?, amount(minor)?);
                 let lines = purchase_lines(lines)?;
                 let body = Body::Purchase { card, amount, tenders: None, lines, points };
-                self.with_card(body, part.then_some(Flags::PARTIAL_ALLOWED)).await
+                let part = if part { Flags::PARTIAL_ALLOWED } else { Flags::default() };
+                let flags = part.union(price_flags(prices).unwrap_or_default());
+                self.with_card(body, Some(flags).filter(|flags| *flags != Flags::default())).await
             }
             Command::Transfer(minor, to) => {
                 let (card, amount, to) = (self.reference()?, amount(minor)?, self.named(to)?);
                 self.with_card(Body::Transfer { card, to, amount }, None).await
             }
             Command::Close => self.close().await,
-            command => self.later(command).await,
+            command => self.member_command(command).await,
         }
     }
 
@@ -210,7 +215,7 @@ impl Keyboard {
             let (code, why) = no_answer(error)?;
             return Ok(Said::Unanswered { stan: None, code, why });
         }
-        let quote = self.cited(&body);
+        let quote = self.cited(&body, flags);
         self.prove(&mut body, &mut flags, &mut sidecar);
         let details = Details { flags, quote, ..self.details()? };
         let id = self.terminal.submit_with(body, details, sidecar).await?;
@@ -338,7 +343,7 @@ impl Keyboard {
     }
 
     /// A card that is named without its secret.
-    fn named(&self, name: CardName) -> Result<CardReference, Error> {
+    pub(super) fn named(&self, name: CardName) -> Result<CardReference, Error> {
         let missing = || Error::Usage("the cards file has not so many".into());
         match name {
             CardName::Reference(reference) => Ok(reference),
@@ -368,7 +373,7 @@ impl Keyboard {
     }
 
     /// The quote that the body may name, which is spent by that.
-    fn cited(&mut self, body: &Body) -> Option<protocol::field::QuoteId> {
+    fn cited(&mut self, body: &Body, flags: Option<Flags>) -> Option<protocol::field::QuoteId> {
         let cited = self.quote.take()?;
         let quoted = match body {
             Body::Load { .. } => MessageType::LOAD_QUOTE,
@@ -377,7 +382,8 @@ impl Keyboard {
         };
         let same = cited.kind == quoted
             && Some(cited.card) == body.card()
-            && Some(cited.amount) == body.amount().map(AmountMinor::get);
+            && Some(cited.amount) == body.amount().map(AmountMinor::get)
+            && cited.prices == flags.is_some_and(|flags| flags.contains(Flags::PROGRAMME_PRICES));
         (same && clock::now() < cited.until).then_some(cited.quote.id)
     }
 

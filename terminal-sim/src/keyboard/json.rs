@@ -1,13 +1,13 @@
 //! What was said, for programs: one JSON object for each command. Amounts are in minor units.
 
 use protocol::answer::{Answer, Balances};
-use protocol::field::TotalMinor;
+use protocol::field::{Count, TotalMinor, UnixSeconds};
 use protocol::frame::MessageType;
 use serde_json::{Map, Value, json};
 
 use super::advice::advice;
 use super::said::{Claim, Said};
-use super::slip::{Mark, Slip, kind_name, rows};
+use super::slip::{Mark, Slip, kind_name, notes, rows};
 
 /// The object of what was said in answer to `line` (its first word: a line may hold a card's secret).
 pub(super) fn object(said: &Said, word: Option<&str>) -> Value {
@@ -93,7 +93,10 @@ fn of_slip(slip: &Slip) -> Value {
 fn of_answer(answer: &Answer) -> Map<String, Value> {
     let explanation = answer.explanation.as_ref().map(|lines| {
         let line = |line: &protocol::answer::Explanation| {
-            json!({ "rule": line.rule.as_str(), "kind": kind_name(line.kind), "base": line.base, "result": line.result })
+            json!({
+                "rule": line.rule.as_str(), "kind": kind_name(line.kind), "base": line.base,
+                "rate": line.rate.as_str(), "result": line.result, "notes": notes(line.notes),
+            })
         };
         lines.iter().map(line).collect::<Value>()
     });
@@ -118,10 +121,41 @@ fn of_answer(answer: &Answer) -> Map<String, Value> {
         "held": answer.hold.map(|hold| hold.held.get()),
         "totals": answer.totals.as_ref().map(|totals| of_totals(&rows(totals))),
     });
-    match fields {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
-    }
+    let (Value::Object(mut fields), Value::Object(member)) = (fields, of_member(answer)) else {
+        return Map::new();
+    };
+    fields.extend(member);
+    fields
+}
+
+/// Keys 39 to 47.
+fn of_member(answer: &Answer) -> Value {
+    let seconds = |time: UnixSeconds| time.get();
+    json!({
+        "discount": answer.discount.map(TotalMinor::get),
+        "uses_left": answer.uses_left.map(Count::get),
+        "tier": answer.tier.map(|tier| json!({
+            "tier": tier.tier.as_str(), "name": tier.name.as_str(), "until": tier.until.map(seconds),
+        })),
+        "progress": answer.progress.as_ref().map(|all| all.iter().map(|one| json!({
+            "tier": one.tier.as_str(), "route": one.route, "measure": one.measure.name(),
+            "so_far": one.so_far, "needed": one.needed,
+        })).collect::<Value>()),
+        "coming": answer.coming.as_ref().map(|all| all.as_slice().iter().map(|one| json!({
+            "time": one.time.get(), "kind": kind_name(one.kind), "amount": one.amount.get(),
+            "what": one.what.name(),
+        })).collect::<Value>()),
+        "entitlements": answer.entitlements.as_ref().map(|all| all.iter().map(|one| json!({
+            "entitlement": one.entitlement.as_str(), "name": one.name.as_str(),
+            "uses_left": one.uses_left.map(Count::get),
+        })).collect::<Value>()),
+        "catalogue": answer.catalogue.as_ref().map(|all| all.as_slice().iter().map(|one| json!({
+            "item": one.item.as_str(), "name": one.name.as_str(), "kind": kind_name(one.kind),
+            "points": one.points.get(), "pieces_left": one.pieces_left.map(Count::get),
+        })).collect::<Value>()),
+        "more": answer.more,
+        "joined": answer.joined.map(|joined| joined.to_string()),
+    })
 }
 
 fn of_balances(balances: &Balances) -> Value {

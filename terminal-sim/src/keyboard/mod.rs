@@ -9,6 +9,7 @@ mod command;
 mod counter;
 mod json;
 mod later;
+mod members;
 mod money;
 mod offline;
 mod paper;
@@ -22,6 +23,7 @@ mod slip;
 mod words;
 
 pub use command::{CardEntry, CardName, Command, Expected};
+pub use members::Joining;
 pub use money::Unit;
 pub use said::{Claim, Said, ShiftStanding};
 pub use slip::{Mark, Shop, Slip};
@@ -110,12 +112,14 @@ pub struct Keyboard {
     away: bool,
 }
 
-/// A quote that the next load or sale of the same card and amount names.
+/// A quote that the next load or sale of the same card, amount and prices names.
 #[derive(Debug)]
 struct Cited {
     kind: MessageType,
     card: CardReference,
     amount: i64,
+    /// With the programme's prices.
+    prices: bool,
     quote: Quote,
     /// By this machine's clock.
     until: Instant,

@@ -97,8 +97,11 @@ impl Keyboard {
             return Ok(None);
         }
         match command {
-            Command::Sale { amount, points, lines, .. } if self.terminal.allowance().is_some() => {
+            Command::Sale { amount, prices, points, lines, .. } if self.terminal.allowance().is_some() => {
                 let said = match points {
+                    None if *prices => {
+                        Err(Error::Usage("prices need the gateway, which cannot be reached".into()))
+                    }
                     None => self.sell_offline(*amount, lines.clone()).await,
                     Some(_) => Err(Error::Usage("points need the gateway, which cannot be reached".into())),
                 };

@@ -1,5 +1,7 @@
 //! What was said, for people: pure functions of it.
 
+mod members;
+
 use protocol::answer::{Answer, Balances};
 use protocol::code::ResponseCode;
 use protocol::field::{BalanceKind, CardReference, Stan, TransactionState};
@@ -11,6 +13,15 @@ use super::said::{Claim, Said, ShiftStanding};
 use super::slip::{Mark, Shop, Slip, kind_name, rows};
 use crate::terminal::Verdict;
 
+/// What books no money that it was asked for.
+const WITHOUT_AMOUNT: &[MessageType] = &[
+    MessageType::ACTIVATE,
+    MessageType::CHANGE_PIN,
+    MessageType::JOIN,
+    MessageType::AWARD,
+    MessageType::REDEEM,
+    MessageType::USE_ENTITLEMENT,
+];
 const TRAINING: &str = "*** TRAINING *** TRAINING *** TRAINING ***";
 
 /// The text of what was said, with its line ends.
@@ -123,7 +134,7 @@ fn optional<T: std::fmt::Display>(paper: &mut Paper, name: &str, value: Option<T
 fn outcome(paper: &mut Paper, slip: &Slip, shop: &Shop) {
     let answer = &slip.answer;
     let amount = answer.approved_amount.filter(|_| slip.is_approved()).map(|amount| amount.get());
-    let amount = amount.filter(|_| ![MessageType::ACTIVATE, MessageType::CHANGE_PIN].contains(&slip.kind));
+    let amount = amount.filter(|_| !WITHOUT_AMOUNT.contains(&slip.kind));
     paper.pair(&headline(slip), &amount.map(|amount| shop.unit.show(amount)).unwrap_or_default());
     if !answer.code.is_approval() {
         paper.wrapped(&format!("{} {}", answer.code, answer.code.name()));
@@ -171,6 +182,7 @@ fn headline(slip: &Slip) -> String {
         (_, MessageType::VOID) if code.is_approval() => "VOIDED",
         (_, MessageType::CHANGE_PIN) if code.is_approval() => "PIN SET",
         (_, MessageType::CASH_TAKEN) if code.is_approval() => "CLAIM RECORDED",
+        (_, MessageType::JOIN) if code.is_approval() => "WELCOME",
         _ if slip.mark == Some(Mark::Offline) => "APPROVED OFFLINE",
         _ if code == ResponseCode::APPROVED => "APPROVED",
         _ if code == ResponseCode::APPROVED_IN_PART => "APPROVED IN PART",
@@ -179,8 +191,9 @@ fn headline(slip: &Slip) -> String {
     plain.to_owned()
 }
 
-/// Changes, balances, hold, and why.
+/// Discount, changes, balances, hold, why, and what a member has.
 fn money(paper: &mut Paper, answer: &Answer, shop: &Shop) {
+    optional(paper, "Discount", answer.discount.map(|discount| shop.unit.show(discount.get())));
     balances(paper, "Changes", answer.changes.as_ref(), |kind, change| value(shop, kind, change, true));
     balances(paper, "Balances", answer.balances.as_ref(), |kind, balance| value(shop, kind, balance, false));
     if let Some(hold) = &answer.hold {
@@ -191,10 +204,9 @@ fn money(paper: &mut Paper, answer: &Answer, shop: &Shop) {
         paper.wrapped("Why");
     }
     for line in lines {
-        let result = value(shop, line.kind, line.result, true);
-        let made = format!("{} {result} of {}", kind_name(line.kind), shop.unit.show(line.base));
-        paper.pair(&format!("  {}", line.rule.as_str()), &made);
+        members::reason(paper, line, shop);
     }
+    members::member(paper, answer, shop);
 }
 
 fn balances(
@@ -358,6 +370,8 @@ fn title(kind: MessageType) -> String {
         MessageType::BALANCE_INQUIRY => "BALANCE",
         MessageType::TRANSACTION_STATUS => "STATUS",
         MessageType::RECONCILIATION => "Z REPORT",
+        MessageType::USE_ENTITLEMENT => "ENTITLEMENT",
+        MessageType::MEMBER_INQUIRY => "MEMBER",
         kind => kind.name(),
     };
     name.to_uppercase()

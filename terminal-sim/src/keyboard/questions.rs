@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use protocol::answer::{Answer, ShiftTransaction};
-use protocol::field::{AmountMinor, Original, Points, Shift, Stan, TenderKind};
+use protocol::field::{AmountMinor, Flags, Original, Points, Shift, Stan, TenderKind};
 use protocol::frame::MessageType;
 use protocol::request::{Body, RequestSidecar};
 
 use super::counter::{amount, no_answer};
+use super::members::price_flags;
 use super::roll::Kept;
 use super::said::{Said, ShiftStanding};
 use super::slip::{Slip, rows};
@@ -18,12 +19,12 @@ use crate::error::{Broken, Error};
 impl Keyboard {
     pub(super) async fn quote(&mut self, minor: i64) -> Result<Said, Error> {
         let (card, amount) = (self.reference()?, amount(minor)?);
-        self.ask_price(Body::LoadQuote { card, amount }).await
+        self.ask_price(Body::LoadQuote { card, amount }, false).await
     }
 
-    pub(super) async fn price(&mut self, minor: i64) -> Result<Said, Error> {
+    pub(super) async fn price(&mut self, minor: i64, prices: bool) -> Result<Said, Error> {
         let (card, amount) = (self.reference()?, amount(minor)?);
-        self.ask_price(Body::PurchaseQuote { card, amount, points: None }).await
+        self.ask_price(Body::PurchaseQuote { card, amount, points: None }, prices).await
     }
 
     pub(super) async fn balance(&mut self) -> Result<Said, Error> {
@@ -34,18 +35,18 @@ impl Keyboard {
     /// A load that is only quoted.
     pub(super) async fn practise_load(&mut self, minor: i64, kind: TenderKind) -> Result<Said, Error> {
         let body = Body::LoadQuote { card: self.reference()?, amount: amount(minor)? };
-        self.practise(MessageType::LOAD, body, Some(kind), false).await
+        self.practise(MessageType::LOAD, body, Some(kind), (false, false)).await
     }
 
     /// A sale that is only quoted.
     pub(super) async fn practise_sale(
         &mut self,
         minor: i64,
-        part: bool,
+        (part, prices): (bool, bool),
         points: Option<Points>,
     ) -> Result<Said, Error> {
         let body = Body::PurchaseQuote { card: self.reference()?, amount: amount(minor)?, points };
-        self.practise(MessageType::PURCHASE, body, None, part).await
+        self.practise(MessageType::PURCHASE, body, None, (part, prices)).await
     }
 
     async fn practise(
@@ -53,11 +54,11 @@ impl Keyboard {
         kind: MessageType,
         body: Body,
         tender: Option<TenderKind>,
-        part: bool,
+        (part, prices): (bool, bool),
     ) -> Result<Said, Error> {
         let (sidecar, details) = (self.card()?.sidecar(), self.details()?);
         let asked = (body.amount().map_or(0, AmountMinor::get), tender);
-        let answer = match self.ask(body, sidecar).await? {
+        let answer = match self.ask_with(body, price_flags(prices), sidecar).await? {
             Ok(answer) => answer,
             Err(said) => return Ok(said),
         };
@@ -66,18 +67,18 @@ impl Keyboard {
     }
 
     /// A quote, which the next load or sale of the same may name.
-    async fn ask_price(&mut self, body: Body) -> Result<Said, Error> {
+    async fn ask_price(&mut self, body: Body, prices: bool) -> Result<Said, Error> {
         let (kind, minor, card) = (body.kind(), body.amount().map_or(0, AmountMinor::get), self.reference()?);
         let sidecar = self.card()?.sidecar();
         let asked_at = clock::now();
-        let answer = match self.ask(body, sidecar).await? {
+        let answer = match self.ask_with(body, price_flags(prices), sidecar).await? {
             Ok(answer) => answer,
             Err(said) => return Ok(said),
         };
         self.quote = answer.quote.filter(|_| answer.code.is_approval()).map(|quote| {
             let seconds = quote.expires.get().saturating_sub(answer.time.get());
             let until = asked_at + Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-            Cited { kind, card, amount: minor, quote, until }
+            Cited { kind, card, amount: minor, prices, quote, until }
         });
         Ok(Said::Asked(Box::new(answer)))
     }
@@ -132,6 +133,19 @@ impl Keyboard {
             }
             after = listed;
         }
+    }
+
+    /// A question with these flags.
+    async fn ask_with(
+        &mut self,
+        body: Body,
+        flags: Option<Flags>,
+        sidecar: RequestSidecar,
+    ) -> Result<Result<Answer, Said>, Error> {
+        let before = std::mem::replace(&mut self.terminal.details.flags, flags);
+        let answer = self.ask(body, sidecar).await;
+        self.terminal.details.flags = before;
+        answer
     }
 
     /// The answer, or what is said because there is none.

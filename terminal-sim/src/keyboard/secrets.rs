@@ -34,8 +34,13 @@ impl Keyboard {
 
     /// Puts what was typed into the message, if that may have it.
     pub(super) fn prove(&mut self, body: &mut Body, flags: &mut Option<Flags>, sidecar: &mut RequestSidecar) {
-        let asks_for_pin =
-            [MessageType::PURCHASE, MessageType::AUTHORIZE, MessageType::TRANSFER, MessageType::UNLOAD];
+        let asks_for_pin = [
+            MessageType::PURCHASE,
+            MessageType::AUTHORIZE,
+            MessageType::TRANSFER,
+            MessageType::UNLOAD,
+            MessageType::REDEEM,
+        ];
         if asks_for_pin.contains(&body.kind())
             && let Some(pin) = self.proof.pin.take()
         {

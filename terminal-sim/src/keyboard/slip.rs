@@ -3,7 +3,7 @@
 use protocol::answer::Answer;
 use protocol::code::ResponseCode;
 use protocol::field::{
-    AmountMinor, BalanceKind, CardReference, Role, Stan, TenderKind, TotalMinor, UnixSeconds,
+    AmountMinor, BalanceKind, CardReference, Notes, Role, Stan, TenderKind, TotalMinor, UnixSeconds,
 };
 use protocol::frame::MessageType;
 
@@ -156,6 +156,7 @@ impl Slip {
             }
         } else {
             (answer.approved_amount, answer.balances, answer.changes) = (None, None, None);
+            answer.discount = None;
             answer.explanation = None;
         }
         let verdict = if answer.code.is_approval() { Verdict::Approved } else { Verdict::Declined };
@@ -194,8 +195,23 @@ pub(super) fn rows(totals: &protocol::field::Totals) -> Vec<(MessageType, u32, i
     totals.as_slice().iter().map(|total| (total.kind, total.count, total.amount.get())).collect()
 }
 
+/// What else is said of a line of explanation.
+pub(super) fn notes(notes: Notes) -> Vec<&'static str> {
+    let all = [
+        (Notes::ROUNDED_DOWN, "rounded down"),
+        (Notes::MEMBER_CAP, "cut by the member's cap"),
+        (Notes::BUDGET, "cut by a budget"),
+        (Notes::PENDING, "pending"),
+        (Notes::TAKEN_BACK, "taken back"),
+    ];
+    all.into_iter().filter(|(bit, _)| notes.contains(*bit)).map(|(_, name)| name).collect()
+}
+
 /// What a balance of this kind is called.
 pub(super) fn kind_name(kind: BalanceKind) -> String {
+    if let Some(released) = kind.released() {
+        return format!("pending {}", kind_name(released));
+    }
     match kind {
         BalanceKind::MONEY | BalanceKind::PRINCIPAL | BalanceKind::BONUS | BalanceKind::POINTS => {
             kind.name().to_owned()

@@ -36,14 +36,26 @@ pub(super) const WORDS: &[Word] = &[
     word("quote", "AMOUNT", "quote 100.00", "what a load would give", false),
     word("load", "AMOUNT [TENDER]", "load 100.00 qr", "cash, card, qr, bank, voucher, stored, other", false),
     word("balance", "", "balance", "what the card holds", false),
-    word("price", "AMOUNT", "price 12.50", "what a sale would take and give", true),
+    word("price", "AMOUNT [prices]", "price 12.50", "what a sale would take and give", true),
     word(
         "sale",
-        "AMOUNT [part] [points N] [line ITEM QTY AMOUNT]...",
+        "AMOUNT [part] [prices] [points N] [line ITEM QTY AMOUNT]...",
         "sale 12.50 part",
-        "part: or what the card has; points: so many pay first",
+        "part: or what the card has; prices: the programme's; points: so many pay first",
         true,
     ),
+    word(
+        "join",
+        "[by CARD] [via CHANNEL] [company]",
+        "join by 2 via leaflet",
+        "make the card a member's",
+        false,
+    ),
+    word("award", "ACTIVITY [N]", "award bottle-return 12", "what the programme gives for it", false),
+    word("redeem", "ITEM [N]", "redeem mug", "take points for it", false),
+    word("use", "ENTITLEMENT [N]", "use lounge", "use what the member's tier entitles to", true),
+    word("member", "[AFTER]", "member", "tier, progress, entitlements, and what comes", false),
+    word("catalogue", "[AFTER]", "catalogue", "what points can be redeemed for", false),
     word("authorize", "AMOUNT", "authorize 50.00", "hold an amount", true),
     word("raise", "AMOUNT [STAN]", "raise 10.00", "hold more in a hold", true),
     word(
@@ -107,7 +119,7 @@ impl Word {
 /// What `help` says at a terminal of this role.
 pub(super) fn help(role: Role) -> String {
     let own = WORDS.iter().filter(|word| word.is_of(role));
-    let lines = own.map(|word| format!("{:<57} {:<22} {}\n", word.line(), word.example, word.what));
+    let lines = own.map(|word| format!("{:<65} {:<22} {}\n", word.line(), word.example, word.what));
     lines.collect()
 }
 
@@ -130,6 +142,7 @@ mod tests {
             "transfer",
             "unload",
             "offline",
+            "use",
         ] {
             assert!(register.contains(&format!("\n{word} ")), "{word}");
             assert!(!kiosk.contains(&format!("\n{word} ")), "{word}");

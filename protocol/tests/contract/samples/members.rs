@@ -50,9 +50,9 @@ pub(crate) fn largest_body(kind: MessageType, card: CardReference) -> Option<Bod
     })
 }
 
-/// A line of explanation; whole points of a base that is no whole amount were rounded down.
+/// A line of explanation; points for each full amount of a base that has a part left were rounded down.
 pub(crate) fn rule(name: &str, kind: BalanceKind, base: i64, rate: &str, result: i64) -> Explanation {
-    let rounded = kind.is_points() && base % 100 != 0;
+    let rounded = rate.ends_with("/1.00") && base % 100 != 0;
     let notes = if rounded { Notes::ROUNDED_DOWN } else { Notes::default() };
     Explanation { rule: name.parse().unwrap(), kind, base, rate: rate.parse().unwrap(), result, notes }
 }

@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod gateway;
+mod members;
 mod offline;
 mod persons;
 mod storm;

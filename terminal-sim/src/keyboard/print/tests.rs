@@ -1,7 +1,9 @@
 //! What is printed, to the letter.
 
+mod members;
+
 use protocol::answer::{Explanation, Explanations, NextStep, ShiftTransaction};
-use protocol::field::{Date, Role, Total, TotalMinor, Totals, UnixSeconds};
+use protocol::field::{Date, Notes, Role, Total, TotalMinor, Totals, UnixSeconds};
 
 use super::super::money::Unit;
 use super::super::paper::WIDTH;
@@ -52,7 +54,9 @@ fn approved_sale() -> Slip {
         rule: "spend-points".parse().unwrap(),
         kind: BalanceKind::POINTS,
         base: 12_50,
+        rate: "1/1.00".parse().unwrap(),
         result: 12,
+        notes: Notes::ROUNDED_DOWN,
     };
     slip.answer.approved_amount = TotalMinor::new(12_50);
     slip.answer.changes = Some([(BalanceKind::PRINCIPAL, -12_50), (BalanceKind::POINTS, 12)].into());
@@ -99,6 +103,7 @@ Balances
   points                                12
 Why
   spend-points         points +12 of 12.50
+    at 1/1.00                 rounded down
 ------------------------------------------
 Receipt                       3f9a12bc88d0
 "
@@ -298,7 +303,10 @@ fn json_says_the_same_and_nothing_of_a_secret() {
         "card": "9766338083284777", "amount": 1250, "approved_amount": 1250, "cashier": "ANNA", "shift": 1,
         "order": "table 4", "balances": { "principal": 8750, "bonus": 500, "points": 12 },
         "changes": { "principal": -1250, "points": 12 },
-        "explanation": [{ "rule": "spend-points", "kind": "points", "base": 1250, "result": 12 }],
+        "explanation": [{
+            "rule": "spend-points", "kind": "points", "base": 1250, "rate": "1/1.00", "result": 12,
+            "notes": ["rounded down"],
+        }],
         "receipt": "3f9a12bc88d0",
     });
     assert_eq!(object, expected);
