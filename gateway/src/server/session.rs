@@ -363,7 +363,7 @@ impl Session {
             Body::LoadQuote { card, amount } => {
                 Some(Inquiry::LoadQuote { claim: claim(card), currency, amount: amount.get() })
             }
-            Body::PurchaseQuote { card, amount, points } => Some(Inquiry::PurchaseQuote {
+            Body::PurchaseQuote { card, amount, points, .. } => Some(Inquiry::PurchaseQuote {
                 claim: claim(card),
                 currency,
                 amount: amount.get(),

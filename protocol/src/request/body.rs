@@ -149,6 +149,8 @@ pub enum Body {
         card: CardReference,
         /// Key 20.
         amount: AmountMinor,
+        /// Key 22: they add up to the amount.
+        lines: Option<PurchaseLines>,
         /// Key 35: pays this part of the amount with points.
         points: Option<Points>,
     },
@@ -386,6 +388,7 @@ impl Body {
     pub const fn lines(&self) -> Option<&PurchaseLines> {
         match self {
             Body::Purchase { lines, .. }
+            | Body::PurchaseQuote { lines, .. }
             | Body::Refund { lines, .. }
             | Body::Capture { lines, .. }
             | Body::Advice { lines, .. } => lines.as_ref(),

@@ -218,9 +218,12 @@ impl Fields {
                 lines: self.lines,
                 original: need(self.original, 23)?,
             },
-            MessageType::PURCHASE_QUOTE => {
-                Body::PurchaseQuote { card: need(card, 12)?, amount: need(amount, 20)?, points: self.points }
-            }
+            MessageType::PURCHASE_QUOTE => Body::PurchaseQuote {
+                card: need(card, 12)?,
+                amount: need(amount, 20)?,
+                lines: self.lines,
+                points: self.points,
+            },
             MessageType::TRANSFER => {
                 Body::Transfer { card: need(card, 12)?, to: need(self.to, 33)?, amount: need(amount, 20)? }
             }

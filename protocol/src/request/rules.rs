@@ -86,7 +86,7 @@ const ROWS: &[Row] = &[
     row(MessageType::VOID, &[6, 23], &[8, 9, 11, 25, 37], &[SUPERVISOR]),
     row(MessageType::AUTHORIZE, &[6, 12, 20], &[8, 9, 11, 23], &[SECRET, PIN]),
     row(MessageType::CAPTURE, &[6, 20, 23], &[8, 9, 11, 21, 22], &[]),
-    row(MessageType::PURCHASE_QUOTE, &[6, 12, 20], &[11, 13, 35], &[SECRET]),
+    row(MessageType::PURCHASE_QUOTE, &[6, 12, 20], &[11, 13, 22, 35], &[SECRET]),
     row(MessageType::TRANSFER, &[6, 12, 20, 33], &[8, 9, 11], &[SECRET, PIN]),
     row(MessageType::SHIFT_REPORT, &[9, 34], &[], &[]),
     row(MessageType::UNLOAD, &[6, 12, 20], &[8, 9, 11, 25, 37], &[SECRET, PIN, SUPERVISOR]),

@@ -168,7 +168,9 @@ fn typical_body(kind: MessageType, signer: &Signer, stan: u32) -> Body {
             lines: None,
             original: original(signer.terminal, stan - 1),
         },
-        MessageType::PURCHASE_QUOTE => Body::PurchaseQuote { card, amount: amount(37_50), points: None },
+        MessageType::PURCHASE_QUOTE => {
+            Body::PurchaseQuote { card, amount: amount(37_50), lines: None, points: None }
+        }
         MessageType::TRANSFER => {
             Body::Transfer { card, to: self::card(20_000_000_005_678), amount: amount(50_00) }
         }
@@ -357,7 +359,9 @@ fn largest_body(kind: MessageType, signer: &Signer) -> Body {
             lines: Some(largest_lines()),
             original,
         },
-        MessageType::PURCHASE_QUOTE => Body::PurchaseQuote { card, amount: all, points: Some(Points::MAX) },
+        MessageType::PURCHASE_QUOTE => {
+            Body::PurchaseQuote { card, amount: all, lines: Some(largest_lines()), points: Some(Points::MAX) }
+        }
         MessageType::TRANSFER => Body::Transfer { card, to: card, amount: all },
         MessageType::SHIFT_REPORT => Body::ShiftReport { after: u32::MAX },
         MessageType::UNLOAD => {

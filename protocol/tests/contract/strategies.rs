@@ -228,10 +228,8 @@ fn body() -> BoxedStrategy<Body> {
         (bill(), option::of(tenders()), original()).prop_map(|((amount, lines), tenders, original)| {
             Body::Capture { amount, tenders: tenders.map(|two| two.1), lines, original }
         }),
-        (card(), ranged(), option::of(ranged())).prop_map(|(card, amount, points)| Body::PurchaseQuote {
-            card,
-            amount,
-            points
+        (card(), bill(), option::of(ranged())).prop_map(|(card, (amount, lines), points)| {
+            Body::PurchaseQuote { card, amount, lines, points }
         }),
         (card(), card(), ranged()).prop_map(|(card, to, amount)| Body::Transfer { card, to, amount }),
         any::<u32>().prop_map(|after| Body::ShiftReport { after }),

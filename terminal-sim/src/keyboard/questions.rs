@@ -24,7 +24,7 @@ impl Keyboard {
 
     pub(super) async fn price(&mut self, minor: i64, prices: bool) -> Result<Said, Error> {
         let (card, amount) = (self.reference()?, amount(minor)?);
-        self.ask_price(Body::PurchaseQuote { card, amount, points: None }, prices).await
+        self.ask_price(Body::PurchaseQuote { card, amount, lines: None, points: None }, prices).await
     }
 
     pub(super) async fn balance(&mut self) -> Result<Said, Error> {
@@ -45,7 +45,8 @@ impl Keyboard {
         (part, prices): (bool, bool),
         points: Option<Points>,
     ) -> Result<Said, Error> {
-        let body = Body::PurchaseQuote { card: self.reference()?, amount: amount(minor)?, points };
+        let body =
+            Body::PurchaseQuote { card: self.reference()?, amount: amount(minor)?, lines: None, points };
         self.practise(MessageType::PURCHASE, body, None, (part, prices)).await
     }
 

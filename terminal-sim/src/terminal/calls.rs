@@ -135,7 +135,8 @@ impl Terminal {
         points: Option<i64>,
     ) -> Result<Reply, Error> {
         let points = points.map(points_to_use).transpose()?;
-        let body = Body::PurchaseQuote { card: card.reference, amount: amount(amount_minor)?, points };
+        let body =
+            Body::PurchaseQuote { card: card.reference, amount: amount(amount_minor)?, lines: None, points };
         self.ask(body, card.sidecar()).await
     }
 

@@ -807,7 +807,7 @@ fn questions_are_answered_or_fail_and_are_never_repeated() {
 #[test]
 fn a_sale_may_cite_the_quote_that_came_before_it() {
     let mut till = Till::signed_on();
-    let body = Body::PurchaseQuote { card: card(), amount: amount(1250), points: None };
+    let body = Body::PurchaseQuote { card: card(), amount: amount(1250), lines: None, points: None };
     till.ask(body, Details { shift: Shift::new(311), ..Details::default() }).unwrap();
     let question = decoded(&till.sent[0]).header;
     assert_eq!((question.shift, question.currency), (None, Currency::new(156)));

@@ -103,7 +103,7 @@ fn a_new_tier_is_said_by_the_messages_that_can_change_it() {
 fn a_price_is_asked_with_the_flag_and_a_balance_without() {
     let mut till = Till::signed_on();
     let details = Details { flags: Some(Flags::PROGRAMME_PRICES), ..Details::default() };
-    let price = Body::PurchaseQuote { card: card(), amount: super::amount(1250), points: None };
+    let price = Body::PurchaseQuote { card: card(), amount: super::amount(1250), lines: None, points: None };
     till.ask(price, details.clone()).unwrap();
     assert_eq!(decoded(&till.sent[0]).header.flags, Some(Flags::PROGRAMME_PRICES));
     till.ask(Body::BalanceInquiry { card: card() }, details).unwrap();
