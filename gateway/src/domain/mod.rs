@@ -41,6 +41,7 @@ mod refund;
 pub mod refusal;
 pub mod request;
 mod reversal;
+pub mod schedule;
 pub mod settle;
 mod slice;
 pub mod spend;
