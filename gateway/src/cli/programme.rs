@@ -261,11 +261,11 @@ fn moment(written: &str, programme: &Programme) -> Result<i64> {
     if let Ok(exact) = written.parse::<jiff::Timestamp>() {
         return Ok(exact.as_second());
     }
-    let is_day = written.len() == "2027-01-01".len();
-    let at = match (is_day, written.parse::<Date>(), written.parse::<DateTime>()) {
-        (true, Ok(day), _) => zoned(day.at(0, 0, 0, 0))
+    // A date's reader passes over a time that follows, and a time's reader takes a date for its midnight.
+    let at = match (written.contains(':'), written.parse::<Date>(), written.parse::<DateTime>()) {
+        (false, Ok(day), _) if written.len() == "2027-01-01".len() => zoned(day.at(0, 0, 0, 0))
             .and_then(|midnight| midnight.checked_add(i64::from(programme.cutover_minutes).minutes())),
-        (false, _, Ok(time)) => zoned(time),
+        (true, _, Ok(time)) => zoned(time),
         _ => {
             bail!(
                 "{written:?} is no time; write \"2027-01-01 04:00\", \"2027-01-01T04:00:00+08:00\", \

@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn one_reading_finds_every_mistake_and_says_what_to_write() {
         let broken = DEFAULT
-            .replace("min_load", "mim_load")
+            .replacen("min_load", "mim_load", 1)
             .replace("max_load = \"5000.00\"", "max_load = 5000")
             .replace("[[purchase_points]]", "[[purchase_points]]\ncolour = \"red\"")
             .replace("gives = 1", "")
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn what_hangs_on_no_mistake_of_structure_is_checked_too() {
         let broken =
-            DEFAULT.replace("min_load", "mim_load = \"1\"\nmin_load").replace("gives = 1", "gives = 0");
+            DEFAULT.replacen("min_load", "mim_load = \"1\"\nmin_load", 1).replace("gives = 1", "gives = 0");
         let problems = parse(&broken).expect_err("two mistakes");
         assert_eq!(problems.len(), 2, "{problems:?}");
         assert!(problems[0].line < problems[1].line);
