@@ -47,8 +47,8 @@ Exit codes: 0 they say the same, 1 they differ, 2 one of them cannot be read.")]
   gateway programme activate programme.toml --at 2027-01-01T04:00:00+08:00 --yes
 
 A date alone is the start of that business day, its cutover. Times are of the file's own time zone.
-To change a version that is scheduled, activate another one for the same time; to take it back, activate the one in
-force again (`programme show`) for that time, or now with --instead.")]
+To change a version that is scheduled, activate another one for the same time. To take it back,
+activate the one in force again (`programme show`): for that time, or now with --instead.")]
     Activate {
         file: PathBuf,
         /// When it comes into force: a time, or a business day [default: now].

@@ -415,7 +415,7 @@ pub fn decide_act(
             }])
         }
         Act::ProgrammeActivate { document, start } => {
-            schedule::activate(&state.programmes, programme, (document, *start), now)
+            schedule::activate(&state.programmes, &programme.zone, (document, *start), now)
         }
         Act::ClockConfirm => Ok(Vec::new()),
     }

@@ -1,5 +1,7 @@
 //! When programme versions come into force: the newest one whose time has come is in force.
 
+use jiff::tz::TimeZone;
+
 use super::effect::Effect;
 use super::programme::{Programme, ProgrammeVersion};
 use super::refusal::Refusal;
@@ -23,18 +25,18 @@ pub struct Start {
 /// [`Refusal`] for a time in the past, and for one before that of a version which is scheduled.
 pub(super) fn activate(
     versions: &[ProgrammeVersion],
-    programme: &Programme,
+    zone: &TimeZone,
     (document, start): (&str, Start),
     now: Now,
 ) -> Result<Vec<Effect>, Refusal> {
     let from = start.from.unwrap_or(now.s());
     if from < now.s().saturating_sub(SLACK_S) {
-        return Err(Refusal::Past { now: programme.wall(now.s()) });
+        return Err(Refusal::Past { now: wall(zone, now.s()) });
     }
     let effective_from = from.max(now.s());
     let newest = versions.last();
     if let Some(later) = newest.filter(|newest| newest.effective_from > effective_from && !start.instead) {
-        return Err(Refusal::Scheduled { version: later.version, at: programme.wall(later.effective_from) });
+        return Err(Refusal::Scheduled { version: later.version, at: wall(zone, later.effective_from) });
     }
     let version = newest.map_or(1, |newest| newest.version.saturating_add(1));
     Ok(vec![Effect::Programme { version, effective_from, document: document.to_owned() }])
@@ -66,29 +68,32 @@ impl Programme {
     /// A Unix second as the shop's clocks show it.
     #[must_use]
     pub fn wall(&self, s: i64) -> String {
-        let at = jiff::Timestamp::from_second(s).map(|at| at.to_zoned(self.zone.clone()));
-        at.map_or_else(|_| s.to_string(), |at| at.strftime("%Y-%m-%d %H:%M:%S %:z").to_string())
+        wall(&self.zone, s)
     }
+}
+
+fn wall(zone: &TimeZone, s: i64) -> String {
+    let at = jiff::Timestamp::from_second(s).map(|at| at.to_zoned(zone.clone()));
+    at.map_or_else(|_| s.to_string(), |at| at.strftime("%Y-%m-%d %H:%M:%S %:z").to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::programme_file::{DEFAULT, parse};
 
     fn versions(times: &[i64]) -> Vec<ProgrammeVersion> {
         let version = |(version, at): (u32, &i64)| ProgrammeVersion {
             version,
             effective_from: *at,
-            document: String::new(),
+            document: "".into(),
         };
         (1..).zip(times).map(version).collect()
     }
 
     fn activated(times: &[i64], start: Start, now_s: i64) -> Result<(u32, i64), Refusal> {
-        let now = Now { ms: now_s * 1000, business_date: 20_270_101, certain: true };
-        let programme = parse(DEFAULT).expect("default programme");
-        let effects = activate(&versions(times), &programme, ("new", start), now)?;
+        let now = Now { ms: now_s.saturating_mul(1000), business_date: 20_270_101, certain: true };
+        let zone = TimeZone::get("Asia/Shanghai").expect("a zone");
+        let effects = activate(&versions(times), &zone, ("new", start), now)?;
         match &effects[..] {
             [Effect::Programme { version, effective_from, document }] if document == "new" => {
                 Ok((*version, *effective_from))

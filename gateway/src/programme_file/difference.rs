@@ -8,8 +8,8 @@ use toml::{Table, Value};
 
 use super::{Problem, line_of};
 
-/// Keys that say which entry of a list is which, the first that all of them have.
-const NAMES: [&str; 9] = ["rule", "key", "name", "code", "tier", "item", "activity", "entitlement", FROM];
+/// Keys that say which entry of a list is which: the first that all of them have, each another one.
+const NAMES: [&str; 9] = ["rule", "key", "code", "tier", "item", "activity", "entitlement", "name", FROM];
 /// What a step is known by.
 const FROM: &str = "from";
 
@@ -117,7 +117,9 @@ fn alone(place: &str, key: &str, value: &Value, is_new: bool, found: &mut Vec<Di
 /// Lists of tables, whose entries are known by a name.
 fn lists(place: &str, key: &str, old: &[Value], new: &[Value], found: &mut Vec<Difference>) {
     let both = || old.iter().chain(new);
-    let name = NAMES.into_iter().find(|name| both().all(|entry| entry.get(name).is_some()));
+    let named = || NAMES.into_iter().filter(|name| both().all(|entry| entry.get(name).is_some()));
+    let distinct = |list: &[Value], name| entries(list, Some(name)).iter().all(|(_, nth)| *nth == 0);
+    let name = named().find(|name| distinct(old, name) && distinct(new, name)).or_else(|| named().next());
     let list = if place.is_empty() { key.to_owned() } else { format!("{place}: {key}") };
     let (old, new) = (entries(old, name), entries(new, name));
     let label = |(entry, nth): &(&Value, usize)| label(&list, name, entry, *nth);
@@ -295,6 +297,14 @@ mod tests {
         assert_eq!(told("", &list(&[b])), ["new: rules \"b b\" (per 2)"]);
         let twice = list(&[a, a]);
         assert_eq!(told(&twice, &list(&[a, ("a", 5)])), ["rules \"a\" (no. 2): per 1 -> 5"]);
+        let tiers = |names: [&str; 2]| {
+            let one = |name| format!("[[offers]]\ntier = \"gold\"\nname = \"{name}\"\n");
+            names.map(one).concat()
+        };
+        assert_eq!(
+            told(&tiers(["a", "b"]), &tiers(["b", "c"])),
+            ["gone: offers \"a\"", "new: offers \"c\" (tier gold)"]
+        );
         // Kinds that nobody here has heard of.
         let (old, new) = ("[[x.list]]\nn = 1\n[[x.list]]\nn = 2\n", "[[x.list]]\nn = 1\n[[x.list]]\nn = 3\n");
         assert_eq!(told(old, new), ["x: list no. 2: n 2 -> 3"]);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::Deserialize as _;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, Deserializer};
+use toml::de::{DeString, DeTable, DeValue, Deserializer};
 
 use super::raw::File;
 use super::{DEFAULT, Problem, line_of};
@@ -43,45 +43,41 @@ pub(super) fn read(document: &str) -> Reading {
             }
             Err(error) => error,
         };
-        let named = quoted(error.message());
-        let missing = error.message().starts_with("missing field");
-        let unknown = error.message().starts_with("unknown field");
-        whole &= unknown;
+        let mistake = Mistake::of(error.message());
+        whole &= mistake.kind == Kind::Unknown;
         let span = error.span().filter(|span| *span != table.span());
-        let path = span.as_ref().and_then(|span| take_out(table.get_mut(), span));
-        let place = path.as_deref().unwrap_or_default().join(".");
-        let key = if missing || unknown { named.first() } else { path.as_ref().and_then(|path| path.last()) };
+        let path = span.as_ref().and_then(|span| take_out(table.get_mut(), span, mistake.meant()));
+        let (key, place) = path.as_deref().and_then(<[String]>::split_last).unzip();
         // What is missing because it was taken out has been told.
-        if !(missing && key.is_some_and(|key| taken.contains(key))) {
-            let hint = if missing {
-                missing_hint(key.map_or("", String::as_str), &place)
-            } else if unknown {
-                unknown_hint(&named)
-            } else {
-                key.and_then(|key| example(key)).map(|example| format!("; write for example `{example}`"))
+        let told = mistake.kind == Kind::Missing
+            && mistake.names.first().is_some_and(|key| taken.iter().any(|taken| taken == key));
+        if !told {
+            let message = match mistake.kind {
+                Kind::Missing => mistake.missing(path.as_deref().unwrap_or_default()),
+                Kind::Unknown => mistake.unknown(),
+                Kind::Other => mistake.other(key),
             };
-            let said = error.message().split(", expected one of").next().unwrap_or_default();
-            let message = format!("{said}{}", hint.unwrap_or_default());
             reading.problems.push(Problem { line: line(error.span().as_ref()), message });
         }
-        match path {
-            Some(path) => taken.extend(path.last().cloned()),
-            None => break,
+        if place.is_none() {
+            break;
         }
+        taken.extend(key.cloned());
     }
+    reading.problems.sort_by_key(|problem| problem.line);
     reading
 }
 
-/// Takes out the innermost entry that a mistake is in; its path.
-fn take_out(table: &mut DeTable<'_>, at: &Range<usize>) -> Option<Vec<String>> {
+/// Takes out the innermost entry that a mistake is in; its path. A key that means another is put right instead.
+fn take_out(table: &mut DeTable<'_>, at: &Range<usize>, meant: Option<&str>) -> Option<Vec<String>> {
     let mut found = None;
     for (key, value) in table.iter_mut() {
         let within = |span: Range<usize>| span.start <= at.start && at.end <= span.end && !at.is_empty();
         let here = within(key.span()) || within(value.span());
         let inside = match value.get_mut() {
-            DeValue::Table(inner) => take_out(inner, at),
+            DeValue::Table(inner) => take_out(inner, at, meant),
             DeValue::Array(items) => items.iter_mut().find_map(|item| match item.get_mut() {
-                DeValue::Table(inner) => take_out(inner, at),
+                DeValue::Table(inner) => take_out(inner, at, meant),
                 _ => None,
             }),
             _ => None,
@@ -94,36 +90,78 @@ fn take_out(table: &mut DeTable<'_>, at: &Range<usize>) -> Option<Vec<String>> {
             found = Some(key.clone());
         }
     }
-    let key: Spanned<_> = found?;
-    table.remove(&key);
+    let key = found?;
+    let value = table.remove(&key);
+    let right = meant.map(|meant| Spanned::new(key.span(), DeString::Owned(meant.to_owned())));
+    if let Some((right, value)) = right.zip(value).filter(|(right, _)| !table.contains_key(right)) {
+        table.insert(right, value);
+    }
     Some(vec![key.into_inner().into_owned()])
 }
 
-/// The names in backquotes.
-fn quoted(message: &str) -> Vec<String> {
-    message.split('`').skip(1).step_by(2).map(String::from).collect()
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Missing,
+    Unknown,
+    Other,
 }
 
-fn missing_hint(key: &str, place: &str) -> Option<String> {
-    let what = example(key).unwrap_or_else(|| format!("{key} = ..."));
-    let place = if place.is_empty() { "in the file".to_owned() } else { format!("in `{place}`") };
-    Some(format!(" {place}; write for example `{what}`"))
+/// What the reader of the structure says, taken apart.
+struct Mistake<'a> {
+    kind: Kind,
+    said: &'a str,
+    /// The names in it: first the one that it is about, then those that may be there.
+    names: Vec<&'a str>,
 }
 
-fn unknown_hint(named: &[String]) -> Option<String> {
-    let (wrong, known) = named.split_first()?;
-    let nearest = known.iter().map(|name| (distance(wrong, name), name)).min()?;
-    let alike = nearest.0 <= 3.min(wrong.chars().count() / 2);
-    let meant = if alike { format!("; did you mean `{}`?", nearest.1) } else { ";".to_owned() };
-    Some(format!("{meant} what may be here: {}", known.join(", ")))
+impl<'a> Mistake<'a> {
+    fn of(message: &'a str) -> Self {
+        let kind = match message {
+            missing if missing.starts_with("missing field") => Kind::Missing,
+            unknown if unknown.starts_with("unknown field") => Kind::Unknown,
+            _ => Kind::Other,
+        };
+        Self { kind, said: message, names: message.split('`').skip(1).step_by(2).collect() }
+    }
+
+    /// The known name that an unknown one is most like, when it is like one.
+    fn meant(&self) -> Option<&'a str> {
+        let (wrong, known) = self.names.split_first().filter(|_| self.kind == Kind::Unknown)?;
+        let nearest = known.iter().map(|name| (distance(wrong, name), *name)).min();
+        nearest.filter(|(far, _)| *far <= 3.min(wrong.chars().count() / 2)).map(|(_, name)| name)
+    }
+
+    fn unknown(&self) -> String {
+        let (wrong, known) = self.names.split_first().map_or(("", &[][..]), |(wrong, known)| (*wrong, known));
+        let meant = self.meant().map(|meant| format!(" did you mean `{meant}`?")).unwrap_or_default();
+        format!("unknown field `{wrong}`;{meant} what may be here: {}", known.join(", "))
+    }
+
+    fn missing(&self, place: &[String]) -> String {
+        let key = self.names.first().copied().unwrap_or_default();
+        let what = example(key).map_or_else(|| format!("{key} = ..."), str::to_owned);
+        let place = if place.is_empty() { String::new() } else { format!(" in `{}`", place.join(".")) };
+        format!("missing field `{key}`{place}; write for example `{what}`")
+    }
+
+    fn other(&self, key: Option<&String>) -> String {
+        let hint = key.and_then(|key| example(key)).map(|example| format!("; write for example `{example}`"));
+        format!("{}{}", self.said, hint.unwrap_or_default())
+    }
 }
 
-/// How the default programme writes this key.
-fn example(key: &str) -> Option<String> {
-    let lines = DEFAULT.lines().map(|line| line.strip_prefix("# ").unwrap_or(line).trim());
-    let mut written = lines.filter(|line| line.split_once(" = ").is_some_and(|(name, _)| name == key));
-    let line = written.find(|line| !line.ends_with('['))?;
-    Some(line.split("  ").next().unwrap_or(line).to_owned())
+/// How the default programme writes this key, or this heading.
+fn example(key: &str) -> Option<&'static str> {
+    let lines = || DEFAULT.lines().map(|line| line.strip_prefix("# ").unwrap_or(line).trim());
+    let value = |line: &&str| {
+        line.split_once(" = ").is_some_and(|(name, value)| name == key && !["[", "{"].contains(&value))
+    };
+    let heading = |line: &&str| {
+        let name = line.trim_start_matches('[');
+        line.len() > name.len() && name.strip_prefix(key).is_some_and(|rest| rest.starts_with([']', '.']))
+    };
+    let line = lines().find(value).or_else(|| lines().find(heading))?;
+    line.split("  ").next()
 }
 
 /// How many letters must be changed, put in or left out to make one word the other.
@@ -182,6 +220,15 @@ mod tests {
         let problems = parse(&broken).expect_err("two mistakes");
         assert_eq!(problems.len(), 2, "{problems:?}");
         assert!(problems[0].line < problems[1].line);
+        // A key that means another is taken for it.
+        let broken = DEFAULT.replacen("min_load", "mim_load", 1).replace("gives = 1", "gives = 0");
+        let problems = parse(&broken).expect_err("two mistakes");
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        let headless = parse("").expect_err("nothing");
+        assert!(
+            headless[0].message.ends_with("missing field `programme`; write for example `[programme]`"),
+            "{headless:?}"
+        );
         let syntax = parse("[programme\nname = \n").expect_err("no TOML");
         assert!(syntax.iter().all(|problem| problem.line.is_some()), "{syntax:?}");
         for empty in ["", "[programme]", "[product]\n", "[[product]]\n", "product = 1\n"] {
