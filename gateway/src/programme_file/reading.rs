@@ -199,7 +199,7 @@ mod tests {
         for (at, words) in [
             ("mim_load", "unknown field `mim_load`; did you mean `min_load`?"),
             ("max_load = 5000", "expected a string; write for example `max_load = \"5000.00\"`"),
-            ("colour", "unknown field `colour`; what may be here: rule, products, per, gives"),
+            ("colour", "unknown field `colour`; what may be here: rule, products"),
             (
                 "[[purchase_points]]",
                 "missing field `gives` in `purchase_points`; write for example `gives = 1`",
