@@ -1,7 +1,9 @@
 //! Reads a programme file: TOML in, a whole and consistent [`Programme`] out, or errors that name the line.
 
+pub mod difference;
 mod product;
 mod raw;
+mod reading;
 mod till;
 mod when;
 
@@ -61,11 +63,13 @@ pub fn parse(document: &str) -> Result<Programme, Vec<Problem>> {
         let message = format!("the file has {} bytes; at most {MAX_BYTES} are allowed", document.len());
         return Err(vec![Problem { line: None, message }]);
     }
-    let file: File = toml::from_str(document).map_err(|error| {
-        let line = error.span().map(|span| line_of(document, span.start));
-        vec![Problem { line, message: error.message().to_owned() }]
-    })?;
-    Checker { document, problems: Vec::new(), exponent: 2 }.check(file)
+    let reading = reading::read(document);
+    let Some(file) = reading.file else { return Err(reading.problems) };
+    let checker = Checker { document, problems: reading.problems, exponent: 2 };
+    checker.check(file).map_err(|mut problems| {
+        problems.sort_by_key(|problem| problem.line);
+        problems
+    })
 }
 
 fn line_of(document: &str, at: usize) -> usize {

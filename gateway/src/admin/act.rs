@@ -7,6 +7,7 @@ use protocol::field::Installation;
 use crate::domain::Limits;
 use crate::domain::act::Act;
 use crate::domain::card::{CardReference, OwnLimits};
+use crate::domain::schedule::Start;
 use crate::domain::settle::Settlement;
 use crate::journal::record::{RecordError, written};
 use crate::journal::{fixed, optional, optionally, role};
@@ -172,13 +173,23 @@ fn arguments(e: &mut Encoder<Vec<u8>>, act: &Act) -> Write {
             e.map(2)?.u8(0)?.str(operator)?.u8(1)?.bytes(public_key)?.ok()
         }
         Act::OperatorRevoke { operator } => e.map(1)?.u8(0)?.str(operator)?.ok(),
-        Act::ProgrammeActivate { document } => e.map(1)?.u8(0)?.str(document)?.ok(),
+        Act::ProgrammeActivate { document, start } => {
+            let more = u64::from(start.from.is_some()).saturating_add(u64::from(start.instead));
+            e.map(more.saturating_add(1))?.u8(0)?.str(document)?;
+            if let Some(from) = start.from {
+                e.u8(1)?.i64(from)?;
+            }
+            if start.instead {
+                e.u8(2)?.bool(true)?;
+            }
+            Ok(())
+        }
         Act::ClockConfirm => e.map(0)?.ok(),
     }
 }
 
 fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> {
-    d.map()?;
+    let entries = d.map()?.unwrap_or(0);
     let key = |d: &mut Decoder<'_>| d.u8().map(drop);
     let text = |d: &mut Decoder<'_>| -> Result<String, minicbor::decode::Error> {
         d.u8()?;
@@ -272,7 +283,18 @@ fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> 
             },
         },
         "operator-revoke" => Act::OperatorRevoke { operator: text(d)? },
-        "programme-activate" => Act::ProgrammeActivate { document: text(d)? },
+        "programme-activate" => {
+            let document = text(d)?;
+            let mut start = Start::default();
+            for _ in 1..entries {
+                match d.u8()? {
+                    1 => start.from = Some(d.i64()?),
+                    2 => start.instead = d.bool()?,
+                    _ => return Err(minicbor::decode::Error::message("unknown argument")),
+                }
+            }
+            Act::ProgrammeActivate { document, start }
+        }
         "clock-confirm" => Act::ClockConfirm,
         _ => return Err(minicbor::decode::Error::message("unknown act")),
     })
@@ -331,7 +353,16 @@ mod tests {
             Act::AdviceImport { terminal: terminal(), file: [4; 32] },
             Act::OperatorAdd { operator: "ann".into(), public_key: vec![1, 2] },
             Act::OperatorRevoke { operator: "ann".into() },
-            Act::ProgrammeActivate { document: "x".repeat(5000) },
+            Act::ProgrammeActivate { document: "x".repeat(5000), start: Start::default() },
+            Act::ProgrammeActivate {
+                document: String::new(),
+                start: Start { from: Some(1_800_000_000), instead: false },
+            },
+            Act::ProgrammeActivate {
+                document: String::new(),
+                start: Start { from: Some(1_800_000_000), instead: true },
+            },
+            Act::ProgrammeActivate { document: String::new(), start: Start { from: None, instead: true } },
             Act::ClockConfirm,
         ];
         for act in acts {

@@ -12,7 +12,8 @@ use tokio::sync::oneshot;
 
 use crate::clock;
 use crate::domain::card::CardReference;
-use crate::executor::{Handle, Job, NotTaken, Query};
+use crate::domain::schedule::Start;
+use crate::executor::{Handle, Job, NotTaken, Query, Which};
 use crate::keys::{from_hex, hex};
 
 /// Longest line: a file of offline sales in hex, and some.
@@ -54,6 +55,21 @@ pub enum Ask {
     },
     Cashiers,
     Programmes,
+    /// One version: by number, at a Unix second, or the one in force.
+    Programme {
+        #[serde(default)]
+        version: Option<u32>,
+        #[serde(default)]
+        at: Option<i64>,
+    },
+    /// What a document would change when it comes into force; nothing is recorded.
+    ProgrammeTrial {
+        document: String,
+        #[serde(default)]
+        from: Option<i64>,
+        #[serde(default)]
+        instead: bool,
+    },
     Status,
 }
 
@@ -123,6 +139,12 @@ async fn answer(ask: Ask, handle: &Handle, nonce: [u8; 16], used: &mut bool) -> 
         Ask::Member { card } => Query::Member(CardReference(card)),
         Ask::Cashiers => Query::Cashiers,
         Ask::Programmes => Query::Programmes,
+        Ask::Programme { version: Some(version), .. } => Query::Programme(Which::Version(version)),
+        Ask::Programme { at: Some(at), .. } => Query::Programme(Which::At(at)),
+        Ask::Programme { .. } => Query::Programme(Which::InForce),
+        Ask::ProgrammeTrial { document, from, instead } => {
+            Query::ProgrammeTrial { document, start: Start { from, instead } }
+        }
         Ask::Status => Query::Status,
         Ask::Exceptions { all } => Query::Exceptions { all },
         Ask::Proposals => Query::Proposals,

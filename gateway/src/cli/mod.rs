@@ -3,6 +3,7 @@
 mod exceptions;
 mod journal;
 mod operate;
+mod programme;
 mod serve;
 mod show;
 
@@ -89,9 +90,9 @@ SIGTERM or Ctrl-C: open requests are answered, then it ends.")]
     /// Operators: add, list, revoke.
     #[command(subcommand)]
     Operator(Operator),
-    /// The programme: check a file, put it in force, list versions.
+    /// The programme: check a file, compare, put it in force now or at a time, show and list versions.
     #[command(subcommand)]
-    Programme(Programme),
+    Programme(programme::Command),
     /// Acts that two people must sign: list those that wait, confirm one.
     #[command(subcommand)]
     Act(Acts),
@@ -384,16 +385,6 @@ enum Operator {
 }
 
 #[derive(Debug, Subcommand)]
-enum Programme {
-    /// Check a file; errors name the line.
-    Check { file: PathBuf },
-    /// Put a checked file in force, as a new version.
-    Activate { file: PathBuf },
-    /// List the versions in the journal.
-    List,
-}
-
-#[derive(Debug, Subcommand)]
 enum Acts {
     /// List acts that wait for a second person.
     List,
@@ -532,7 +523,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Cashier(command) => operate::cashier(common, command),
         Command::Member(command) => operate::member(common, command),
         Command::Operator(command) => operate::operator(common, command),
-        Command::Programme(command) => operate::programme(common, command),
+        Command::Programme(command) => programme::programme(common, command),
         Command::Act(command) => operate::act(common, command),
         Command::Exception(command) => exceptions::exception(common, command),
         Command::Advice(command) => exceptions::advice(common, command),
@@ -546,11 +537,16 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
     match done {
         Ok(code) => code,
         Err(error) => {
-            if common.json {
-                println!("{}", serde_json::json!({ "error": format!("{error:#}") }));
-            }
-            eprintln!("error: {error:#}");
+            told(common, &error);
             ExitCode::from(1)
         }
     }
+}
+
+/// Says why a command was not done.
+fn told(common: &Common, error: &anyhow::Error) {
+    if common.json {
+        println!("{}", serde_json::json!({ "error": format!("{error:#}") }));
+    }
+    eprintln!("error: {error:#}");
 }

@@ -1,6 +1,5 @@
 //! Acts and questions of operators.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::exceptions::imported;
 use super::show::{bar, table, text};
-use super::{Acts, Card, CashierCommand, Common, Member, Operator, Programme, RoleArgument, Terminal};
+use super::{Acts, Card, CashierCommand, Common, Member, Operator, RoleArgument, Terminal};
 use crate::admin::act::SignedAct;
 use crate::admin::client::Client;
 use crate::admin::socket::Ask;
@@ -20,7 +19,6 @@ use crate::domain::card::{CardReference, OwnLimits};
 use crate::domain::{Limits, Role};
 use crate::journal::sha256;
 use crate::keys::{SigningKey, fingerprint, from_hex, hex};
-use crate::programme_file;
 use protocol::cose::Sign1;
 
 /// Crockford's base 32.
@@ -311,50 +309,6 @@ pub(super) fn operator(common: &Common, command: Operator) -> Result<ExitCode> {
         }
         Operator::Revoke { name } => done(common, Act::OperatorRevoke { operator: name }),
     }
-}
-
-pub(super) fn programme(common: &Common, command: Programme) -> Result<ExitCode> {
-    match command {
-        Programme::Check { file } => {
-            let (document, problems) = read_programme(&file)?;
-            if problems.is_empty() {
-                return show(common, &json!({ "ok": true, "bytes": document.len() }), |_| {
-                    println!(
-                        "{} is a whole programme. Put it in force with `gateway programme activate {}`.",
-                        file.display(),
-                        file.display()
-                    );
-                });
-            }
-            show(common, &json!({ "ok": false, "problems": problems }), |_| {
-                for problem in &problems {
-                    println!("{}: {problem}", file.display());
-                }
-            })?;
-            Ok(ExitCode::from(1))
-        }
-        Programme::Activate { file } => {
-            let (document, problems) = read_programme(&file)?;
-            if !problems.is_empty() {
-                bail!("{} is not a whole programme:\n{}", file.display(), problems.join("\n"));
-            }
-            done(common, Act::ProgrammeActivate { document })
-        }
-        Programme::List => {
-            let answer = ask(common, &Ask::Programmes)?;
-            show(common, &answer, |answer| {
-                let rows = answer["programmes"].as_array();
-                let fields = ["version", "name", "effective_from", "digest"];
-                table(fields, rows.into_iter().flatten().map(|row| fields.map(|field| text(row, field))));
-            })
-        }
-    }
-}
-
-fn read_programme(file: &Path) -> Result<(String, Vec<String>)> {
-    let document = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
-    let problems = programme_file::parse(&document).err().unwrap_or_default();
-    Ok((document, problems.iter().map(ToString::to_string).collect()))
 }
 
 pub(super) fn ask(common: &Common, ask: &Ask) -> Result<Value> {

@@ -9,6 +9,7 @@ use super::pin::Pin;
 use super::programme::Programme;
 use super::refusal::{Refusal, check_reason};
 use super::request::Now;
+use super::schedule::{self, Start};
 use super::settle::{About, Settlement, settle};
 use super::succession;
 use super::terminal::{Limits, Role, Terminal, TerminalStatus};
@@ -124,8 +125,10 @@ pub enum Act {
     OperatorRevoke {
         operator: String,
     },
+    /// A programme comes into force, now or at a time.
     ProgrammeActivate {
         document: String,
+        start: Start,
     },
     /// The machine's clock is right, whatever it looks like.
     ClockConfirm,
@@ -413,11 +416,9 @@ pub fn decide_act(
                 public_key: public_key.clone(),
             }])
         }
-        Act::ProgrammeActivate { document } => Ok(vec![Effect::Programme {
-            version: state.programmes.last().map_or(1, |p| p.version.saturating_add(1)),
-            effective_from: now.s(),
-            document: document.clone(),
-        }]),
+        Act::ProgrammeActivate { document, start } => {
+            schedule::activate(&state.programmes, &programme.zone, (document, *start), now)
+        }
         Act::ClockConfirm => Ok(Vec::new()),
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn decide(
     joining: Joining<'_>,
     now: Now,
 ) -> Result<Decision, Fault> {
-    let Joining { claim, referral: _, customer: _ } = joining;
+    let Joining { claim, .. } = joining;
     let accepted = accept_card(facts, request.currency, claim, now)
         .and_then(|_| check_quote(facts.quoted, request, now));
     Ok(Decision::declined(accepted.err().unwrap_or(Decline::NotOffered)))

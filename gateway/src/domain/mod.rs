@@ -47,6 +47,7 @@ pub mod refusal;
 pub mod request;
 mod reversal;
 mod reward;
+pub mod schedule;
 pub mod settle;
 mod slice;
 pub mod spend;

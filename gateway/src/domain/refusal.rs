@@ -59,6 +59,13 @@ pub enum Refusal {
         "the load that the claim names stands, so the money is on its card; settle it as paid out, or void the load first"
     )]
     LoadStands,
+    #[error("that time is over; it is {now} now")]
+    Past { now: String },
+    #[error(
+        "version {version} is scheduled for {at}: choose that time to take its place, or a later one; or say `--instead`, \
+         and it never comes into force"
+    )]
+    Scheduled { version: u32, at: String },
     #[error("that is no way to settle this exception: {0}")]
     SettlementOf(&'static str),
 }

@@ -248,7 +248,7 @@ impl Writer {
     ) -> Result<u64, String> {
         let now = self.now();
         let in_force = self.in_force(now);
-        if let Act::ProgrammeActivate { document } = &act.act {
+        if let Act::ProgrammeActivate { document, .. } = &act.act {
             check_programme(document, &in_force)?;
         }
         let index = self.next_index(group);
@@ -271,7 +271,7 @@ impl Writer {
         Ok(index)
     }
 
-    fn decide(
+    pub(super) fn decide(
         &self,
         act: &Act,
         drawn: Drawn<'_>,
@@ -321,7 +321,7 @@ enum Signed {
 }
 
 /// A programme that may follow the one in force.
-fn check_programme(document: &str, in_force: &InForce) -> Result<(), String> {
+pub(super) fn check_programme(document: &str, in_force: &InForce) -> Result<(), String> {
     let programme = programme_file::parse(document)
         .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
     let (old, new) = (&in_force.programme, &programme);

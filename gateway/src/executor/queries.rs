@@ -5,11 +5,13 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::group::Group;
+use super::programmes::Which;
 use super::writer::{InDoubt, Writer, in_doubt};
 use crate::admin::act::name;
 use crate::domain::card::CardReference;
 use crate::domain::ledger::Kind;
 use crate::domain::refusal::Refusal;
+use crate::domain::schedule::Start;
 use crate::domain::{ClockDoubt, Now};
 
 /// What an operator may ask.
@@ -22,6 +24,13 @@ pub enum Query {
     Member(CardReference),
     Cashiers,
     Programmes,
+    /// One version, whole.
+    Programme(Which),
+    /// What a document would change.
+    ProgrammeTrial {
+        document: String,
+        start: Start,
+    },
     Status,
     /// Acts that wait for a second signature.
     Proposals,
@@ -92,10 +101,9 @@ impl Writer {
                 "fingerprint": crate::keys::hex(&crate::keys::fingerprint(key)),
             })).collect::<Vec<_>>() })
             }
-            Query::Programmes => json!({ "programmes": self.programmes.iter().map(|p| json!({
-                "version": p.version, "name": p.programme.name, "effective_from": p.effective_from,
-                "digest": crate::keys::hex(&p.digest),
-            })).collect::<Vec<_>>() }),
+            Query::Programmes => self.programme_versions(),
+            Query::Programme(which) => self.programme_version(which),
+            Query::ProgrammeTrial { document, start } => self.programme_trial(group, &document, start),
             Query::Exceptions { all } => self.exceptions(group, all)?,
             Query::Proposals => {
                 let waiting = self.proposals.waiting(now.s()).map(|(number, waiting)| {

@@ -1,0 +1,302 @@
+//! The shop manager's programme: checked, compared, put in force now or at a time, shown.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use clap::Subcommand;
+use jiff::ToSpan as _;
+use jiff::civil::{Date, DateTime};
+use serde_json::{Value, json};
+
+use super::Common;
+use super::operate::{ask, show};
+use super::show::{table, text};
+use crate::admin::client::Client;
+use crate::admin::socket::Ask;
+use crate::domain::act::Act;
+use crate::domain::programme::Programme;
+use crate::domain::schedule::Start;
+use crate::programme_file::difference::{Difference, differences};
+use crate::programme_file::{self, Problem};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Check a file: every problem with its line, and what to write instead.
+    #[command(after_help = "Examples:
+  gateway programme check programme.toml
+  gateway programme check programme.toml --json
+
+Exit codes: 0 the file is a whole programme, 1 it is not.")]
+    Check { file: PathBuf },
+    /// Say in words what changes from one programme to another.
+    #[command(after_help = "Examples:
+  gateway programme diff in-force programme.toml        what would change
+  gateway programme diff 3 4                            what version 4 changed
+  gateway programme diff old.toml new.toml
+
+Each is a file, the number of a version of the serving gateway, or in-force. Comments and layout do not count.
+Exit codes: 0 they say the same, 1 they differ, 2 one of them cannot be read.")]
+    Diff { old: String, new: String },
+    /// Put a file in force as a new version, now or at a time; says what changes, and asks.
+    #[command(after_help = "Examples:
+  gateway programme activate programme.toml
+  gateway programme activate programme.toml --at '2027-01-01 04:00'
+  gateway programme activate programme.toml --at 2027-01-01 --dry-run
+  gateway programme activate programme.toml --at 2027-01-01T04:00:00+08:00 --yes
+
+A date alone is the start of that business day, its cutover. Times are of the file's own time zone.
+To change a version that is scheduled, activate another one for the same time. To take it back,
+activate the one in force again (`programme show`): for that time, or now with --instead.")]
+    Activate {
+        file: PathBuf,
+        /// When it comes into force: a time, or a business day [default: now].
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
+        /// Versions that are scheduled for later never come into force.
+        #[arg(long)]
+        instead: bool,
+        /// Do not ask; --json does not either.
+        #[arg(long)]
+        yes: bool,
+        /// Say what would change, and change nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Print a version's document as it was activated, by default that of the one in force.
+    #[command(after_help = "Examples:
+  gateway programme show > programme.toml
+  gateway programme show --at '2026-12-24 18:00'
+  gateway programme show --version 2")]
+    Show {
+        /// The version in force at a time, or at the start of a business day.
+        #[arg(long, value_name = "TIME", conflicts_with = "version")]
+        at: Option<String>,
+        #[arg(long, value_name = "N")]
+        version: Option<u32>,
+    },
+    /// List the versions in the journal: past, in force, scheduled, or replaced before they came into force.
+    #[command(after_help = "Example:
+  gateway programme list")]
+    List,
+}
+
+pub(super) fn programme(common: &Common, command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Check { file } => check(common, &file),
+        Command::Diff { old, new } => Ok(diff(common, &old, &new).unwrap_or_else(|error| {
+            super::told(common, &error);
+            ExitCode::from(2)
+        })),
+        Command::Activate { file, at, instead, yes, dry_run } => {
+            let (document, programme) = whole(&file)?;
+            let from = at.map(|at| moment(&at, &programme)).transpose()?;
+            activate(common, document, Start { from, instead }, Care { yes, dry_run })
+        }
+        Command::Show { at, version } => {
+            let at = at.map(|at| moment(&at, &in_force(common)?)).transpose()?;
+            let answer = ask(common, &Ask::Programme { version, at })?;
+            show(common, &answer, |answer| {
+                println!(
+                    "# Version {}, {}, effective from {}, digest {}.\n",
+                    answer["version"],
+                    text(answer, "standing"),
+                    text(answer, "effective"),
+                    text(answer, "digest")
+                );
+                print!("{}", text(answer, "document"));
+            })
+        }
+        Command::List => {
+            let answer = ask(common, &Ask::Programmes)?;
+            show(common, &answer, |answer| {
+                let rows = answer["programmes"].as_array();
+                let head = ["version", "name", "standing", "effective from", "digest"];
+                let fields = ["version", "name", "standing", "effective", "digest"];
+                table(head, rows.into_iter().flatten().map(|row| fields.map(|field| text(row, field))));
+            })
+        }
+    }
+}
+
+fn check(common: &Common, file: &Path) -> Result<ExitCode> {
+    let document = read(file)?;
+    let Err(problems) = programme_file::parse(&document) else {
+        return show(common, &json!({ "ok": true, "bytes": document.len() }), |_| {
+            println!(
+                "{0} is a whole programme. Put it in force with `gateway programme activate {0}`.",
+                file.display()
+            );
+        });
+    };
+    let told = problems.iter().map(|problem| {
+        json!({ "line": problem.line, "text": line_text(&document, problem), "problem": problem.message })
+    });
+    let answer = json!({ "ok": false, "problems": told.collect::<Vec<_>>() });
+    show(common, &answer, |_| println!("{}", explained(file, &document, &problems)))?;
+    Ok(ExitCode::from(1))
+}
+
+/// Every problem under the line that it is about.
+fn explained(file: &Path, document: &str, problems: &[Problem]) -> String {
+    let told = problems.iter().map(|problem| match line_text(document, problem) {
+        Some(text) => format!("{}: {problem}\n    {text}", file.display()),
+        None => format!("{}: {problem}", file.display()),
+    });
+    told.collect::<Vec<_>>().join("\n")
+}
+
+fn line_text<'a>(document: &'a str, problem: &Problem) -> Option<&'a str> {
+    document.lines().nth(problem.line?.checked_sub(1)?).map(str::trim)
+}
+
+fn diff(common: &Common, old: &str, new: &str) -> Result<ExitCode> {
+    let (old_document, new_document) = (document(common, old)?, document(common, new)?);
+    // What compares cannot say which of the two it could not read.
+    for (name, document) in [(old, &old_document), (new, &new_document)] {
+        differences(document, document).map_err(|problem| anyhow!("{name}: {problem}"))?;
+    }
+    let found = differences(&old_document, &new_document).map_err(|problem| anyhow!("{problem}"))?;
+    let words: Vec<String> = found.iter().map(Difference::to_string).collect();
+    let answer = json!({ "same": found.is_empty(), "words": words, "differences": found });
+    show(common, &answer, |_| {
+        if words.is_empty() {
+            println!("{old} and {new} say the same.");
+        }
+        words.iter().for_each(|words| println!("{words}"));
+    })?;
+    Ok(ExitCode::from(u8::from(!words.is_empty())))
+}
+
+/// A file, a version of the serving gateway, or what is in force there.
+fn document(common: &Common, which: &str) -> Result<String> {
+    let version = match (which, which.parse()) {
+        ("in-force", _) => None,
+        (_, Ok(version)) => Some(version),
+        _ => return read(Path::new(which)),
+    };
+    let answer = ask(common, &Ask::Programme { version, at: None })?;
+    answer["document"].as_str().map(String::from).context("no document in the answer")
+}
+
+struct Care {
+    yes: bool,
+    dry_run: bool,
+}
+
+fn activate(common: &Common, document: String, start: Start, care: Care) -> Result<ExitCode> {
+    let Start { from, instead } = start;
+    let trial = ask(common, &Ask::ProgrammeTrial { document: document.clone(), from, instead })?;
+    if care.dry_run {
+        return show(common, &json!({ "dry_run": true, "change": trial }), |_| {
+            tell(&trial);
+            println!("Nothing was changed.");
+        });
+    }
+    if !common.json {
+        tell(&trial);
+        if !care.yes && !confirmed()? {
+            bail!("nothing was changed; answer y, or say --yes");
+        }
+    }
+    let mut done =
+        Client::act(&common.directory(), &common.operator, Act::ProgrammeActivate { document, start })?;
+    if let Some(done) = done.as_object_mut() {
+        done.insert("change".into(), trial);
+    }
+    show(common, &done, |done| println!("Done: journal entry {}.", done["index"]))
+}
+
+fn tell(trial: &Value) {
+    let list = |field: &str| trial[field].as_array().map(Vec::as_slice).unwrap_or_default().to_vec();
+    let words = list("words");
+    println!("Compared with version {}:", trial["compared_with"]);
+    if words.is_empty() {
+        println!("  nothing changes");
+    }
+    for words in words.iter().filter_map(Value::as_str) {
+        println!("  {words}");
+    }
+    let at_once = trial["at_once"].as_bool().unwrap_or(false);
+    let when = if at_once { "at once".to_owned() } else { format!("at {}", text(trial, "effective")) };
+    println!("It comes into force {when}, as version {}.", trial["version"]);
+    for version in list("replaces") {
+        println!("Version {version}, which is scheduled, never comes into force then.");
+    }
+}
+
+fn confirmed() -> Result<bool> {
+    print!("Put it in force? [y/N] ");
+    std::io::stdout().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+}
+
+/// A file that is a whole programme.
+fn whole(file: &Path) -> Result<(String, Programme)> {
+    let document = read(file)?;
+    match programme_file::parse(&document) {
+        Ok(programme) => Ok((document, programme)),
+        Err(problems) => {
+            bail!("{} is not a whole programme:\n{}", file.display(), explained(file, &document, &problems))
+        }
+    }
+}
+
+fn read(file: &Path) -> Result<String> {
+    std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))
+}
+
+fn in_force(common: &Common) -> Result<Programme> {
+    let document = document(common, "in-force")?;
+    programme_file::parse(&document).map_err(|_| anyhow!("the programme in force cannot be read"))
+}
+
+/// A time that a person wrote, in Unix seconds: RFC 3339, a time in the programme's zone, or a business day's start.
+fn moment(written: &str, programme: &Programme) -> Result<i64> {
+    let zoned = |time: DateTime| time.to_zoned(programme.zone.clone());
+    // Exact first: what has an offset would be read without it as well.
+    if let Ok(exact) = written.parse::<jiff::Timestamp>() {
+        return Ok(exact.as_second());
+    }
+    // A date's reader passes over a time that follows, and a time's reader takes a date for its midnight.
+    let at = match (written.contains(':'), written.parse::<Date>(), written.parse::<DateTime>()) {
+        (false, Ok(day), _) if written.len() == "2027-01-01".len() => zoned(day.at(0, 0, 0, 0))
+            .and_then(|midnight| midnight.checked_add(i64::from(programme.cutover_minutes).minutes())),
+        (true, _, Ok(time)) => zoned(time),
+        _ => {
+            bail!(
+                "{written:?} is no time; write \"2027-01-01 04:00\", \"2027-01-01T04:00:00+08:00\", \
+                 or \"2027-01-01\" for the start of that business day"
+            )
+        }
+    };
+    Ok(at.with_context(|| format!("{written:?} is outside the calendar"))?.timestamp().as_second())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_read_in_the_programmes_zone_and_a_day_begins_at_its_cutover() {
+        let programme = programme_file::parse(programme_file::DEFAULT).expect("default programme");
+        let four = 1_798_747_200; // 2026-12-31T20:00:00Z
+        for written in [
+            "2027-01-01",
+            "2027-01-01 04:00",
+            "2027-01-01T04:00",
+            "2027-01-01 04:00:00",
+            "2027-01-01T04:00:00+08:00",
+            "2026-12-31T20:00:00Z",
+            "2026-12-31 20:00:00Z",
+        ] {
+            assert_eq!(moment(written, &programme).expect(written), four, "{written}");
+        }
+        for wrong in ["", "tomorrow", "2027-13-01", "2027-01-01 25:00", "04:00", "2027-01-01 4", "20270101"] {
+            assert!(moment(wrong, &programme).is_err(), "{wrong}");
+        }
+    }
+}
