@@ -54,6 +54,7 @@ pub mod card;
 pub mod checked;
 pub mod client;
 mod clock;
+pub mod corporate;
 mod diary;
 pub mod enrolment;
 pub mod error;

@@ -219,6 +219,7 @@ impl Trial {
             address: self.bench.address(),
             state: self.bench.site.beside("shop"),
             cards: self.cards.clone(),
+            corporate: Vec::new(),
             people: Vec::new(),
             enrolments: self.enrolments.clone(),
             seed: self.seed,

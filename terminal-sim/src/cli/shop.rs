@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use terminal_sim::oracle::Programme;
 use terminal_sim::shop::{self, Options};
-use terminal_sim::{Error, card, enrolment, people};
+use terminal_sim::{Error, card, corporate, enrolment, people};
 
 use super::{Ending, Gateway, show};
 
@@ -15,6 +15,11 @@ use super::{Ending, Gateway, show};
   gateway card issue --count 50 --json > cards.json
   terminal-sim shop --gateway 127.0.0.1:7400 --state shop --cards cards.json \\
       --enrolments enrolments.json --seed 7 --transactions 2000 --faults
+
+With corporate accounts and bound cards, which are in cards.json too, and active and empty when the shop opens:
+  gateway card bind --card 9000000000000014 --account 9000000000000022 --per-day 200.00
+  for card in 9000000000000022 9000000000000014; do gateway card show --card $card --json; done > corporate.json
+  terminal-sim shop ... --programme programme.toml --corporate corporate.json
 
 The cards must have been issued to this shop alone. Started again with the same --state, it goes on where it was: what was
 left open is resolved first, and the account covers all runs. Exit code 1: the gateway broke a promise.")]
@@ -47,6 +52,10 @@ pub(super) struct Arguments {
     /// supervisors that `gateway cashier add --json` admitted to this shop alone
     #[arg(long, value_name = "FILE")]
     people: Option<PathBuf>,
+    /// What `gateway card show --json` printed of the shop's corporate accounts, of the cards that are bound to them, and of
+    /// other cards that are not of the product "standard", one after the other, before the shop used them
+    #[arg(long, value_name = "FILE")]
+    corporate: Option<PathBuf>,
     /// Write the receipt file of every final answer into this directory
     #[arg(long, value_name = "DIR")]
     receipts: Option<PathBuf>,
@@ -60,6 +69,7 @@ pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Ending, Erro
         address: arguments.gateway.address()?,
         state: arguments.state,
         cards: card::read_file(&arguments.cards)?,
+        corporate: arguments.corporate.as_deref().map(corporate::read_file).transpose()?.unwrap_or_default(),
         people: arguments.people.as_deref().map(people::read_file).transpose()?.unwrap_or_default(),
         enrolments: enrolment::read_file(&arguments.enrolments)?,
         seed: arguments.seed,

@@ -5,7 +5,7 @@ use protocol::request::Body;
 use super::Mix;
 use crate::card::Card;
 use crate::error::Error;
-use crate::oracle::{Wallet, rules};
+use crate::oracle::{Product, Wallet};
 use crate::terminal::{Terminal, calls};
 
 /// The amount of an ordinary request.
@@ -102,8 +102,8 @@ impl Wares {
 
 /// As many requests as a session may ever have in flight (key 20), all about one card.
 const MOST_IN_FLIGHT: i64 = 1024 * AMOUNT;
-const _: () = assert!(LOW > MOST_IN_FLIGHT && LOW + REFILL + 120_00 < rules::MAX_BALANCE);
-const _: () = assert!(HIGH > REFILL && HIGH + MOST_IN_FLIGHT < rules::MAX_BALANCE);
+const _: () = assert!(LOW > MOST_IN_FLIGHT && LOW + REFILL + 120_00 < Product::STANDARD.max_balance);
+const _: () = assert!(HIGH > REFILL && HIGH + MOST_IN_FLIGHT < Product::STANDARD.max_balance);
 
 #[cfg(test)]
 mod tests {

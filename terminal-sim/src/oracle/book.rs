@@ -1,4 +1,4 @@
-//! The decisions about one card, and the comparison of each with what it must be.
+//! The decisions about one purse, and the comparison of each with what it must be.
 
 use std::collections::BTreeSet;
 
@@ -23,9 +23,9 @@ pub(super) struct Context<'a> {
     pub(super) programme: &'a Programme,
 }
 
+/// What is going on about one purse.
 #[derive(Clone, Debug, Default)]
-pub(super) struct CardBook {
-    pub(super) model: CardModel,
+pub(super) struct Queue {
     pub(super) open: BTreeSet<TransactionKey>,
     /// Decisions that wait until nothing is open, in the journal's order.
     pub(super) waiting: BTreeSet<Place>,
@@ -41,7 +41,7 @@ pub(super) struct Waiting {
     pub(super) intent: Intent,
     pub(super) fact: Fact,
     pub(super) shift_closed: bool,
-    /// Something else about the card was under way at the same time.
+    /// Something else about its purse was under way at the same time.
     pub(super) overlapped: bool,
     /// The card that it is about, and that of the other side of a Transfer.
     pub(super) cards: (u64, Option<u64>),

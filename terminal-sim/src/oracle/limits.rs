@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use protocol::frame::MessageType;
 
 use super::fact::{Fact, Intent, TransactionKey};
-use super::programme::{Allowance, Programme};
+use super::product::Allowance;
+use super::programme::Programme;
 
 /// What a message counts as: 0 loads, 1 purchases, 2 refunds.
 pub(super) const fn class_of(kind: u8) -> Option<usize> {

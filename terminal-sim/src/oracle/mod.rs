@@ -1,41 +1,49 @@
 //! What every card and every shift must be. It is told what terminals mean to do and what they were answered, and it
 //! says where the two disagree with the rules.
 //!
-//! It knows the default programme, and what a [`Programme`] switches on beyond it, in integers of its own: every lot, who
+//! It knows the default programme, and what a [`Programme`] says beyond it, in integers of its own: every lot, who
 //! paid from which, what is held, what was refunded. Nothing expires in it: a run must be over before its first hold's time
 //! is (a week). What it cannot know is not checked, and says so where that is.
 //!
-//! An unknown outcome (a lost answer) keeps its card **open**: what else is decided about the card waits, and all of it is
-//! checked in the journal's order once nothing about the card is open. So any number of terminals may use one card at the
-//! same time.
+//! A card has a **purse**, its lots and holds. One that is bound to a corporate account spends from the account's: all
+//! cards of an account share one purse, and each has its own PIN, limits, points and memory.
+//!
+//! An unknown outcome (a lost answer) keeps its purse **open**: what else is decided about the purse waits, and all of it is
+//! checked in the journal's order once nothing about the purse is open. So any number of terminals may use one card, or the
+//! cards of one account, at the same time.
 
 mod book;
 mod card;
 mod fact;
 mod limits;
+mod product;
 mod programme;
+mod questions;
 pub mod rules;
 mod shift;
 #[cfg(test)]
 mod tests;
 
-pub use card::Standing;
+pub use card::{OwnLimits, Standing};
 pub use fact::{
     Extra, Fact, HoldShown, Intent, Line, ShiftTotals, Supervisor, TerminalRules, TransactionKey, Wallet,
     date_of, totals_of,
 };
-pub use programme::{Allowance, PinRule, PointsRule, Programme, TillRule};
+pub use product::{Allowance, PinRule, PointsRule, Product, Spend};
+pub use programme::{Programme, TillRule};
+pub use questions::Watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::answer::Answer;
 use protocol::code::ResponseCode;
 use protocol::field::CardReference;
 use protocol::frame::MessageType;
 use serde::Serialize;
 
-use book::{CardBook, Context, Place, Waiting, check_reconciliation};
-use card::{CardModel, Request};
+use crate::corporate::Corporate;
+use crate::error::Error;
+use book::{Context, Place, Queue, Waiting, check_reconciliation};
+use card::CardModel;
 use limits::DayBook;
 use shift::ShiftBook;
 
@@ -43,7 +51,9 @@ use shift::ShiftBook;
 #[derive(Clone, Debug, Default)]
 pub struct Oracle {
     programme: Programme,
-    cards: BTreeMap<u64, CardBook>,
+    cards: BTreeMap<u64, CardModel>,
+    /// What is decided about each purse, by the number of the card that has it.
+    queues: BTreeMap<u64, Queue>,
     waiting: BTreeMap<Place, Waiting>,
     issued: BTreeSet<u64>,
     shifts: BTreeMap<(String, u32), ShiftBook>,
@@ -56,7 +66,7 @@ pub struct Oracle {
     settled: BTreeMap<TransactionKey, Fact>,
     indexes: BTreeMap<u64, TransactionKey>,
     mismatches: Vec<Mismatch>,
-    /// Of open requests: the place of each among those begun about its card, and whether it was alone then.
+    /// Of open requests: the place of each among those begun about its purse, and whether it was alone then.
     began: BTreeMap<TransactionKey, (u64, bool)>,
     /// Citations that hold: how many the gateway took, and how many it did not know.
     citations: (u64, u64),
@@ -74,13 +84,6 @@ pub struct Mismatch {
     pub got: String,
 }
 
-/// Taken before an inquiry is sent; see [`Oracle::watch`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Watch {
-    card: u64,
-    begun: u64,
-}
-
 impl Oracle {
     /// The oracle of a gateway with this programme in force.
     #[must_use]
@@ -90,27 +93,70 @@ impl Oracle {
 
     /// What it takes to be in force.
     #[must_use]
-    pub const fn programme(&self) -> Programme {
-        self.programme
+    pub const fn programme(&self) -> &Programme {
+        &self.programme
+    }
+
+    /// What a card's product says; the standard one's where nothing is known of the card.
+    #[must_use]
+    pub fn product(&self, card: CardReference) -> Product {
+        let model = self.cards.get(&card.number());
+        *model.map_or(&self.programme.standard, |model| model.product(&self.programme))
+    }
+
+    /// The corporate account that the card is bound to.
+    #[must_use]
+    pub fn account(&self, card: CardReference) -> Option<CardReference> {
+        let account = self.cards.get(&card.number()).and_then(CardModel::account);
+        account.and_then(CardReference::new)
     }
 
     /// A card that was issued and not used yet.
     pub fn issue(&mut self, card: CardReference) {
         self.issued.insert(card.number());
         self.cards.entry(card.number()).or_default();
+        self.queues.entry(card.number()).or_default();
+    }
+
+    /// Cards of another product than the standard one, corporate accounts and cards that are bound to them among them. They
+    /// were issued, are in use, and nothing was loaded or bought with them yet.
+    pub fn put_into_use(&mut self, cards: &[Corporate]) -> Result<(), Error> {
+        let product = |name: &str| {
+            let unknown = || Error::Usage(format!("the programme has no product {name}"));
+            self.programme.product(name).ok_or_else(unknown)
+        };
+        for card in cards {
+            let account = card.account.map(|(account, _)| cards.iter().find(|other| other.card == account));
+            let is_account = match account {
+                Some(Some(account)) => product(&account.product)?.account && account.account.is_none(),
+                Some(None) => false,
+                None => true,
+            };
+            let is_free = card.account.is_none() || !product(&card.product)?.account;
+            product(&card.product)?;
+            if !is_account || !is_free || !self.issued.contains(&card.card.number()) {
+                let why = "it is not one of the shop's, or is bound to what is no account of the shop";
+                return Err(Error::Usage(format!("card {}: {why}", card.card)));
+            }
+        }
+        for card in cards {
+            let bound = card.account.map(|(account, limits)| (account.number(), limits));
+            self.cards.entry(card.card.number()).or_default().put_into_use(&card.product, bound);
+        }
+        Ok(())
     }
 
     /// A request is about to be sent, or an approved one to be given up: its outcome is unknown until it is settled.
     pub fn begin(&mut self, intent: Intent) {
         let (card, other) = self.cards_of(&intent);
-        for card in card.into_iter().chain(other) {
-            let book = self.cards.entry(card).or_default();
-            book.begun = book.begun.saturating_add(1);
-            book.open.insert(intent.key.clone());
+        for purse in self.purses_of((card, other)) {
+            let queue = self.queues.entry(purse).or_default();
+            queue.begun = queue.begun.saturating_add(1);
+            queue.open.insert(intent.key.clone());
         }
-        if let Some(book) = card.and_then(|card| self.cards.get(&card)) {
-            let alone = book.open.len() == 1 && book.waiting.is_empty();
-            self.began.insert(intent.key.clone(), (book.begun, alone));
+        if let Some(queue) = card.and_then(|card| self.queues.get(&self.purse_of(card))) {
+            let alone = queue.open.len() == 1 && queue.waiting.is_empty();
+            self.began.insert(intent.key.clone(), (queue.begun, alone));
         }
         self.open.insert(intent.key.clone(), intent);
     }
@@ -122,10 +168,11 @@ impl Oracle {
         let (card, other) = self.cards_of(&intent);
         self.intents.insert(key.clone(), intent.clone());
         facts.sort_by_key(|fact| fact.index);
-        let book = card.and_then(|card| self.cards.get(&card));
+        let purses = self.purses_of((card, other));
         let began = self.began.remove(key);
+        let queue = card.and_then(|card| self.queues.get(&self.purse_of(card)));
         let overlapped = self.replaying
-            || book.is_some_and(|book| began != Some((book.begun, true)) || book.open.len() > 1);
+            || queue.is_some_and(|queue| began != Some((queue.begun, true)) || queue.open.len() > 1);
         for fact in facts {
             if !self.take_index(&fact) {
                 continue;
@@ -149,22 +196,21 @@ impl Oracle {
             }
             if let Some(card) = card {
                 let place = (fact.index, fact.key.clone());
-                for card in [Some(card), other].into_iter().flatten() {
-                    self.cards.entry(card).or_default().waiting.insert(place.clone());
+                for purse in &purses {
+                    self.queues.entry(*purse).or_default().waiting.insert(place.clone());
                 }
                 let cards = (card, other);
                 let waiting = Waiting { intent: intent.clone(), fact, shift_closed, overlapped, cards };
                 self.waiting.insert(place, waiting);
             }
         }
-        let cards: Vec<u64> = card.into_iter().chain(other).collect();
-        for card in &cards {
-            if let Some(book) = self.cards.get_mut(card) {
-                book.open.remove(key);
+        for purse in &purses {
+            if let Some(queue) = self.queues.get_mut(purse) {
+                queue.open.remove(key);
             }
         }
         if !self.replaying {
-            self.check_cards(cards);
+            self.check_queues(purses.into_iter().collect());
             self.check_closes();
         }
     }
@@ -179,35 +225,64 @@ impl Oracle {
         (intent.card, other.filter(|other| Some(*other) != intent.card))
     }
 
-    /// Checks what has waited about these cards, and about those that they gave to or got from.
-    fn check_cards(&mut self, mut cards: Vec<u64>) {
-        while let Some(card) = cards.pop() {
-            while let Some(place) = self.ready(card) {
+    /// The card whose purse a card spends: its account, or itself.
+    fn purse_of(&self, card: u64) -> u64 {
+        self.cards.get(&card).and_then(CardModel::account).unwrap_or(card)
+    }
+
+    /// Both cards' purses, which may be one.
+    fn purses_of(&self, (card, other): (Option<u64>, Option<u64>)) -> BTreeSet<u64> {
+        card.into_iter().chain(other).map(|card| self.purse_of(card)).collect()
+    }
+
+    /// A card with the purse that it spends from.
+    fn seen(&self, card: u64) -> Option<CardModel> {
+        let mut model = self.cards.get(&card)?.clone();
+        if let Some(account) = model.account() {
+            self.cards.get(&account)?.lend(&mut model);
+        }
+        Some(model)
+    }
+
+    /// The card is this from now on, and what it spends from too.
+    fn keep(&mut self, card: u64, mut model: CardModel) {
+        if let Some(account) = model.account().and_then(|account| self.cards.get_mut(&account)) {
+            account.take_back(&mut model);
+        }
+        self.cards.insert(card, model);
+    }
+
+    /// Checks what has waited about these purses, and about those that gave to them or got from them.
+    fn check_queues(&mut self, mut purses: Vec<u64>) {
+        while let Some(purse) = purses.pop() {
+            while let Some(place) = self.ready(purse) {
                 let Some(waiting) = self.waiting.remove(&place) else { break };
                 let (first, other) = waiting.cards;
-                for card in [Some(first), other].into_iter().flatten() {
-                    if let Some(book) = self.cards.get_mut(&card) {
-                        book.waiting.remove(&place);
+                let both = self.purses_of((Some(first), other));
+                for purse in &both {
+                    if let Some(queue) = self.queues.get_mut(purse) {
+                        queue.waiting.remove(&place);
                     }
                 }
                 self.check(&waiting);
-                cards.extend([Some(first), other].into_iter().flatten().filter(|other| *other != card));
+                purses.extend(both.into_iter().filter(|other| *other != purse));
             }
         }
     }
 
-    /// What is next about a card, if nothing is open that may have come before it: at the other card neither.
-    fn ready(&self, card: u64) -> Option<Place> {
-        let place = self.cards.get(&card)?.waiting.first()?;
+    /// What is next about a purse, if nothing is open that may have come before it: at the other purse neither.
+    fn ready(&self, purse: u64) -> Option<Place> {
+        let place = self.queues.get(&purse)?.waiting.first()?;
         let (first, other) = self.waiting.get(place)?.cards;
-        let mut both = [Some(first), other].into_iter().flatten().filter_map(|card| self.cards.get(&card));
-        both.all(|book| book.open.is_empty() && book.waiting.first() == Some(place)).then(|| place.clone())
+        let both = self.purses_of((Some(first), other));
+        let mut both = both.iter().filter_map(|purse| self.queues.get(purse));
+        both.all(|queue| queue.open.is_empty() && queue.waiting.first() == Some(place)).then(|| place.clone())
     }
 
     fn check(&mut self, waiting: &Waiting) {
         let (first, other) = waiting.cards;
-        let mut partner = other.and_then(|other| Some((other, self.cards.remove(&other)?)));
-        let Some(book) = self.cards.get_mut(&first) else { return };
+        let mut model = self.seen(first).unwrap_or_default();
+        let mut partner = other.and_then(|other| Some((other, self.seen(other)?)));
         let (shifts, open, intents) = (&self.shifts, &self.open, &self.intents);
         let closed_before = |key: &TransactionKey, index: u64| {
             let shift = open.get(key).or_else(|| intents.get(key)).and_then(|intent| intent.shift);
@@ -234,9 +309,12 @@ impl Oracle {
             days.allow(decided, (class, amount), open, programme)
         };
         let context = Context { shifts: &closed_before, others: &others, programme };
-        let theirs = partner.as_mut().map(|(_, book)| &mut book.model);
-        let found = waiting.check_and_apply(&mut book.model, theirs, &context);
-        self.cards.extend(partner);
+        let theirs = partner.as_mut().map(|(_, partner)| partner);
+        let found = waiting.check_and_apply(&mut model, theirs, &context);
+        if let Some((other, partner)) = partner {
+            self.keep(other, partner);
+        }
+        self.keep(first, model);
         self.mismatches.extend(found);
     }
 
@@ -273,8 +351,7 @@ impl Oracle {
     /// All books are read in.
     pub fn replayed(&mut self) {
         self.replaying = false;
-        let cards: Vec<u64> = self.cards.keys().copied().collect();
-        self.check_cards(cards);
+        self.check_queues(self.queues.keys().copied().collect());
         self.check_closes();
     }
 
@@ -317,138 +394,28 @@ impl Oracle {
         self.open.values()
     }
 
-    /// Remembers what the card is now, so that the answer to a question asked from here on can be checked. `None`
-    /// while something about the card is open.
-    #[must_use]
-    pub fn watch(&self, card: CardReference) -> Option<Watch> {
-        let book = self.cards.get(&card.number())?;
-        (book.open.is_empty() && book.waiting.is_empty())
-            .then_some(Watch { card: card.number(), begun: book.begun })
-    }
-
-    /// Checks the answer to a balance inquiry; `None` when somebody used the card meanwhile.
-    pub fn inquired(&mut self, watch: Watch, answer: &Answer) -> Option<bool> {
-        let model = self.unchanged(watch)?;
-        let (code, wallet) = match (model.active, model.wallet()) {
-            (true, wallet) => (ResponseCode::APPROVED, Some(wallet)),
-            (false, _) => (ResponseCode::CARD_NOT_ACTIVE, None),
-        };
-        let got = answer.balances.as_ref().and_then(Wallet::of).filter(|_| answer.code.is_approval());
-        // Whether a card that is not active may be asked about is not laid down; what it holds is.
-        let right = match (wallet, got) {
-            (Some(wallet), got) => answer.code == code && got == Some(wallet),
-            (None, Some(got)) => got == Wallet::default(),
-            (None, None) => answer.code == code,
-        };
-        if !right {
-            self.mismatches.push(Mismatch {
-                about: format!("inquiry about card {}", masked(watch.card)),
-                expected: format!("{code:?} {wallet:?}"),
-                got: format!("{:?} {got:?}", answer.code),
-            });
-        }
-        Some(right)
-    }
-
-    /// Checks the answer to a load quote; `None` when somebody used the card meanwhile.
-    pub fn quoted(
-        &mut self,
-        watch: Watch,
-        amount: i64,
-        rules: TerminalRules,
-        answer: &Answer,
-    ) -> Option<bool> {
-        self.priced(watch, MessageType::LOAD, (amount, None), rules, answer)
-    }
-
-    /// Checks the answer to the quote of a load, or of a purchase, which points may pay a part of.
-    pub fn priced(
-        &mut self,
-        watch: Watch,
-        kind: MessageType,
-        (amount, points): (i64, Option<i64>),
-        rules: TerminalRules,
-        answer: &Answer,
-    ) -> Option<bool> {
-        let programme = self.programme;
-        let is_load = kind == MessageType::LOAD;
-        let model = self.unchanged(watch)?;
-        let key = TransactionKey { terminal: String::new(), generation: 0, stan: 0 };
-        let intent = Intent {
-            key,
-            kind: kind.0,
-            card: Some(watch.card),
-            amount: Some(amount),
-            partial: !is_load,
-            genuine: true,
-            original: None,
-            more: false,
-            request_id: None,
-            shift: None,
-            totals: None,
-            rules,
-            extra: Extra { points, ..Extra::default() },
-        };
-        let request = Request {
-            intent: &intent,
-            index: 0,
-            time: 0,
-            date: date_of(answer),
-            shift_closed: false,
-            original_closed: None,
-            programme: &programme,
-            partner: None,
-            overlapped: false,
-            quoting: true,
-            others: &|_, _| None,
-        };
-        let outcomes = model.expected(&request);
-        let expected: Vec<_> = outcomes.into_iter().map(|outcome| outcome.expected).collect();
-        let changes = answer.changes.as_ref().and_then(Wallet::of_changes);
-        let step = answer.next_step.map(|step| (step.missing.get(), step.bonus.get()));
-        let balances = answer.balances.as_ref().and_then(Wallet::of);
-        let next = rules::next_step(amount).filter(|_| is_load);
-        let fits = |expected: &card::Expected| {
-            answer.code.0 == expected.code
-                && (!answer.code.is_approval()
-                    || answer.approved_amount.map(protocol::field::Ranged::get) == expected.approved
-                        && balances == Some(model.wallet())
-                        && changes == expected.shown.map(|shown| shown.changes)
-                        && step == next)
-        };
-        let right = expected.iter().any(fits);
-        if !right {
-            self.mismatches.push(Mismatch {
-                about: format!("quote of {kind} {amount} for card {}", masked(watch.card)),
-                expected: format!("{expected:?}, next step {next:?}"),
-                got: format!("{:?} {changes:?}, next step {step:?}", answer.code),
-            });
-        }
-        Some(right)
-    }
-
     /// What a card must hold, and whether it is active. While something about it is open: what was known before.
     #[must_use]
     pub fn card(&self, card: CardReference) -> Option<(bool, Wallet)> {
-        self.cards.get(&card.number()).map(|book| (book.model.active, book.model.wallet()))
+        self.seen(card.number()).map(|model| (model.active, model.wallet()))
     }
 
     /// The newest decisions about a card, newest first, as far as is known.
     #[must_use]
     pub fn newest(&self, card: CardReference, most: usize) -> Vec<Standing> {
-        self.cards.get(&card.number()).map(|book| book.model.newest(most)).unwrap_or_default()
+        self.seen(card.number()).map(|model| model.newest(most)).unwrap_or_default()
     }
 
     /// The number of the PIN that the card must have now, as far as is known.
     #[must_use]
     pub fn pin(&self, card: CardReference) -> Option<u32> {
-        self.cards.get(&card.number()).and_then(|book| book.model.pin())
+        self.cards.get(&card.number()).and_then(CardModel::pin)
     }
 
-    /// How many holds a card must have, as far as is known.
+    /// How many holds a card's purse must have, as far as is known.
     #[must_use]
     pub fn holds(&self, card: CardReference) -> usize {
-        self.cards.get(&card.number()).map_or(0, |book| book.model.holds())
+        self.seen(card.number()).map_or(0, |model| model.holds())
     }
 
     /// The cards that were issued.
@@ -478,11 +445,6 @@ impl Oracle {
     #[must_use]
     pub fn settled(&self) -> usize {
         self.settled.len()
-    }
-
-    fn unchanged(&self, watch: Watch) -> Option<&CardModel> {
-        let book = self.cards.get(&watch.card)?;
-        (book.begun == watch.begun).then_some(&book.model)
     }
 
     /// An entry of the journal belongs to one request, and a request to one entry; `false` for a fact that is known.

@@ -1,65 +1,30 @@
-//! What a programme switches on beyond the default one, as far as the oracle knows its rules. A file that says anything
-//! else is refused: the oracle would be wrong about it.
+//! What a programme says beyond the default one, as far as the oracle knows its rules. A file that says anything else is
+//! refused: the oracle would be wrong about it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use toml::{Table, Value};
 
+use super::product::{Allowance, PointsRule, Product, money, number};
 use crate::error::Error;
 
-/// What is switched on. [`Programme::default`] is the default programme. Amounts are minor units.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The product that every programme has here.
+const STANDARD: &str = "standard";
+
+/// What is in force. [`Programme::default`] is the default programme. Amounts are minor units.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Programme {
-    /// The largest transfer.
-    pub max_transfer: Option<i64>,
-    /// The largest cash-out.
-    pub max_unload: Option<i64>,
-    /// When a card's PIN is asked for.
-    pub pin: Option<PinRule>,
-    /// How points pay.
-    pub points: Option<PointsRule>,
-    /// Registers get grants, and cards may be debited by their advices.
-    pub offline: bool,
-    /// What a card may do in a business day.
-    pub daily: Option<Allowance>,
-    /// What a card may do in a month of business days.
-    pub monthly: Option<Allowance>,
+    /// What the cards are of that nothing else is said of.
+    pub standard: Product,
+    /// Other products by name.
+    pub others: BTreeMap<String, Product>,
     /// What a terminal may do in a business day.
     pub terminal_day: Option<Allowance>,
     /// What a cashier may do in a business day.
     pub cashier_day: Option<Allowance>,
     /// Who has to be at the till.
     pub till: TillRule,
-}
-
-/// So many loads, purchases and refunds, and sums of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Allowance {
-    /// How many of each.
-    pub counts: [Option<i64>; 3],
-    /// How much of each, minor units.
-    pub sums: [Option<i64>; 3],
-}
-
-impl Allowance {
-    /// Whether so many of a kind (0 loads, 1 purchases, 2 refunds), and such a sum of them, is allowed.
-    #[must_use]
-    pub fn allows(&self, kind: usize, (count, sum): (i64, i64)) -> bool {
-        let within =
-            |most: Option<&Option<i64>>, is: i64| most.copied().flatten().is_none_or(|most| is <= most);
-        within(self.counts.get(kind), count) && within(self.sums.get(kind), sum)
-    }
-
-    fn read(mut table: Value) -> Result<Allowance, String> {
-        let table = table.as_table_mut().ok_or("an allowance is a table")?;
-        let mut allowance = Allowance::default();
-        let kinds = ["load", "purchase", "refund"].into_iter();
-        for ((kind, count), sum) in kinds.zip(&mut allowance.counts).zip(&mut allowance.sums) {
-            *count = table.remove(&format!("{kind}s")).map(|value| number(Some(&value), 0)).transpose()?;
-            *sum = table.remove(&format!("{kind}_sum")).map(|value| money(&value)).transpose()?;
-        }
-        if table.is_empty() { Ok(allowance) } else { Err(format!("the oracle does not know {table:?}")) }
-    }
 }
 
 /// Who has to be at the till.
@@ -97,54 +62,13 @@ impl TillRule {
     }
 }
 
-/// When a card's PIN is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PinRule {
-    /// From this amount on.
-    pub from: i64,
-    /// So many wrong ones lock it.
-    pub tries: u8,
-}
-
-/// How points pay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PointsRule {
-    /// So many points ...
-    pub points: i64,
-    /// ... are worth this.
-    pub pays: i64,
-    /// The fewest in one purchase.
-    pub minimum: i64,
-    /// They come in multiples of this.
-    pub step: i64,
-    /// The share of an amount that they may pay.
-    pub max_percent: i64,
-}
-
-impl PointsRule {
-    /// What so many points are worth.
-    #[must_use]
-    pub fn worth(&self, points: i64) -> i64 {
-        points.saturating_mul(self.pays).checked_div(self.points).unwrap_or(0)
-    }
-
-    /// What a refund that gives so much back to the balances withholds for points that are owed, and how many of them that
-    /// pays for.
-    #[must_use]
-    pub fn withheld(&self, owed: i64, to_balances: i64) -> (i64, i64) {
-        let up = owed.saturating_mul(self.pays).saturating_add(self.points).saturating_sub(1);
-        match up.checked_div(self.points).unwrap_or(0) {
-            _ if owed <= 0 => (0, 0),
-            price if price <= to_balances => (price, owed),
-            _ => {
-                let paid = to_balances.saturating_mul(self.points).checked_div(self.pays);
-                (to_balances, paid.unwrap_or(0).min(owed))
-            }
-        }
-    }
-}
-
 impl Programme {
+    /// The product of this name.
+    #[must_use]
+    pub fn product(&self, name: &str) -> Option<&Product> {
+        if name == STANDARD { Some(&self.standard) } else { self.others.get(name) }
+    }
+
     /// Reads the file that the gateway has in force.
     pub fn read_file(path: &Path) -> Result<Programme, Error> {
         let text = std::fs::read_to_string(path).map_err(Error::file(path))?;
@@ -153,34 +77,22 @@ impl Programme {
 
     fn read(text: &str) -> Result<Programme, String> {
         let mut file: Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
-        let default: Table = DEFAULT.parse().map_err(|error: toml::de::Error| error.to_string())?;
+        let mut default: Table = DEFAULT.parse().map_err(|error: toml::de::Error| error.to_string())?;
         let mut programme = Programme::default();
         let products = file.get_mut("product").and_then(Value::as_table_mut).ok_or("no product")?;
-        for (name, product) in products.iter_mut() {
-            let product = product.as_table_mut().ok_or("a product is a table")?;
-            if name != "standard" {
-                return Err(format!("the oracle knows the product standard alone, not {name}"));
-            }
-            programme.max_transfer = product.remove("max_transfer").map(|text| money(&text)).transpose()?;
-            programme.max_unload = product.remove("max_unload").map(|text| money(&text)).transpose()?;
-            programme.offline = product.remove("offline").and_then(|on| on.as_bool()).unwrap_or(false);
-            programme.daily = product.remove("daily").map(Allowance::read).transpose()?;
-            programme.monthly = product.remove("monthly").map(Allowance::read).transpose()?;
-            if let Some(pin) = product.remove("pin") {
-                let from = pin.get("from").map(money).transpose()?.unwrap_or(0);
-                let tries = u8::try_from(number(pin.get("tries"), 3)?).map_err(|error| error.to_string())?;
-                programme.pin = Some(PinRule { from, tries });
-            }
+        for (name, table) in products.iter_mut() {
+            let product = Product::read(table)?;
+            programme.others.insert(name.clone(), product);
         }
         if let Some(rule) = file.remove("points_payment") {
-            programme.points = Some(PointsRule {
-                points: number(rule.get("points"), 1)?,
-                pays: rule.get("pays").map(money).transpose()?.unwrap_or(0),
-                minimum: number(rule.get("minimum"), 1)?,
-                step: number(rule.get("step"), 1)?,
-                max_percent: number(rule.get("max_percent"), 100)?,
-            });
+            let (rule, named) = PointsRule::read(rule)?;
+            let applies = |name: &String| named.as_ref().is_none_or(|named| named.contains(name));
+            let products = programme.others.iter_mut().filter(|(name, _)| applies(name));
+            products.for_each(|(_, product)| product.points = Some(rule));
         }
+        programme.standard = programme.others.remove(STANDARD).ok_or("no product standard")?;
+        file.remove("product");
+        default.remove("product");
         file.remove("offline");
         if let Some(till) = file.remove("till") {
             programme.till = TillRule::read(till)?;
@@ -205,20 +117,6 @@ impl Programme {
             }
         }
     }
-}
-
-fn number(value: Option<&Value>, otherwise: i64) -> Result<i64, String> {
-    value.map_or(Ok(otherwise), |value| value.as_integer().ok_or_else(|| format!("{value} is no number")))
-}
-
-/// `"12.50"` in minor units.
-fn money(value: &Value) -> Result<i64, String> {
-    let wrong = || format!("{value} is no amount");
-    let (whole, places) = value.as_str().and_then(|text| text.split_once('.')).ok_or_else(wrong)?;
-    if places.len() != 2 {
-        return Err(wrong());
-    }
-    [whole, places].concat().parse().map_err(|_| wrong())
 }
 
 /// What the oracle's own rules are written from ([`super::rules`]).
@@ -259,6 +157,7 @@ points_months = 12
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oracle::product::{PinRule, Spend};
 
     #[test]
     fn what_is_switched_on_is_read_and_what_is_unknown_is_refused() {
@@ -270,21 +169,37 @@ mod tests {
                     [till.supervisor]\nvoid_from = \"5.00\"\n";
         let file = DEFAULT.replace("refund_grace_days = 30", on) + more;
         let rule = PointsRule { points: 100, pays: 1_00, minimum: 1, step: 10, max_percent: 100 };
-        assert_eq!(
-            Programme::read(&file),
-            Ok(Programme {
-                max_transfer: Some(500_00),
-                max_unload: Some(200_00),
-                pin: Some(PinRule { from: 50_00, tries: 5 }),
-                points: Some(rule),
-                offline: true,
-                daily: Some(Allowance { counts: [Some(3), None, None], sums: [None, Some(9_00), None] }),
-                monthly: None,
-                terminal_day: Some(Allowance { counts: [None, None, Some(2)], sums: [None; 3] }),
-                cashier_day: None,
-                till: TillRule { cashiers: true, tries: 3, void_from: Some(5_00), ..TillRule::default() },
-            })
-        );
+        let standard = Product {
+            max_transfer: Some(500_00),
+            max_unload: Some(200_00),
+            pin: Some(PinRule { from: 50_00, tries: 5 }),
+            points: Some(rule),
+            offline: true,
+            daily: Some(Allowance { counts: [Some(3), None, None], sums: [None, Some(9_00), None] }),
+            ..Product::STANDARD
+        };
+        let read = Programme {
+            standard,
+            terminal_day: Some(Allowance { counts: [None, None, Some(2)], sums: [None; 3] }),
+            till: TillRule { cashiers: true, tries: 3, void_from: Some(5_00), ..TillRule::default() },
+            ..Programme::default()
+        };
+        assert_eq!(Programme::read(&file), Ok(read.clone()));
+        // Another product, of which points do not pay.
+        let company = "[product.company]\nname = \"Company\"\nmin_load = \"5.00\"\nmax_load = \"9.00\"\n\
+                       max_balance = \"90.00\"\nspend = \"pro-rata\"\nhold_hours = 2\naccount = true";
+        let file = file.replace("points = 100\n", "points = 100\nproducts = [\"standard\"]\n") + company;
+        let company = Product {
+            account: true,
+            min_load: 5_00,
+            max_load: 9_00,
+            max_balance: 90_00,
+            spend: Spend::ProRata,
+            hold_seconds: 7200,
+            ..Product::STANDARD
+        };
+        let others = BTreeMap::from([("company".to_owned(), company)]);
+        assert_eq!(Programme::read(&file), Ok(Programme { others, ..read }));
         assert_eq!([rule.worth(99), rule.worth(150)], [99, 1_50]);
         let odd = PointsRule { points: 3, ..rule };
         assert_eq!(
@@ -292,7 +207,7 @@ mod tests {
             [(0, 0), (34, 1), (33, 0), (2_34, 7)]
         );
         for (from, to) in [
-            ("hold_hours = 168", "hold_hours = 167"),
+            ("spend = \"principal-first\"", "spend = \"best-first\""),
             ("gives = 1", "gives = 2"),
             ("refund_grace_days = 30", "refund_grace_days = 30\nreturn_days = 7"),
             ("refund_grace_days = 30", "refund_grace_days = 30\ndaily = { gifts = 7 }"),

@@ -1,15 +1,7 @@
 //! The default programme in integers, written from its rules and from `PROTOCOL.md`, never from the gateway's code.
 //! Amounts are minor units.
 
-/// The smallest load.
-pub const MIN_LOAD: i64 = 1_00;
-/// The largest load of the card product; the terminal may have a lower limit of its own.
-pub const MAX_LOAD: i64 = 5_000_00;
-/// Principal and bonus together after a load.
-pub const MAX_BALANCE: i64 = 5_000_00;
-/// An Authorize holds its amount for so many seconds.
-pub const HOLD_SECONDS: i64 = 7 * 24 * 3600;
-/// Holds that a card can have at a time.
+/// Holds that a purse can have at a time.
 pub const MOST_HOLDS: usize = 16;
 /// A card with so many lots that are not empty opens no more: a load joins the last lot of its balance.
 pub const LOTS_APART: usize = 32;

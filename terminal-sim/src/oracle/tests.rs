@@ -1,10 +1,12 @@
 //! The oracle against a day that was worked out by hand.
 
+mod corporate;
 mod counter;
 mod more;
 mod people;
 
 use super::*;
+use protocol::answer::Answer;
 use protocol::field::TransactionState;
 
 const RULES: TerminalRules =
@@ -76,6 +78,11 @@ fn reversal(
         approved,
         ..fact(stan, MessageType::REVERSAL, 0, 0, changes, balances)
     }
+}
+
+/// A programme with this product alone.
+fn of(standard: Product) -> Programme {
+    Programme { standard, ..Programme::default() }
 }
 
 /// An oracle whose card is active and was loaded with 300.00, which gave 20.00 bonus.

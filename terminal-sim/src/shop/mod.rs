@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 use crate::address::Address;
 use crate::card::Card;
 use crate::clock;
+use crate::corporate::Corporate;
 use crate::error::Error;
 use crate::faults::FaultPlan;
 use crate::oracle::{Oracle, Programme};
@@ -34,7 +35,7 @@ use crate::till::{SharedOracle, Till};
 use report::Tally;
 use trader::Trader;
 
-/// One card in so many is nobody's own: any terminal may use it at any time.
+/// One card in so many is nobody's own: any terminal may use it at any time. So is every corporate account.
 const HOT_CARDS: usize = 10;
 /// Of a thousand value messages, how many meet a fault of the network when faults are on.
 const FAULTS_PER_MILLE: u64 = 60;
@@ -52,6 +53,8 @@ pub struct Options {
     pub state: PathBuf,
     /// Cards that were issued to this shop alone.
     pub cards: Vec<Card>,
+    /// Those of them that are corporate accounts, bound to one, or of another product than the standard one.
+    pub corporate: Vec<Corporate>,
     /// Who was admitted to this shop alone; needed when the programme asks for cashiers or supervisors.
     pub people: Vec<Person>,
     /// Terminals; those without a directory are enrolled.
@@ -127,6 +130,7 @@ async fn open_tills(options: &Options, oracle: &SharedOracle) -> Result<Vec<Till
     }
     let book = || -> MutexGuard<'_, Oracle> { oracle.lock().unwrap_or_else(PoisonError::into_inner) };
     options.cards.iter().for_each(|card| book().issue(card.reference));
+    book().put_into_use(&options.corporate)?;
     book().replay();
     let directory = |ticket: &EnrolmentTicket| options.state.join(ticket.terminal.as_str());
     let (known, new): (Vec<_>, Vec<_>) =
@@ -196,11 +200,16 @@ impl Shared {
     fn new(options: &Options, oracle: SharedOracle) -> Self {
         let hot = options.cards.len().checked_div(HOT_CARDS).unwrap_or(0);
         let (hot, own) = options.cards.split_at_checked(hot).unwrap_or_default();
+        let is_account = |card: &Card| {
+            let mut accounts = options.corporate.iter().filter_map(|one| one.account);
+            accounts.any(|(account, _)| account == card.reference)
+        };
+        let (accounts, own): (Vec<Card>, Vec<Card>) = own.iter().cloned().partition(is_account);
         let terminals = u32::try_from(options.enrolments.len()).unwrap_or(u32::MAX);
         Shared {
             oracle,
-            own: Mutex::new(own.to_vec()),
-            hot: hot.to_vec(),
+            own: Mutex::new(own),
+            hot: hot.iter().cloned().chain(accounts).collect(),
             people: options.people.clone(),
             terminals: options.enrolments.len(),
             all: options.cards.clone(),

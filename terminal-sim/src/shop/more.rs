@@ -10,7 +10,7 @@ use super::trader::Trader;
 use crate::card::Card;
 use crate::error::Error;
 use crate::message::SignedMessage;
-use crate::oracle::{Line, Programme, TillRule, Wallet};
+use crate::oracle::{Line, Product, Programme, TillRule, Wallet};
 use crate::rng::Rng;
 use crate::session::Session;
 use crate::terminal::TransactionId;
@@ -43,20 +43,20 @@ pub(super) enum More {
     Offline,
 }
 
-fn possible(programme: &Programme) -> Vec<(More, u64)> {
+fn possible(product: &Product, till: &TillRule) -> Vec<(More, u64)> {
     let on = |is_on: bool, weight: u64| if is_on { weight } else { 0 };
     vec![
         (More::Cite, 3),
-        (More::Transfer, on(programme.max_transfer.is_some(), 4)),
-        (More::Unload, on(programme.max_unload.is_some(), 3)),
-        (More::ChangePin, on(programme.pin.is_some(), 3)),
-        (More::Points, on(programme.points.is_some(), 3)),
+        (More::Transfer, on(product.max_transfer.is_some(), 4)),
+        (More::Unload, on(product.max_unload.is_some(), 3)),
+        (More::ChangePin, on(product.pin.is_some(), 3)),
+        (More::Points, on(product.points.is_some(), 3)),
         (More::Basket, 2),
         (More::ReturnByLine, 2),
         (More::Claim, 1),
         (More::ClaimLoad, 1),
-        (More::Cashier, on(programme.till != TillRule::default(), 2)),
-        (More::Offline, on(programme.offline, 3)),
+        (More::Cashier, on(*till != TillRule::default(), 2)),
+        (More::Offline, on(product.offline, 3)),
     ]
 }
 
@@ -72,23 +72,24 @@ fn draw(rng: &mut Rng, all: &[(More, u64)]) -> Option<More> {
 }
 
 impl Trader {
-    fn programme(&self) -> Programme {
-        self.shared.oracle().programme()
+    fn product(&self, card: &Card) -> Product {
+        self.shared.oracle().product(card.reference)
     }
 
     /// `None` leaves it to the default scenarios, always under the default programme.
-    pub(super) fn draw_more(&mut self) -> Option<More> {
-        let programme = self.programme();
+    pub(super) fn draw_more(&mut self, card: &Card) -> Option<More> {
+        let programme = self.shared.oracle().programme().clone();
         if programme == Programme::default() || !self.rng.chance(SHARE, 100) {
             return None;
         }
-        draw(&mut self.rng, &possible(&programme))
+        let all = possible(&self.product(card), &programme.till);
+        draw(&mut self.rng, &all)
     }
 
     /// What the customer types, if PINs are asked for.
     pub(super) fn draw_pin(&mut self, card: &Card) {
         self.till.cites = None;
-        if self.programme().pin.is_none() {
+        if self.product(card).pin.is_none() {
             return;
         }
         let number = self.shared.oracle().pin(card.reference);
@@ -101,12 +102,12 @@ impl Trader {
 
     /// One of these acts, that anything may happen to.
     pub(super) fn more_act(&mut self, card: &Card, wallet: Wallet) -> Option<Act> {
-        let more = self.draw_more()?;
+        let more = self.draw_more(card)?;
         self.act_of(more, card, wallet)
     }
 
     fn act_of(&mut self, more: More, card: &Card, wallet: Wallet) -> Option<Act> {
-        let programme = self.programme();
+        let product = self.product(card);
         let affordable = |rng: &mut Rng| match draw_purchase(rng, wallet) {
             Act::Purchase(amount) => amount,
             _ => 1,
@@ -115,7 +116,7 @@ impl Trader {
             More::Transfer => {
                 let to = self.rng.pick(&self.shared.all)?.reference;
                 let to = if self.rng.chance(1, 20) { card.reference } else { to };
-                let most = programme.max_transfer.unwrap_or(0);
+                let most = product.max_transfer.unwrap_or(0);
                 let amount = match self.rng.below(12) {
                     0 => draw_overspend(&mut self.rng, wallet),
                     1 => most.saturating_add(1),
@@ -124,7 +125,7 @@ impl Trader {
                 Act::Transfer(amount, to)
             }
             More::Unload => {
-                let most = programme.max_unload.unwrap_or(0);
+                let most = product.max_unload.unwrap_or(0);
                 Act::Unload(match self.rng.below(12) {
                     0 => most.saturating_add(1),
                     1..4 => most.min(wallet.principal.max(1)),
@@ -134,7 +135,7 @@ impl Trader {
             }
             More::ChangePin => Act::ChangePin(u32::try_from(self.rng.below(900)).unwrap_or(0)),
             More::Points => {
-                let rule = programme.points?;
+                let rule = product.points?;
                 let amount = affordable(&mut self.rng).max(2);
                 let most = amount.saturating_mul(rule.max_percent).checked_div(100)?;
                 let worth = self.rng.between(1, most.max(1));
@@ -369,11 +370,11 @@ mod tests {
 
     #[test]
     fn nothing_is_drawn_that_the_programme_does_not_switch_on() {
-        let transfers = Programme { max_transfer: Some(1), ..Programme::default() };
+        let transfers = Product { max_transfer: Some(1), ..Product::STANDARD };
         let mut rng = Rng::new(1);
         let mut drawn: Vec<More> = Vec::new();
         for _ in 0..500 {
-            drawn.extend(draw(&mut rng, &possible(&transfers)));
+            drawn.extend(draw(&mut rng, &possible(&transfers, &TillRule::default())));
         }
         assert_eq!(drawn.len(), 500);
         assert!(drawn.contains(&More::Transfer) && drawn.contains(&More::Claim));

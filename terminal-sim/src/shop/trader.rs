@@ -60,7 +60,10 @@ impl Trader {
         let own = if hot { None } else { self.shared.take_card(&mut self.rng) };
         let card = own.clone().or_else(|| self.rng.pick(&self.shared.hot).cloned());
         let result = match &card {
-            Some(card) => self.play(scenario, card).await,
+            Some(card) => {
+                let (scenario, card) = self.filled_up(scenario, card);
+                self.play(scenario, &card).await
+            }
             None => Ok(()),
         };
         if let Some(own) = own {
@@ -109,6 +112,23 @@ impl Trader {
         false
     }
 
+    /// Whoever fills up a bound card fills its account, but for a mistake now and then; and mostly does when that is empty.
+    fn filled_up(&mut self, scenario: Scenario, card: &Card) -> (Scenario, Card) {
+        let (account, wallet) = {
+            let oracle = self.shared.oracle();
+            (oracle.account(card.reference), oracle.card(card.reference).unwrap_or_default().1)
+        };
+        let account = self.shared.all.iter().find(|all| Some(all.reference) == account).cloned();
+        let Some(account) = account.filter(|_| !self.rng.chance(1, 8)) else {
+            return (scenario, card.clone());
+        };
+        match scenario {
+            _ if wallet.payable().unwrap_or(0) == 0 => (Scenario::Load, account),
+            Scenario::Load | Scenario::Quote => (scenario, account),
+            _ => (scenario, card.clone()),
+        }
+    }
+
     async fn play(&mut self, scenario: Scenario, card: &Card) -> Result<(), Error> {
         let (active, wallet) = self.shared.oracle().card(card.reference).unwrap_or_default();
         self.draw_pin(card);
@@ -116,7 +136,7 @@ impl Trader {
         if !active && !matches!(scenario, Scenario::Inquiry | Scenario::Mistake) && !self.rng.chance(1, 10) {
             return self.activate(card).await;
         }
-        if let Some(more) = self.draw_more() {
+        if let Some(more) = self.draw_more(card) {
             return self.play_more(more, card, wallet).await;
         }
         match scenario {

@@ -14,6 +14,7 @@ async fn trade(lie: Lie, seed: u64) -> Report {
         address: gateway.address.clone(),
         state: directory.path().to_owned(),
         cards: (0..20).map(|number| gateway.card(1_000 + number)).collect(),
+        corporate: Vec::new(),
         people: Vec::new(),
         enrolments: ["T0001", "T0002", "T0003"].map(|name| gateway.ticket(name)).to_vec(),
         seed,

@@ -17,7 +17,7 @@ const COMPANY: &str = "[product.company]\nname = \"Company account\"\nmin_load =
                        max_balance = \"5000.00\"\naccount = true\nmax_transfer = \"500.00\"";
 
 /// New accounts, not active.
-fn issue_accounts(site: &Site, count: u32) -> Vec<Card> {
+pub(super) fn issue_accounts(site: &Site, count: u32) -> Vec<Card> {
     let issued = site.json(&["card", "issue", "--product", "company", "--count", &count.to_string()]);
     let text = |card: &serde_json::Value, field: &str| card[field].as_str().expect("a text").to_owned();
     let card = |card| Card::new(&text(card, "reference"), &text(card, "secret")).expect("a card");

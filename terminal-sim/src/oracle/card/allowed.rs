@@ -8,6 +8,7 @@ use super::purse::Hold;
 use super::{CardModel, Outcome, Request};
 use crate::oracle::fact::{Supervisor, TransactionKey};
 use crate::oracle::limits::class_of;
+use crate::oracle::product::Allowance;
 
 /// A decision counts in this day, and in its month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,8 +81,12 @@ impl CardModel {
     }
 
     fn card_allows(&self, request: &Request<'_>, class: usize, amount: i64) -> bool {
-        let spans = [(Span::Day, request.programme.daily), (Span::Month, request.programme.monthly)];
-        spans.into_iter().filter_map(|(span, most)| Some((span, most?))).all(|(span, most)| {
+        let product = self.product(request.programme);
+        let own = self.bound.map(|(_, own)| own).unwrap_or_default();
+        let of_own = |sum| Allowance { sums: [None, sum, None], ..Allowance::default() };
+        let (daily, monthly) = (product.daily.unwrap_or_default(), product.monthly.unwrap_or_default());
+        let spans = [(Span::Day, [daily, of_own(own.day)]), (Span::Month, [monthly, of_own(own.month)])];
+        spans.into_iter().all(|(span, most)| {
             let used = self.decided.iter().filter(|(_, decided)| {
                 decided.counted
                     && class_of(decided.kind) == Some(class)
@@ -91,7 +96,7 @@ impl CardModel {
             let total = used.fold((1_i64, amount), |(count, sum), (_, decided)| {
                 (count.saturating_add(1), sum.saturating_add(decided.approved))
             });
-            most.allows(class, total)
+            most.iter().all(|most| most.allows(class, total))
         })
     }
 

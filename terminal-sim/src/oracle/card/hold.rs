@@ -31,10 +31,15 @@ impl CardModel {
         }
         let mut after = self.clone();
         let reference = opener.unwrap_or(request.index);
-        let expires = request.time.saturating_add(rules::HOLD_SECONDS);
+        let expires = request.time.saturating_add(self.product(request.programme).hold_seconds);
         let new = Hold { opener: Some(request.intent.key.clone()), expires, ..Hold::default() };
         let hold = after.purse.holds.entry(reference).or_insert(new);
-        hold.parts.extend(self.purse.choose(amount).into_iter().map(|part| (request.index, part)));
+        hold.parts.extend(
+            self.purse
+                .choose(amount, self.product(request.programme).spend)
+                .into_iter()
+                .map(|part| (request.index, part)),
+        );
         let decided = Decided { approved: amount, hold: Some(reference), ..Decided::default() };
         vec![after.approved(request, code, Wallet::default(), decided)]
     }
@@ -47,7 +52,7 @@ impl CardModel {
 
     /// The hold that is to be raised. Its original is judged as a Capture's, but one that is no Authorize of this card is
     /// not found, and nothing is said of its state.
-    fn raised(&self, request: &Request<'_>) -> Result<u64, Vec<Outcome>> {
+    pub(super) fn raised(&self, request: &Request<'_>) -> Result<u64, Vec<Outcome>> {
         let not_found = || self.declined(request, ResponseCode::ORIGINAL_NOT_FOUND);
         let original = request.intent.original.as_ref().and_then(|key| self.decided.get(key));
         let original = original.ok_or_else(not_found)?;
@@ -91,7 +96,7 @@ impl CardModel {
         let parts = opposite(&taken);
         let mut changes = after.purse.book(&parts);
         let earned = rules::points(amount);
-        let points = after.purse.earn(earned);
+        let points = after.points.earn(earned);
         changes.points = points.card;
         let hold = Some(*reference);
         let decided = Decided { approved: amount, parts, points, earned, hold, ..Decided::default() };
@@ -115,14 +120,14 @@ impl CardModel {
         if hold.parts.is_empty() || !more {
             let ended = Hold { parts: Vec::new(), ..hold.clone() };
             self.purse.holds.remove(&reference);
-            self.ended.insert(reference, ended);
+            self.purse.ended.insert(reference, ended);
         }
         taken
     }
 
     /// Puts back in front what an undone capture had taken, if its Authorize still stands.
     pub(super) fn hold_again(&mut self, reference: u64, capture: &Decided) {
-        let hold = self.purse.holds.get(&reference).or_else(|| self.ended.get(&reference)).cloned();
+        let hold = self.purse.holds.get(&reference).or_else(|| self.purse.ended.get(&reference)).cloned();
         let key = hold.as_ref().and_then(|hold| hold.opener.as_ref());
         let stands = [TransactionState::LIVE, TransactionState::CAPTURED];
         let opener = key.and_then(|key| self.decided.get_mut(key));
@@ -132,15 +137,17 @@ impl CardModel {
         hold.captured = hold.captured.saturating_sub(capture.approved);
         let back = opposite(&capture.parts).into_iter().map(|part| (reference, part));
         hold.parts.splice(0..0, back);
-        self.ended.remove(&reference);
+        self.purse.ended.remove(&reference);
         self.purse.holds.insert(reference, hold);
     }
 
     /// Key 18 of an answer about this hold.
     pub(super) fn hold_shown(&self, reference: u64, request: &Request<'_>) -> HoldShown {
-        let hold = self.purse.holds.get(&reference).or_else(|| self.ended.get(&reference));
-        let expires =
-            hold.map_or_else(|| request.time.saturating_add(rules::HOLD_SECONDS), |hold| hold.expires);
+        let hold = self.purse.holds.get(&reference).or_else(|| self.purse.ended.get(&reference));
+        let expires = hold.map_or_else(
+            || request.time.saturating_add(self.product(request.programme).hold_seconds),
+            |hold| hold.expires,
+        );
         HoldShown { reference, held: hold.map_or(0, Hold::held), expires }
     }
 }

@@ -5,6 +5,7 @@ mod hold;
 mod memory;
 mod move_on;
 mod pin;
+mod points;
 mod purse;
 mod refund;
 mod trade;
@@ -17,9 +18,11 @@ use protocol::field::TransactionState;
 use protocol::frame::MessageType;
 
 use super::fact::{Fact, HoldShown, Intent, TransactionKey, Wallet};
+use super::product::Product;
 use super::programme::Programme;
 use memory::Memory;
-use purse::{Hold, Part, Points, Purse};
+use points::{Points, PointsHeld};
+use purse::{Hold, Part, Purse};
 
 /// What must come of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,7 +70,7 @@ pub(super) struct Request<'a> {
     pub(super) programme: &'a Programme,
     /// The other card of a Transfer.
     pub(super) partner: Option<&'a CardModel>,
-    /// Something else about the card was under way at the same time.
+    /// Something else about its purse was under way at the same time.
     pub(super) overlapped: bool,
     /// It is only a question: nobody asks for a PIN.
     pub(super) quoting: bool,
@@ -94,13 +97,26 @@ pub struct Standing {
 #[derive(Clone, Debug, Default)]
 pub(super) struct CardModel {
     pub(super) active: bool,
+    /// The name of its product; the standard one where nothing is said.
+    product: String,
+    /// The corporate account that it is bound to, by its number, and what it may spend of it.
+    bound: Option<(u64, OwnLimits)>,
+    /// What it spends: its own, or while it decides that of its account, which lends it.
     purse: Purse,
-    /// Holds that have ended with their last capture: one that is undone opens them again.
-    ended: BTreeMap<u64, Hold>,
+    points: PointsHeld,
     decided: Memory,
     /// It has been loaded, whatever became of that: its activation stands.
     loaded: bool,
     pin: pin::CardPin,
+}
+
+/// The most that a bound card may spend, minor units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OwnLimits {
+    /// In a business day.
+    pub day: Option<i64>,
+    /// In a month of business days.
+    pub month: Option<i64>,
 }
 
 /// A decided request and everything that it did.
@@ -170,12 +186,38 @@ impl Default for Decided {
 impl CardModel {
     /// What can be spent now, and the points.
     pub(super) fn wallet(&self) -> Wallet {
-        self.purse.wallet()
+        Wallet { points: self.points.held, ..self.purse.money() }
+    }
+
+    /// It is in use, of this product and perhaps bound to an account, before anything is known of it.
+    pub(super) fn put_into_use(&mut self, product: &str, bound: Option<(u64, OwnLimits)>) {
+        (self.active, self.loaded) = (true, bound.is_some());
+        (self.product, self.bound) = (product.to_owned(), bound);
+    }
+
+    /// The corporate account that it is bound to.
+    pub(super) fn account(&self) -> Option<u64> {
+        self.bound.map(|(account, _)| account)
+    }
+
+    /// Lends a card that is bound to it what it has to spend.
+    pub(super) fn lend(&self, bound: &mut CardModel) {
+        bound.purse = self.purse.clone();
+    }
+
+    /// Takes back what it has lent.
+    pub(super) fn take_back(&mut self, bound: &mut CardModel) {
+        self.purse = std::mem::take(&mut bound.purse);
+    }
+
+    /// What its product says.
+    pub(super) fn product<'a>(&self, programme: &'a Programme) -> &'a Product {
+        programme.product(&self.product).unwrap_or(&programme.standard)
     }
 
     /// Nothing is below zero.
     pub(super) fn is_sound(&self) -> bool {
-        self.purse.is_sound()
+        self.points.held >= 0 && self.purse.is_sound()
     }
 
     /// It is what is known now; there are no copies of it.
@@ -251,6 +293,12 @@ impl CardModel {
             if let Some(code) = self.unfit(request) {
                 return self.declined(request, code);
             }
+            // What is to be raised is looked at before the PIN, for whether that is asked depends on what is held.
+            if kind == MessageType::AUTHORIZE
+                && let Some(Err(declined)) = intent.original.as_ref().map(|_| self.raised(request))
+            {
+                return declined;
+            }
             if let Err(declined) = proven.look_at_pin(request) {
                 return declined;
             }
@@ -312,6 +360,7 @@ impl CardModel {
         }
         if let Some(said) = fact.balances.filter(|_| fact.is_approval()) {
             self.purse.force(said);
+            self.points.held = said.points;
         }
     }
 

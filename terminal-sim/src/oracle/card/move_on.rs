@@ -17,19 +17,22 @@ impl CardModel {
     /// Why the product, or the card that is given to, does not allow it.
     pub(super) fn unfit(&self, request: &Request<'_>) -> Option<ResponseCode> {
         let not_permitted = Some(ResponseCode::NOT_PERMITTED_CARD);
-        let (intent, programme) = (request.intent, request.programme);
+        let (intent, product) = (request.intent, self.product(request.programme));
+        let of_own = [MessageType::LOAD, MessageType::UNLOAD, MessageType::TRANSFER];
         match MessageType(intent.kind) {
-            MessageType::TRANSFER if programme.max_transfer.is_none() => not_permitted,
+            kind if self.bound.is_some() && of_own.contains(&kind) => not_permitted,
+            MessageType::TRANSFER if product.max_transfer.is_none() => not_permitted,
             MessageType::TRANSFER if intent.extra.to == intent.card => {
                 Some(ResponseCode::INVALID_TRANSACTION)
             }
             MessageType::TRANSFER => match request.partner {
                 None => Some(ResponseCode::CARD_NOT_ACCEPTED),
                 Some(partner) if !partner.active => Some(ResponseCode::CARD_NOT_ACTIVE),
+                Some(partner) if partner.bound.is_some() => not_permitted,
                 Some(_) => None,
             },
-            MessageType::UNLOAD if programme.max_unload.is_none() => not_permitted,
-            MessageType::PURCHASE if intent.extra.points.is_some() && programme.points.is_none() => {
+            MessageType::UNLOAD if product.max_unload.is_none() => not_permitted,
+            MessageType::PURCHASE if intent.extra.points.is_some() && product.points.is_none() => {
                 not_permitted
             }
             _ => None,
@@ -38,7 +41,8 @@ impl CardModel {
 
     pub(super) fn expected_transfer(&self, request: &Request<'_>) -> Vec<Outcome> {
         let amount = request.intent.amount.unwrap_or(0);
-        let most = request.programme.max_transfer.unwrap_or(0).min(request.intent.rules.max_purchase);
+        let product = self.product(request.programme);
+        let most = product.max_transfer.unwrap_or(0).min(request.intent.rules.max_purchase);
         if amount > most {
             return self.declined(request, ResponseCode::AMOUNT_LIMIT);
         }
@@ -46,14 +50,16 @@ impl CardModel {
             return self.declined(request, ResponseCode::NOT_SUFFICIENT_FUNDS);
         }
         let mut partner = request.partner.cloned().unwrap_or_default();
-        if partner.purse.total().saturating_add(amount) > rules::MAX_BALANCE {
+        if partner.purse.total().saturating_add(amount) > partner.product(request.programme).max_balance {
             return self.declined(request, ResponseCode::AMOUNT_LIMIT);
         }
         let mut after = self.clone();
-        let taken = self.purse.choose(amount);
+        let taken = self.purse.choose(amount, product.spend);
         let lots: Vec<(Balance, i64)> =
             taken.iter().map(|part| (after.purse.balance(part.lot), part.amount)).collect();
-        let given: Vec<Part> = lots.into_iter().flat_map(|lot| partner.purse.receive(lot)).collect();
+        let has_points = partner.points.held != 0;
+        let given: Vec<Part> =
+            lots.into_iter().flat_map(|lot| partner.purse.receive(lot, has_points)).collect();
         partner.loaded = true;
         let parts = opposite(&taken);
         let changes = after.purse.book(&parts);
@@ -65,7 +71,8 @@ impl CardModel {
     /// The newest loads first, each as its Refund would pay it.
     pub(super) fn expected_unload(&self, request: &Request<'_>) -> Vec<Outcome> {
         let amount = request.intent.amount.unwrap_or(0);
-        let most = request.programme.max_unload.unwrap_or(0).min(request.intent.rules.max_refund);
+        let most =
+            self.product(request.programme).max_unload.unwrap_or(0).min(request.intent.rules.max_refund);
         if amount > most {
             return self.declined(request, ResponseCode::AMOUNT_LIMIT);
         }
@@ -119,13 +126,14 @@ impl CardModel {
     /// Never declined for what the card is or has. The terminals of a shop keep to their grants.
     pub(super) fn expected_advice(&self, request: &Request<'_>) -> Vec<Outcome> {
         let amount = request.intent.amount.unwrap_or(0);
-        let may_pay = self.active && request.programme.offline;
+        let product = self.product(request.programme);
+        let may_pay = self.active && self.bound.is_none() && product.offline;
         let paid = if may_pay { self.wallet().payable().unwrap_or(0).min(amount).max(0) } else { 0 };
         let mut after = self.clone();
-        let parts = opposite(&self.purse.choose(paid));
+        let parts = opposite(&self.purse.choose(paid, product.spend));
         let mut changes = after.purse.book(&parts);
         let earned = rules::points(paid);
-        let points = after.purse.earn(earned);
+        let points = after.points.earn(earned);
         changes.points = points.card;
         let decided =
             Decided { approved: paid, advised: amount, parts, points, earned, ..Decided::default() };

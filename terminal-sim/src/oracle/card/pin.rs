@@ -16,7 +16,9 @@ pub(super) struct CardPin {
 impl CardModel {
     /// Looks at the PIN of a request that needs one, and counts it; the decline if it is not the right one.
     pub(super) fn look_at_pin(&mut self, request: &Request<'_>) -> Result<(), Vec<Outcome>> {
-        let Some(rule) = request.programme.pin.filter(|_| !request.quoting) else { return Ok(()) };
+        let Some(rule) = self.product(request.programme).pin.filter(|_| !request.quoting) else {
+            return Ok(());
+        };
         let intent = request.intent;
         let asked = match MessageType(intent.kind) {
             MessageType::CHANGE_PIN => self.pin.number.is_some(),

@@ -1,8 +1,9 @@
-//! What is on a card, lot by lot, and what of it is held.
+//! The money that a card spends, its own or its account's, lot by lot, and what of it is held.
 
 use std::collections::BTreeMap;
 
 use crate::oracle::fact::{TransactionKey, Wallet};
+use crate::oracle::product::Spend;
 use crate::oracle::rules;
 
 /// One of the two balances that pay.
@@ -19,21 +20,14 @@ pub(super) struct Part {
     pub(super) amount: i64,
 }
 
-/// Points that came or went: on the card, and in what it owes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Points {
-    pub(super) card: i64,
-    pub(super) debt: i64,
-}
-
-/// Lots never expire by the default programme: they stay in the order in which they were opened, empty ones too.
+/// Lots never expire here: they stay in the order in which they were opened, empty ones too.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Purse {
     lots: Vec<(Balance, i64)>,
-    points: i64,
-    debt: i64,
     /// By the reference of the Authorize that opened it.
     pub(super) holds: BTreeMap<u64, Hold>,
+    /// Holds that have ended with their last capture: one that is undone opens them again.
+    pub(super) ended: BTreeMap<u64, Hold>,
 }
 
 /// What an Authorize has set aside.
@@ -56,10 +50,10 @@ impl Hold {
 }
 
 impl Purse {
-    /// What can be spent now, and the points.
-    pub(super) fn wallet(&self) -> Wallet {
+    /// What can be spent now.
+    pub(super) fn money(&self) -> Wallet {
         let balance = |balance| sum(self.of(balance).map(|(lot, _)| self.free(lot)));
-        Wallet { principal: balance(Balance::Principal), bonus: balance(Balance::Bonus), points: self.points }
+        Wallet { principal: balance(Balance::Principal), bonus: balance(Balance::Bonus), points: 0 }
     }
 
     /// Principal and bonus, held or not: what a largest balance bounds.
@@ -69,7 +63,7 @@ impl Purse {
 
     /// Nothing is below zero.
     pub(super) fn is_sound(&self) -> bool {
-        self.points >= 0 && (0..self.lots.len()).all(|lot| self.free(lot) >= 0)
+        (0..self.lots.len()).all(|lot| self.free(lot) >= 0)
     }
 
     /// What of a lot is not held.
@@ -79,11 +73,28 @@ impl Purse {
         self.lots.get(lot).map_or(0, |(_, amount)| amount.saturating_sub(held))
     }
 
-    /// Principal pays first, of each balance the oldest lot. The parts make up what is asked, or all that is free.
-    pub(super) fn choose(&self, amount: i64) -> Vec<Part> {
+    /// The lots that pay, in this order. The parts make up what is asked, or all that is free.
+    pub(super) fn choose(&self, amount: i64, order: Spend) -> Vec<Part> {
+        let lots = |balance| self.of(balance).map(|(lot, _)| lot);
+        let (principal, bonus) = (lots(Balance::Principal), lots(Balance::Bonus));
+        match order {
+            Spend::PrincipalFirst => self.take(principal.chain(bonus), amount),
+            Spend::BonusFirst => self.take(bonus.chain(principal), amount),
+            Spend::ProRata => {
+                let money = self.money();
+                let share = i128::from(amount).saturating_mul(i128::from(money.bonus));
+                let share = share.checked_div(i128::from(money.payable().unwrap_or(0)));
+                let of_bonus = share.and_then(|share| i64::try_from(share).ok()).unwrap_or(0);
+                let mut parts = self.take(principal, amount.saturating_sub(of_bonus));
+                parts.extend(self.take(bonus, of_bonus));
+                parts
+            }
+        }
+    }
+
+    fn take(&self, lots: impl Iterator<Item = usize>, amount: i64) -> Vec<Part> {
         let mut missing = amount;
-        let lots = self.of(Balance::Principal).chain(self.of(Balance::Bonus));
-        let parts = lots.map(|(lot, _)| {
+        let parts = lots.map(|lot| {
             let amount = self.free(lot).min(missing).max(0);
             missing = missing.saturating_sub(amount);
             Part { lot, amount }
@@ -106,10 +117,11 @@ impl Purse {
         changes
     }
 
-    /// Opens lots of a load, principal and then bonus, or joins what is there once there are too many; says which.
-    pub(super) fn open(&mut self, given: &[(Balance, i64)]) -> Vec<Part> {
+    /// Opens lots of a load, principal and then bonus, or joins what is there once there are too many, the lot of the card's
+    /// points among them; says which.
+    pub(super) fn open(&mut self, given: &[(Balance, i64)], has_points: bool) -> Vec<Part> {
         let alive = self.lots.iter().filter(|(_, amount)| *amount != 0).count();
-        let crowded = alive.saturating_add(usize::from(self.points != 0)) >= rules::LOTS_APART;
+        let crowded = alive.saturating_add(usize::from(has_points)) >= rules::LOTS_APART;
         let last = |balance| self.of(balance).filter(|(_, amount)| *amount != 0).last();
         let joined: Vec<_> = given.iter().map(|(balance, _)| last(*balance).filter(|_| crowded)).collect();
         let mut parts = Vec::new();
@@ -134,60 +146,20 @@ impl Purse {
     }
 
     /// Takes in what another card gave.
-    pub(super) fn receive(&mut self, lot: (Balance, i64)) -> Vec<Part> {
-        let parts = self.open(&[lot]);
+    pub(super) fn receive(&mut self, lot: (Balance, i64), has_points: bool) -> Vec<Part> {
+        let parts = self.open(&[lot], has_points);
         self.book(&parts);
         parts
     }
 
-    /// Whether there are so many points.
-    pub(super) fn has_points(&self, points: i64) -> bool {
-        points <= self.points
-    }
-
-    /// Points that the card owes.
-    pub(super) const fn debt(&self) -> i64 {
-        self.debt
-    }
-
-    /// Earns points: they pay what the card owes first.
-    pub(super) fn earn(&mut self, points: i64) -> Points {
-        let repaid = points.min(self.debt);
-        self.move_points(Points { card: points.saturating_sub(repaid), debt: repaid.saturating_neg() })
-    }
-
-    /// Takes points back: what the card no longer has, it owes.
-    pub(super) fn take_points(&mut self, points: i64) -> Points {
-        let taken = points.min(self.points).max(0);
-        self.move_points(Points { card: taken.saturating_neg(), debt: points.saturating_sub(taken) })
-    }
-
-    /// The opposite of what was done.
-    pub(super) fn undo_points(&mut self, done: Points) -> Points {
-        let back = if done.card > 0 {
-            self.take_points(done.card)
-        } else {
-            self.move_points(Points { card: done.card.saturating_neg(), debt: 0 })
-        };
-        self.debt = self.debt.saturating_sub(done.debt);
-        Points { debt: back.debt.saturating_sub(done.debt), ..back }
-    }
-
     /// Makes the balances those that the gateway says, where it was not believed to be right.
     pub(super) fn force(&mut self, said: Wallet) {
-        let now = self.wallet();
+        let now = self.money();
         let wrong = [
             (Balance::Principal, said.principal.saturating_sub(now.principal)),
             (Balance::Bonus, said.bonus.saturating_sub(now.bonus)),
         ];
         self.lots.extend(wrong.into_iter().filter(|(_, amount)| *amount != 0));
-        self.points = said.points;
-    }
-
-    pub(super) fn move_points(&mut self, points: Points) -> Points {
-        self.points = self.points.saturating_add(points.card);
-        self.debt = self.debt.saturating_add(points.debt);
-        points
     }
 
     fn of(&self, wanted: Balance) -> impl Iterator<Item = (usize, i64)> + '_ {

@@ -6,10 +6,11 @@ use protocol::code::ResponseCode;
 use protocol::field::TransactionState;
 use protocol::frame::MessageType;
 
-use super::purse::{Part, Points};
+use super::points::Points;
+use super::purse::Part;
 use super::{CardModel, Decided, Outcome, Request};
 use crate::oracle::fact::{Line, TransactionKey, Wallet};
-use crate::oracle::programme::PointsRule;
+use crate::oracle::product::PointsRule;
 use crate::oracle::rules;
 
 /// The present refund of an original.
@@ -66,7 +67,7 @@ impl CardModel {
         let done = if original.kind == MessageType::LOAD.0 {
             after.pay_out(original, slice)
         } else {
-            Some(after.give_back(original, slice, request.programme.points))
+            Some(after.give_back(original, slice, self.product(request.programme).points))
         };
         let Some((changes, decided)) = done else {
             return self.declined_in(request, ResponseCode::NOT_SUFFICIENT_FUNDS, Some(original.state));
@@ -113,14 +114,14 @@ impl CardModel {
             0 => 0,
             _ => rules::taken_back(original.earned, of_balances(refunded), balances),
         };
-        let came_back = self.purse.earn(back(after).saturating_sub(back(before)));
-        let taken = self.purse.take_points(gone(after).saturating_sub(gone(before)));
+        let came_back = self.points.earn(back(after).saturating_sub(back(before)));
+        let taken = self.points.take(gone(after).saturating_sub(gone(before)));
         let to_balances = of_balances(after).saturating_sub(of_balances(before));
         let (withheld, paid_for) = match rule {
-            Some(rule) => rule.withheld(self.purse.debt(), to_balances),
+            Some(rule) => rule.withheld(self.points.debt(), to_balances),
             None => (0, 0),
         };
-        self.purse.move_points(Points { card: 0, debt: paid_for.saturating_neg() });
+        self.points.book(Points { card: 0, debt: paid_for.saturating_neg() });
 
         let (mut skipped, mut missing) = (slice.before, slice.amount.saturating_sub(withheld));
         let mut parts = Vec::new();

@@ -2,7 +2,8 @@
 
 use protocol::code::ResponseCode;
 
-use super::purse::{Balance, Points, opposite};
+use super::points::Points;
+use super::purse::{Balance, opposite};
 use super::refund::by_item;
 use super::{CardModel, Decided, Outcome, Request};
 use crate::oracle::fact::Wallet;
@@ -16,22 +17,23 @@ impl CardModel {
     }
 
     pub(super) fn expected_load(&self, request: &Request<'_>) -> Vec<Outcome> {
-        let amount = request.intent.amount.unwrap_or(0);
+        let (amount, product) = (request.intent.amount.unwrap_or(0), self.product(request.programme));
         let bonus = rules::bonus(amount);
         let gained = amount.saturating_add(bonus);
         let balance = self.purse.total().checked_add(gained);
-        if amount < rules::MIN_LOAD {
+        if amount < product.min_load {
             return self.declined(request, ResponseCode::INVALID_AMOUNT);
         }
-        if amount > rules::MAX_LOAD
+        if amount > product.max_load
             || amount > request.intent.rules.max_load
-            || balance.is_none_or(|balance| balance > rules::MAX_BALANCE)
+            || balance.is_none_or(|balance| balance > product.max_balance)
         {
             return self.declined(request, ResponseCode::AMOUNT_LIMIT);
         }
         let mut after = CardModel { loaded: true, ..self.clone() };
         let given = [(Balance::Principal, amount), (Balance::Bonus, bonus)];
-        let parts = after.purse.open(given.get(..if bonus > 0 { 2 } else { 1 }).unwrap_or_default());
+        let given = given.get(..if bonus > 0 { 2 } else { 1 }).unwrap_or_default();
+        let parts = after.purse.open(given, self.points.held != 0);
         let joined = parts.first().is_some_and(|part| self.purse.has(part.lot));
         let changes = after.purse.book(&parts);
         let decided = Decided { approved: amount, parts, joined, ..Decided::default() };
@@ -51,11 +53,11 @@ impl CardModel {
             return self.declined(request, ResponseCode::NOT_SUFFICIENT_FUNDS);
         };
         let mut after = self.clone();
-        after.purse.move_points(Points { card: used.saturating_neg(), debt: 0 });
-        let parts = opposite(&self.purse.choose(paid));
+        after.points.book(Points { card: used.saturating_neg(), debt: 0 });
+        let parts = opposite(&self.purse.choose(paid, self.product(request.programme).spend));
         let mut changes = after.purse.book(&parts);
         let earned = rules::points(paid);
-        let points = after.purse.earn(earned);
+        let points = after.points.earn(earned);
         changes.points = points.card.saturating_sub(used);
         let approved = paid.saturating_add(worth);
         let lines = by_item(&request.intent.extra.lines);
@@ -66,7 +68,8 @@ impl CardModel {
 
     /// The points that pay a part, and what they are worth.
     fn points_that_pay(&self, request: &Request<'_>) -> Result<(i64, i64), ResponseCode> {
-        let (Some(used), Some(rule)) = (request.intent.extra.points, request.programme.points) else {
+        let (Some(used), Some(rule)) = (request.intent.extra.points, self.product(request.programme).points)
+        else {
             return Ok((0, 0));
         };
         let (amount, worth) = (request.intent.amount.unwrap_or(0), rule.worth(used));
@@ -75,7 +78,7 @@ impl CardModel {
         if used < rule.minimum || odd || worth > most && rule.max_percent < 100 {
             return Err(ResponseCode::AMOUNT_LIMIT);
         }
-        if worth > amount || !self.purse.has_points(used) {
+        if worth > amount || !self.points.has(used) {
             return Err(ResponseCode::NOT_SUFFICIENT_FUNDS);
         }
         Ok((used, worth))

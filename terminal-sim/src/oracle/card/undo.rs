@@ -4,7 +4,8 @@ use protocol::code::ResponseCode;
 use protocol::field::TransactionState;
 use protocol::frame::MessageType;
 
-use super::purse::{Hold, Part, Points, opposite, sum};
+use super::points::Points;
+use super::purse::{Hold, Part, opposite, sum};
 use super::{CardModel, Decided, Expected, Outcome, Request, Shown};
 use crate::oracle::fact::{TransactionKey, Wallet};
 
@@ -105,10 +106,12 @@ impl CardModel {
             return declined;
         }
         // A person may not make the card owe more points than before where they are money.
-        let owes_more = |undone: &Undone| undone.after.purse.debt() > self.purse.debt();
+        let owes_more = |undone: &Undone| undone.after.points.debt() > self.points.debt();
         match undone {
             Err(code) => refused(code),
-            Ok(undone) if request.programme.points.is_some() && undone.iter().any(owes_more) => {
+            Ok(undone)
+                if self.product(request.programme).points.is_some() && undone.iter().any(owes_more) =>
+            {
                 refused(ResponseCode::NOT_SUFFICIENT_FUNDS)
             }
             Ok(undone) => undone.into_iter().map(|undone| undone.voided(key, request)).collect(),
@@ -176,14 +179,14 @@ impl CardModel {
         // The points that a refund gave back must be there too.
         let came_back = original.points.card;
         let refunds = original.kind == MessageType::REFUND.0;
-        if refunds && came_back > 0 && !self.purse.has_points(came_back) {
+        if refunds && came_back > 0 && !self.points.has(came_back) {
             return Err(ResponseCode::NOT_SUFFICIENT_FUNDS);
         }
         let mut after = self.clone();
         let mut changes = after.purse.book(&opposite(&original.parts));
         let (used, _) = original.paid_points;
-        after.purse.move_points(Points { card: used, debt: 0 });
-        changes.points = after.purse.undo_points(original.points).card.saturating_add(used);
+        after.points.book(Points { card: used, debt: 0 });
+        changes.points = after.points.undo(original.points).card.saturating_add(used);
         Ok(Undone { after, changes, amount: original.approved.max(original.advised), partner: None })
     }
 

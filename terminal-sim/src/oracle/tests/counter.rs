@@ -2,7 +2,7 @@
 
 use super::*;
 
-const EXPIRES: i64 = 1_000 + rules::HOLD_SECONDS;
+const EXPIRES: i64 = 1_000 + Product::STANDARD.hold_seconds;
 
 /// A day at one terminal, which must go as it is told.
 struct Day {

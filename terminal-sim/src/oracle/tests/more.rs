@@ -3,17 +3,13 @@
 
 use super::*;
 
-const ALL: Programme = Programme {
+const PRODUCT: Product = Product {
     max_transfer: Some(200_00),
     max_unload: Some(250_00),
     pin: Some(PinRule { from: 50_00, tries: 2 }),
     points: Some(PointsRule { points: 100, pays: 1_00, minimum: 50, step: 10, max_percent: 50 }),
     offline: true,
-    daily: None,
-    monthly: None,
-    terminal_day: None,
-    cashier_day: None,
-    till: TillRule { cashiers: false, tries: 0, refund_from: None, void_from: None, unload_from: None },
+    ..Product::STANDARD
 };
 
 fn other() -> CardReference {
@@ -22,7 +18,7 @@ fn other() -> CardReference {
 
 /// Two active cards; the first was loaded with 300.00, which gave 20.00 bonus.
 fn two() -> Oracle {
-    let mut oracle = Oracle { programme: ALL, ..loaded() };
+    let mut oracle = Oracle { programme: of(PRODUCT), ..loaded() };
     oracle.issue(other());
     let activation = Intent { card: Some(other().number()), ..intent(3, MessageType::ACTIVATE, 0) };
     trade(&mut oracle, activation, fact(3, MessageType::ACTIVATE, 0, 0, wallet(0, 0, 0), wallet(0, 0, 0)));
@@ -63,7 +59,7 @@ fn what_one_card_gives_the_other_has_and_it_can_be_taken_back_while_it_is_there(
     assert_eq!(oracle.card(other()), Some((true, wallet(40_00, 0, 0))));
     let over = declined(5, MessageType::TRANSFER, 61);
     let pin = Extra { pin: Some(0), ..transfer(5, 200_01).extra };
-    oracle.programme.pin = None;
+    oracle.programme.standard.pin = None;
     only(
         &mut oracle,
         Intent { extra: pin, ..transfer(5, 200_01) },
@@ -126,7 +122,7 @@ fn a_transfer_waits_for_what_is_open_about_either_card() {
 #[test]
 fn an_unload_pays_the_newest_loads_and_takes_their_bonus_along() {
     let mut oracle = two();
-    oracle.programme.pin = None;
+    oracle.programme.standard.pin = None;
     let load = fact(5, MessageType::LOAD, 0, 100_00, wallet(100_00, 5_00, 0), wallet(400_00, 25_00, 0));
     trade(&mut oracle, intent(5, MessageType::LOAD, 100_00), load);
     // All of the second load with its 5.00, and 50.00 of the first with a sixth of its 20.00, rounded up.
@@ -178,7 +174,7 @@ fn wrong_pins_are_counted_and_lock_and_a_right_one_sets_the_count_back() {
 #[test]
 fn points_pay_first_and_come_back_last() {
     let mut oracle = two();
-    oracle.programme.pin = None;
+    oracle.programme.standard.pin = None;
     let sale = fact(4, MessageType::PURCHASE, 0, 200_00, wallet(-200_00, 0, 200), wallet(100_00, 20_00, 200));
     trade(&mut oracle, intent(4, MessageType::PURCHASE, 200_00), sale);
     let points = |points| Extra { points: Some(points), ..Extra::default() };
@@ -306,4 +302,12 @@ fn a_quote_of_something_else_is_not_taken() {
     assert_eq!(never.mismatches(), []);
     never.check_citations();
     assert_eq!(never.mismatches().len(), 1);
+}
+
+#[test]
+fn what_is_to_be_raised_is_looked_at_before_the_pin() {
+    let mut oracle = two();
+    let raise = Intent { original: Some(key("T1", 2)), ..intent(4, MessageType::AUTHORIZE, 60_00) };
+    let wrong = [declined(4, MessageType::AUTHORIZE, 70)];
+    only(&mut oracle, raise, declined(4, MessageType::AUTHORIZE, 25), &wrong);
 }

@@ -7,7 +7,7 @@ fn declined(stan: u32, kind: MessageType, code: u8) -> Fact {
 }
 
 /// Whether nothing is found with this answer, and something with an approval or decline in its place.
-fn is_right(oracle: &Oracle, intent: &Intent, right: &Fact, wrong: &Fact) {
+pub(super) fn is_right(oracle: &Oracle, intent: &Intent, right: &Fact, wrong: &Fact) {
     let (mut one, mut other) = (oracle.clone(), oracle.clone());
     trade(&mut one, intent.clone(), right.clone());
     assert_eq!(one.mismatches(), []);
@@ -65,14 +65,14 @@ fn one_load_too_many_in_a_day_or_month_is_declined_whoever_counts() {
     };
     let over = |date| Fact { date, ..declined(3, MessageType::LOAD, 61) };
     for programme in [
-        Programme { daily: one, ..Programme::default() },
+        of(Product { daily: one, ..Product::STANDARD }),
         Programme { terminal_day: one, ..Programme::default() },
     ] {
         let oracle = Oracle { programme, ..loaded() };
         is_right(&oracle, &load, &over(0), &on(0));
         is_right(&oracle, &load, &on(1), &over(1));
     }
-    let oracle = Oracle { programme: Programme { monthly: one, ..Programme::default() }, ..loaded() };
+    let oracle = Oracle { programme: of(Product { monthly: one, ..Product::STANDARD }), ..loaded() };
     is_right(&oracle, &load, &over(31), &on(31));
     is_right(&oracle, &load, &on(131), &over(131));
     // The load before was nobody's; the next one would be amy's second.

@@ -5,7 +5,7 @@ use protocol::code::ResponseCode;
 use protocol::field::{Flags, Original, TotalMinor, TransactionState, UnixSeconds};
 use protocol::frame::MessageType;
 use protocol::request::{Body, Request};
-use terminal_sim::oracle::{Wallet, rules};
+use terminal_sim::oracle::{Product, Wallet, rules};
 
 use super::card::{HoldRow, negated};
 use super::{Decided, Deed, Id, Ledger, Lie, Verdict, balances, changes_of};
@@ -142,7 +142,7 @@ impl Ledger {
         }
         let chosen = row.choose(amount);
         let reference = opener.unwrap_or(index);
-        let expires = self.clock + rules::HOLD_SECONDS;
+        let expires = self.clock + Product::STANDARD.hold_seconds;
         let hold = row.holds.entry(reference).or_insert(HoldRow { expires, ..HoldRow::default() });
         hold.legs.extend(chosen);
         let deed = Deed { amount, card: Some(card), hold: Some(reference), ..Deed::default() };

@@ -21,7 +21,7 @@ use protocol::merkle;
 use protocol::receipt::{Grant, GrantLimits, Receipt, Seal, SealHeader, Status, entry_leaf};
 use protocol::request::{Body, Request, RequestSidecar};
 use terminal_sim::keys::TerminalKey;
-use terminal_sim::oracle::{ShiftTotals, Wallet, rules};
+use terminal_sim::oracle::{Product, ShiftTotals, Wallet, rules};
 use terminal_sim::sha256;
 
 use card::{CardRow, Leg, negated};
@@ -302,9 +302,11 @@ impl Ledger {
     fn load(&mut self, request: &Request, card: u64, amount: i64) -> Result<Verdict, Refusal> {
         let row = self.cards.get_mut(&card).unwrap();
         let bonus = rules::bonus(amount) + i64::from(self.lie == Lie::Bonus);
-        let fits = row.wallet().payable().unwrap() + amount + bonus <= rules::MAX_BALANCE;
+        let fits = row.wallet().payable().unwrap() + amount + bonus <= Product::STANDARD.max_balance;
         match amount {
-            ..rules::MIN_LOAD => return Err((ResponseCode::INVALID_AMOUNT, None)),
+            amount if amount < Product::STANDARD.min_load => {
+                return Err((ResponseCode::INVALID_AMOUNT, None));
+            }
             _ if !fits || amount > MAX_LOAD => return Err((ResponseCode::AMOUNT_LIMIT, None)),
             _ => {}
         }
