@@ -1,6 +1,7 @@
 //! Why an entry gave, took and priced what it did: worked out again from the journal alone, by the same rules, and compared with
 //! what was written then.
 
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use protocol::answer::Answer;
@@ -30,6 +31,9 @@ pub enum ExplainError {
     NoEntry(u64),
     #[error("no terminal asked for this entry: {0}")]
     NotATerminals(String),
+    /// What it was declined for may be a secret, a PIN or a quote, which the journal does not have.
+    #[error("it was declined with code {code:02} ({detail}): nothing was given or priced")]
+    Declined { code: u8, detail: String },
     #[error("{0} gives and prices nothing")]
     NothingPriced(&'static str),
     #[error("entry {0} cannot be read; run `journal verify`")]
@@ -77,12 +81,14 @@ pub fn explain(
 ) -> Result<(), ExplainError> {
     let mut state = State::default();
     let mut head = Head::GENESIS;
+    let mut tried = Tried::default();
     while let Some(group) = next_group(storage, installation, &head)? {
         for entry in &group.entries {
             let index = entry.row.index;
             if wanted.contains(&index) {
-                told(index, explain_entry(storage, installation, &state, entry));
+                told(index, explain_entry(storage, installation, (&state, &tried), entry));
             }
+            tried.note(&entry.record);
             if index >= *wanted.end() {
                 return Ok(());
             }
@@ -98,7 +104,7 @@ pub fn explain(
 fn explain_entry(
     storage: &Storage,
     installation: &Installation,
-    state: &State,
+    (state, tried): (&State, &Tried),
     entry: &Entry,
 ) -> Result<Explained, ExplainError> {
     let (index, record) = (entry.row.index, &entry.record);
@@ -110,8 +116,13 @@ fn explain_entry(
         Origin::Operator { .. } => return Err(ExplainError::NotATerminals("an operator's act".into())),
         Origin::System { name, .. } => return Err(ExplainError::NotATerminals(name.clone())),
     };
+    if !answer.code.is_approval() {
+        let detail = answer.detail.as_ref().map_or("", |detail| detail.as_str()).to_owned();
+        return Err(ExplainError::Declined { code: answer.code.0, detail });
+    }
     let find = |wanted: u64| original(storage, state, wanted);
-    let (decision, pricing) = decide_again(storage, installation, (state, entry), find)?;
+    let request = request(state, tried, installation, entry).ok_or(ExplainError::Damaged(index))?;
+    let (decision, pricing) = decide_again(storage, (state, entry), &request, find)?;
     let written = record.details.effects.iter().filter(|effect| !matches!(effect, Effect::Version { .. }));
     Ok(Explained {
         index,
@@ -125,6 +136,37 @@ fn explain_entry(
         counters: counters(record),
         answer,
     })
+}
+
+/// Requests whose PINs were looked at: what a right one did to its tries is in their entries.
+#[derive(Debug, Default)]
+struct Tried {
+    cards: HashSet<(String, u32, u32)>,
+    people: HashSet<(String, u32, u32)>,
+}
+
+impl Tried {
+    /// Notes a try that an entry counted (PROTOCOL.md section 12, `pin-try`).
+    fn note(&mut self, record: &Record) {
+        let Origin::System { name, key } = &record.origin else { return };
+        if name != Origin::PIN_TRY {
+            return;
+        }
+        let mut parts = key.split('/');
+        let (Some(terminal), Some(generation), Some(stan)) = (parts.next(), parts.next(), parts.next())
+        else {
+            return;
+        };
+        let (Ok(generation), Ok(stan)) = (generation.parse(), stan.parse()) else { return };
+        let of = (terminal.to_owned(), generation, stan);
+        for effect in &record.details.effects {
+            match effect {
+                Effect::Pin { .. } => drop(self.cards.insert(of.clone())),
+                Effect::Cashier { .. } => drop(self.people.insert(of.clone())),
+                _ => {}
+            }
+        }
+    }
 }
 
 fn postings(record: &Record) -> Vec<Posting> {
@@ -159,8 +201,8 @@ fn original(storage: &Storage, state: &State, index: u64) -> Result<Option<Origi
 /// The decision, made again by the rules of the versions that were in force then.
 fn decide_again<'a>(
     storage: &Storage,
-    installation: &Installation,
     (state, entry): (&'a State, &Entry),
+    request: &Request,
     find: impl Fn(u64) -> Result<Option<Original>, ExplainError>,
 ) -> Result<(Decision, Programme), ExplainError> {
     let (index, details) = (entry.row.index, &entry.record.details);
@@ -173,7 +215,6 @@ fn decide_again<'a>(
     let in_force = state.programmes.iter().rev().find(|held| held.effective_from <= now_s);
     let in_force = in_force.or(state.programmes.first()).ok_or_else(damaged)?.version;
     let (programme, pricing) = (compiled(in_force)?, compiled(details.programme_version)?);
-    let request = request(state, installation, entry).ok_or_else(damaged)?;
     let message = request.command.message();
     if matches!(message, message::RECONCILIATION | message::CHANGE_PIN) {
         return Err(ExplainError::NothingPriced(MessageType(message).name()));
@@ -193,7 +234,7 @@ fn decide_again<'a>(
         None => None,
     };
     let loads = loads(state, &request.command, find)?;
-    let quoted = quoted(&request, details.programme_version);
+    let quoted = quoted(request, details.programme_version);
     let terminal = state.terminals.get(&request.terminal).ok_or_else(damaged)?;
     // A right time is all that was ever booked.
     let now = Now { ms: details.time_ms, business_date: details.business_date, certain: true };
@@ -211,7 +252,7 @@ fn decide_again<'a>(
             quoted: quoted.as_ref(),
             birthday,
         };
-        let decision = decide(facts, terminal, &request, Now { certain, ..now })?;
+        let decision = decide(facts, terminal, request, Now { certain, ..now })?;
         if written().eq(&decision.effects) {
             return Ok((decision, pricing));
         }
@@ -230,7 +271,7 @@ fn possible(business_date: u32) -> Vec<(Option<(u8, u8)>, bool)> {
 }
 
 /// The request as it was decided: what came beside it is not in the journal, and was right if it was approved.
-fn request(state: &State, installation: &Installation, entry: &Entry) -> Option<Request> {
+fn request(state: &State, tried: &Tried, installation: &Installation, entry: &Entry) -> Option<Request> {
     let Origin::Terminal { message, signed } = &entry.record.origin else { return None };
     let payload = Sign1::parse(signed).ok()?.payload?;
     let wire = WireRequest::decode_payload(MessageType(*message), payload).ok()?;
@@ -238,12 +279,15 @@ fn request(state: &State, installation: &Installation, entry: &Entry) -> Option<
     let mut request =
         translate::command(&wire, entry.request_id, &RequestSidecar::default(), None, &gateway)?;
     let card = request.command.claim().and_then(|claim| state.cards.get(&claim.card));
-    let pin = card.and_then(|card| card.pin.secret).map(|(_, hash)| hash);
+    let of = (request.terminal.clone(), request.generation, request.stan);
+    let pin = card.filter(|_| tried.cards.contains(&of)).and_then(|card| card.pin.secret);
+    let pin = pin.map(|(_, hash)| hash);
     let proof = card.map(|card| card.proof);
     if let Some(claim) = request.command.claim_mut() {
         claim.proof = proof;
     }
-    let supervisor = request.supervisor.as_ref().and_then(|name| state.cashiers.get(name));
+    let supervisor = request.supervisor.as_ref().filter(|_| tried.people.contains(&of));
+    let supervisor = supervisor.and_then(|name| state.cashiers.get(name));
     let supervisor = supervisor.and_then(|held| held.pin.secret).map(|(_, hash)| hash);
     request.pins = Pins {
         card_given: pin.is_some(),

@@ -133,7 +133,7 @@ fn summary(each: &[(u64, Result<Explained, ExplainError>)]) {
         .filter(|(_, explained)| explained.as_ref().is_ok_and(|explained| !explained.same))
         .collect();
     println!(
-        "{} entries: {} come out again exactly, {} do not, {} were not a terminal's or price nothing.",
+        "{} entries: {} come out again exactly, {} do not, {} price nothing: declined, or not a terminal's.",
         each.len(),
         same.count(),
         differ.len(),
