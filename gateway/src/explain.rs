@@ -199,9 +199,9 @@ fn original(storage: &Storage, state: &State, index: u64) -> Result<Option<Origi
 }
 
 /// The decision, made again by the rules of the versions that were in force then.
-fn decide_again<'a>(
+fn decide_again(
     storage: &Storage,
-    (state, entry): (&'a State, &Entry),
+    (state, entry): (&State, &Entry),
     request: &Request,
     find: impl Fn(u64) -> Result<Option<Original>, ExplainError>,
 ) -> Result<(Decision, Programme), ExplainError> {
