@@ -10,9 +10,8 @@ use crate::till::{
     APPROVED, People, Till, add_to_programme, authorize, change_pin, purchase_quote, refund, void,
 };
 
-const RIGHT: &str = "4711";
-const WRONG: &str = "4712";
-const PIN_FROM_100: &str = "pin = { from = \"100.00\", tries = 3 }";
+/// Admits somebody, and says with which PIN.
+fn admit(site: &Site, name: &str, more: &[&str]) -> String {
     let admitted = site.json(&[&["cashier", "add", "--name", name], more].concat());
     let pin = admitted["pin"].as_str().expect("a PIN").to_owned();
     assert!(pin.len() == 6 && pin.bytes().all(|byte| byte.is_ascii_digit()));
