@@ -97,23 +97,32 @@ pub(super) fn take_back(
     Ok(missing)
 }
 
-/// Takes back points that a transaction has given, from wherever they are on the card; what is missing is owed.
+/// Takes back points that a transaction has given, from wherever they are on the card. Of what is owed before and what is
+/// missing now, `bought` says how many points are paid for with money, and how much; the rest is owed. Returns that money.
 pub(super) fn take_back_or_owe(
     card: &mut Card,
     (kind, lot): (Kind, u32),
     wanted: i64,
+    bought: impl Fn(i64, i64) -> Option<(i64, i64)>,
     effects: &mut Vec<Effect>,
-) -> Result<(), Fault> {
-    if wanted == 0 {
-        return Ok(());
-    }
+) -> Result<i64, Fault> {
     let missing = take_back(card, lot, kind, wanted, effects)?;
-    effects.push(named(points_expense(), kind, wanted));
-    if missing != 0 {
-        effects.push(named(points_receivable(), kind, minus(missing)?));
-        effects.push(owe(card, kind, missing)?);
+    let (bought, withheld) = bought(card.points_debt(kind), missing).ok_or(Fault::Overflow)?;
+    let less = |all: i64| all.checked_sub(bought).ok_or(Fault::Overflow);
+    let (gone, owed) = (less(wanted)?, less(missing)?);
+    if gone != 0 {
+        effects.push(named(points_expense(), kind, gone));
     }
-    Ok(())
+    if owed != 0 {
+        effects.push(named(points_receivable(), kind, minus(owed)?));
+        effects.push(owe(card, kind, owed)?);
+    }
+    Ok(withheld)
+}
+
+/// For [`take_back_or_owe`]: nothing is bought.
+pub(super) fn owed_all(_: i64, _: i64) -> Option<(i64, i64)> {
+    Some((0, 0))
 }
 
 fn minus(amount: i64) -> Result<i64, Fault> {

@@ -85,7 +85,8 @@ fn cash_out(
     for load in loads_of(facts, terminal, card) {
         let Some((slice, fate)) = next_slice(facts, &left, load, missing)? else { continue };
         // What would be withheld whole stays where it is.
-        let Ok((postings, cash)) = pay_out(terminal, &left, load, slice)? else { continue };
+        let pay = facts.programme.points_payment(&card.product);
+        let Ok((postings, cash)) = pay_out(terminal, &left, load, slice, pay)? else { continue };
         // Two loads may have their bonus in one lot.
         for effect in &postings {
             match effect {

@@ -257,3 +257,39 @@ fn the_next_step_is_the_next_that_gives_more_and_can_be_loaded() {
         "[[load_bonus]]\nrule = \"p\"\npoints = \"ordinary\"\nsteps = [{ from = \"100\", bonus = 7 }]\n";
     assert_eq!(Book::new(points).next_step(0, 40_00), Some((60_00, 7)), "points, where that is all");
 }
+
+#[test]
+fn where_points_pay_those_of_a_load_that_are_spent_are_withheld_from_its_refund() {
+    let rules = "[[load_bonus]]\nrule = \"p\"\npoints = \"ordinary\"\nsteps = [{ from = \"100\", bonus = 100 }]\n\
+        [points_payment]\nrule = \"pay\"\npoints = 10\npays = \"1\"\n";
+    for (spent, refunded, gets) in [
+        (0, 100_00, 100_00),
+        (100, 100_00, 90_00),
+        (99, 100_00, 90_10),
+        (100, 50_00, 45_00),
+        (60, 50_00, 49_00),
+    ] {
+        let mut book = Book::new(rules);
+        let (load, _) = book.load(0, 100_00);
+        if spent > 0 {
+            let command = gateway::domain::Command::Purchase {
+                claim: super::book::claim(0),
+                amount: spent * 10,
+                partial_allowed: false,
+                points: Some(spent),
+                lines: Vec::new(),
+            };
+            assert_eq!(book.ask(command, Vec::new()).amount, Some(spent * 10));
+        }
+        let (refund, decision) = book.refund(load, refunded);
+        assert_eq!(
+            (decision.amount, book.owes(0, 16)),
+            (Some(gets), 0),
+            "{spent} spent, {refunded} refunded"
+        );
+        book.reverse(refund);
+        assert_eq!((book.has(0, 1), book.has(0, 16), book.owes(0, 16)), (100_00, 100 - spent, 0));
+        let (_, decision) = book.unload(0, refunded);
+        assert_eq!((decision.amount, book.owes(0, 16)), (Some(gets), 0));
+    }
+}
