@@ -290,6 +290,7 @@ pub(super) fn request(till: &str, (stan, shift): (u32, u32), command: Command) -
         pins: gateway::domain::Pins::default(),
         currency: 156,
         quote: None,
+        sold: Vec::new(),
         command,
     }
 }
