@@ -13,7 +13,7 @@ use toml::Spanned;
 
 use self::raw::{File, RawLoadBonus, RawPurchasePoints};
 use crate::domain::Kind;
-use crate::domain::programme::{Expiry, LoadBonus, Product, Programme, PurchasePoints};
+use crate::domain::programme::{Expiry, LoadBonus, Product, Programme, PurchasePoints, Tiers};
 
 /// The programme that a new gateway starts with.
 pub const DEFAULT: &str = include_str!("../programmes/default.toml");
@@ -122,6 +122,7 @@ impl Checker<'_> {
             load_bonuses,
             purchase_points,
             expiry,
+            tiers: Tiers::default(),
             measures: Vec::new(),
             points_payment,
             terminal_day,

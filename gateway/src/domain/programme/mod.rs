@@ -6,6 +6,7 @@ pub mod cap;
 pub mod load_bonus;
 pub mod measure;
 pub mod purchase_points;
+pub mod tier;
 pub mod when;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ pub use self::cap::Cap;
 pub use self::load_bonus::LoadBonus;
 pub use self::measure::Measure;
 pub use self::purchase_points::PurchasePoints;
+pub use self::tier::Tiers;
 pub use self::when::{Circumstances, When};
 use super::card::Card;
 use super::request::Now;
@@ -48,6 +50,7 @@ pub struct Programme {
     pub load_bonuses: Vec<LoadBonus>,
     pub purchase_points: Vec<PurchasePoints>,
     pub expiry: Expiry,
+    pub tiers: Tiers,
     /// What is counted of members.
     pub measures: Vec<Measure>,
     /// How points pay a part of a purchase; `None` when they do not.
