@@ -77,12 +77,33 @@ impl Over {
     }
 }
 
-/// What of a measure no longer counts since a promotion to a tier: its counter.
-pub(in crate::domain) fn spent_on(tier: &str, counter: &str) -> String {
-    format!("{SPENT_ON}{tier}/{counter}")
+/// What a promotion has used up of a measure in a period: it leads nowhere else.
+pub(in crate::domain) struct UsedUp<'a> {
+    /// Of its own counter.
+    pub name: &'a str,
+    /// Empty when the promotion can no longer be undone.
+    pub tier: &'a str,
+    /// The measure's.
+    pub counter: &'a str,
+    pub period: u32,
+    pub value: i64,
 }
 
-const SPENT_ON: &str = "tier/reset/";
+impl UsedUp<'_> {
+    /// The name of its counter once the promotion can no longer be undone.
+    pub(in crate::domain) fn settled(&self) -> String {
+        format!("{}/{}", Tiers::USED_UP, self.counter)
+    }
+}
+
+/// Everything that promotions have used up.
+pub(in crate::domain) fn used_up(member: &Member) -> impl Iterator<Item = UsedUp<'_>> {
+    let from = (Tiers::USED_UP.to_owned(), 0);
+    member.counters.range(from..).map_while(|((name, period), value)| {
+        let (tier, counter) = name.strip_prefix(Tiers::USED_UP)?.split_once('/')?;
+        Some(UsedUp { name, tier, counter, period: *period, value: *value })
+    })
+}
 
 /// What was counted of a measure, and what of that promotions have used up.
 pub(in crate::domain) fn counted(
@@ -92,19 +113,15 @@ pub(in crate::domain) fn counted(
     business_date: u32,
 ) -> (i64, i64) {
     let counter = measure.counter();
-    let all = over(&member.counters, &counter, months, business_date);
-    let from = (SPENT_ON.to_owned(), 0);
-    let used_up = member.counters.range(from..).map(|((name, _), _)| name);
-    let mut used_up: Vec<&String> = used_up
-        .take_while(|name| name.starts_with(SPENT_ON))
-        .filter(|name| {
-            let rest = name.get(SPENT_ON.len()..).and_then(|rest| rest.split_once('/'));
-            rest.is_some_and(|(_, of)| of == counter)
-        })
-        .collect();
-    used_up.dedup();
-    let used_up = used_up.into_iter().map(|name| over(&member.counters, name, months, business_date));
-    (all, used_up.fold(0, i64::saturating_add))
+    let mut names: Vec<&str> = Vec::new();
+    for used in used_up(member).filter(|used| used.counter == counter) {
+        if names.last() != Some(&used.name) {
+            names.push(used.name);
+        }
+    }
+    let all = |counter: &str| over(&member.counters, counter, months, business_date);
+    let used = names.into_iter().map(all).fold(0, i64::saturating_add);
+    (all(&counter), used)
 }
 
 impl Route {
@@ -129,6 +146,9 @@ impl Route {
 }
 
 impl Tiers {
+    /// Counters of what promotions have used up: `tier/reset/TIER/MEASURE`, by the measure's own periods.
+    pub(in crate::domain) const USED_UP: &'static str = "tier/reset/";
+
     /// Place of a tier in the list.
     #[must_use]
     pub fn rank(&self, key: &str) -> Option<usize> {
@@ -149,14 +169,12 @@ impl Tiers {
         held.or(self.base())
     }
 
-    /// The highest tier that a member had earned on a business date: its rank, and the route that led there.
+    /// The highest tier up to rank `most` that a member had earned on a business date: its rank, and the route that led there.
     #[must_use]
-    pub fn earned(&self, member: &Member, business_date: u32) -> Option<(usize, &Route)> {
+    pub fn earned(&self, member: &Member, business_date: u32, most: usize) -> Option<(usize, &Route)> {
+        let upto = self.list.iter().take(most.saturating_add(1)).enumerate().rev();
         let done = |tier: &'_ Tier| tier.routes.iter().position(|route| route.is_done(member, business_date));
-        self.list.iter().enumerate().rev().find_map(|(rank, tier)| {
-            let route = done(tier)?;
-            tier.routes.get(route).map(|route| (rank, route))
-        })
+        upto.filter_map(|(rank, tier)| tier.routes.get(done(tier)?).map(|route| (rank, route))).next()
     }
 
     /// Every measure that leads to a tier, each once.
