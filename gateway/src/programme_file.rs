@@ -2,6 +2,7 @@
 
 mod product;
 mod raw;
+mod tier;
 mod till;
 mod when;
 
@@ -13,7 +14,7 @@ use toml::Spanned;
 
 use self::raw::{File, RawLoadBonus, RawPurchasePoints};
 use crate::domain::Kind;
-use crate::domain::programme::{Expiry, LoadBonus, Product, Programme, PurchasePoints, Tiers};
+use crate::domain::programme::{Expiry, LoadBonus, Product, Programme, PurchasePoints};
 
 /// The programme that a new gateway starts with.
 pub const DEFAULT: &str = include_str!("../programmes/default.toml");
@@ -65,7 +66,8 @@ pub fn parse(document: &str) -> Result<Programme, Vec<Problem>> {
         let line = error.span().map(|span| line_of(document, span.start));
         vec![Problem { line, message: error.message().to_owned() }]
     })?;
-    Checker { document, problems: Vec::new(), exponent: 2 }.check(file)
+    let known_tiers = file.tier.iter().map(|tier| tier.key.get_ref().clone()).collect();
+    Checker { document, problems: Vec::new(), exponent: 2, known_tiers }.check(file)
 }
 
 fn line_of(document: &str, at: usize) -> usize {
@@ -76,6 +78,8 @@ struct Checker<'a> {
     document: &'a str,
     problems: Vec<Problem>,
     exponent: u8,
+    /// Keys of the tiers.
+    known_tiers: Vec<String>,
 }
 
 impl Checker<'_> {
@@ -99,6 +103,7 @@ impl Checker<'_> {
         let load_bonuses = file.load_bonus.into_iter().map(|raw| self.load_bonus(raw, &products)).collect();
         let purchase_points =
             file.purchase_points.into_iter().map(|raw| self.purchase_points(raw, &products)).collect();
+        let tiers = self.tiers(file.tiers, file.tier);
         let expiry = Expiry {
             principal_months: self.months(file.expiry.principal_months),
             bonus_months: self.months(file.expiry.bonus_months),
@@ -122,8 +127,8 @@ impl Checker<'_> {
             load_bonuses,
             purchase_points,
             expiry,
-            tiers: Tiers::default(),
-            measures: Vec::new(),
+            measures: tiers.measures(),
+            tiers,
             points_payment,
             terminal_day,
             cashier_day,

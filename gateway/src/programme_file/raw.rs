@@ -15,6 +15,10 @@ pub(super) struct File {
     #[serde(default)]
     pub purchase_points: Vec<RawPurchasePoints>,
     #[serde(default)]
+    pub tiers: RawTiers,
+    #[serde(default)]
+    pub tier: Vec<RawTier>,
+    #[serde(default)]
     pub expiry: RawExpiry,
     pub points_payment: Option<RawPointsPayment>,
     #[serde(default)]
@@ -159,6 +163,57 @@ pub(super) struct RawPurchasePoints {
 }
 
 #[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawTiers {
+    pub promotion: Option<Spanned<String>>,
+    pub lasts_months: Option<Spanned<u16>>,
+    pub to_year_end: bool,
+    pub grace_days: Option<Spanned<u16>>,
+    pub downgrade: Option<Spanned<String>>,
+    pub refund_demotes: Option<bool>,
+    pub changed: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTier {
+    pub key: Spanned<String>,
+    pub name: Spanned<String>,
+    #[serde(default)]
+    pub any: Vec<Spanned<RawRoute>>,
+    pub gift: Option<RawGift>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGift {
+    pub points: Spanned<i64>,
+}
+
+/// All that it asks for, in one time.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawRoute {
+    pub months: Option<Spanned<u16>>,
+    pub year: bool,
+    pub spent: Option<Spanned<String>>,
+    pub points_earned: Option<Spanned<i64>>,
+    pub purchases: Option<Spanned<i64>>,
+    pub loaded: Option<Spanned<String>>,
+    pub activities: Option<Spanned<i64>>,
+    pub referrals: Option<Spanned<i64>>,
+    pub spent_on: Vec<RawSpentOn>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSpentOn {
+    pub category: Option<String>,
+    pub brand: Option<String>,
+    pub amount: Spanned<String>,
+}
+
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawExpiry {
     pub principal_months: Option<Spanned<u16>>,
@@ -170,6 +225,7 @@ pub(super) struct RawExpiry {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawWhen {
+    pub tiers: Vec<Spanned<String>>,
     pub stores: Vec<Spanned<String>>,
     pub channels: Vec<Spanned<String>>,
     pub tenders: Vec<Spanned<String>>,

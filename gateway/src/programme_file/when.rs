@@ -31,8 +31,15 @@ impl Checker<'_> {
         for day in raw.days.iter().filter(|day| !(1..=31).contains(day.get_ref())) {
             self.problem(day, "write days of the month, 1 to 31");
         }
+        for tier in &raw.tiers {
+            if self.known_tiers.contains(tier.get_ref()) {
+                continue;
+            }
+            self.problem(tier, format!("there is no [[tier]] with the key {:?}", tier.get_ref()));
+        }
         When {
             products,
+            tiers: raw.tiers.into_iter().map(Spanned::into_inner).collect(),
             stores: raw.stores.into_iter().map(Spanned::into_inner).collect(),
             channels: raw.channels.into_iter().map(Spanned::into_inner).collect(),
             tenders: raw.tenders.iter().map(|word| self.word(word, &TENDERS)).collect(),
