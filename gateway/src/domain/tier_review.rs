@@ -14,8 +14,8 @@ use super::request::Now;
 
 /// Steps in one review: years of periods that nobody has looked at. What is left then is due again at once.
 const STEPS: usize = 64;
-/// 1 while a tier is past its end and can still be earned again.
-const GRACE: &str = "tier/grace";
+/// 1 while a tier is past its end and can still be earned again, until that ends too.
+const GRACE: &str = "tier/grace/";
 /// What tiers rest on: `tier/rests/TIER/MONTHS/MEASURE` (0 months for ever), by the business date as of which: at least so much.
 const RESTS: &str = "tier/rests/";
 /// What was held below the tier: `tier/held/TIER/since` and `.../until`.
@@ -95,11 +95,13 @@ impl<'a> Grading<'a> {
         if let (Some(rank), Some((to, route))) = (rank, earned)
             && to >= rank
         {
-            self.renew(rank, route, (first, last));
+            self.settle();
+            self.hold(rank, first, Some((route, last)));
             return true;
         }
-        if self.get(GRACE) == 0 && self.tiers.grace_days > 0 && rank.is_some() {
-            self.set(GRACE, 0, 1);
+        let grace = format!("{GRACE}{}", held.tier);
+        if self.get(&grace) == 0 && self.tiers.grace_days > 0 && rank.is_some() {
+            self.set(&grace, 0, 1);
             let until = self.programme.days_after(until, self.tiers.grace_days);
             self.member.standing.tier = Some(TierHeld { until, ..held.clone() });
             return true;
@@ -111,12 +113,6 @@ impl<'a> Grading<'a> {
             None => self.member.standing.tier = None,
         }
         true
-    }
-
-    /// Held again from `first` on, by what was counted up to `last`.
-    fn renew(&mut self, rank: usize, route: &Route, (first, last): (u32, u32)) {
-        self.settle();
-        self.hold(rank, first, Some((route, last)));
     }
 
     /// Whether what it rests on is no longer there, or no longer enough for a programme that grades again at once.
@@ -162,11 +158,11 @@ impl<'a> Grading<'a> {
                 to
             }
         };
-        self.set(GRACE, 0, 0);
+        self.set(&format!("{GRACE}{}", held.tier), 0, 0);
         self.take_gifts(to);
     }
 
-    /// A higher tier than the one that is held has been earned, or the same one in its time of grace.
+    /// A higher tier than the one that is held has been earned.
     fn promote(&mut self, held: Option<&TierHeld>, today: u32) -> bool {
         let rank = held.and_then(|held| self.tiers.rank(&held.tier));
         if held.is_some() && rank.is_none() {
@@ -174,10 +170,6 @@ impl<'a> Grading<'a> {
             return false;
         }
         let Some((to, route)) = self.tiers.earned(&self.member, today, usize::MAX) else { return false };
-        if let Some(rank) = rank.filter(|rank| self.get(GRACE) != 0 && to >= *rank) {
-            self.renew(rank, route, (today, today));
-            return true;
-        }
         if rank.is_some_and(|rank| to <= rank) {
             return false;
         }
@@ -222,7 +214,7 @@ impl<'a> Grading<'a> {
 
     /// A tier's period is over: what led to it can no longer be undone.
     fn settle(&mut self) {
-        self.set(GRACE, 0, 0);
+        self.drop(GRACE);
         self.drop(RESTS);
         self.drop(HELD);
         self.drop(GIVEN);
@@ -361,3 +353,6 @@ impl<'a> Grading<'a> {
         (!effects.is_empty()).then_some(Review { tier: after.standing.tier, gift, effects })
     }
 }
+
+#[cfg(test)]
+mod tests;
