@@ -22,7 +22,7 @@ use crate::domain::effect::{Account, Effect, Line, TransactionState};
 use crate::domain::ledger::Kind;
 use crate::domain::member::TierHeld;
 use crate::domain::original::own_postings;
-use crate::domain::request::CardClaim;
+use crate::domain::request::{CardClaim, Sold};
 use crate::domain::{Command, Decision, Decline, Grant, Hold, Named, Now, Pins, Programme, Request, Verdict};
 use crate::keys::{CardKey, PublicKey};
 
@@ -136,6 +136,7 @@ pub fn command(
             ..Pins::default()
         },
         quote: header.quote.map(|quote| quote.0),
+        sold: sold(&request.body),
         command,
     })
 }
@@ -190,6 +191,19 @@ pub fn lines(body: &Body) -> Vec<Line> {
     let each = body.lines().into_iter().flat_map(|lines| lines.iter());
     each.map(|line| Line {
         item: line.item.as_str().into(),
+        quantity: line.quantity.get(),
+        amount: line.gross.get(),
+    })
+    .collect()
+}
+
+/// The same, as rules see it.
+fn sold(body: &Body) -> Vec<Sold> {
+    let each = body.lines().into_iter().flat_map(|lines| lines.iter());
+    each.map(|line| Sold {
+        item: line.item.as_str().into(),
+        category: line.category.as_str().into(),
+        brand: line.brand.as_ref().map(|brand| brand.as_str().into()),
         quantity: line.quantity.get(),
         amount: line.gross.get(),
     })

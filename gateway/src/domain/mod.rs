@@ -32,6 +32,7 @@ mod join;
 pub mod ledger;
 mod load;
 pub mod member;
+mod multiplying;
 pub mod original;
 mod pay_out;
 pub mod payer;

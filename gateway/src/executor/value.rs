@@ -89,7 +89,8 @@ impl Writer {
             Command::Unload { claim, .. } => self.loads(group, claim.card)?,
             _ => Vec::new(),
         };
-        let named = (original.as_ref(), loads.as_slice());
+        let birthday = self.birthday_of(&request, original.as_ref(), now)?;
+        let named = (original.as_ref(), loads.as_slice(), birthday);
         match self.enter(group, &terminal, &request, (signed, beside.personal), named, now) {
             Ok(waiting) => group.waiting.push((reply, waiting)),
             Err(fault) => {
@@ -268,7 +269,7 @@ impl Writer {
         terminal: &Terminal,
         request: &Request,
         (signed, personal): (Vec<u8>, Option<Personal>),
-        (original, loads): (Option<&Original>, &[Original]),
+        (original, loads, birthday): (Option<&Original>, &[Original], Option<(u8, u8)>),
         now: Now,
     ) -> Result<Waiting, Fault> {
         self.catch_up(group, request, original, now);
@@ -287,7 +288,7 @@ impl Writer {
             original,
             loads,
             quoted,
-            birthday: None,
+            birthday,
         };
         let decided = catch_unwind(AssertUnwindSafe(|| decide(facts, terminal, request, now)));
         let decision = decided.unwrap_or(Err(Fault::Misfit("a rule panicked")))?;

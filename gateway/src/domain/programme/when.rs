@@ -28,6 +28,8 @@ pub struct Circumstances<'a> {
 pub struct When {
     pub products: Vec<String>,
     pub tiers: Vec<String>,
+    /// Segments of members; one of them is enough.
+    pub segments: Vec<String>,
     pub stores: Vec<String>,
     pub channels: Vec<String>,
     pub tenders: Vec<u8>,
@@ -69,6 +71,8 @@ impl When {
             && names(&self.tiers, tier)
             && names(&self.stores, Some(at.store))
             && names(&self.channels, at.channel)
+            && (self.segments.is_empty()
+                || self.segments.iter().any(|name| programme.is_in_segment(name, at)))
             && (self.tenders.is_empty() || at.tenders.iter().any(|tender| self.tenders.contains(tender)))
             && self.customer.is_none_or(|customer| standing.customer == customer)
             && self.is_time(programme, at)
