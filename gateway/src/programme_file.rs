@@ -2,6 +2,7 @@
 
 mod earning;
 mod members;
+mod price;
 mod product;
 mod raw;
 mod tier;
@@ -118,6 +119,7 @@ impl Checker<'_> {
         let (load_stacking, points_stacking, multiplying) = self.stacking(file.stacking);
         let expiry = self.expiry(file.expiry);
         let tiers = self.tiers(file.tiers, file.tier);
+        let prices = self.prices(file.prices, file.price, &products);
         tiers.measures().into_iter().for_each(|measure| self.counts(measure));
         let points_payment = file.points_payment.map(|raw| self.points_payment(raw, &products));
         let terminal_day = file.limits.terminal_day.map(|raw| self.allowance(raw));
@@ -146,6 +148,7 @@ impl Checker<'_> {
             expiry,
             measures: self.measures,
             tiers,
+            prices,
             points_payment,
             terminal_day,
             cashier_day,
