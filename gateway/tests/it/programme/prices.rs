@@ -113,15 +113,16 @@ async fn a_member_of_a_tier_pays_less_where_the_till_asks_for_it_and_gets_back_w
     assert_eq!((approved(&none), discount(&none), why(&none)), (Some(37_55), None, vec![]), "no tier");
 
     // The quote says it, and a purchase may cite it only with prices too.
-    let header =
-        Header { flags: Some(Flags::PROGRAMME_PRICES), ..till.session.question_header().expect("a header") };
+    let header = till.session.question_header().expect("a header");
+    let currency = till.session.value_header(till.clerk.next_stan()).expect("a header").currency;
+    let header = Header { flags: Some(Flags::PROGRAMME_PRICES), currency, ..header };
     let question = Request { header, body: purchase_quote(&card, 37_55) };
     let question = till.session.sign(&question, &card.sidecar()).expect("a signed message");
     let quoted = till.session.exchange(&question, false).await.expect("an answer");
     assert_eq!((approved(&quoted), discount(&quoted)), (Some(33_80), Some(3_75)));
     let other = till.cite(quote_of(&quoted), purchase(&card, 37_55), &card).await;
     assert_eq!(other.code(), ResponseCode::INVALID_TRANSACTION);
-    let before = principal(&none_of(&mut till, &card).await);
+    let before = principal(&asked(&mut till, &card).await);
     let quote = Some(quote_of(&quoted));
     let cite = |header| Header { quote, ..header };
     let (sale, answer) = priced(&mut till, purchase(&card, 37_55), &card, cite).await;
@@ -138,7 +139,7 @@ async fn a_member_of_a_tier_pays_less_where_the_till_asks_for_it_and_gets_back_w
 }
 
 /// The card as it is now.
-async fn none_of(till: &mut Till, card: &Card) -> Checked {
+async fn asked(till: &mut Till, card: &Card) -> Checked {
     till.ask(Body::BalanceInquiry { card: card.reference }, card).await
 }
 
@@ -174,10 +175,7 @@ async fn each_line_has_its_price_and_comes_back_for_no_more_than_was_paid_for_it
     let (ring, _) = till.deal(back(&sale, &[("RING", "jewel", 50_01)]), &card).await;
     assert_eq!(till.code(back(&sale, &[("RING", "jewel", 1)]), &card).await, ResponseCode::AMOUNT_LIMIT);
     assert_eq!(till.code(crate::till::void(&ring), &card).await, APPROVED);
-    assert_eq!(
-        till.code(back(&sale, &[("RING", "jewel", 50_02)]), &card).await,
-        ResponseCode::AMOUNT_LIMIT
-    );
+    assert_eq!(till.code(back(&sale, &[("RING", "jewel", 50_02)]), &card).await, ResponseCode::AMOUNT_LIMIT);
     for item in [("RING", "jewel", 50_01), ("CUP", "cup", 9_00)] {
         assert_eq!(till.code(back(&sale, &[item]), &card).await, APPROVED, "{item:?}");
     }

@@ -6,6 +6,7 @@ use terminal_sim::checked::Checked;
 use crate::counter::{balance, holdings, last_index, load, purchase, reversal};
 use crate::harness::Site;
 use crate::till::{APPROVED, Till, put_in_force, refund, void};
+use crate::timekeeping::{DAY, Machine};
 
 /// Silver at 20.00, gold at 50.00 spent in twelve months.
 pub(super) const LADDER: &str = r#"
@@ -120,6 +121,40 @@ async fn what_is_left_and_what_points_paid_count_for_nothing() {
     let (_, answer) = till.deal(by_points, card).await;
     assert_eq!((answer.code(), tier(&answer)), (APPROVED, None), "points paid it all");
     assert_eq!(tier(&till.deal(load(card, 1_00), card).await.1), is("gold", "金卡", false));
+    drop(gateway);
+    site.verify();
+}
+
+#[tokio::test]
+async fn a_tier_whose_time_is_over_falls_by_itself_and_not_while_the_clock_is_in_doubt() {
+    let machine = Machine::new();
+    let site = &machine.site;
+    let gateway = machine.start();
+    put_in_force(site, &with("[tiers]\nlasts_months = 12\ndowngrade = \"one-step\""));
+    let mut till = Till::open(site, &gateway, "T0001").await;
+    let cards = till.sell(site, 2, &[200_00]).await;
+    for card in &cards {
+        assert_eq!(tier(&till.deal(purchase(card, 50_00), card).await.1), is("gold", "金卡", true));
+    }
+    assert!(gateway.stop().success());
+
+    machine.set_clock(400 * DAY);
+    let gateway = machine.start();
+    let mut till = till.again(&gateway).await;
+    assert!(!machine.believes());
+    let doubted = till.deal(purchase(&cards[0], 1), &cards[0]).await.1;
+    assert_eq!(tier(&doubted), None, "nothing changes while the clock is in doubt");
+    site.json(&["clock", "confirm"]);
+    // A message finds it done, whether a sweep came by or not.
+    let after = till.deal(purchase(&cards[0], 1), &cards[0]).await.1;
+    assert_eq!((after.code(), tier(&after)), (APPROVED, None));
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let swept = last_index(&gateway);
+    // From silver, 50.00 more lead to gold.
+    let again = till.deal(purchase(&cards[1], 49_99), &cards[1]).await.1;
+    assert_eq!((tier(&again), last_index(&gateway)), (None, swept + 1), "nothing of it was left to be booked");
+    let again = till.deal(purchase(&cards[1], 1), &cards[1]).await.1;
+    assert_eq!(tier(&again), is("gold", "金卡", true));
     drop(gateway);
     site.verify();
 }
