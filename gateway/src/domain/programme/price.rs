@@ -164,11 +164,11 @@ mod tests {
             (How::Best, None, 37_50, vec![(0, 3_75)]),
             (How::Best, None, 9, vec![(0, 0)]),
             (How::Best, None, 10, vec![(0, 1)]),
-            (How::Best, Some(800), 100_00, vec![(0, 8_00)]),
-            (How::Sum, None, 100_00, vec![(0, 10_00), (1, 5_00), (2, 10_00)]),
-            (How::Sum, Some(2_000), 100_00, vec![(0, 10_00), (1, 5_00), (2, 5_00)]),
+            (How::Best, Some(800), 10_000, vec![(0, 8_00)]),
+            (How::Sum, None, 10_000, vec![(0, 10_00), (1, 5_00), (2, 10_00)]),
+            (How::Sum, Some(2_000), 10_000, vec![(0, 10_00), (1, 5_00), (2, 5_00)]),
             // 100.00, 90.00, 85.50, 76.95
-            (How::Product, None, 100_00, vec![(0, 10_00), (1, 4_50), (2, 8_55)]),
+            (How::Product, None, 10_000, vec![(0, 10_00), (1, 4_50), (2, 8_55)]),
             (How::Product, None, 99, vec![(0, 9), (1, 5), (2, 8)]),
         ] {
             let prices = Prices { rules: Vec::new(), how, most };

@@ -152,7 +152,11 @@ async fn a_tier_whose_time_is_over_falls_by_itself_and_not_while_the_clock_is_in
     let swept = last_index(&gateway);
     // From silver, 50.00 more lead to gold.
     let again = till.deal(purchase(&cards[1], 49_99), &cards[1]).await.1;
-    assert_eq!((tier(&again), last_index(&gateway)), (None, swept + 1), "nothing of it was left to be booked");
+    assert_eq!(
+        (tier(&again), last_index(&gateway)),
+        (None, swept + 1),
+        "nothing of it was left to be booked"
+    );
     let again = till.deal(purchase(&cards[1], 1), &cards[1]).await.1;
     assert_eq!(tier(&again), is("gold", "金卡", true));
     drop(gateway);
