@@ -250,6 +250,22 @@ mod tests {
     }
 
     #[test]
+    fn every_programme_that_is_shipped_can_be_put_in_force() {
+        let shipped =
+            std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/programmes")).expect("a folder");
+        let files = shipped.map(|file| file.expect("a file").path());
+        let mut names: Vec<String> = Vec::new();
+        for file in files {
+            let document = std::fs::read_to_string(&file).expect("text");
+            parse(&document).unwrap_or_else(|problems| panic!("{}: {problems:?}", file.display()));
+            names.extend(file.file_name().and_then(|name| name.to_str()).map(str::to_owned));
+        }
+        for system in ["points-fixed.toml", "points-variable.toml", "points-convertible.toml"] {
+            assert!(names.iter().any(|name| name == system), "{system}");
+        }
+    }
+
+    #[test]
     fn each_problem_names_its_line() {
         let broken = DEFAULT
             .replace("\"4:00\"", "")

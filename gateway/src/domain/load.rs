@@ -1,5 +1,7 @@
 //! Load: principal for money taken, and the bonus of the step that the amount reaches (LOYALTY A1, A2, A4).
 
+use std::collections::BTreeMap;
+
 use super::Fault;
 use super::card::Card;
 use super::decision::{Decision, Decline, Reason};
@@ -154,9 +156,14 @@ pub fn quote<'a>(
         Some(_) => (given.kind.pending(), given.amount),
         None => (given.kind, given.amount),
     });
+    let mut changes = BTreeMap::from([(Kind::PRINCIPAL, amount)]);
+    for (kind, amount) in more {
+        let change: &mut i64 = changes.entry(kind).or_default();
+        *change = change.saturating_add(amount);
+    }
     Ok(Quote {
         card,
-        changes: std::iter::once((Kind::PRINCIPAL, amount)).chain(more).collect(),
+        changes: changes.into_iter().collect(),
         next_step: customer.next_step(amount),
         reasons: given.into_iter().map(|given| given.reason).collect(),
     })

@@ -80,18 +80,18 @@ mod tests {
 
     #[test]
     fn goods_have_their_share_of_what_balances_paid_rounded_down() {
-        let lines = [sold("T1", "tea", 2_000, 30_00), sold("C1", "cup", 1_000, 70_00)];
-        let of = |paid| Sale { sold: &lines, due: 100_00, paid };
+        let lines = [sold("T1", "tea", 2_000, 3_000), sold("C1", "cup", 1_000, 7_000)];
+        let of = |paid| Sale { sold: &lines, due: 10_000, paid };
         let tea = Goods { categories: vec!["tea".into()], ..Goods::default() };
         let brand = Goods { brands: vec!["tea-house".into()], ..Goods::default() };
-        for (paid, tea_paid, tea_units) in [(100_00, 30_00, 2_000), (99_99, 29_99, 1_999), (0, 0, 0)] {
+        for (paid, tea_paid, tea_units) in [(10_000, 3_000, 2_000), (9_999, 2_999, 1_999), (0, 0, 0)] {
             assert_eq!((of(paid).paid_for(&tea), of(paid).units_of(&tea)), (tea_paid, tea_units));
             assert_eq!(of(paid).paid_for(&brand), tea_paid);
             assert_eq!(of(paid).paid_for(&Goods::default()), paid);
         }
         let other = Goods { items: vec!["X".into()], ..Goods::default() };
-        assert_eq!((of(100_00).paid_for(&other), of(100_00).units_of(&other)), (0, 0));
-        let unsaid = Sale { sold: &[], due: 100_00, paid: 100_00 };
-        assert_eq!((unsaid.paid_for(&Goods::default()), unsaid.paid_for(&tea)), (100_00, 0), "nobody said");
+        assert_eq!((of(10_000).paid_for(&other), of(10_000).units_of(&other)), (0, 0));
+        let unsaid = Sale { sold: &[], due: 10_000, paid: 10_000 };
+        assert_eq!((unsaid.paid_for(&Goods::default()), unsaid.paid_for(&tea)), (10_000, 0), "nobody said");
     }
 }
