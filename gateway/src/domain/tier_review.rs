@@ -361,6 +361,3 @@ impl<'a> Grading<'a> {
         (!effects.is_empty()).then_some(Review { tier: after.standing.tier, gift, effects })
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,5 +6,6 @@ mod multipliers;
 mod point_time;
 mod prices;
 mod spend_points;
+mod tier_review;
 mod tiers;
 mod wire;
