@@ -15,6 +15,14 @@ pub(super) struct File {
     #[serde(default)]
     pub purchase_points: Vec<RawPurchasePoints>,
     #[serde(default)]
+    pub tiers: RawTiers,
+    #[serde(default)]
+    pub tier: Vec<RawTier>,
+    #[serde(default)]
+    pub prices: RawPrices,
+    #[serde(default)]
+    pub price: Vec<RawPrice>,
+    #[serde(default)]
     pub multiplier: Vec<RawMultiplier>,
     #[serde(default)]
     pub stacking: RawStacking,
@@ -259,6 +267,81 @@ pub(super) struct RawBound {
     pub months: Option<Spanned<u16>>,
     pub from: Option<Spanned<toml::Value>>,
     pub below: Option<Spanned<toml::Value>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawTiers {
+    pub promotion: Option<Spanned<String>>,
+    pub lasts_months: Option<Spanned<u16>>,
+    pub to_year_end: bool,
+    pub grace_days: Option<Spanned<u16>>,
+    pub downgrade: Option<Spanned<String>>,
+    pub refund_demotes: Option<bool>,
+    pub changed: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTier {
+    pub key: Spanned<String>,
+    pub name: Spanned<String>,
+    #[serde(default)]
+    pub any: Vec<Spanned<RawRoute>>,
+    pub gift: Option<RawGift>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPrices {
+    pub together: Option<Spanned<String>>,
+    pub most_off: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPrice {
+    pub rule: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub when: RawWhen,
+    pub off: Spanned<String>,
+    #[serde(default)]
+    pub items: Vec<String>,
+    #[serde(default)]
+    pub categories: Vec<String>,
+    #[serde(default)]
+    pub brands: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGift {
+    pub points: Spanned<i64>,
+}
+
+/// All that it asks for, in one time.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawRoute {
+    pub months: Option<Spanned<u16>>,
+    pub year: bool,
+    pub spent: Option<Spanned<String>>,
+    pub points_earned: Option<Spanned<i64>>,
+    pub purchases: Option<Spanned<i64>>,
+    pub loaded: Option<Spanned<String>>,
+    pub activities: Option<Spanned<i64>>,
+    pub referrals: Option<Spanned<i64>>,
+    pub spent_on: Vec<RawSpentOn>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSpentOn {
+    pub category: Option<String>,
+    pub brand: Option<String>,
+    pub amount: Spanned<String>,
 }
 
 #[derive(Deserialize, Default)]

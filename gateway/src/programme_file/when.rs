@@ -32,8 +32,8 @@ impl Checker<'_> {
             self.problem(day, "write days of the month, 1 to 31");
         }
         for name in &raw.tiers {
-            if self.known_tiers.as_ref().is_some_and(|known| !known.contains(name.get_ref())) {
-                self.problem(name, format!("there is no [[tier]] with tier = {:?}", name.get_ref()));
+            if !self.known_tiers.contains(name.get_ref()) {
+                self.problem(name, format!("there is no [[tier]] with key = {:?}", name.get_ref()));
             }
         }
         for name in &raw.segments {

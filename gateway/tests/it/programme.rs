@@ -4,5 +4,8 @@ mod book;
 mod load_bonus;
 mod multipliers;
 mod point_time;
+mod prices;
 mod spend_points;
+mod tier_review;
+mod tiers;
 mod wire;

@@ -8,9 +8,11 @@ pub mod goods;
 pub mod load_bonus;
 pub mod measure;
 pub mod multiplier;
+pub mod price;
 pub mod purchase_points;
 pub mod segment;
 pub mod stacking;
+pub mod tier;
 pub mod when;
 
 use std::collections::BTreeMap;
@@ -24,9 +26,11 @@ pub use self::currency::{Ends, PointCurrency};
 pub use self::load_bonus::LoadBonus;
 pub use self::measure::Measure;
 pub use self::multiplier::{Multiplier, Multiplying};
+pub use self::price::{Discount, Prices};
 pub use self::purchase_points::{Pending, PurchasePoints};
 pub use self::segment::Segment;
 pub use self::stacking::Stacking;
+pub use self::tier::Tiers;
 pub use self::when::{Circumstances, When};
 use super::card::Card;
 use super::ledger::Kind;
@@ -67,6 +71,8 @@ pub struct Programme {
     /// A rule asks for birthdays.
     pub birthdays: bool,
     pub expiry: Expiry,
+    pub tiers: Tiers,
+    pub prices: Prices,
     /// What is counted of members.
     pub measures: Vec<Measure>,
     /// How points pay a part of a purchase; `None` when they do not.

@@ -65,7 +65,8 @@ impl When {
     #[must_use]
     pub fn holds(&self, programme: &Programme, at: &Circumstances<'_>) -> bool {
         let standing = &at.member.standing;
-        let tier = standing.tier.as_ref().map(|held| held.tier.as_str());
+        let held = standing.tier.as_ref().map(|held| held.tier.as_str());
+        let tier = programme.tiers.of(at.member).map(|tier| tier.key.as_str()).or(held);
         names(&self.products, Some(at.product))
             && names(&self.tiers, tier)
             && names(&self.stores, Some(at.store))

@@ -194,6 +194,7 @@ impl World {
             currency: 156,
             command,
             quote: None,
+            prices: false,
             sold: Vec::new(),
         };
         self.index += 1;

@@ -28,7 +28,8 @@ pub(super) fn read(rules: &str) -> Programme {
     let document = format!(
         "[programme]\nname = \"P\"\ncurrency = \"CNY\"\nzone = \"Asia/Shanghai\"\ncutover = \"04:00\"\n\
          [product.p]\nname = \"Card\"\nmin_load = \"0.01\"\nmax_load = \"9000000.00\"\n\
-         max_balance = \"9000000.00\"\nreturn_days = 7\nmax_unload = \"9000000.00\"\n{rules}\n"
+         max_balance = \"9000000.00\"\nreturn_days = 7\nmax_unload = \"9000000.00\"\n{rules}\n\
+         [[tier]]\nkey = \"gold\"\nname = \"Gold\"\nany = [{{ referrals = 1000 }}]\n"
     );
     programme_file::parse(&document).unwrap_or_else(|problems| panic!("{problems:?}\n{document}"))
 }
@@ -86,6 +87,7 @@ impl Book {
             pins: Pins::default(),
             currency: 156,
             quote: None,
+            prices: false,
             sold,
             command,
         };
