@@ -3,6 +3,8 @@
 //! The document is parsed elsewhere; what stands here is already whole and consistent.
 
 pub mod cap;
+pub mod catalogue;
+pub mod entitlement;
 pub mod load_bonus;
 pub mod measure;
 pub mod purchase_points;
@@ -15,6 +17,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 pub use self::cap::Cap;
+pub use self::catalogue::{CatalogueItem, Gives, PointsWorth};
+pub use self::entitlement::{Entitlement, Uses};
 pub use self::load_bonus::LoadBonus;
 pub use self::measure::Measure;
 pub use self::purchase_points::PurchasePoints;
@@ -47,6 +51,10 @@ pub struct Programme {
     pub products: BTreeMap<String, Product>,
     pub load_bonuses: Vec<LoadBonus>,
     pub purchase_points: Vec<PurchasePoints>,
+    /// What points are redeemed for, rising by item.
+    pub catalogue: Vec<CatalogueItem>,
+    pub points_worth: Vec<PointsWorth>,
+    pub entitlements: Vec<Entitlement>,
     pub expiry: Expiry,
     /// What is counted of members.
     pub measures: Vec<Measure>,
