@@ -8,6 +8,7 @@ use super::when::{Circumstances, When};
 use super::{Cap, Programme};
 use crate::domain::ledger::Kind;
 use crate::domain::member::Counters;
+use crate::domain::request::Now;
 
 /// Something that points are redeemed for, a piece at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,8 +96,8 @@ impl Programme {
 
     /// The same for anybody who comes to a store now.
     #[must_use]
-    pub fn price_for_all<'a>(&'a self, item: &CatalogueItem, at: &Circumstances<'_>) -> Price<'a> {
-        self.least(item, |rule| rule.when.asks_nobody() && rule.when.holds(self, at))
+    pub fn price_for_all<'a>(&'a self, item: &CatalogueItem, store: &str, now: Now) -> Price<'a> {
+        self.least(item, |rule| rule.when.is_for_anybody() && rule.when.is_open(self, store, now))
     }
 
     fn least<'a>(&'a self, item: &CatalogueItem, holds: impl Fn(&PointsWorth) -> bool) -> Price<'a> {

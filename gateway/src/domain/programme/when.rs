@@ -80,10 +80,11 @@ impl When {
 
     /// Whether it asks nothing of the card and its member.
     #[must_use]
-    pub fn asks_nobody(&self) -> bool {
+    pub fn is_for_anybody(&self) -> bool {
         self.products.is_empty()
             && self.tiers.is_empty()
             && self.channels.is_empty()
+            && self.tenders.is_empty()
             && self.birthday.is_none()
             && self.customer.is_none()
     }
