@@ -54,6 +54,7 @@ pub enum Ask {
     },
     Cashiers,
     Programmes,
+    Catalogue,
     Status,
 }
 
@@ -123,6 +124,7 @@ async fn answer(ask: Ask, handle: &Handle, nonce: [u8; 16], used: &mut bool) -> 
         Ask::Member { card } => Query::Member(CardReference(card)),
         Ask::Cashiers => Query::Cashiers,
         Ask::Programmes => Query::Programmes,
+        Ask::Catalogue => Query::Catalogue,
         Ask::Status => Query::Status,
         Ask::Exceptions { all } => Query::Exceptions { all },
         Ask::Proposals => Query::Proposals,

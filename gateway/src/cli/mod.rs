@@ -391,6 +391,8 @@ enum Programme {
     Activate { file: PathBuf },
     /// List the versions in the journal.
     List,
+    /// Show what points can be redeemed for, and how many pieces are left.
+    Catalogue,
 }
 
 #[derive(Debug, Subcommand)]

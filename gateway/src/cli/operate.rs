@@ -185,11 +185,23 @@ fn show_card(card: &Value) {
         "points_debt",
     ];
     table(["what", "value"], fields.map(|field| [field.replace('_', " "), text(card, field)]));
-    let lots = card["lots"].as_array();
+    let fields = ["kind", "points", "pending", "debt"];
+    table(
+        ["points of kind", "points", "pending", "owed"],
+        rows(card, "point_kinds").map(|row| fields.map(|field| text(row, field))),
+    );
+    let member = &card["member"];
+    let fields = ["joined", "channel", "referrer", "customer", "tier", "tier_since", "tier_until"];
+    table(["member", "value"], fields.map(|field| [field.replace('_', " "), text(member, field)]));
+    let fields = ["counter", "period", "value"];
+    table(
+        ["counted", "period", "value"],
+        rows(member, "counters").map(|row| fields.map(|field| text(row, field))),
+    );
     let fields = ["lot", "kind", "amount", "expires", "source"];
     table(
         ["lot", "kind", "amount", "expires", "source entry"],
-        lots.into_iter().flatten().map(|lot| fields.map(|field| text(lot, field))),
+        rows(card, "lots").map(|lot| fields.map(|field| text(lot, field))),
     );
     let holds = card["holds"].as_array().filter(|holds| !holds.is_empty());
     let fields = ["hold", "held", "captured", "expires"];
@@ -348,7 +360,22 @@ pub(super) fn programme(common: &Common, command: Programme) -> Result<ExitCode>
                 table(fields, rows.into_iter().flatten().map(|row| fields.map(|field| text(row, field))));
             })
         }
+        Programme::Catalogue => {
+            let answer = ask(common, &Ask::Catalogue)?;
+            show(common, &answer, |answer| {
+                let fields = ["item", "name", "kind", "points", "gives", "pieces_left"];
+                table(
+                    ["item", "name", "points of kind", "points", "gives", "pieces left"],
+                    rows(answer, "catalogue").map(|row| fields.map(|field| text(row, field))),
+                );
+            })
+        }
     }
+}
+
+/// A list in an answer.
+fn rows<'a>(answer: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
+    answer[field].as_array().into_iter().flatten()
 }
 
 fn read_programme(file: &Path) -> Result<(String, Vec<String>)> {
