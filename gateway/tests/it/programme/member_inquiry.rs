@@ -1,0 +1,59 @@
+//! What a member has and what comes (LOYALTY B8).
+
+use gateway::programme_file::DEFAULT;
+use protocol::code::ResponseCode;
+use protocol::field::{BalanceKind, Due, UnixSeconds};
+use protocol::request::Body;
+use terminal_sim::Card;
+
+use crate::counter::{balance, cards, number, purchase};
+use crate::harness::Site;
+use crate::till::{APPROVED, Till, put_in_force};
+
+fn member(card: &Card, after: Option<UnixSeconds>) -> Body {
+    Body::MemberInquiry { card: card.reference, after }
+}
+
+#[tokio::test]
+async fn every_coming_expiry_is_listed_page_by_page() {
+    let site = Site::new();
+    let gateway = site.start();
+    let mut till = Till::open(&site, &gateway, "T0001").await;
+    let card = till.sell(&site, 1, &[1_000_00]).await.remove(0);
+    // Lots that last for 40 to 1 months, of 1 to 40 points.
+    for months in (1..=40_i64).rev() {
+        put_in_force(&site, &DEFAULT.replace("points_months = 12", &format!("points_months = {months}")));
+        assert_eq!(till.code(purchase(&card, (41 - months) * 100), &card).await, APPROVED);
+    }
+    put_in_force(&site, &DEFAULT.replace("points_months = 12", ""));
+    assert_eq!(till.code(purchase(&card, 7_00), &card).await, APPROVED, "these last for ever");
+    let (mut all, mut after, mut pages) = (Vec::new(), None, Vec::new());
+    loop {
+        let page = till.ask(member(&card, after), &card).await;
+        assert_eq!((page.code(), balance(&page, BalanceKind::POINTS)), (APPROVED, 827));
+        assert_eq!((page.answer.joined, page.answer.tier.is_some()), (None, false));
+        let listed = page.answer.coming.as_ref().expect("a list").as_slice().to_vec();
+        pages.push(listed.len());
+        all.extend(listed);
+        after = all.last().map(|last| last.time);
+        if page.answer.more == Some(false) {
+            break;
+        }
+    }
+    assert_eq!(pages, [32, 8]);
+    let amounts: Vec<i64> = all.iter().map(|one| one.amount.get()).collect();
+    assert_eq!(amounts, (1..=40).rev().collect::<Vec<i64>>(), "the last that came ends first");
+    assert!(all.iter().all(|one| (one.kind, one.what) == (BalanceKind::POINTS, Due::EXPIRES)));
+    assert!(all.is_sorted_by(|one, other| one.time < other.time));
+
+    // Whose card it is must be proven, and where it went is said.
+    let new = cards(&site, 1).remove(0);
+    let stranger = till.ask(member(&card, None), &new).await;
+    assert_eq!(stranger.code(), ResponseCode::CARD_NOT_ACCEPTED);
+    site.json(&["card", "replace", "--card", &number(&card), "--by", &number(&new), "--reason", "lost"]);
+    assert_eq!(till.ask(member(&card, None), &card).await.code(), ResponseCode::CARD_REPLACED);
+    let moved = till.ask(member(&new, None), &new).await;
+    assert_eq!(moved.answer.coming.as_ref().expect("a list").as_slice(), &all[..32]);
+    drop(gateway);
+    site.verify();
+}
