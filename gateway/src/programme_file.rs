@@ -1,8 +1,11 @@
 //! Reads a programme file: TOML in, a whole and consistent [`Programme`] out, or errors that name the line.
 
 mod catalogue;
+mod earning;
+mod members;
 mod product;
 mod raw;
+mod tier;
 mod till;
 mod when;
 
@@ -12,9 +15,9 @@ use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use toml::Spanned;
 
-use self::raw::{File, RawLoadBonus, RawPurchasePoints};
+use self::raw::File;
 use crate::domain::Kind;
-use crate::domain::programme::{Expiry, LoadBonus, Product, Programme, PurchasePoints};
+use crate::domain::programme::{Measure, Product, Programme};
 
 /// The programme that a new gateway starts with.
 pub const DEFAULT: &str = include_str!("../programmes/default.toml");
@@ -66,23 +69,33 @@ pub fn parse(document: &str) -> Result<Programme, Vec<Problem>> {
         let line = error.span().map(|span| line_of(document, span.start));
         vec![Problem { line, message: error.message().to_owned() }]
     })?;
-    Checker { document, problems: Vec::new(), exponent: 2 }.check(file)
+    Checker { document, exponent: 2, ..Checker::default() }.check(file)
 }
 
 fn line_of(document: &str, at: usize) -> usize {
     document.bytes().take(at).filter(|b| *b == b'\n').count().saturating_add(1)
 }
 
+#[derive(Default)]
 struct Checker<'a> {
     document: &'a str,
     problems: Vec<Problem>,
     exponent: u8,
+    known_points: BTreeMap<String, Kind>,
+    known_segments: Vec<String>,
+    /// Keys of the tiers.
+    known_tiers: Vec<String>,
+    /// What rules need to be counted.
+    measures: Vec<Measure>,
+    /// A rule asks for birthdays.
+    birthdays: bool,
 }
 
 impl Checker<'_> {
     fn check(mut self, file: File) -> Result<Programme, Vec<Problem>> {
         let (currency, exponent) = self.currency(&file.programme.currency);
         self.exponent = exponent;
+        self.known_tiers = file.tier.iter().map(|tier| tier.key.get_ref().clone()).collect();
         let zone = TimeZone::get(file.programme.zone.get_ref()).unwrap_or_else(|_| {
             self.problem(
                 &file.programme.zone,
@@ -97,6 +110,8 @@ impl Checker<'_> {
         }
         let products: BTreeMap<_, _> =
             file.product.into_iter().map(|(key, raw)| (key, self.product(raw))).collect();
+        let currencies = self.currencies(file.points);
+        let segments = self.segments(file.segment, &products);
         let load_bonuses = file.load_bonus.into_iter().map(|raw| self.load_bonus(raw, &products)).collect();
         let purchase_points =
             file.purchase_points.into_iter().map(|raw| self.purchase_points(raw, &products)).collect();
@@ -104,11 +119,11 @@ impl Checker<'_> {
         let points_worth =
             file.points_worth.into_iter().map(|raw| self.points_worth(raw, &products, &catalogue)).collect();
         let entitlements = self.entitlements(file.entitlement, &products);
-        let expiry = Expiry {
-            principal_months: self.months(file.expiry.principal_months),
-            bonus_months: self.months(file.expiry.bonus_months),
-            points_months: self.months(file.expiry.points_months),
-        };
+        let multipliers = file.multiplier.into_iter().map(|raw| self.multiplier(raw, &products)).collect();
+        let (load_stacking, points_stacking, multiplying) = self.stacking(file.stacking);
+        let expiry = self.expiry(file.expiry);
+        let tiers = self.tiers(file.tiers, file.tier);
+        tiers.measures().into_iter().for_each(|measure| self.counts(measure));
         let points_payment = file.points_payment.map(|raw| self.points_payment(raw, &products));
         let terminal_day = file.limits.terminal_day.map(|raw| self.allowance(raw));
         let cashier_day = file.limits.cashier_day.map(|raw| self.allowance(raw));
@@ -125,12 +140,20 @@ impl Checker<'_> {
             cutover_minutes,
             products,
             load_bonuses,
+            load_stacking,
             purchase_points,
             catalogue,
             points_worth,
             entitlements,
+            points_stacking,
+            multipliers,
+            multiplying,
+            currencies,
+            segments,
+            birthdays: self.birthdays,
             expiry,
-            measures: Vec::new(),
+            measures: self.measures,
+            tiers,
             points_payment,
             terminal_day,
             cashier_day,
@@ -209,50 +232,6 @@ impl Checker<'_> {
         rule.into_inner()
     }
 
-    fn load_bonus(&mut self, raw: RawLoadBonus, known: &BTreeMap<String, Product>) -> LoadBonus {
-        if raw.steps.get_ref().is_empty() {
-            self.problem(&raw.steps, "no steps; write { from = \"100.00\", bonus = \"5.00\" }");
-        }
-        let mut steps: Vec<(i64, i64)> = Vec::new();
-        for step in raw.steps.into_inner() {
-            let (from, bonus) = (self.amount(&step.from), self.amount(&step.bonus));
-            if steps.last().is_some_and(|(before, _)| from <= *before) {
-                self.problem(&step.from, "steps must rise; this one is not above the step before it");
-            }
-            steps.push((from, bonus));
-        }
-        let products = self.products(raw.products, known);
-        LoadBonus {
-            rule: self.rule(raw.rule),
-            when: self.when(raw.when, products),
-            steps,
-            cap: self.cap(raw.most, Kind::BONUS),
-        }
-    }
-
-    fn purchase_points(
-        &mut self,
-        raw: RawPurchasePoints,
-        known: &BTreeMap<String, Product>,
-    ) -> PurchasePoints {
-        let per = self.amount(&raw.per);
-        if per == 0 {
-            self.problem(&raw.per, "per must be above zero");
-        }
-        let gives = *raw.gives.get_ref();
-        if !(1..=1_000_000).contains(&gives) {
-            self.problem(&raw.gives, "gives must be 1 to 1,000,000 points");
-        }
-        let products = self.products(raw.products, known);
-        PurchasePoints {
-            rule: self.rule(raw.rule),
-            when: self.when(raw.when, products),
-            per,
-            gives,
-            cap: self.cap(raw.most, Kind::POINTS),
-        }
-    }
-
     fn months(&mut self, months: Option<Spanned<u16>>) -> Option<u16> {
         let months = months?;
         if !(1..=1200).contains(months.get_ref()) {
@@ -265,12 +244,14 @@ impl Checker<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::programme::load_bonus::{Bonus, LoadStep};
 
     #[test]
     fn the_default_programme_is_whole() {
         let programme = parse(DEFAULT).expect("default programme");
         assert_eq!(programme.products["standard"].max_load, 500_000);
-        assert_eq!(programme.load_bonuses[0].steps[3], (100_000, 12_000));
+        let top = LoadStep { from: 100_000, bonus: Bonus::Fixed(12_000) };
+        assert_eq!(programme.load_bonuses[0].steps[3], top);
     }
 
     #[test]
@@ -333,8 +314,7 @@ mod tests {
 
     #[test]
     fn each_mistake_of_the_till_names_its_line_and_what_to_write() {
-        let sound = with_all_examples();
-        for (from, to, says) in [
+        each_names_its_line(&[
             ("cashiers = \"sign-on\"", "cashiers = \"always\"", "write \"sign-on\", or \"named\""),
             ("tries = 3                 #", "tries = 16 #", "write 1 to 15 wrong PINs"),
             ("tries = 3                 #", "tries = 0 #", "write 1 to 15 wrong PINs"),
@@ -360,15 +340,62 @@ mod tests {
             ("minimum = 500", "minimum = -1", "write 1 to 1,000,000,000 points"),
             ("step = 100", "step = 0", "write 1 to 1,000,000,000 points"),
             ("max_percent = 50", "max_percent = 101", "write 1 to 100 percent"),
-            ("products = [\"standard\"]", "products = [\"gold\"]", "there is no [product.gold]"),
+            ("products = [\"standard\"]   #", "products = [\"gold\"]   #", "there is no [product.gold]"),
             ("rule = \"points-as-money\"", "rule = \"\"", "a rule's name has 1 to 32 bytes"),
             ("hours = 72", "hours = 721", "write 1 to 720 hours"),
             ("per_card = \"100.00\"", "per_card = \"1e2x\"", "not an amount"),
             ("count = 100 ", "count = \"100\" ", "invalid type"),
-        ] {
+        ]);
+    }
+
+    #[test]
+    fn each_mistake_of_what_is_earned_names_its_line_and_what_to_write() {
+        each_names_its_line(&[
+            ("bonus = \"5%\"", "bonus = \"0%\"", "write a percentage above 0"),
+            ("bonus = \"5%\"", "bonus = \"101%\"", "write a percentage above 0"),
+            ("bonus = \"5%\"", "bonus = 5", "write an amount"),
+            ("bonus = 10 }", "bonus = \"10%\" }", "write a number of points"),
+            ("from = \"250.00\", bonus", "from = \"0\", bonus", "every full 0 cannot be counted"),
+            ("segments = [\"young\"]", "segments = [\"old\"]", "there is no [[segment]] \"old\""),
+            ("units = 3", "units = 0", "write 1 to 1,000,000 units"),
+            ("units = 3", "units = 3\nper = \"7.00\" #", "write per or units, not both"),
+            ("gives = 5\n", "gives = 0\n", "gives must be 1 to 1,000,000 points"),
+            ("remainder = \"carry\"", "remainder = \"keep\"", "write one of \"drop\", \"carry\""),
+            ("pending = \"return-days\"", "pending = \"week\"", "write one of \"return-days\""),
+            ("by = \"purchases\"", "by = \"visits\"", "write one of \"amount\", \"points-held\""),
+            ("from = 10, gives", "from = \"10\", gives", "write a number of points"),
+            ("pending_days = 8", "pending_days = 0", "write 1 to 8760 days"),
+            ("from = \"1600.00\", per", "from = \"800.00\", per", "steps must rise"),
+            ("load_bonus = \"sum\"", "load_bonus = \"all\"", "write one of \"best\", \"sum\", \"first\""),
+            ("multiplier = \"product\"", "multiplier = \"times\"", "write one of \"best\""),
+            ("most_times = \"5\"", "most_times = \"1\"", "write a factor above 1"),
+            ("times = \"1.5\"", "times = \"1.00001\"", "write a factor above 1"),
+            ("times = \"2\"", "times = 2", "invalid type"),
+            ("points = \"courtesy\"", "points = \"curtsy\"", "there is no [points.curtsy]"),
+            ("kind = 17", "kind = 16", "write another kind of 17 to 47"),
+            ("kind = 17", "kind = 48", "write another kind of 17 to 47"),
+            ("ends = \"year\"", "ends = \"week\"", "write one of \"day\", \"month\", \"year\""),
+            ("\nmonths = 6", "\nmonths = 1201", "write 1 to 1200 months"),
+            ("points_ends = \"day\"", "points_ends = \"days\"", "write one of \"day\""),
+            ("segment = \"sleeping\"", "segment = \"young\"", "another segment has this name"),
+            ("measure = \"purchases\"", "measure = \"visits\"", "write one of \"spent\""),
+            (
+                "measure = \"spent:category:tea\", from = \"1.00\"",
+                "measure = \"spent\"",
+                "write from or below",
+            ),
+            ("months = 3, below", "months = 0, below", "write 1 to 1200 months"),
+        ]);
+    }
+
+    /// (in the default programme with all its examples, what is written in its place, what is said about it).
+    fn each_names_its_line(mistakes: &[(&str, &str, &str)]) {
+        let sound = with_all_examples();
+        for (from, to, says) in mistakes {
             assert_eq!(sound.matches(from).count(), 1, "{from}");
             let broken = sound.replace(from, to);
-            let line = line_of(&sound, sound.find(from).expect("there"));
+            let at = sound.find(from).expect("there").saturating_add(usize::from(from.starts_with('\n')));
+            let line = line_of(&sound, at);
             let problems = parse(&broken).expect_err(to);
             let named = |problem: &Problem| problem.line == Some(line) && problem.message.contains(says);
             assert!(problems.iter().any(named), "{to} in line {line}: {problems:?}");
@@ -392,8 +419,13 @@ mod tests {
             ("bonus = \"10.00\"", "bonus = \"0\"", "bonus must be above zero"),
             ("pieces = 100", "pieces = -1", "write how many pieces there are"),
             ("minimum = 1000", "minimum = 0", "write 1 to 1,000,000,000 points"),
-            ("kind = 17\n", "kind = 48\n", "write 16 for ordinary points"),
-            ("kind = 16 }", "kind = 17 }", "these are the points that it costs"),
+            ("of = \"courtesy\"", "of = \"curtsy\"", "there is no [points.curtsy]"),
+            ("of = \"ordinary\" }", "of = \"courtesy\" }", "these are the points that it costs"),
+            (
+                "{ tiers = [\"regular\"] }",
+                "{ tiers = [\"none\"] }",
+                "there is no [[tier]] with key = \"none\"",
+            ),
             ("worth = \"2\"", "worth = \"1\"", "write how many times as much"),
             ("worth = \"2\"", "worth = \"1.00001\"", "write how many times as much"),
             ("worth = \"2\"", "worth = \"101\"", "write how many times as much"),

@@ -9,7 +9,7 @@ use super::expiry::expire;
 use super::facts::Facts;
 use super::ledger::{Kind, named, points_expense, points_payment, points_receivable, redemption};
 use super::original::Original;
-use super::points::{owe, take_back};
+use super::points::{owe, take_back, take_back_or_owe};
 use super::request::Now;
 use super::slice::Slice;
 use super::terminal::Terminal;
@@ -160,13 +160,7 @@ impl Giving<'_> {
             self.facts.state.cards.get(&card).ok_or(Fault::Misfit("a card that got points is gone"))?;
         let (mut held, ended) = expire(held, self.facts.programme, self.facts.index, self.now)?;
         self.effects.splice(0..0, ended);
-        let missing = take_back(&mut held, lot, kind, wanted, &mut self.effects)?;
-        self.leg(points_expense(), kind, wanted);
-        if missing != 0 {
-            self.leg(points_receivable(), kind, minus(missing)?);
-            self.effects.push(owe(&mut held, kind, missing)?);
-        }
-        Ok(())
+        take_back_or_owe(&mut held, (kind, lot), wanted, &mut self.effects)
     }
 
     fn owe(&mut self, kind: Kind, change: i64) -> Result<(), Fault> {

@@ -1,4 +1,4 @@
-//! A load's refund: its money is paid out again.
+//! A load's refund: its money is paid out again (LOYALTY A5).
 
 use super::Fault;
 use super::card::Card;
@@ -6,11 +6,13 @@ use super::decision::Decline;
 use super::effect::{Account, Effect};
 use super::ledger::{Kind, bonus_expense, clearing, named};
 use super::original::Original;
+use super::points::take_back_or_owe;
 use super::slice::Slice;
 use super::terminal::Terminal;
 
 /// A load's refund: the money goes back to its tenders, the bonus in proportion; bonus that is no longer in its lot is
-/// withheld from the money. Returns what the customer gets.
+/// withheld from the money; points that it gave go in proportion, and those that are gone are owed. Returns what the customer
+/// gets.
 pub(super) fn pay_out(
     terminal: &Terminal,
     card: &Card,
@@ -45,6 +47,12 @@ pub(super) fn pay_out(
     let tenders: Vec<(u8, i64)> = original.tenders()?;
     for (tender, part) in (Slice { amount: paid, ..slice }).of_legs(&tenders)? {
         effects.push(named(clearing(&terminal.store, tender), Kind::MONEY, part));
+    }
+    let mut left = card.clone();
+    for ((reference, kind), (points, lot)) in original.points_earned() {
+        if reference == card.reference {
+            take_back_or_owe(&mut left, (kind, lot), slice.share_of(points)?, &mut effects)?;
+        }
     }
     Ok(Ok((effects, paid)))
 }

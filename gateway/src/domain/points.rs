@@ -57,7 +57,7 @@ pub(super) fn credit_points(
         effects.push(owe(card, kind, minus(repaid)?)?);
     }
     if credited > 0 {
-        let posting = card.credit(kind, credited, programme.points_expiry(now), index, 0);
+        let posting = card.credit(kind, credited, programme.points_expiry(kind, now), index, 0);
         card.book(&posting)?;
         effects.push(Effect::Posting(posting));
     }
@@ -115,6 +115,25 @@ pub(super) fn take_back(
         missing = missing.checked_sub(part).ok_or(Fault::Overflow)?;
     }
     Ok(missing)
+}
+
+/// Takes back points that a transaction has given, from wherever they are on the card; what is missing is owed.
+pub(super) fn take_back_or_owe(
+    card: &mut Card,
+    (kind, lot): (Kind, u32),
+    wanted: i64,
+    effects: &mut Vec<Effect>,
+) -> Result<(), Fault> {
+    if wanted == 0 {
+        return Ok(());
+    }
+    let missing = take_back(card, lot, kind, wanted, effects)?;
+    effects.push(named(points_expense(), kind, wanted));
+    if missing != 0 {
+        effects.push(named(points_receivable(), kind, minus(missing)?));
+        effects.push(owe(card, kind, missing)?);
+    }
+    Ok(())
 }
 
 fn minus(amount: i64) -> Result<i64, Fault> {

@@ -105,7 +105,7 @@ pub(super) fn decide(
         effects.push(Effect::Posting(purse.posting(lot, taken)));
     }
     effects.push(named(redemption(&terminal.store), Kind::MONEY, paid));
-    let (rewards, earned) = reward_sale(facts, request, (card, &terminal.store), money, now)?;
+    let (rewards, earned) = reward_sale(facts, request, (card, &terminal.store), (wish.amount, money), now)?;
     effects.extend(rewards);
     let used = tendered.map(|tendered| tendered.reason());
     Ok(Decision {

@@ -139,7 +139,8 @@ impl Writer {
         self.fetch_card(claim.card)?;
         self.fetch_tallies(&held.terminal, None, now)?;
         let in_force = self.in_force(now);
-        let facts = self.facts(&in_force);
+        let birthday = self.birthday(Some(claim.card), in_force.programme.birthdays)?;
+        let facts = Facts { birthday, ..self.facts(&in_force) };
         let answer = if message == message::LOAD {
             let base = about_card(MessageType::LOAD_QUOTE, claim, &in_force, now);
             load_quote(facts, base, quote(facts, held, claim, currency, amount, now), amount, now)

@@ -128,7 +128,7 @@ fn coming(card: &Card, after: i64, now: Now) -> (Option<ComingLots>, bool) {
 fn entitlements(programme: &Programme, at: &Circumstances<'_>) -> Option<Entitlements> {
     let usable = programme.entitlements.iter().filter(|held| held.when.holds(programme, at));
     let listed = usable.filter_map(|held| {
-        let left = held.left(held.of(at.member)?, at.member, at.now.business_date);
+        let left = held.left(held.of(programme, at.member)?, at.member, at.now.business_date);
         Some(Entitlement {
             entitlement: held.entitlement.parse().ok()?,
             name: held.name.parse().ok()?,

@@ -8,6 +8,7 @@ mod acts;
 mod budget;
 mod due;
 mod exceptions;
+mod follow;
 mod grants;
 mod group;
 mod import;

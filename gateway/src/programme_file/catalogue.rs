@@ -34,7 +34,7 @@ impl Checker<'_> {
     fn item(&mut self, raw: RawCatalogueItem, known: &BTreeMap<String, Product>) -> CatalogueItem {
         let item = self.code(&raw.item, "an item");
         let name = self.shown_name(&raw.name);
-        let kind = self.point_kind(raw.kind.as_ref());
+        let kind = self.point_kind(raw.of);
         let points = self.some_points(Some(raw.points));
         let ways = [raw.gives.is_some(), raw.bonus.is_some(), raw.converts_to.is_some()];
         if ways.into_iter().filter(|there| *there).count() != 1 {
@@ -52,7 +52,7 @@ impl Checker<'_> {
             Gives::Bonus(money)
         });
         let converted = raw.converts_to.map(|to| {
-            let into = self.point_kind(to.kind.as_ref());
+            let into = self.point_kind(to.of);
             if into == kind {
                 self.problem(&to.points, "these are the points that it costs; name another kind");
             }
@@ -164,18 +164,5 @@ impl Checker<'_> {
             self.problem(name, "a name has 1 to 32 bytes (a Chinese character has 3); terminals show it");
         }
         text.clone()
-    }
-
-    /// A point currency by the number that terminals know it by; ordinary points when none is said.
-    fn point_kind(&mut self, kind: Option<&Spanned<i64>>) -> Kind {
-        let Some(number) = kind else { return Kind::POINTS };
-        let kind = u8::try_from(*number.get_ref()).ok().filter(|kind| (16..48).contains(kind));
-        kind.map_or_else(
-            || {
-                self.problem(number, "write 16 for ordinary points, 17 to 47 for another kind of points");
-                Kind::POINTS
-            },
-            Kind,
-        )
     }
 }

@@ -1,5 +1,6 @@
 //! Benefits of a tier (权益; LOYALTY C7): parking, lounge, check-up so often in a month or year; or a flag that a cashier sees.
 
+use super::Programme;
 use super::when::When;
 use crate::domain::member::{Member, Window};
 
@@ -32,11 +33,10 @@ impl Entitlement {
 
     /// How often this member may use it, if at all.
     #[must_use]
-    pub fn of(&self, member: &Member) -> Option<&Uses> {
-        let tier = member.standing.tier.as_ref().map(|held| held.tier.as_str());
-        self.uses.iter().find(|uses| {
-            uses.tiers.is_empty() || tier.is_some_and(|tier| uses.tiers.iter().any(|name| name == tier))
-        })
+    pub fn of(&self, programme: &Programme, member: &Member) -> Option<&Uses> {
+        let tier = programme.tiers.of(member);
+        let named = |uses: &&Uses| tier.is_some_and(|tier| uses.tiers.contains(&tier.key));
+        self.uses.iter().find(|uses| uses.tiers.is_empty() || named(uses))
     }
 
     /// The windows that its uses are counted in: all that any tier asks for, so that a change of tier forgets none.

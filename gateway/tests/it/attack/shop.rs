@@ -112,6 +112,7 @@ impl Shop {
             currency: 156,
             command,
             quote: None,
+            sold: Vec::new(),
         };
         let terminal = self.state.terminals[self.at.terminal].clone();
         self.index += 1;

@@ -331,6 +331,7 @@ fn request(till: &str, (stan, shift): (u32, u32), command: Command) -> Request {
         pins: gateway::domain::Pins::default(),
         currency: 156,
         quote: None,
+        sold: Vec::new(),
         command,
     }
 }

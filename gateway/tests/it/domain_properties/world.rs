@@ -300,6 +300,7 @@ impl World {
             shift,
             currency: 156,
             quote: None,
+            sold: Vec::new(),
             command,
         };
         let facts = Facts {

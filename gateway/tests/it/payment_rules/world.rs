@@ -39,6 +39,9 @@ pub(super) const POINTS_MOST: i64 = 75;
 
 /// What points are redeemed for, and what every card is entitled to.
 const CATALOGUE: &str = "
+[points.other]
+kind = 17
+name = \"Other\"
 [[catalogue]]
 item = \"mug\"
 name = \"Mug\"
@@ -54,12 +57,12 @@ bonus = \"1.00\"
 item = \"there\"
 name = \"Other points\"
 points = 10
-converts_to = { points = 1, kind = 17 }
+converts_to = { points = 1, of = \"other\" }
 [[catalogue]]
 item = \"back\"
 name = \"Points\"
 points = 1
-kind = 17
+of = \"other\"
 converts_to = { points = 20 }
 [[entitlement]]
 entitlement = \"parking\"
@@ -225,6 +228,7 @@ impl World {
             currency: 156,
             command,
             quote: None,
+            sold: Vec::new(),
         };
         self.index += 1;
         let facts = Facts {

@@ -16,6 +16,13 @@ fn use_up(card: &Card, entitlement: &str, uses: i64) -> Body {
 }
 
 const TABLES: &str = "
+[[tier]]
+key = \"regular\"
+name = \"普通\"
+[[tier]]
+key = \"gold\"
+name = \"金卡\"
+any = [{ spent = \"500.00\" }]
 [[entitlement]]
 entitlement = \"parking\"
 name = \"停车\"

@@ -270,22 +270,25 @@ async fn there_is_a_time_in_which_points_are_worth_more_rounded_up_and_said() {
 async fn points_of_one_kind_become_points_of_another_and_back_again() {
     let site = Site::new();
     let tables = "
+[points.courtesy]
+kind = 17
+name = \"Courtesy\"
 [[catalogue]]
 item = \"to-courtesy\"
 name = \"礼遇\"
 points = 10
-converts_to = { points = 1, kind = 17 }
+converts_to = { points = 1, of = \"courtesy\" }
 [[catalogue]]
 item = \"courtesy\"
 name = \"换积分\"
 points = 1
-kind = 17
+of = \"courtesy\"
 converts_to = { points = 5 }
 [[catalogue]]
 item = \"lounge\"
 name = \"Lounge\"
 points = 3
-kind = 17
+of = \"courtesy\"
 gives = \"service\"
 ";
     let (gateway, mut till, card) = shop(&site, "", tables, 100).await;
@@ -396,6 +399,9 @@ async fn the_sale_that_gave_the_points_is_refunded_meanwhile_and_the_card_replac
 async fn points_that_pay_and_are_spent_stand_against_a_void_of_what_gave_them() {
     let site = Site::new();
     let tables = "
+[points.courtesy]
+kind = 17
+name = \"Courtesy\"
 [points_payment]
 rule = \"points-pay\"
 points = 100
@@ -404,12 +410,12 @@ pays = \"1.00\"
 item = \"to-courtesy\"
 name = \"礼遇\"
 points = 10
-converts_to = { points = 10, kind = 17 }
+converts_to = { points = 10, of = \"courtesy\" }
 [[catalogue]]
 item = \"courtesy\"
 name = \"换积分\"
 points = 1
-kind = 17
+of = \"courtesy\"
 converts_to = { points = 5 }
 ";
     let (gateway, mut till, card) = shop(&site, "", tables, 100).await;
