@@ -2,10 +2,10 @@
 
 use protocol::answer::{
     Answer, Catalogue, CatalogueItem, Coming, ComingLots, Entitlement, Entitlements, MAX_CATALOGUE,
-    MAX_COMING, MAX_ENTITLEMENTS, Routes,
+    MAX_COMING, MAX_ENTITLEMENTS, MAX_PROGRESS, Progress, Routes,
 };
 use protocol::code::ResponseCode;
-use protocol::field::{BalanceKind, Count, Date, Due, UnixSeconds};
+use protocol::field::{BalanceKind, Count, Date, Due, Measure, UnixSeconds};
 use protocol::frame::MessageType;
 
 use super::inquiry::{about_card, balances, declined, ended};
@@ -13,6 +13,7 @@ use super::writer::{InDoubt, InForce, Writer};
 use crate::domain::facts::view_card;
 use crate::domain::member::Member;
 use crate::domain::programme::Circumstances;
+use crate::domain::programme::tier::progress;
 use crate::domain::request::CardClaim;
 use crate::domain::{Card, Decline, Kind, Now, Programme, Terminal};
 use crate::translate;
@@ -29,6 +30,7 @@ impl Writer {
         self.fetch_card(claim.card)?;
         let in_force = self.in_force(now);
         let base = about_card(MessageType::MEMBER_INQUIRY, claim, &in_force, now);
+        let birthday = self.birthday(Some(claim.card), in_force.programme.birthdays)?;
         let facts = self.facts(&in_force);
         let card = match view_card(facts, claim, currency) {
             Ok(card) => card,
@@ -38,7 +40,7 @@ impl Writer {
         let at = Circumstances {
             product: &card.product,
             member: self.state.members.get(&card.reference).unwrap_or(&nobody),
-            birthday: facts.birthday,
+            birthday,
             store: &held.store,
             channel: None,
             tenders: &[],
@@ -47,7 +49,8 @@ impl Writer {
         let (coming, more) = coming(&ended(card, &in_force.programme, now), after, now);
         Ok(Answer {
             balances: Some(balances(&self.state, &in_force.programme, card, now)),
-            progress: Routes::new(Vec::new()),
+            tier: translate::tier(&in_force.programme, at.member.standing.tier.as_ref()),
+            progress: progress_of(&in_force.programme, at.member, now),
             coming,
             entitlements: entitlements(&in_force.programme, &at),
             more: Some(more),
@@ -95,6 +98,20 @@ impl Writer {
         });
         shown.collect()
     }
+}
+
+/// How far each route to the next tier is, as far as one answer has room.
+fn progress_of(programme: &Programme, member: &Member, now: Now) -> Option<Routes> {
+    let measures = progress(programme, member, now).into_iter().filter_map(|one| {
+        Some(Progress {
+            tier: one.tier.parse().ok()?,
+            route: one.route,
+            measure: Measure(one.measure),
+            so_far: one.so_far,
+            needed: one.needed,
+        })
+    });
+    Routes::new(measures.take(MAX_PROGRESS).collect())
 }
 
 /// Points of a card by the time at which they expire or are released, those of one kind and time together, as far as one answer

@@ -143,6 +143,11 @@ impl Checker<'_> {
             (Window::Year, raw.per_year),
             (Window::Ever, raw.ever),
         ];
+        for tier in &raw.tiers {
+            if !self.known_tiers.contains(tier.get_ref()) {
+                self.problem(tier, format!("there is no [[tier]] with key = {:?}", tier.get_ref()));
+            }
+        }
         let most =
             windows.into_iter().filter_map(|(window, most)| Some((window, i64::from(most?)))).collect();
         Uses { tiers: raw.tiers.into_iter().map(Spanned::into_inner).collect(), most }

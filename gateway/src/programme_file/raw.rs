@@ -20,6 +20,7 @@ pub(super) struct File {
     pub points_worth: Vec<RawPointsWorth>,
     #[serde(default)]
     pub entitlement: Vec<RawEntitlement>,
+    #[serde(default)]
     pub tiers: RawTiers,
     #[serde(default)]
     pub tier: Vec<RawTier>,

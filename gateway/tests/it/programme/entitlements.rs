@@ -6,7 +6,7 @@ use protocol::request::Body;
 use terminal_sim::Card;
 
 use super::redemption::counted;
-use crate::counter::{Clerk, cards, last_index, number, reversal};
+use crate::counter::{Clerk, cards, last_index, number, purchase, reversal};
 use crate::harness::Site;
 use crate::till::{APPROVED, Till, add_to_programme, void};
 
@@ -22,7 +22,7 @@ name = \"普通\"
 [[tier]]
 key = \"gold\"
 name = \"金卡\"
-any = [{ spent = \"500.00\" }]
+any = [{ spent = \"80.00\" }]
 [[entitlement]]
 entitlement = \"parking\"
 name = \"停车\"
@@ -85,6 +85,22 @@ async fn uses_are_counted_given_back_and_shown() {
     let listed: Vec<_> =
         listed.map(|one| (one.entitlement.to_string(), one.uses_left.map(|left| left.get()))).collect();
     assert_eq!(listed, [("parking".to_owned(), Some(0)), ("fast-lane".to_owned(), None)]);
+    assert_eq!(member.answer.tier.expect("a tier").tier.as_str(), "regular");
+    let progress = member.answer.progress.as_ref().expect("progress");
+    let far: Vec<_> = progress
+        .iter()
+        .map(|one| (one.tier.to_string(), one.route, one.measure.0, one.so_far, one.needed))
+        .collect();
+    assert_eq!(far, [("gold".to_owned(), 0, 1, 0, 80_00)]);
+    // What was used as a regular member counts for a gold one.
+    assert_eq!(till.code(purchase(&new, 80_00), &new).await, APPROVED);
+    let member = till.ask(Body::MemberInquiry { card: new.reference, after: None }, &new).await;
+    assert_eq!(member.answer.tier.expect("a tier").tier.as_str(), "gold");
+    assert!(member.answer.progress.as_ref().expect("progress").is_empty());
+    let (_, answer) = till.deal(use_up(&new, "parking", 6), &new).await;
+    assert_eq!((answer.code(), left(&answer)), (APPROVED, Some(0)));
+    assert_eq!(till.code(use_up(&new, "gift", 1), &new).await, APPROVED);
+    assert_eq!(till.code(use_up(&new, "gift", 1), &new).await, ResponseCode::AMOUNT_LIMIT);
     let mut kiosk = Clerk::enrol(&site, &gateway, "K0001", "kiosk").await;
     let mut session = kiosk.session(&gateway).await;
     let refused = kiosk.deal(&mut session, use_up(&new, "fast-lane", 1), &new).await;

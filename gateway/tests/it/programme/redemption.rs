@@ -433,6 +433,21 @@ converts_to = { points = 5 }
 }
 
 #[tokio::test]
+async fn an_item_of_a_tier_is_for_no_other() {
+    let site = Site::new();
+    let tiers = "[[tier]]\nkey = \"gold\"\nname = \"金卡\"\nany = [{ spent = \"200.00\" }]\n";
+    let tables = format!("{MUG}when = {{ tiers = [\"gold\"] }}\n{tiers}");
+    let (gateway, mut till, card) = shop(&site, "", &tables, 199).await;
+    assert_eq!(till.code(redeem(&card, "mug", 1), &card).await, NOT_OFFERED);
+    let listed = catalogue(&mut till, None).await;
+    assert_eq!(listed.answer.catalogue.as_ref().expect("items").as_slice().len(), 1, "whoever it is for");
+    assert_eq!(till.code(purchase(&card, 1_00), &card).await, APPROVED);
+    assert_eq!(till.code(redeem(&card, "mug", 1), &card).await, APPROVED);
+    drop(gateway);
+    site.verify();
+}
+
+#[tokio::test]
 async fn a_programme_without_a_catalogue_offers_nothing() {
     let site = Site::new();
     let gateway = site.start();
