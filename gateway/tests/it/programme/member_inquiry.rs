@@ -57,3 +57,37 @@ async fn every_coming_expiry_is_listed_page_by_page() {
     drop(gateway);
     site.verify();
 }
+
+#[tokio::test]
+async fn what_is_pending_is_listed_by_its_release_between_what_expires() {
+    let site = Site::new();
+    let gateway = site.start();
+    let pending = |days: u32| {
+        let rule = format!(
+            "[[purchase_points]]\nrule = \"later\"\nper = \"1.00\"\ngives = 1\npending_days = {days}\n"
+        );
+        let usual = "[[purchase_points]]\nrule = \"spend-points\"\nper = \"1.00\"\ngives = 1\n";
+        assert!(DEFAULT.contains(usual));
+        DEFAULT.replace(usual, &rule)
+    };
+    let mut till = Till::open(&site, &gateway, "T0001").await;
+    let card = till.sell(&site, 1, &[500_00]).await.remove(0);
+    assert_eq!(till.code(purchase(&card, 10_00), &card).await, APPROVED);
+    // Two sales whose points are released on the same day are one line.
+    for (days, minor) in [(9, 20_00), (3, 30_00), (9, 40_00)] {
+        put_in_force(&site, &pending(days));
+        assert_eq!(till.code(purchase(&card, minor), &card).await, APPROVED);
+    }
+    let answer = till.ask(member(&card, None), &card).await;
+    let held = BalanceKind(48);
+    assert_eq!((balance(&answer, BalanceKind::POINTS), balance(&answer, held)), (10, 90));
+    let coming = answer.answer.coming.as_ref().expect("a list").as_slice();
+    let lines: Vec<_> = coming.iter().map(|one| (one.kind, one.what, one.amount.get())).collect();
+    let released = |points| (held, Due::RELEASED, points);
+    assert_eq!(lines, [released(30), released(60), (BalanceKind::POINTS, Due::EXPIRES, 10)]);
+    // Behind the first of them.
+    let later = till.ask(member(&card, Some(coming[0].time)), &card).await;
+    assert_eq!(later.answer.coming.as_ref().expect("a list").as_slice(), &coming[1..]);
+    drop(gateway);
+    site.verify();
+}
