@@ -171,3 +171,68 @@ impl Checker<'_> {
         text.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::with_all_examples;
+    use super::super::{DEFAULT, Problem, line_of, parse};
+
+    #[test]
+    fn each_mistake_of_the_catalogue_names_its_line_and_what_to_write() {
+        let sound = with_all_examples();
+        let programme = parse(&sound).expect("a programme");
+        let items: Vec<&str> = programme.catalogue.iter().map(|item| item.item.as_str()).collect();
+        assert_eq!(items, ["cash-10", "courtesy", "mug"], "rising");
+        for (from, to, says) in [
+            ("item = \"mug\"  ", "item = \"a mug\"  ", "the code of an item has 1 to 24 of"),
+            ("item = \"courtesy\" ", "item = \"mug\" ", "another item has this code"),
+            ("name = \"Mug 马克杯\"", "name = \"\"", "a name has 1 to 32 bytes"),
+            ("name = \"Mug 马克杯\"", "name = \"一二三四五六七八九十一\"", "a name has 1 to 32 bytes"),
+            ("points = 500\n", "points = 0\n", "write 1 to 1,000,000,000 points"),
+            ("gives = \"gift\"", "gives = \"mug\"", "write one of \"gift\", \"service\""),
+            ("bonus = \"10.00\"", "bonus = \"0\"", "bonus must be above zero"),
+            ("pieces = 100", "pieces = -1", "write how many pieces there are"),
+            ("minimum = 1000", "minimum = 0", "write 1 to 1,000,000,000 points"),
+            ("of = \"courtesy\"", "of = \"curtsy\"", "there is no [points.curtsy]"),
+            ("of = \"ordinary\" }", "of = \"courtesy\" }", "these are the points that it costs"),
+            (
+                "{ tiers = [\"regular\"] }",
+                "{ tiers = [\"none\"] }",
+                "there is no [[tier]] with key = \"none\"",
+            ),
+            ("worth = \"2\"", "worth = \"1\"", "write how many times as much"),
+            ("worth = \"2\"", "worth = \"1.00001\"", "write how many times as much"),
+            ("worth = \"2\"", "worth = \"101\"", "write how many times as much"),
+            ("items = [\"mug\"]", "items = [\"cup\"]", "there is no [[catalogue]] item of this code"),
+            ("entitlement = \"parking\"", "entitlement = \"\"", "the code of an entitlement"),
+            (
+                "uses = [{ tiers = [\"gold\"], per_month",
+                "uses = [{ tiers = [\"gold\"], a_month",
+                "unknown field",
+            ),
+            ("member_day = 1 }", "member_day = \"1\" }", "write a number of points"),
+        ] {
+            assert_eq!(sound.matches(from).count(), 1, "{from}");
+            let broken = sound.replace(from, to);
+            let line = line_of(&sound, sound.find(from).expect("there"));
+            let problems = parse(&broken).expect_err(to);
+            let named = |problem: &Problem| problem.line == Some(line) && problem.message.contains(says);
+            assert!(problems.iter().any(named), "{to} in line {line}: {problems:?}");
+        }
+        for (from, to) in
+            [("gives = \"gift\"\n", ""), ("bonus = \"10.00\"", "bonus = \"10.00\"\ngives = \"gift\"")]
+        {
+            let problems = parse(&sound.replace(from, to)).expect_err(to);
+            assert!(
+                problems.iter().any(|problem| problem.message.contains("write what a piece is")),
+                "{problems:?}"
+            );
+        }
+        let many = |count: usize| -> String {
+            let one = |at| format!("[[entitlement]]\nentitlement = \"e{at}\"\nname = \"E\"\nuses = [{{}}]\n");
+            format!("{DEFAULT}{}", (0..count).map(one).collect::<String>())
+        };
+        assert_eq!(parse(&many(16)).expect("16").entitlements.len(), 16);
+        assert!(parse(&many(17)).expect_err("17")[0].message.contains("at most 16 entitlements"));
+    }
+}
