@@ -3,6 +3,7 @@
 mod catalogue;
 mod earning;
 mod members;
+mod price;
 mod product;
 mod raw;
 mod tier;
@@ -123,6 +124,7 @@ impl Checker<'_> {
         let (load_stacking, points_stacking, multiplying) = self.stacking(file.stacking);
         let expiry = self.expiry(file.expiry);
         let tiers = self.tiers(file.tiers, file.tier);
+        let prices = self.prices(file.prices, file.price, &products);
         tiers.measures().into_iter().for_each(|measure| self.counts(measure));
         let points_payment = file.points_payment.map(|raw| self.points_payment(raw, &products));
         let terminal_day = file.limits.terminal_day.map(|raw| self.allowance(raw));
@@ -154,6 +156,7 @@ impl Checker<'_> {
             expiry,
             measures: self.measures,
             tiers,
+            prices,
             points_payment,
             terminal_day,
             cashier_day,
@@ -386,6 +389,41 @@ mod tests {
             ),
             ("months = 3, below", "months = 0, below", "write 1 to 1200 months"),
         ]);
+    }
+
+    #[test]
+    fn each_mistake_of_tiers_and_prices_names_its_line_and_what_to_write() {
+        each_names_its_line(&[
+            ("key = \"platinum\"", "key = \"gold\"", "another [[tier]] has this key"),
+            ("key = \"platinum\"", "key = \"plat/inum\"", "a tier's key has 1 to 16 letters"),
+            ("name = \"白金卡\"", "name = \"白金卡白金卡白金卡白金\"", "a tier's name has 1 to 32 bytes"),
+            ("tiers = [\"gold\", \"platinum\"]", "tiers = [\"bronze\"]", "there is no [[tier]]"),
+            ("gift = { points = 100 }", "gift = { points = 0 }", "write 1 to 1,000,000,000 points"),
+            ("spent = \"50000.00\", months = 12", "spent = \"0\", months = 12", "write an amount above zero"),
+            ("spent = \"50000.00\", months = 12", "months = 12", "this route asks for nothing"),
+            ("50000.00\", months = 12", "50000.00\", months = 12, year = true", "write months = 12, or year"),
+            ("50000.00\", months = 12", "50000.00\", months = 0", "write 1 to 120 calendar months"),
+            ("points_earned = 5000", "points_earned = 0", "write a number above zero"),
+            ("brand = \"acme\", amount", "amount", "write a category or a brand"),
+            ("promotion = \"keep\"", "promotion = \"null\"", "write one of \"keep\", \"reset\""),
+            ("\nlasts_months = 12", "\nlasts_months = 0", "write 1 to 120 months"),
+            ("\ngrace_days = 30", "\ngrace_days = 367", "write 0 to 366 days"),
+            ("downgrade = \"one-step\"", "downgrade = \"two\"", "write one of \"earned\", \"one-step\""),
+            ("changed = \"keep\"", "changed = \"now\"", "write one of \"keep\", \"regrade\""),
+            ("off = \"12.5%\"", "off = \"12.345%\"", "write a percentage above 0"),
+            ("off = \"12.5%\"", "off = \"101%\"", "write a percentage above 0"),
+            ("most_off = \"20%\"", "most_off = \"20\"", "write a percentage above 0"),
+            ("together = \"best\"", "together = \"all\"", "write one of \"best\", \"sum\", \"product\""),
+        ]);
+    }
+
+    #[test]
+    fn the_programme_of_a_mall_is_whole() {
+        let mall = parse(include_str!("../programmes/mall.toml")).expect("a programme");
+        let thresholds =
+            mall.tiers.list.iter().filter_map(|tier| Some(tier.routes.first()?.needs.first()?.1));
+        assert_eq!(thresholds.collect::<Vec<_>>(), [5_000_000, 10_000_000, 20_000_000]);
+        assert_eq!((mall.prices.rules.len(), mall.prices.most), (4, Some(2_000)));
     }
 
     /// (in the default programme with all its examples, what is written in its place, what is said about it).

@@ -136,6 +136,7 @@ pub fn command(
             ..Pins::default()
         },
         quote: header.quote.map(|quote| quote.0),
+        prices: has(Flags::PROGRAMME_PRICES),
         sold: sold(&request.body),
         command,
     })
@@ -275,6 +276,7 @@ pub fn final_answer(
         hold: decision.hold.as_ref().map(wire_hold),
         shortfall: decision.shortfall.and_then(TotalMinor::new),
         uses_left: decision.uses_left.and_then(Count::new),
+        discount: decision.discount.filter(|discount| *discount > 0).and_then(TotalMinor::new),
         ..Answer::new(message, code(decision.verdict), unix_seconds(occasion.now))
     }
 }

@@ -173,6 +173,8 @@ pub struct Decision {
     pub shortfall: Option<i64>,
     /// UseEntitlement only: uses left in the present period, when they are counted.
     pub uses_left: Option<i64>,
+    /// Purchase only: what prices took off the amount, minor units.
+    pub discount: Option<i64>,
     /// Whether the answer shows balances and changes: something was done to a card.
     pub shows_card: bool,
 }
@@ -200,6 +202,7 @@ impl Decision {
             hold: None,
             shortfall: None,
             uses_left: None,
+            discount: None,
             shows_card: true,
         }
     }

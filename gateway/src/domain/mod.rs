@@ -40,7 +40,7 @@ pub mod pin;
 mod points;
 mod points_payment;
 pub mod programme;
-mod purchase;
+pub mod purchase;
 pub mod quoted;
 mod reconciliation;
 mod redeem;

@@ -79,6 +79,8 @@ pub struct Request {
     pub currency: u16,
     /// The quote that it cites.
     pub quote: Option<[u8; 8]>,
+    /// The programme's prices hold for it.
+    pub prices: bool,
     /// What is sold, line by line; none when nobody said.
     pub sold: Vec<Sold>,
     pub command: Command,
@@ -107,6 +109,7 @@ impl Request {
             pins: Pins::default(),
             currency,
             quote: None,
+            prices: false,
             sold: Vec::new(),
             command,
         }

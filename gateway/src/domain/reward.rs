@@ -16,7 +16,7 @@ use super::programme::{Cap, Circumstances, LoadBonus, Measure, PurchasePoints};
 use super::request::{Now, Request};
 
 /// Tender kind of what a card pays.
-const STORED_VALUE: u8 = 6;
+pub(super) const STORED_VALUE: u8 = 6;
 
 /// What a rule gives, after its cap.
 #[derive(Debug, Clone, PartialEq, Eq)]

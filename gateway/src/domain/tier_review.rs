@@ -51,6 +51,14 @@ pub fn review(programme: &Programme, card: CardReference, member: &Member, now: 
     grading.changes(card, member)
 }
 
+/// Whether a counter goes over to the card that takes a member in, who may be another member's already: what was counted does, what
+/// their tier rests on only with the tier, and a gift is given to either once.
+pub(super) fn goes_over(counter: &str, to: &Member) -> bool {
+    let own_tier = [RESTS, HELD, GIVEN, GRACE].iter().any(|own| counter.starts_with(own));
+    let gift = counter.starts_with(GIFT) && to.counters.contains_key(&(counter.to_owned(), 0));
+    !(gift || own_tier && to.standing.tier.is_some())
+}
+
 struct Grading<'a> {
     programme: &'a Programme,
     tiers: &'a Tiers,

@@ -18,6 +18,7 @@ use super::{Inquiry, Reply};
 use crate::domain::effect::TransactionState;
 use crate::domain::facts::view_card;
 use crate::domain::payer::purse_of;
+use crate::domain::purchase::Asked;
 use crate::domain::request::{CardClaim, message};
 use crate::domain::state::Touched;
 use crate::domain::{Card, Decline, Facts, Now, Quoted, Terminal, Verdict, expire, purchase_quote, quote};
@@ -94,10 +95,10 @@ impl Writer {
                 self.member(&held, &claim, (currency, after), now)?
             }
             Inquiry::LoadQuote { claim, currency, amount } => {
-                self.quote(&held, message::LOAD, &claim, (currency, amount, None), now)?
+                self.quote(&held, (message::LOAD, false), &claim, (currency, amount, None), now)?
             }
-            Inquiry::PurchaseQuote { claim, currency, amount, points } => {
-                self.quote(&held, message::PURCHASE, &claim, (currency, amount, points), now)?
+            Inquiry::PurchaseQuote { claim, currency, amount, points, prices } => {
+                self.quote(&held, (message::PURCHASE, prices), &claim, (currency, amount, points), now)?
             }
             Inquiry::Day(_)
             | Inquiry::Status { .. }
@@ -131,7 +132,7 @@ impl Writer {
     fn quote(
         &mut self,
         held: &Terminal,
-        message: u8,
+        (message, prices): (u8, bool),
         claim: &CardClaim,
         (currency, amount, points): (u16, i64, Option<i64>),
         now: Now,
@@ -146,7 +147,7 @@ impl Writer {
             load_quote(facts, base, quote(facts, held, claim, currency, amount, now), amount, now)
         } else {
             let base = about_card(MessageType::PURCHASE_QUOTE, claim, &in_force, now);
-            purchase_answer(base, facts, held, claim, (currency, amount, points), now)
+            purchase_answer(base, facts, held, claim, Asked { currency, amount, points, prices }, now)
         };
         if !answer.code.is_approval() {
             return Ok(answer);
@@ -158,6 +159,7 @@ impl Writer {
             card: claim.card,
             amount,
             points,
+            prices,
             programme_version: in_force.version,
             expires,
         });
@@ -351,10 +353,10 @@ fn purchase_answer(
     facts: Facts<'_>,
     held: &Terminal,
     claim: &CardClaim,
-    (currency, amount, points): (u16, i64, Option<i64>),
+    asked: Asked,
     now: Now,
 ) -> Answer {
-    let Ok(decision) = purchase_quote(facts, held, claim, currency, (amount, points), now) else {
+    let Ok(decision) = purchase_quote(facts, held, claim, asked, now) else {
         return Answer { code: ResponseCode::SYSTEM_MALFUNCTION, card: None, ..base };
     };
     if let Verdict::Declined(decline) = decision.verdict {
@@ -369,6 +371,7 @@ fn purchase_answer(
         balances: card.map(|card| balances(facts.state, facts.programme, card, now)),
         changes: Some(translate::changes(&cards, &decision.effects)),
         explanation: translate::explanation(&decision.explanation, true),
+        discount: decision.discount.filter(|discount| *discount > 0).and_then(TotalMinor::new),
         ..base
     }
 }

@@ -121,6 +121,8 @@ pub enum Inquiry {
         currency: u16,
         amount: i64,
         points: Option<i64>,
+        /// The programme's prices hold.
+        prices: bool,
     },
     Balance {
         claim: CardClaim,

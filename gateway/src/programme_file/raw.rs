@@ -25,6 +25,10 @@ pub(super) struct File {
     #[serde(default)]
     pub tier: Vec<RawTier>,
     #[serde(default)]
+    pub prices: RawPrices,
+    #[serde(default)]
+    pub price: Vec<RawPrice>,
+    #[serde(default)]
     pub multiplier: Vec<RawMultiplier>,
     #[serde(default)]
     pub stacking: RawStacking,
@@ -291,6 +295,30 @@ pub(super) struct RawTier {
     #[serde(default)]
     pub any: Vec<Spanned<RawRoute>>,
     pub gift: Option<RawGift>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPrices {
+    pub together: Option<Spanned<String>>,
+    pub most_off: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPrice {
+    pub rule: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub when: RawWhen,
+    pub off: Spanned<String>,
+    #[serde(default)]
+    pub items: Vec<String>,
+    #[serde(default)]
+    pub categories: Vec<String>,
+    #[serde(default)]
+    pub brands: Vec<String>,
 }
 
 #[derive(Deserialize)]

@@ -3,4 +3,6 @@
 mod catalogue;
 mod entitlements;
 mod member_inquiry;
+mod prices;
 mod redemption;
+mod tiers;

@@ -57,6 +57,7 @@ impl Shop {
             pins: gateway::domain::Pins::default(),
             currency: 156,
             quote: None,
+            prices: false,
             sold: Vec::new(),
             command,
         };

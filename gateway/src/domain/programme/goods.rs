@@ -17,7 +17,9 @@ impl Goods {
         self.items.is_empty() && self.categories.is_empty() && self.brands.is_empty()
     }
 
-    fn has(&self, line: &Sold) -> bool {
+    /// Whether a line of a sale is of these goods.
+    #[must_use]
+    pub fn has(&self, line: &Sold) -> bool {
         let named = |wanted: &[String], is: Option<&str>| {
             wanted.is_empty() || is.is_some_and(|is| wanted.iter().any(|name| name == is))
         };

@@ -10,6 +10,7 @@ pub mod goods;
 pub mod load_bonus;
 pub mod measure;
 pub mod multiplier;
+pub mod price;
 pub mod purchase_points;
 pub mod segment;
 pub mod stacking;
@@ -29,6 +30,7 @@ pub use self::entitlement::{Entitlement, Uses};
 pub use self::load_bonus::LoadBonus;
 pub use self::measure::Measure;
 pub use self::multiplier::{Multiplier, Multiplying};
+pub use self::price::{Discount, Prices};
 pub use self::purchase_points::{Pending, PurchasePoints};
 pub use self::segment::Segment;
 pub use self::stacking::Stacking;
@@ -78,6 +80,7 @@ pub struct Programme {
     pub birthdays: bool,
     pub expiry: Expiry,
     pub tiers: Tiers,
+    pub prices: Prices,
     /// What is counted of members.
     pub measures: Vec<Measure>,
     /// How points pay a part of a purchase; `None` when they do not.

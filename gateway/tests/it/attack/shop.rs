@@ -112,6 +112,7 @@ impl Shop {
             currency: 156,
             command,
             quote: None,
+            prices: false,
             sold: Vec::new(),
         };
         let terminal = self.state.terminals[self.at.terminal].clone();

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gateway::domain::card::CardStatus;
 use gateway::domain::programme::{PinRule, PointsPayment, Product};
+use gateway::domain::purchase::Asked;
 use gateway::domain::request::CardClaim;
 use gateway::domain::{
     Allowance, Card, CardReference, Cashier, Command, Effect, Facts, Fate, Hold, Kind, Lot, Named, Now,
@@ -217,8 +218,8 @@ impl Case {
                 quoted.map_or_else(Verdict::Declined, |_| Verdict::Approved)
             }
             Command::Purchase { claim, amount, points, .. } if self.is_quote => {
-                let asked = (*amount, *points);
-                let quoted = purchase_quote(facts, &self.terminal, claim, currency, asked, NOW);
+                let asked = Asked { currency, amount: *amount, points: *points, prices: self.request.prices };
+                let quoted = purchase_quote(facts, &self.terminal, claim, asked, NOW);
                 quoted.expect("no fault").verdict
             }
             _ => {
@@ -331,6 +332,7 @@ fn request(till: &str, (stan, shift): (u32, u32), command: Command) -> Request {
         pins: gateway::domain::Pins::default(),
         currency: 156,
         quote: None,
+        prices: false,
         sold: Vec::new(),
         command,
     }
@@ -529,6 +531,7 @@ const QUOTE: &[Wrong] = &[
             message,
             card: CARD,
             amount: amount.expect("an amount"),
+            prices: false,
             programme_version: 1,
             expires: NOW.s(),
         });

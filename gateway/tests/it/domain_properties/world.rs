@@ -300,6 +300,7 @@ impl World {
             shift,
             currency: 156,
             quote: None,
+            prices: false,
             sold: Vec::new(),
             command,
         };

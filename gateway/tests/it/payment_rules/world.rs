@@ -228,6 +228,7 @@ impl World {
             currency: 156,
             command,
             quote: None,
+            prices: false,
             sold: Vec::new(),
         };
         self.index += 1;

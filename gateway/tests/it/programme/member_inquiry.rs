@@ -6,9 +6,10 @@ use protocol::field::{BalanceKind, Due, UnixSeconds};
 use protocol::request::Body;
 use terminal_sim::Card;
 
+use super::redemption::redeem;
 use crate::counter::{balance, cards, number, purchase};
 use crate::harness::Site;
-use crate::till::{APPROVED, Till, put_in_force};
+use crate::till::{APPROVED, Till, put_in_force, void};
 
 fn member(card: &Card, after: Option<UnixSeconds>) -> Body {
     Body::MemberInquiry { card: card.reference, after }
@@ -25,7 +26,8 @@ async fn every_coming_expiry_is_listed_page_by_page() {
         put_in_force(&site, &DEFAULT.replace("points_months = 12", &format!("points_months = {months}")));
         assert_eq!(till.code(purchase(&card, (41 - months) * 100), &card).await, APPROVED);
     }
-    put_in_force(&site, &DEFAULT.replace("points_months = 12", ""));
+    let gift = "[[catalogue]]\nitem = \"pen\"\nname = \"Pen 笔\"\npoints = 41\ngives = \"gift\"\n";
+    put_in_force(&site, &format!("{}\n{gift}", DEFAULT.replace("points_months = 12", "")));
     assert_eq!(till.code(purchase(&card, 7_00), &card).await, APPROVED, "these last for ever");
     let (mut all, mut after, mut pages) = (Vec::new(), None, Vec::new());
     loop {
@@ -45,6 +47,16 @@ async fn every_coming_expiry_is_listed_page_by_page() {
     assert_eq!(amounts, (1..=40).rev().collect::<Vec<i64>>(), "the last that came ends first");
     assert!(all.iter().all(|one| (one.kind, one.what) == (BalanceKind::POINTS, Due::EXPIRES)));
     assert!(all.is_sorted_by(|one, other| one.time < other.time));
+
+    // What ends first is redeemed first, and comes back to the very lots.
+    let (pen, _) = till.deal(redeem(&card, "pen", 1), &card).await;
+    let page = till.ask(member(&card, None), &card).await;
+    let listed = page.answer.coming.as_ref().expect("a list").as_slice();
+    let (first, second) = (all[1], all[2]);
+    assert_eq!((listed[0].time, listed[0].amount.get(), listed[1]), (first.time, 38, second));
+    assert_eq!(till.code(void(&pen), &card).await, APPROVED);
+    let page = till.ask(member(&card, None), &card).await;
+    assert_eq!(page.answer.coming.as_ref().expect("a list").as_slice(), &all[..32]);
 
     // Whose card it is must be proven, and where it went is said.
     let new = cards(&site, 1).remove(0);
