@@ -1,5 +1,6 @@
 //! Reads a programme file: TOML in, a whole and consistent [`Programme`] out, or errors that name the line.
 
+mod member;
 mod product;
 mod raw;
 mod till;
@@ -13,7 +14,7 @@ use toml::Spanned;
 
 use self::raw::{File, RawLoadBonus, RawPurchasePoints};
 use crate::domain::Kind;
-use crate::domain::programme::{Expiry, LoadBonus, Product, Programme, PurchasePoints};
+use crate::domain::programme::{Expiry, LoadBonus, Measure, Product, Programme, PurchasePoints};
 
 /// The programme that a new gateway starts with.
 pub const DEFAULT: &str = include_str!("../programmes/default.toml");
@@ -99,6 +100,9 @@ impl Checker<'_> {
         let load_bonuses = file.load_bonus.into_iter().map(|raw| self.load_bonus(raw, &products)).collect();
         let purchase_points =
             file.purchase_points.into_iter().map(|raw| self.purchase_points(raw, &products)).collect();
+        let membership = file.membership.map(|raw| self.membership(raw, &products));
+        let referrals = self.referrals(file.referral, membership.as_ref(), &products);
+        let activities = self.activities(file.activity, &products);
         let expiry = Expiry {
             principal_months: self.months(file.expiry.principal_months),
             bonus_months: self.months(file.expiry.bonus_months),
@@ -121,8 +125,15 @@ impl Checker<'_> {
             products,
             load_bonuses,
             purchase_points,
+            measures: if referrals.iter().any(|rule| !rule.grades.is_empty()) {
+                vec![Measure::Referrals]
+            } else {
+                Vec::new()
+            },
+            membership,
+            referrals,
+            activities,
             expiry,
-            measures: Vec::new(),
             points_payment,
             terminal_day,
             cashier_day,

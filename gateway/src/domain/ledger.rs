@@ -21,6 +21,11 @@ impl Kind {
     /// Ordinary points.
     pub const POINTS: Self = Self(16);
 
+    /// Courtesy points (特殊礼遇积分; LOYALTY B11).
+    pub const COURTESY: Self = Self(17);
+    /// Point currencies by the words that people write.
+    pub const CURRENCIES: [(&str, Self); 2] = [("ordinary", Self::POINTS), ("courtesy", Self::COURTESY)];
+
     /// Money kinds sum to zero together; each point currency by itself.
     #[must_use]
     pub fn is_money(self) -> bool {

@@ -42,6 +42,7 @@ mod purchase;
 pub mod quoted;
 mod reconciliation;
 mod redeem;
+mod referral;
 mod refund;
 pub mod refusal;
 pub mod request;

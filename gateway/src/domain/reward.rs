@@ -5,6 +5,7 @@ use super::card::Card;
 use super::decision::{Notes, Reason};
 use super::effect::Effect;
 use super::facts::Facts;
+use super::join::by_sale;
 use super::ledger::Kind;
 use super::member::Member;
 use super::points::{Award, award_points};
@@ -138,6 +139,9 @@ pub(super) fn reward_sale(
         }
         reasons.push(given.reason);
     }
+    let (joining, given) = by_sale(&customer, &mut left, paid)?;
+    effects.extend(joining);
+    reasons.extend(given);
     let measures = [(Measure::Spent, paid), (Measure::Purchases, 1), (Measure::PointsEarned, points)];
     effects.extend(customer.measured(&measures));
     Ok((effects, reasons))

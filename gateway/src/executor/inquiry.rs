@@ -128,6 +128,7 @@ impl Writer {
         now: Now,
     ) -> Result<Answer, InDoubt> {
         self.fetch_card(claim.card)?;
+        self.fetch_referrer(claim.card)?;
         self.fetch_tallies(&held.terminal, None, now)?;
         let in_force = self.in_force(now);
         let facts = self.facts(&in_force);

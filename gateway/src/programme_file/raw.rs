@@ -14,6 +14,11 @@ pub(super) struct File {
     pub load_bonus: Vec<RawLoadBonus>,
     #[serde(default)]
     pub purchase_points: Vec<RawPurchasePoints>,
+    pub membership: Option<RawMembership>,
+    #[serde(default)]
+    pub referral: Vec<RawReferral>,
+    #[serde(default)]
+    pub activity: Vec<RawActivity>,
     #[serde(default)]
     pub expiry: RawExpiry,
     pub points_payment: Option<RawPointsPayment>,
@@ -156,6 +161,76 @@ pub(super) struct RawPurchasePoints {
     pub most: RawCap,
     pub per: Spanned<String>,
     pub gives: Spanned<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMembership {
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    pub joining: Spanned<String>,
+    pub spend: Option<Spanned<String>>,
+    pub gift: Option<RawGift>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGift {
+    pub rule: Spanned<String>,
+    #[serde(default)]
+    pub when: RawWhen,
+    #[serde(default)]
+    pub most: RawCap,
+    pub points: Spanned<i64>,
+    pub kind: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawReferral {
+    pub rule: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub when: RawWhen,
+    #[serde(default)]
+    pub most: RawCap,
+    pub on: Spanned<String>,
+    pub months: Option<Spanned<u16>>,
+    pub kind: Option<Spanned<String>>,
+    pub points: Option<Spanned<i64>>,
+    pub per: Option<Spanned<String>>,
+    pub gives: Option<Spanned<i64>>,
+    pub own: Option<Spanned<i64>>,
+    #[serde(default)]
+    pub grades: Vec<RawGrade>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGrade {
+    pub from: Spanned<i64>,
+    pub times: Spanned<String>,
+    pub name: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawActivity {
+    pub code: Spanned<String>,
+    pub rule: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub when: RawWhen,
+    #[serde(default)]
+    pub most: RawCap,
+    pub kind: Option<Spanned<String>>,
+    pub points: Spanned<i64>,
+    #[serde(default)]
+    pub per_unit: bool,
+    pub members: Option<Spanned<i64>>,
+    pub needs: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize, Default)]

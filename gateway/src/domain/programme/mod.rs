@@ -2,10 +2,13 @@
 //!
 //! The document is parsed elsewhere; what stands here is already whole and consistent.
 
+pub mod activity;
 pub mod cap;
 pub mod load_bonus;
 pub mod measure;
+pub mod membership;
 pub mod purchase_points;
+pub mod referral;
 pub mod when;
 
 use std::collections::BTreeMap;
@@ -14,10 +17,13 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+pub use self::activity::Activity;
 pub use self::cap::Cap;
 pub use self::load_bonus::LoadBonus;
 pub use self::measure::Measure;
+pub use self::membership::{Gift, Membership};
 pub use self::purchase_points::PurchasePoints;
+pub use self::referral::{Grade, Referral};
 pub use self::when::{Circumstances, When};
 use super::card::Card;
 use super::request::Now;
@@ -47,6 +53,9 @@ pub struct Programme {
     pub products: BTreeMap<String, Product>,
     pub load_bonuses: Vec<LoadBonus>,
     pub purchase_points: Vec<PurchasePoints>,
+    pub membership: Option<Membership>,
+    pub referrals: Vec<Referral>,
+    pub activities: Vec<Activity>,
     pub expiry: Expiry,
     /// What is counted of members.
     pub measures: Vec<Measure>,
