@@ -368,6 +368,26 @@ mod tests {
             ("hours = 72", "hours = 721", "write 1 to 720 hours"),
             ("per_card = \"100.00\"", "per_card = \"1e2x\"", "not an amount"),
             ("count = 100 ", "count = \"100\" ", "invalid type"),
+            ("joining = \"spend\"", "joining = \"paid\"", "write one of \"free\""),
+            (
+                "gift = { rule = \"welcome\", points = 10",
+                "gift = { rule = \"welcome\", points = 0",
+                "write 1 to",
+            ),
+            ("rule = \"bring-a-friend\"", "rule = \"\"", "a rule's name has 1 to 32 bytes"),
+            ("on = \"purchases\"", "on = \"sales\"", "write one of \"joining\""),
+            ("months = 6\nper", "months = 0\nper", "write 1 to 1200 months"),
+            ("gives = 1\nown", "gives = 0\nown", "write 1 to 1,000,000,000 points"),
+            ("own = 5", "own = -5", "write 0 to 1,000,000,000 points"),
+            ("{ from = 20, times", "{ from = 5, times", "grades must rise"),
+            ("times = \"1.5\"", "times = \"-1\"", "write a multiplier"),
+            ("name = \"金牌推荐者\"", "name = \"\"", "1 to 32 bytes"),
+            ("kind = \"courtesy\"\ngrades", "kind = \"silver\"\ngrades", "write one of \"ordinary\""),
+            ("code = \"talk-enrol\"", "code = \"talk enrol\"", "a code has 1 to 24"),
+            ("code = \"talk-visit\"", "code = \"talk-enrol\"", "another [[activity]] has this code"),
+            ("members = 100", "members = 0", "write 1 to 1,000,000,000 members"),
+            ("needs = \"talk-enrol\"", "needs = \"talk-visit\"", "must name another [[activity]]"),
+            ("points = 20\n", "points = -1\n", "write 0 to 1,000,000,000 points"),
         ] {
             assert_eq!(sound.matches(from).count(), 1, "{from}");
             let broken = sound.replace(from, to);
@@ -376,6 +396,37 @@ mod tests {
             let named = |problem: &Problem| problem.line == Some(line) && problem.message.contains(says);
             assert!(problems.iter().any(named), "{to} in line {line}: {problems:?}");
         }
+    }
+
+    #[test]
+    fn rules_of_members_that_lack_something_say_what() {
+        let with =
+            |tables: &str| parse(&format!("{DEFAULT}\n{tables}")).map_err(|all| all[0].message.clone());
+        let free = "[membership]\njoining = \"free\"\n[[referral]]\nrule = \"r\"\n";
+        for (tables, says) in [
+            ("[membership]\njoining = \"spend\"".to_owned(), "how much must be spent"),
+            ("[membership]\njoining = \"free\"\nspend = \"1.00\"".to_owned(), "spend needs joining"),
+            ("[[referral]]\nrule = \"r\"\non = \"first-purchase\"\npoints = 1".into(), "add one"),
+            (format!("{free}on = \"joining\"\npoints = 10"), "bound what one member"),
+            (
+                format!("{free}on = \"joining\"\npoints = 10\nmost = {{ budget = 9 }}"),
+                "bound what one member",
+            ),
+            (format!("{free}on = \"joining\"\nper = \"1.00\"\ngives = 1"), "a joining pays nothing"),
+            (format!("{free}on = \"purchases\"\npoints = 1"), "write months = 12"),
+            (format!("{free}on = \"first-purchase\"\npoints = 1\nmonths = 2"), "take them away"),
+            (format!("{free}on = \"first-purchase\""), "it gives nothing"),
+            (format!("{free}on = \"first-purchase\"\nper = \"1.00\""), "per needs gives"),
+            (format!("{free}on = \"first-purchase\"\ngives = 1"), "gives needs per"),
+            (format!("{free}on = \"first-purchase\"\nper = \"0\"\ngives = 1"), "per must be above zero"),
+        ] {
+            let said = with(&tables).expect_err(&tables);
+            assert!(said.contains(says), "{tables}: {said}");
+        }
+        let bounded = format!("{free}on = \"joining\"\npoints = 10\nmost = {{ times_day = 5 }}");
+        assert_eq!(with(&bounded).map(|programme| programme.referrals[0].points), Ok(10));
+        let twice = format!("{bounded}\n[[referral]]\nrule = \"r\"\non = \"first-purchase\"\npoints = 1");
+        assert!(with(&twice).expect_err("two of one name").contains("another [[referral]]"));
     }
 
     #[test]

@@ -262,6 +262,23 @@ The old card answers \"replaced\" (46) from then on; refunds and captures of its
         #[arg(long)]
         reason: String,
     },
+    /// Give points that were not given, or take back such that were given wrongly; a second operator must confirm it.
+    #[command(after_help = "Examples:
+  gateway card adjust --card 9000000000000014 --kind ordinary --points 100 --reason 'spring talk' --operator ann
+  gateway card adjust --card 9000000000000014 --kind ordinary --points=-50 --reason 'given twice' --operator ann
+  gateway act confirm --number 1 --operator bob")]
+    Adjust {
+        #[arg(long, value_name = "REFERENCE")]
+        card: u64,
+        /// "ordinary" or "courtesy" points.
+        #[arg(long, default_value = "ordinary")]
+        kind: String,
+        /// How many; below zero to take them back.
+        #[arg(long, allow_hyphen_values = true)]
+        points: i64,
+        #[arg(long)]
+        reason: String,
+    },
     /// Unlock a card's PIN after too many wrong ones, or take it away; a second operator must confirm it.
     #[command(after_help = "Examples:
   gateway card pin --card 9000000000000014 --reason 'showed a passport' --operator ann

@@ -17,7 +17,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::domain::act::{Act, MAX_CARDS_PER_ACT};
 use crate::domain::card::{CardReference, OwnLimits};
-use crate::domain::{Limits, Role};
+use crate::domain::{Kind, Limits, Role};
 use crate::journal::sha256;
 use crate::keys::{SigningKey, fingerprint, from_hex, hex};
 use crate::programme_file;
@@ -152,6 +152,14 @@ pub(super) fn card(common: &Common, command: Card) -> Result<ExitCode> {
         }
         Card::Refund { card, amount, reason } => {
             Act::CardRefund { card: CardReference(card), amount: minor(&amount)?, reason }
+        }
+        Card::Adjust { card, kind, points, reason } => {
+            let known = Kind::CURRENCIES.iter().find(|(word, _)| *word == kind);
+            let Some((_, kind)) = known else {
+                let words = Kind::CURRENCIES.map(|(word, _)| word).join(", ");
+                bail!("there are no {kind:?} points; write one of {words}")
+            };
+            Act::CardAdjust { card: CardReference(card), kind: *kind, points, reason }
         }
         Card::Pin { card, clear, reason } => Act::CardPin { card: CardReference(card), clear, reason },
         Card::Extend { card, months } => Act::CardExtend { card: CardReference(card), months },

@@ -1,10 +1,12 @@
 //! What operators do: each act is signed, decided here, and an entry in the same journal.
 
 use super::State;
+use super::adjust::adjust;
 use super::card::{Card, CardReference, CardStatus, OwnLimits};
 use super::card_acts::{bind, extend, refund_without_sale, set_card};
 use super::cashier::Cashier;
 use super::effect::Effect;
+use super::ledger::Kind;
 use super::pin::Pin;
 use super::programme::Programme;
 use super::refusal::{Refusal, check_reason};
@@ -63,6 +65,14 @@ pub enum Act {
         card: CardReference,
         /// Minor units.
         amount: i64,
+        reason: String,
+    },
+    /// Points that were given wrongly are taken back, or such that were not given are (LOYALTY B13); two people answer for it.
+    CardAdjust {
+        card: CardReference,
+        kind: Kind,
+        /// Below 0 to take them back.
+        points: i64,
         reason: String,
     },
     /// Unlocks a card's PIN, or takes it away so that the holder can set another; two people answer for it.
@@ -138,6 +148,7 @@ impl Act {
         matches!(
             self,
             Self::CardRefund { .. }
+                | Self::CardAdjust { .. }
                 | Self::CardPin { .. }
                 | Self::ExceptionSettle { .. }
                 | Self::AdviceImport { .. }
@@ -150,6 +161,11 @@ impl Act {
         match self {
             Self::CardRefund { card, amount, reason } => {
                 format!("put {amount} minor units on card {}, without a sale: {reason}", card.0)
+            }
+            Self::CardAdjust { card, kind, points, reason } => {
+                let what = if *points < 0 { "take" } else { "give" };
+                let (kind, points) = (kind.word(), points.unsigned_abs());
+                format!("{what} {points} {kind} points, card {}: {reason}", card.0)
             }
             Self::CardPin { card, clear, reason } => {
                 let what = if *clear { "take away" } else { "unlock" };
@@ -328,6 +344,9 @@ pub fn decide_act(
         Act::CardReplace { card, by, reason } => succession::replace(state, *card, *by, reason),
         Act::CardRefund { card, amount, reason } => {
             refund_without_sale(state, programme, *card, *amount, reason, place, now)
+        }
+        Act::CardAdjust { card, kind, points, reason } => {
+            adjust(state, programme, *card, (*kind, *points), reason, (place.index, now))
         }
         Act::CardPin { card, clear, reason } => {
             check_reason(reason)?;

@@ -26,6 +26,13 @@ impl Kind {
     /// Point currencies by the words that people write.
     pub const CURRENCIES: [(&str, Self); 2] = [("ordinary", Self::POINTS), ("courtesy", Self::COURTESY)];
 
+    /// What people call a currency of points.
+    #[must_use]
+    pub fn word(self) -> String {
+        let named = Self::CURRENCIES.iter().find(|(_, kind)| *kind == self);
+        named.map_or_else(|| format!("kind {}", self.0), |(word, _)| (*word).to_owned())
+    }
+
     /// Money kinds sum to zero together; each point currency by itself.
     #[must_use]
     pub fn is_money(self) -> bool {

@@ -8,6 +8,7 @@
 
 pub mod act;
 mod activate;
+mod adjust;
 mod advice;
 mod authorize;
 mod award;

@@ -94,6 +94,7 @@ impl Writer {
             Act::CardBlock { card, .. }
             | Act::CardUnblock { card }
             | Act::CardRefund { card, .. }
+            | Act::CardAdjust { card, .. }
             | Act::CardPin { card, .. }
             | Act::CardExtend { card, .. }
             | Act::CardUnbind { card }
