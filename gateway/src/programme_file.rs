@@ -376,7 +376,7 @@ mod tests {
             ),
             ("rule = \"bring-a-friend\"", "rule = \"\"", "a rule's name has 1 to 32 bytes"),
             ("on = \"purchases\"", "on = \"sales\"", "write one of \"joining\""),
-            ("months = 6\nper", "months = 0\nper", "write 1 to 1200 months"),
+            ("months = 6\npoints", "months = 0\npoints", "write 1 to 1200 months"),
             ("gives = 1\nown", "gives = 0\nown", "write 1 to 1,000,000,000 points"),
             ("own = 5", "own = -5", "write 0 to 1,000,000,000 points"),
             ("{ from = 20, times", "{ from = 5, times", "grades must rise"),
