@@ -2,6 +2,7 @@
 
 mod activities;
 mod adjusting;
+mod given_back;
 mod joining;
 mod referral;
 mod travel_agency;

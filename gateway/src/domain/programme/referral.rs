@@ -86,7 +86,7 @@ mod tests {
             on: On::Joining,
             kind: Kind::POINTS,
             points: 5,
-            share: Some((100_00, 2)),
+            share: Some((10_000, 2)),
             own: 0,
             grades: vec![grade(5, "1.5"), grade(20, "2")],
             cap: Cap::default(),
@@ -97,14 +97,14 @@ mod tests {
     fn fixed_and_proportional_together_multiplied_by_the_grade_rounded_down() {
         let rule = rule();
         assert_eq!(
-            [0, 99_99, 100_00, 199_99, 200_00].map(|paid| rule.wanted(paid, 1)),
+            [0, 9_999, 10_000, 19_999, 20_000].map(|paid| rule.wanted(paid, 1)),
             [5, 5, 7, 7, 9].map(Some)
         );
         assert_eq!([4, 5, 19, 20, 21].map(|brought| rule.wanted(0, brought)), [5, 7, 7, 10, 10].map(Some));
         assert_eq!(rule.wanted(i64::MAX, 20).map(|points| points > 0), Some(true));
         let most = Referral { points: i64::MAX, ..rule };
         assert_eq!(
-            (most.wanted(0, 0), most.wanted(0, 5), most.wanted(100_00, 0)),
+            (most.wanted(0, 0), most.wanted(0, 5), most.wanted(10_000, 0)),
             (Some(i64::MAX), None, None)
         );
     }

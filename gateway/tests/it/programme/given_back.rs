@@ -1,0 +1,227 @@
+//! B4, B5, B10, E1 over months: whatever members do, when all of it is undone nothing is left of it.
+
+use gateway::domain::card::{Card, CardReference, CardStatus};
+use gateway::domain::effect::TransactionState;
+use gateway::domain::ledger::{Kind, points_expense, points_receivable};
+use gateway::domain::member::Member;
+use gateway::domain::request::{CardClaim, message};
+use gateway::domain::{
+    Account, Command, Decision, Facts, Named, Now, Original, Programme, Request, State, Terminal, decide,
+};
+use gateway::programme_file::{self, DEFAULT};
+use proptest::prelude::*;
+
+use crate::bench::{apply, entry, register};
+
+const PROOF: [u8; 32] = [7; 32];
+const DAY_MS: i64 = 86_400_000;
+
+const RULES: &str = "
+[membership]
+joining = \"spend\"
+spend = \"20.00\"
+gift = { rule = \"welcome\", points = 7, most = { budget_month = 20 } }
+[[referral]]
+rule = \"on-joining\"
+on = \"joining\"
+kind = \"courtesy\"
+points = 5
+own = 2
+grades = [{ from = 2, times = \"1.5\", name = \"silver\" }]
+most = { times_month = 2, budget = 30 }
+[[referral]]
+rule = \"first\"
+on = \"first-purchase\"
+points = 3
+[[referral]]
+rule = \"all\"
+on = \"purchases\"
+months = 2
+kind = \"courtesy\"
+per = \"3.00\"
+gives = 1
+most = { member_month = 20 }
+[[activity]]
+code = \"visit\"
+rule = \"visit\"
+kind = \"courtesy\"
+points = 4
+members = 3
+most = { times_day = 1, member = 9 }
+";
+
+struct Club {
+    state: State,
+    programme: Programme,
+    terminal: Terminal,
+    now: Now,
+    decided: Vec<Original>,
+}
+
+fn card(at: usize) -> CardReference {
+    CardReference(9_000_000_000_000_000 + u64::try_from(at).expect("small"))
+}
+
+fn claim(at: usize) -> CardClaim {
+    CardClaim { card: card(at), proof: Some(PROOF) }
+}
+
+impl Club {
+    /// Cards with 2000.00 each; the first of them has joined.
+    fn new() -> Self {
+        let document = DEFAULT.replace("points_months = 12", "points_months = 1");
+        let programme = programme_file::parse(&format!("{document}{RULES}")).expect("a programme");
+        let terminal = register("T1", 500_000_000);
+        let mut state = State::default();
+        state.terminals.insert("T1".into(), terminal.clone());
+        for at in 0..4 {
+            let new = Card { status: CardStatus::Active, ..Card::issued(card(at), "standard", &PROOF) };
+            state.cards.insert(new.reference, new);
+        }
+        let now = Now { ms: 1_790_000_000_000, business_date: 0, certain: true };
+        let mut club = Self { state, programme, terminal, now, decided: Vec::new() };
+        club.wait(0);
+        for at in 0..4 {
+            for _ in 0..2 {
+                let load = Command::Load { claim: claim(at), amount: 100_000, tenders: vec![(1, 100_000)] };
+                assert!(club.ask(load).is_approved());
+            }
+        }
+        club.ask(Command::Join { claim: claim(0), referral: None, customer: 1 });
+        club
+    }
+
+    fn wait(&mut self, days: i64) {
+        self.now.ms += days * DAY_MS;
+        self.now.business_date = self.programme.business_date(self.now.ms).expect("a date");
+    }
+
+    fn ask(&mut self, command: Command) -> Decision {
+        let index = u64::try_from(self.decided.len()).expect("few") + 11;
+        let stan = u32::try_from(index).expect("small");
+        let original = command.original().map(|named| named.stan);
+        let original =
+            original.and_then(|stan| self.decided.iter().find(|o| o.index == u64::from(stan))).cloned();
+        let request = Request {
+            request_id: [u8::try_from(stan % 251).expect("small"); 32],
+            stan,
+            ..Request::quote(&self.terminal, 156, command)
+        };
+        let facts = Facts {
+            state: &self.state,
+            programme: &self.programme,
+            pricing: &self.programme,
+            index,
+            original: original.as_ref(),
+            loads: &[],
+            quoted: None,
+            birthday: None,
+        };
+        let decision = decide(facts, &self.terminal, &request, self.now).expect("no fault");
+        apply(&mut self.state, &decision.effects).expect("an entry that adds up and fits");
+        self.terminal.last_stan = stan;
+        self.decided.push(entry(index, &request, &self.terminal, self.now, &decision));
+        decision
+    }
+
+    fn named(&self, at: usize) -> Named {
+        let original = &self.decided[at];
+        let stan = u32::try_from(original.index).expect("small");
+        Named { terminal: "T1".into(), generation: 1, stan, request_id: original.request_id }
+    }
+
+    fn reverse(&mut self, at: usize) -> Decision {
+        let original = self.named(at);
+        self.ask(Command::Reversal { original })
+    }
+
+    fn refund(&mut self, at: usize, amount: i64) -> Decision {
+        let original = self.named(at);
+        self.ask(Command::Refund { original, amount, lines: Vec::new() })
+    }
+
+    fn account(&self, account: &Account, kind: Kind) -> i64 {
+        let Account::Named(name) = account else { return 0 };
+        self.state.accounts.get(name).map_or(0, |held| held.balance(kind))
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Join(usize, usize),
+    Buy(usize, i64),
+    Visit(usize),
+    Refund(usize, i64),
+    Reverse(usize),
+    Block(usize, bool),
+    Wait(i64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        3 => (0..4_usize, 0..5_usize).prop_map(|(new, by)| Step::Join(new, by)),
+        6 => (0..4_usize, 1..5_000_i64).prop_map(|(at, amount)| Step::Buy(at, amount)),
+        2 => (0..4_usize).prop_map(Step::Visit),
+        2 => (0..40_usize, 1..3_000_i64).prop_map(|(at, amount)| Step::Refund(at, amount)),
+        2 => (0..40_usize).prop_map(Step::Reverse),
+        1 => (0..4_usize, any::<bool>()).prop_map(|(at, blocked)| Step::Block(at, blocked)),
+        2 => (0..40_i64).prop_map(Step::Wait),
+    ];
+    prop::collection::vec(step, 1..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_is_left_of_what_was_undone(steps in steps()) {
+        let mut club = Club::new();
+        for step in steps {
+            match step {
+                Step::Join(new, by) => {
+                    let referral = Some(card(by).0.to_string());
+                    club.ask(Command::Join { claim: claim(new), referral, customer: 0 });
+                }
+                Step::Buy(at, amount) => {
+                    let (partial_allowed, points, lines) = (true, None, Vec::new());
+                    club.ask(Command::Purchase { claim: claim(at), amount, partial_allowed, points, lines });
+                }
+                Step::Visit(at) => {
+                    club.ask(Command::Award { claim: claim(at), activity: "visit".into(), quantity: 1 });
+                }
+                // The loads in front stay.
+                Step::Refund(at, amount) if at >= 8 && at < club.decided.len() => drop(club.refund(at, amount)),
+                Step::Reverse(at) if at >= 8 && at < club.decided.len() => drop(club.reverse(at)),
+                Step::Refund(..) | Step::Reverse(_) => {}
+                Step::Block(at, blocked) => {
+                    let status = if blocked { CardStatus::Blocked } else { CardStatus::Active };
+                    club.state.cards.get_mut(&card(at)).expect("a card").status = status;
+                }
+                Step::Wait(days) => club.wait(days),
+            }
+        }
+        for at in 8..club.decided.len() {
+            let (index, whole) = (club.decided[at].index, club.decided[at].approved_amount);
+            match club.state.transactions.get(&index).map(|fate| (fate.state, fate.done)) {
+                Some((TransactionState::RefundedInPart, done)) => drop(club.refund(at, whole - done)),
+                // A refund stays, or what it gave back would be bought again.
+                None | Some((TransactionState::Live, _)) if club.decided[at].message != message::REFUND => {
+                    drop(club.reverse(at));
+                }
+                _ => {}
+            }
+        }
+        for kind in [Kind::POINTS, Kind::COURTESY] {
+            prop_assert_eq!(club.account(&points_expense(), kind), 0);
+            let owed = |at: usize| club.state.cards[&card(at)].points_debt(kind);
+            prop_assert_eq!(club.account(&points_receivable(), kind), -(0..4).map(owed).sum::<i64>());
+        }
+        prop_assert!(club.state.counters.values().all(|count| *count == 0), "{:?}", club.state.counters);
+        for at in 0..4 {
+            let member = club.state.members.get(&card(at)).cloned().unwrap_or_default();
+            let loads = |name: &String| name.starts_with("load");
+            prop_assert!(member.counters.keys().all(|(name, _)| loads(name)), "{:?}", member.counters);
+            prop_assert_eq!(member.standing, Member::nobody().standing);
+        }
+    }
+}
