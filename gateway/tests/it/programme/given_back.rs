@@ -66,6 +66,14 @@ fn claim(at: usize) -> CardClaim {
     CardClaim { card: card(at), proof: Some(PROOF) }
 }
 
+fn buy(at: usize, amount: i64) -> Command {
+    Command::Purchase { claim: claim(at), amount, partial_allowed: true, points: None, lines: Vec::new() }
+}
+
+fn join(at: usize, by: usize) -> Command {
+    Command::Join { claim: claim(at), referral: Some(card(by).0.to_string()), customer: 0 }
+}
+
 impl Club {
     /// Cards with 2000.00 each; the first of them has joined.
     fn new() -> Self {
@@ -88,6 +96,7 @@ impl Club {
             }
         }
         club.ask(Command::Join { claim: claim(0), referral: None, customer: 1 });
+        assert!(club.ask(buy(0, 2_000)).is_approved());
         club
     }
 
@@ -178,14 +187,8 @@ proptest! {
         let mut club = Club::new();
         for step in steps {
             match step {
-                Step::Join(new, by) => {
-                    let referral = Some(card(by).0.to_string());
-                    club.ask(Command::Join { claim: claim(new), referral, customer: 0 });
-                }
-                Step::Buy(at, amount) => {
-                    let (partial_allowed, points, lines) = (true, None, Vec::new());
-                    club.ask(Command::Purchase { claim: claim(at), amount, partial_allowed, points, lines });
-                }
+                Step::Join(new, by) => drop(club.ask(join(new, by))),
+                Step::Buy(at, amount) => drop(club.ask(buy(at, amount))),
                 Step::Visit(at) => {
                     club.ask(Command::Award { claim: claim(at), activity: "visit".into(), quantity: 1 });
                 }
@@ -224,4 +227,45 @@ proptest! {
             prop_assert_eq!(member.standing, Member::nobody().standing);
         }
     }
+}
+
+#[test]
+fn two_currencies_of_another_card_are_taken_back_after_both_have_expired() {
+    let mut club = Club::new();
+    assert!(club.ask(join(1, 0)).is_approved());
+    let sale = club.decided.len();
+    assert!(club.ask(buy(1, 3_000)).is_approved());
+    let held = |club: &Club, kind| club.state.cards[&card(0)].available(kind, club.now.s());
+    // 20 of its own purchase, 7 of welcome, 3 of the first purchase; 5 of the joining, 10 of the purchase.
+    assert_eq!((held(&club, Kind::POINTS), held(&club, Kind::COURTESY)), (30, 15));
+    club.wait(40);
+    assert!(club.refund(sale, 1_000).is_approved());
+    assert!(club.refund(sale, 2_000).is_approved());
+    let owes = &club.state.cards[&card(0)];
+    assert_eq!((owes.points_debt(Kind::POINTS), owes.points_debt(Kind::COURTESY)), (3, 15));
+}
+
+#[test]
+fn the_last_day_of_the_months_counts() {
+    let programme = programme_file::parse(DEFAULT).expect("a programme");
+    let within = |today| programme.is_within_months(2, 2026_12_31, today);
+    assert_eq!([2026_12_31, 2027_02_28, 2027_03_01].map(within), [true, true, false]);
+    assert!(programme.is_within_months(2, 2027_12_31, 2028_02_29));
+}
+
+#[test]
+fn a_referrers_card_that_is_over_or_not_there_gets_nothing_and_holds_nobody_up() {
+    let mut club = Club::new();
+    assert!(club.ask(join(1, 0)).is_approved());
+    let ends = club.now.s();
+    club.state.cards.get_mut(&card(0)).expect("a card").expires = Some(ends);
+    assert!(!club.ask(join(2, 0)).is_approved(), "a card that is over brings nobody");
+    let before = club.state.cards[&card(0)].clone();
+    let decision = club.ask(buy(1, 3_000));
+    assert!(decision.is_approved());
+    assert_eq!(decision.explanation.len(), 3, "points, the gift and the own reward");
+    assert_eq!(club.state.cards[&card(0)], before);
+    club.state.cards.get_mut(&card(0)).expect("a card").expires = Some(ends + 1);
+    club.ask(buy(1, 3_000));
+    assert_ne!(club.state.cards[&card(0)], before, "extended, it earns on");
 }

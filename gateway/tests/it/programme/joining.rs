@@ -2,11 +2,12 @@
 
 use gateway::programme_file::DEFAULT;
 use protocol::code::ResponseCode;
+use protocol::request::Body;
 
 use super::{Said, join, join_by, points, why};
 use crate::counter::{activate, cards, number, purchase, reversal};
 use crate::harness::Site;
-use crate::till::{APPROVED, Till, approved, put_in_force, refund, void};
+use crate::till::{APPROVED, People, Till, approved, put_in_force, refund, void};
 
 const NOT_PERMITTED: ResponseCode = ResponseCode::NOT_PERMITTED_CARD;
 const INVALID: ResponseCode = ResponseCode::INVALID_TRANSACTION;
@@ -33,9 +34,7 @@ async fn a_join_is_for_once_gives_its_gift_and_is_undone_whole() {
     assert_eq!(points(&mut till, &card, [17]).await, [10]);
     assert_eq!(join(&mut till, &card, won).await.1.code(), INVALID, "once");
 
-    for undo in [void(&joined), reversal(&joined)].into_iter().take(1) {
-        assert_eq!(till.code(undo, &card).await, APPROVED);
-    }
+    assert_eq!(till.code(void(&joined), &card).await, APPROVED);
     assert_eq!(points(&mut till, &card, [17]).await, [0]);
     let (joined, answer) = join(&mut till, &card, won).await;
     assert_eq!((answer.code(), why(&answer).len()), (APPROVED, 1), "the budget has its room again");
@@ -142,6 +141,30 @@ async fn codes_that_nobody_has_count_as_cards_that_are_not_accepted() {
         assert!(tried < 40, "guesses are not counted");
     }
     assert!((20..25).contains(&tried), "{tried} guesses");
+    drop(gateway);
+    site.verify();
+}
+
+#[tokio::test]
+async fn a_join_registers_the_holder_and_nobody_elses() {
+    let site = Site::new();
+    let gateway = site.start();
+    let mut till = Till::open(&site, &gateway, "T0001").await;
+    membership(&site, "joining = \"free\"\nproducts = [\"standard\"]", "");
+    let card = till.sell(&site, 1, &[]).await.remove(0);
+    let holder = |byte: u8| People { holder: Some([byte; 32]), ..People::default() };
+    let body = || Body::Join { card: card.reference };
+    let (joined, answer) = till.by(holder(1), body(), &card).await;
+    assert_eq!(answer.code(), APPROVED);
+    let registered = || site.json(&["card", "show", "--card", &number(&card)])["registered"].clone();
+    assert_eq!(registered(), true);
+    assert_eq!(till.code(void(&joined), &card).await, APPROVED);
+    assert_eq!(registered(), true, "whoever was registered stays so");
+    assert_eq!(till.by(holder(2), body(), &card).await.1.code(), NOT_PERMITTED, "another's card");
+    assert_eq!(till.by(holder(1), body(), &card).await.1.code(), APPROVED);
+    let reversal = reversal(&joined);
+    assert_eq!(till.code(reversal, &card).await, APPROVED, "nothing more");
+    assert_eq!(till.by(holder(1), body(), &card).await.1.code(), INVALID, "the second Join stands");
     drop(gateway);
     site.verify();
 }
