@@ -7,7 +7,7 @@ use protocol::request::Body;
 use terminal_sim::Card;
 
 use super::{Said, join, points, why};
-use crate::counter::reversal;
+use crate::counter::{number, reversal};
 use crate::harness::Site;
 use crate::till::{APPROVED, Till, put_in_force, void};
 
@@ -79,7 +79,8 @@ async fn awards_are_bounded_by_day_quantity_place_and_invitation() {
     }
     let (first, answer) = till.deal(award(card, "check-in", 1), card).await;
     assert_eq!((answer.code(), why(&answer)), (APPROVED, vec![("check-in points".to_owned(), 2)]));
-    assert_eq!(till.code(award(card, "check-in", 5), card).await, APPROVED, "once, whatever the quantity");
+    let (second, answer) = till.deal(award(card, "check-in", 5), card).await;
+    assert_eq!((answer.code(), why(&answer)[0].1), (APPROVED, 2), "once, whatever the quantity");
     assert_eq!(till.code(award(card, "check-in", 1), card).await, EXHAUSTED);
     assert_eq!(points(&mut till, card, [16]).await, [4]);
     assert_eq!(till.code(void(&first), card).await, APPROVED);
@@ -108,6 +109,23 @@ async fn awards_are_bounded_by_day_quantity_place_and_invitation() {
     assert_eq!(till.code(award(card, "talk", 1), card).await, NOT_PERMITTED);
     assert_eq!(till.code(award(&all[2], "enrol", 1), &all[2]).await, APPROVED, "the place is free");
     assert_eq!(till.code(award(&all[2], "talk", 1), &all[2]).await, APPROVED);
+
+    // What a member has had goes along to the card that takes another's place, and to the one that takes it in.
+    let new = crate::counter::cards(&site, 1).remove(0);
+    let (old, into) = (number(card), number(&all[3]));
+    site.json(&["card", "replace", "--card", &old, "--by", &number(&new), "--reason", "lost"]);
+    assert_eq!(points(&mut till, &new, [16, 17]).await, [4, 10]);
+    assert_eq!(till.code(award(&new, "check-in", 1), &new).await, EXHAUSTED);
+    site.json(&["card", "merge", "--card", &number(&new), "--into", &into, "--reason", "two of them"]);
+    assert_eq!(points(&mut till, &all[3], [16, 17]).await, [4, 13]);
+    assert_eq!(till.code(award(&all[3], "check-in", 1), &all[3]).await, EXHAUSTED);
+    let again = till.deal(void(&second), &all[3]).await.1;
+    assert_eq!(
+        (again.code(), points(&mut till, &all[3], [16]).await),
+        (APPROVED, [2]),
+        "the old card's award"
+    );
+    assert_eq!(till.code(award(&all[3], "check-in", 1), &all[3]).await, APPROVED);
     drop(gateway);
     site.verify();
 }
