@@ -95,6 +95,7 @@ pub fn name(act: &Act) -> &'static str {
         Act::CardMerge { .. } => "card-merge",
         Act::CardRefund { .. } => "card-refund",
         Act::CardAdjust { .. } => "card-adjust",
+        Act::AwardImport { .. } => "award-import",
         Act::CardPin { .. } => "card-pin",
         Act::CardExtend { .. } => "card-extend",
         Act::CardBind { .. } => "card-bind",
@@ -156,6 +157,10 @@ fn arguments(e: &mut Encoder<Vec<u8>>, act: &Act) -> Write {
         }
         Act::CardAdjust { card, kind, points, reason } => {
             e.map(4)?.u8(0)?.u64(card.0)?.u8(1)?.u8(kind.0)?.u8(2)?.i64(*points)?.u8(3)?.str(reason)?.ok()
+        }
+        Act::AwardImport { activity, file, awards } => {
+            e.map(3)?.u8(0)?.str(activity)?.u8(1)?.bytes(file)?.u8(2)?.array(awards.len() as u64)?;
+            awards.iter().try_for_each(|(card, quantity)| e.array(2)?.u64(card.0)?.i64(*quantity)?.ok())
         }
         Act::CardReplace { card, by: other, reason } | Act::CardMerge { card, into: other, reason } => {
             e.map(3)?.u8(0)?.u64(card.0)?.u8(1)?.u64(other.0)?.u8(2)?.str(reason)?.ok()
@@ -231,6 +236,22 @@ fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> 
             kind: Kind(u8::try_from(number(d)?).map_err(|_| minicbor::decode::Error::message("kind"))?),
             points: number(d)?,
             reason: text(d)?,
+        },
+        "award-import" => Act::AwardImport {
+            activity: text(d)?,
+            file: {
+                key(d)?;
+                fixed(d)?
+            },
+            awards: {
+                key(d)?;
+                let mut awards = Vec::new();
+                for _ in 0..d.array()?.unwrap_or(0) {
+                    d.array()?;
+                    awards.push((CardReference(d.u64()?), d.i64()?));
+                }
+                awards
+            },
         },
         "card-merge" => Act::CardMerge { card: card(d)?, into: card(d)?, reason: text(d)? },
         "card-pin" => Act::CardPin { card: card(d)?, clear: truth(d)?, reason: text(d)? },
@@ -319,6 +340,11 @@ mod tests {
             Act::CardUnblock { card },
             Act::CardRefund { card, amount: 5, reason: "no receipt".into() },
             Act::CardAdjust { card, kind: Kind::POINTS, points: -50, reason: "given twice".into() },
+            Act::AwardImport {
+                activity: "talk".into(),
+                file: [4; 32],
+                awards: vec![(card, 1), (CardReference(9), 3)],
+            },
             Act::CardReplace { card, by: CardReference(9), reason: "lost".into() },
             Act::CardMerge { card, into: CardReference(9), reason: "two of them".into() },
             Act::CardPin { card, clear: true, reason: "forgotten".into() },

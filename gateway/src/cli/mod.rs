@@ -80,6 +80,9 @@ SIGTERM or Ctrl-C: open requests are answered, then it ends.")]
     /// Cards: issue, show, block, unblock, replace, merge, refund, PIN, extend, bind to a corporate account.
     #[command(subcommand)]
     Card(Card),
+    /// Activities: award one to the cards of a list.
+    #[command(subcommand)]
+    Award(Awards),
     /// People at the till: add cashiers and supervisors, list them, give a new PIN, end.
     #[command(subcommand)]
     Cashier(CashierCommand),
@@ -471,6 +474,23 @@ struct Way {
 }
 
 #[derive(Debug, Subcommand)]
+enum Awards {
+    /// Award an activity to every card of a list, or to none; a second operator must confirm it.
+    #[command(after_help = "Example:
+  gateway award import visitors.csv --activity talk-visit --operator ann
+  sha256sum visitors.csv                         the second operator compares it with what `act list` says
+  gateway act confirm --number 1 --operator bob
+
+A line of the file is a card and a quantity: 9000000000000014,1. Nothing is recorded before the second operator has confirmed
+it; a list with a card that cannot have the award is refused at once. The same file comes in once.")]
+    Import {
+        file: PathBuf,
+        #[arg(long, value_name = "CODE")]
+        activity: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum Advices {
     /// Take in the queue of a terminal that cannot send it any more; a second operator must confirm it.
     #[command(after_help = "Example:
@@ -553,6 +573,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Act(command) => operate::act(common, command),
         Command::Exception(command) => exceptions::exception(common, command),
         Command::Advice(command) => exceptions::advice(common, command),
+        Command::Award(command) => operate::award(common, command),
         Command::Clock(Clock::Confirm) => operate::confirm_clock(common),
         Command::Journal(Journal::Verify { anchors }) => journal::verify_journal(common, anchors),
         Command::Journal(Journal::Export { out }) => journal::export_journal(common, &out),

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 
 use super::exceptions::imported;
 use super::show::{bar, table, text};
-use super::{Acts, Card, CashierCommand, Common, Member, Operator, Programme, RoleArgument, Terminal};
+use super::{
+    Acts, Awards, Card, CashierCommand, Common, Member, Operator, Programme, RoleArgument, Terminal,
+};
 use crate::admin::act::SignedAct;
 use crate::admin::client::Client;
 use crate::admin::socket::Ask;
@@ -172,6 +174,24 @@ pub(super) fn card(common: &Common, command: Card) -> Result<ExitCode> {
         Card::Unblock { card } => Act::CardUnblock { card: CardReference(card) },
     };
     done(common, act)
+}
+
+pub(super) fn award(common: &Common, command: Awards) -> Result<ExitCode> {
+    let Awards::Import { file, activity } = command;
+    let text = std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+    let line = |(at, line): (usize, &str)| {
+        let parts = line.split_once(',').and_then(|(card, quantity)| {
+            let (card, quantity): (u64, i64) = (card.trim().parse().ok()?, quantity.trim().parse().ok()?);
+            (1..=1_000_000).contains(&quantity).then_some((CardReference(card), quantity))
+        });
+        let number = at.saturating_add(1);
+        parts.with_context(|| {
+            format!("line {number}: write a card and a quantity, such as 9000000000000014,1")
+        })
+    };
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let awards = lines.map(line).collect::<Result<Vec<_>>>()?;
+    done(common, Act::AwardImport { activity, file: sha256(&[text.as_bytes()]), awards })
 }
 
 fn show_card(card: &Value) {

@@ -2,6 +2,7 @@
 
 use super::State;
 use super::adjust::adjust;
+use super::award_batch::award_batch;
 use super::card::{Card, CardReference, CardStatus, OwnLimits};
 use super::card_acts::{bind, extend, refund_without_sale, set_card};
 use super::cashier::Cashier;
@@ -74,6 +75,14 @@ pub enum Act {
         /// Below 0 to take them back.
         points: i64,
         reason: String,
+    },
+    /// An activity is awarded to all cards of a list, or to none; two people answer for it.
+    AwardImport {
+        activity: String,
+        /// SHA-256 of the list's file.
+        file: [u8; 32],
+        /// Cards and quantities.
+        awards: Vec<(CardReference, i64)>,
     },
     /// Unlocks a card's PIN, or takes it away so that the holder can set another; two people answer for it.
     CardPin {
@@ -149,6 +158,7 @@ impl Act {
             self,
             Self::CardRefund { .. }
                 | Self::CardAdjust { .. }
+                | Self::AwardImport { .. }
                 | Self::CardPin { .. }
                 | Self::ExceptionSettle { .. }
                 | Self::AdviceImport { .. }
@@ -166,6 +176,10 @@ impl Act {
                 let what = if *points < 0 { "take" } else { "give" };
                 let (kind, points) = (kind.word(), points.unsigned_abs());
                 format!("{what} {points} {kind} points, card {}: {reason}", card.0)
+            }
+            Self::AwardImport { activity, file, awards } => {
+                let hash: String = file.iter().map(|byte| format!("{byte:02x}")).collect();
+                format!("award {activity} to {} cards, of the file with SHA-256 {hash}", awards.len())
             }
             Self::CardPin { card, clear, reason } => {
                 let what = if *clear { "take away" } else { "unlock" };
@@ -347,6 +361,9 @@ pub fn decide_act(
         }
         Act::CardAdjust { card, kind, points, reason } => {
             adjust(state, programme, *card, (*kind, *points), reason, (place.index, now))
+        }
+        Act::AwardImport { activity, file, awards } => {
+            award_batch(state, programme, (file, activity), awards, place.store, (place.index, now))
         }
         Act::CardPin { card, clear, reason } => {
             check_reason(reason)?;

@@ -30,11 +30,27 @@ pub(super) fn decide(
         Ok(card) => card,
         Err(decline) => return Ok(Decision::declined(decline)),
     };
+    Ok(match award(facts, card, (&terminal.store, request.channel.as_deref()), (named, quantity), now)? {
+        Ok((effects, reason)) => {
+            Decision { amount: Some(0), explanation: vec![reason], ..Decision::approved(effects) }
+        }
+        Err(decline) => Decision::declined(decline),
+    })
+}
+
+/// What an award does to a card that may be used, and why.
+pub(super) fn award(
+    facts: Facts<'_>,
+    card: &Card,
+    (store, channel): (&str, Option<&str>),
+    (named, quantity): (&str, i64),
+    now: Now,
+) -> Result<Result<(Vec<Effect>, Reason), Decline>, Fault> {
     let (mut left, mut effects) = expire(card, facts.programme, facts.index, now)?;
-    let customer = Customer::of(facts, (card, &terminal.store), request.channel.as_deref(), &[], now);
+    let customer = Customer::of(facts, (card, store), channel, &[], now);
     let activity = match offered(&customer, named) {
         Ok(activity) => activity,
-        Err(decline) => return Ok(Decision::declined(decline)),
+        Err(decline) => return Ok(Err(decline)),
     };
     let wanted = activity.wanted(quantity).ok_or(Fault::Overflow)?;
     let reason = Reason {
@@ -46,15 +62,14 @@ pub(super) fn decide(
         notes: Notes::NONE,
     };
     let Some(given) = given(&customer, activity, reason) else {
-        return Ok(Decision::declined(Decline::Exhausted));
+        return Ok(Err(Decline::Exhausted));
     };
     let award = Award { kind: given.kind, points: given.amount, pending_until: None };
     effects.extend(award_points(&mut left, award, facts.pricing, (facts.index, now))?);
     effects.extend(given.counts);
     effects.extend(took_part(card, activity, &customer));
     effects.extend(customer.measured(&[(Measure::Activities, 1)]));
-    let explanation = vec![given.reason];
-    Ok(Decision { amount: Some(0), explanation, ..Decision::approved(effects) })
+    Ok(Ok((effects, given.reason)))
 }
 
 /// The activity, when this member is invited to it, it is its time, and there is a place.

@@ -12,6 +12,7 @@ mod adjust;
 mod advice;
 mod authorize;
 mod award;
+mod award_batch;
 mod capture;
 pub mod card;
 mod card_acts;

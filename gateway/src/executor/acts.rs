@@ -105,6 +105,11 @@ impl Writer {
                 self.fetch_card(*card)?;
                 self.fetch_card(*other)?;
             }
+            Act::AwardImport { awards, .. } => {
+                for (card, _) in awards {
+                    self.fetch_card(*card)?;
+                }
+            }
             Act::ExceptionSettle { settlement: Settlement::Card(card), .. } => self.fetch_card(*card)?,
             _ => {}
         }

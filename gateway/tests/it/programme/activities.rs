@@ -129,3 +129,47 @@ async fn awards_are_bounded_by_day_quantity_place_and_invitation() {
     drop(gateway);
     site.verify();
 }
+
+#[tokio::test]
+async fn a_list_that_two_people_signed_comes_in_whole_and_once() {
+    let site = Site::new();
+    let gateway = site.start();
+    let mut till = Till::open(&site, &gateway, "T0001").await;
+    put_in_force(&site, &format!("{DEFAULT}\n{ACTIVITIES}"));
+    let all = till.sell(&site, 3, &[]).await;
+    for card in &all[..2] {
+        join(&mut till, card, Said::default()).await;
+    }
+    for name in ["ann", "bob"] {
+        site.json(&["operator", "add", "--name", name]);
+    }
+    let import = |lines: &str| {
+        let file = site.beside("visitors.csv");
+        std::fs::write(&file, lines).expect("a file");
+        let act = ["award", "import", file.to_str().expect("a path"), "--activity", "share"];
+        site.run(&[&act[..], &["--operator", "ann"]].concat())
+    };
+    let line = |at: usize, quantity: u32| format!("{},{quantity}\n", number(&all[at]));
+    for (lines, says) in [
+        (format!("{}{}", line(0, 1), line(2, 1)), "NotOffered"),
+        (format!("{}{}", line(0, 1), line(0, 1)), "is there twice"),
+        ("9000000000000006,1".to_owned(), "there is no card"),
+        ("many".to_owned(), "line 1: write a card and a quantity"),
+        (String::new(), "between 1 and"),
+    ] {
+        let done = import(&lines);
+        assert!(!done.status.success() && done.stderr.contains(says), "{says}: {}", done.stderr);
+    }
+    // 3 points each up to 10 a day; the budget of 25 is for all lines together.
+    let list = format!("{}{}", line(0, 3), line(1, 9));
+    let proposal = import(&list).json["proposal"].as_u64().expect("a number").to_string();
+    assert_eq!(points(&mut till, &all[0], [17]).await, [0], "nothing yet");
+    site.json(&["act", "confirm", "--number", &proposal, "--operator", "bob"]);
+    assert_eq!((points(&mut till, &all[0], [17]).await, points(&mut till, &all[1], [17]).await), ([9], [10]));
+    let again = import(&list);
+    assert!(!again.status.success() && again.stderr.contains("has come in before"), "{}", again.stderr);
+    till.deal(award(&all[0], "share", 1), &all[0]).await;
+    assert_eq!(points(&mut till, &all[0], [17]).await, [10], "counted with those at the till");
+    drop(gateway);
+    site.verify();
+}
