@@ -77,7 +77,7 @@ SIGTERM or Ctrl-C: open requests are answered, then it ends.")]
     /// Terminals: enrol, show, suspend, resume, revoke.
     #[command(subcommand)]
     Terminal(Terminal),
-    /// Cards: issue, show, block, unblock, replace, merge, refund, PIN, extend, bind to a corporate account.
+    /// Cards: issue, show, block, unblock, replace, merge, refund, adjust, PIN, extend, bind to a corporate account.
     #[command(subcommand)]
     Card(Card),
     /// Activities: award one to the cards of a list.

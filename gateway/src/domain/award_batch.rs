@@ -4,6 +4,7 @@ use super::State;
 use super::act::MAX_CARDS_PER_ACT;
 use super::award::award;
 use super::card::CardReference;
+use super::decision::Decline;
 use super::effect::Effect;
 use super::facts::{Facts, usable};
 use super::member::{Window, counted};
@@ -33,13 +34,13 @@ pub(super) fn award_batch(
     for (card, _) in awards {
         let again = work.cards.insert(*card, state.cards.get(card).ok_or(Refusal::NoSuchCard)?.clone());
         if again.is_some() {
-            return Err(Refusal::BatchLine(card.0, "is there twice".into()));
+            return Err(Refusal::BatchLine(card.0, "is in it twice"));
         }
         work.members.insert(*card, state.members.get(card).cloned().unwrap_or_default());
     }
     let mut effects = vec![Effect::Counter { card: None, counter, period: 0, change: 1 }];
     for (card, quantity) in awards {
-        let wrong = |why: String| Refusal::BatchLine(card.0, why);
+        let wrong = |decline| Refusal::BatchLine(card.0, words(decline));
         let facts = Facts {
             state: &work,
             programme,
@@ -51,12 +52,21 @@ pub(super) fn award_batch(
             birthday: None,
         };
         let held = work.cards.get(card).ok_or(Refusal::NoSuchCard)?;
-        usable(held, now).map_err(|decline| wrong(format!("{decline:?}")))?;
+        usable(held, now).map_err(wrong)?;
         let given =
             award(facts, held, (store, None), (activity, *quantity), now).map_err(|_| Refusal::Range)?;
-        let (more, _) = given.map_err(|decline| wrong(format!("{decline:?}")))?;
+        let (more, _) = given.map_err(wrong)?;
         more.iter().try_for_each(|effect| work.apply(effect)).map_err(|_| Refusal::Range)?;
         effects.extend(more);
     }
     Ok(effects)
+}
+
+fn words(decline: Decline) -> &'static str {
+    match decline {
+        Decline::NotOffered => "is not invited, or there is no such activity",
+        Decline::NotNow => "is not at its time",
+        Decline::Exhausted => "has had all that there is",
+        _ => "is not in use",
+    }
 }

@@ -20,7 +20,7 @@ pub enum Refusal {
     #[error("this list has come in before")]
     BatchKnown,
     #[error("nothing of the list came in: card {0} {1}")]
-    BatchLine(u64, String),
+    BatchLine(u64, &'static str),
     #[error("say how many points to give or take, of a currency such as \"ordinary\"")]
     Points,
     #[error("the balance would exceed the product's maximum")]

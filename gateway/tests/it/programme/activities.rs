@@ -151,8 +151,8 @@ async fn a_list_that_two_people_signed_comes_in_whole_and_once() {
     };
     let line = |at: usize, quantity: u32| format!("{},{quantity}\n", number(&all[at]));
     for (lines, says) in [
-        (format!("{}{}", line(0, 1), line(2, 1)), "NotOffered"),
-        (format!("{}{}", line(0, 1), line(0, 1)), "is there twice"),
+        (format!("{}{}", line(0, 1), line(2, 1)), "is not invited"),
+        (format!("{}{}", line(0, 1), line(0, 1)), "is in it twice"),
         ("9000000000000006,1".to_owned(), "there is no card"),
         ("many".to_owned(), "line 1: write a card and a quantity"),
         (String::new(), "between 1 and"),
