@@ -1,13 +1,15 @@
 //! Reads a programme file: TOML in, a whole and consistent [`Programme`] out, or errors that name the line.
 
 mod catalogue;
+mod currency;
 pub mod difference;
 mod earning;
-mod members;
+mod member;
 mod price;
 mod product;
 mod raw;
 mod reading;
+mod segment;
 mod tier;
 mod till;
 mod when;
@@ -130,6 +132,12 @@ impl Checker<'_> {
         let tiers = self.tiers(file.tiers, file.tier);
         let prices = self.prices(file.prices, file.price, &products);
         tiers.measures().into_iter().for_each(|measure| self.counts(measure));
+        let membership = file.membership.map(|raw| self.membership(raw, &products));
+        let referrals = self.referrals(file.referral, membership.as_ref(), &products);
+        let activities = self.activities(file.activity, &products);
+        if referrals.iter().any(|rule| !rule.grades.is_empty()) {
+            self.counts(Measure::Referrals);
+        }
         let points_payment = file.points_payment.map(|raw| self.points_payment(raw, &products));
         let terminal_day = file.limits.terminal_day.map(|raw| self.allowance(raw));
         let cashier_day = file.limits.cashier_day.map(|raw| self.allowance(raw));
@@ -161,6 +169,9 @@ impl Checker<'_> {
             measures: self.measures,
             tiers,
             prices,
+            membership,
+            referrals,
+            activities,
             points_payment,
             terminal_day,
             cashier_day,
@@ -392,9 +403,9 @@ mod tests {
             ("load_bonus = \"sum\"", "load_bonus = \"all\"", "write one of \"best\", \"sum\", \"first\""),
             ("multiplier = \"product\"", "multiplier = \"times\"", "write one of \"best\""),
             ("most_times = \"5\"", "most_times = \"1\"", "write a factor above 1"),
-            ("times = \"1.5\"", "times = \"1.00001\"", "write a factor above 1"),
-            ("times = \"2\"", "times = 2", "invalid type"),
-            ("points = \"courtesy\"", "points = \"curtsy\"", "there is no [points.curtsy]"),
+            ("times = \"1.5\"\n", "times = \"1.00001\"\n", "write a factor above 1"),
+            ("times = \"2\"\n", "times = 2\n", "invalid type"),
+            ("of = \"courtesy\"\nevery", "of = \"curtsy\"\nevery", "there is no [points.curtsy]"),
             ("kind = 17", "kind = 16", "write another kind of 17 to 47"),
             ("kind = 17", "kind = 48", "write another kind of 17 to 47"),
             ("ends = \"year\"", "ends = \"week\"", "write one of \"day\", \"month\", \"year\""),
@@ -438,6 +449,32 @@ mod tests {
     }
 
     #[test]
+    fn each_mistake_of_members_names_its_line_and_what_to_write() {
+        each_names_its_line(&[
+            ("joining = \"spend\"", "joining = \"paid\"", "write one of \"free\""),
+            (
+                "gift = { rule = \"welcome\", points = 10",
+                "gift = { rule = \"welcome\", points = 0",
+                "write 1 to",
+            ),
+            ("rule = \"bring-a-friend\"", "rule = \"\"", "a rule's name has 1 to 32 bytes"),
+            ("on = \"purchases\"", "on = \"sales\"", "write one of \"joining\""),
+            ("months = 6\npoints", "months = 0\npoints", "write 1 to 1200 months"),
+            ("gives = 1\nown", "gives = 0\nown", "write 1 to 1,000,000,000 points"),
+            ("own = 5", "own = -5", "write 0 to 1,000,000,000 points"),
+            ("{ from = 20, times", "{ from = 5, times", "grades must rise"),
+            ("times = \"1.5\", name", "times = \"-1\", name", "write a multiplier"),
+            ("name = \"金牌推荐者\"", "name = \"\"", "1 to 32 bytes"),
+            ("of = \"courtesy\"\ngrades", "of = \"silver\"\ngrades", "there is no [points.silver]"),
+            ("code = \"talk-enrol\"", "code = \"talk enrol\"", "a code has 1 to 24"),
+            ("code = \"talk-visit\"", "code = \"talk-enrol\"", "another [[activity]] has this code"),
+            ("members = 100", "members = 0", "write 1 to 1,000,000,000 members"),
+            ("needs = \"talk-enrol\"", "needs = \"talk-visit\"", "must name another [[activity]]"),
+            ("points = 20\n", "points = -1\n", "write 0 to 1,000,000,000 points"),
+        ]);
+    }
+
+    #[test]
     fn the_programme_of_a_mall_is_whole() {
         let mall = parse(include_str!("../programmes/mall.toml")).expect("a programme");
         let thresholds =
@@ -458,6 +495,36 @@ mod tests {
             let named = |problem: &Problem| problem.line == Some(line) && problem.message.contains(says);
             assert!(problems.iter().any(named), "{to} in line {line}: {problems:?}");
         }
+    }
+
+    #[test]
+    fn rules_of_members_that_lack_something_say_what() {
+        let with = |tables: &str| parse(&format!("{DEFAULT}\n{tables}")).map_err(|all| format!("{all:?}"));
+        let free = "[membership]\njoining = \"free\"\n[[referral]]\nrule = \"r\"\n";
+        for (tables, says) in [
+            ("[membership]\njoining = \"spend\"".to_owned(), "how much must be spent"),
+            ("[membership]\njoining = \"free\"\nspend = \"1.00\"".to_owned(), "spend needs joining"),
+            ("[[referral]]\nrule = \"r\"\non = \"first-purchase\"\npoints = 1".into(), "add one"),
+            (format!("{free}on = \"joining\"\npoints = 10"), "bound what one member"),
+            (
+                format!("{free}on = \"joining\"\npoints = 10\nmost = {{ budget = 9 }}"),
+                "bound what one member",
+            ),
+            (format!("{free}on = \"joining\"\nper = \"1.00\"\ngives = 1"), "a joining pays nothing"),
+            (format!("{free}on = \"purchases\"\npoints = 1"), "write months = 12"),
+            (format!("{free}on = \"first-purchase\"\npoints = 1\nmonths = 2"), "take them away"),
+            (format!("{free}on = \"first-purchase\""), "it gives nothing"),
+            (format!("{free}on = \"first-purchase\"\nper = \"1.00\""), "per needs gives"),
+            (format!("{free}on = \"first-purchase\"\ngives = 1"), "gives needs per"),
+            (format!("{free}on = \"first-purchase\"\nper = \"0\"\ngives = 1"), "per must be above zero"),
+        ] {
+            let said = with(&tables).expect_err(&tables);
+            assert!(said.contains(says), "{tables}: {said}");
+        }
+        let bounded = format!("{free}on = \"joining\"\npoints = 10\nmost = {{ times_day = 5 }}");
+        assert_eq!(with(&bounded).map(|programme| programme.referrals[0].points), Ok(10));
+        let twice = format!("{bounded}\n[[referral]]\nrule = \"r\"\non = \"first-purchase\"\npoints = 1");
+        assert!(with(&twice).expect_err("two of one name").contains("another [[referral]]"));
     }
 
     #[test]

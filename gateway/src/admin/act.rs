@@ -4,11 +4,11 @@ use minicbor::{Decoder, Encoder};
 use protocol::cose::{Algorithm, Context, EMPTY_MAP, Sign1, sig_structure};
 use protocol::field::Installation;
 
-use crate::domain::Limits;
 use crate::domain::act::Act;
 use crate::domain::card::{CardReference, OwnLimits};
 use crate::domain::schedule::Start;
 use crate::domain::settle::Settlement;
+use crate::domain::{Kind, Limits};
 use crate::journal::record::{RecordError, written};
 use crate::journal::{fixed, optional, optionally, role};
 use crate::keys::SigningKey;
@@ -95,6 +95,8 @@ pub fn name(act: &Act) -> &'static str {
         Act::CardReplace { .. } => "card-replace",
         Act::CardMerge { .. } => "card-merge",
         Act::CardRefund { .. } => "card-refund",
+        Act::CardAdjust { .. } => "card-adjust",
+        Act::AwardImport { .. } => "award-import",
         Act::CardPin { .. } => "card-pin",
         Act::CardExtend { .. } => "card-extend",
         Act::CardBind { .. } => "card-bind",
@@ -153,6 +155,13 @@ fn arguments(e: &mut Encoder<Vec<u8>>, act: &Act) -> Write {
         Act::CashierPin { cashier } | Act::CashierEnd { cashier } => e.map(1)?.u8(0)?.str(cashier)?.ok(),
         Act::CardRefund { card, amount, reason } => {
             e.map(3)?.u8(0)?.u64(card.0)?.u8(1)?.i64(*amount)?.u8(2)?.str(reason)?.ok()
+        }
+        Act::CardAdjust { card, kind, points, reason } => {
+            e.map(4)?.u8(0)?.u64(card.0)?.u8(1)?.u8(kind.0)?.u8(2)?.i64(*points)?.u8(3)?.str(reason)?.ok()
+        }
+        Act::AwardImport { activity, file, awards } => {
+            e.map(3)?.u8(0)?.str(activity)?.u8(1)?.bytes(file)?.u8(2)?.array(awards.len() as u64)?;
+            awards.iter().try_for_each(|(card, quantity)| e.array(2)?.u64(card.0)?.i64(*quantity)?.ok())
         }
         Act::CardReplace { card, by: other, reason } | Act::CardMerge { card, into: other, reason } => {
             e.map(3)?.u8(0)?.u64(card.0)?.u8(1)?.u64(other.0)?.u8(2)?.str(reason)?.ok()
@@ -233,6 +242,28 @@ fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> 
         "card-unblock" => Act::CardUnblock { card: card(d)? },
         "card-replace" => Act::CardReplace { card: card(d)?, by: card(d)?, reason: text(d)? },
         "card-refund" => Act::CardRefund { card: card(d)?, amount: number(d)?, reason: text(d)? },
+        "card-adjust" => Act::CardAdjust {
+            card: card(d)?,
+            kind: Kind(u8::try_from(number(d)?).map_err(|_| minicbor::decode::Error::message("kind"))?),
+            points: number(d)?,
+            reason: text(d)?,
+        },
+        "award-import" => Act::AwardImport {
+            activity: text(d)?,
+            file: {
+                key(d)?;
+                fixed(d)?
+            },
+            awards: {
+                key(d)?;
+                let mut awards = Vec::new();
+                for _ in 0..d.array()?.unwrap_or(0) {
+                    d.array()?;
+                    awards.push((CardReference(d.u64()?), d.i64()?));
+                }
+                awards
+            },
+        },
         "card-merge" => Act::CardMerge { card: card(d)?, into: card(d)?, reason: text(d)? },
         "card-pin" => Act::CardPin { card: card(d)?, clear: truth(d)?, reason: text(d)? },
         "card-extend" => Act::CardExtend {
@@ -330,6 +361,12 @@ mod tests {
             Act::CardBlock { card, reason: "lost".into() },
             Act::CardUnblock { card },
             Act::CardRefund { card, amount: 5, reason: "no receipt".into() },
+            Act::CardAdjust { card, kind: Kind::POINTS, points: -50, reason: "given twice".into() },
+            Act::AwardImport {
+                activity: "talk".into(),
+                file: [4; 32],
+                awards: vec![(card, 1), (CardReference(9), 3)],
+            },
             Act::CardReplace { card, by: CardReference(9), reason: "lost".into() },
             Act::CardMerge { card, into: CardReference(9), reason: "two of them".into() },
             Act::CardPin { card, clear: true, reason: "forgotten".into() },

@@ -79,9 +79,12 @@ SIGTERM or Ctrl-C: open requests are answered, then it ends.")]
     /// Terminals: enrol, show, suspend, resume, revoke.
     #[command(subcommand)]
     Terminal(Terminal),
-    /// Cards: issue, show, block, unblock, replace, merge, refund, PIN, extend, bind to a corporate account.
+    /// Cards: issue, show, block, unblock, replace, merge, refund, adjust, PIN, extend, bind to a corporate account.
     #[command(subcommand)]
     Card(Card),
+    /// Activities: award one to the cards of a list.
+    #[command(subcommand)]
+    Award(Awards),
     /// People at the till: add cashiers and supervisors, list them, give a new PIN, end.
     #[command(subcommand)]
     Cashier(CashierCommand),
@@ -267,6 +270,23 @@ The old card answers \"replaced\" (46) from then on; refunds and captures of its
         #[arg(long)]
         reason: String,
     },
+    /// Give points that were not given, or take back such that were given wrongly; a second operator must confirm it.
+    #[command(after_help = "Examples:
+  gateway card adjust --card 9000000000000014 --kind ordinary --points 100 --reason 'spring talk' --operator ann
+  gateway card adjust --card 9000000000000014 --kind ordinary --points=-50 --reason 'given twice' --operator ann
+  gateway act confirm --number 1 --operator bob")]
+    Adjust {
+        #[arg(long, value_name = "REFERENCE")]
+        card: u64,
+        /// "ordinary" or "courtesy" points.
+        #[arg(long, default_value = "ordinary")]
+        kind: String,
+        /// How many; below zero to take them back.
+        #[arg(long, allow_hyphen_values = true)]
+        points: i64,
+        #[arg(long)]
+        reason: String,
+    },
     /// Unlock a card's PIN after too many wrong ones, or take it away; a second operator must confirm it.
     #[command(after_help = "Examples:
   gateway card pin --card 9000000000000014 --reason 'showed a passport' --operator ann
@@ -449,6 +469,23 @@ struct Way {
 }
 
 #[derive(Debug, Subcommand)]
+enum Awards {
+    /// Award an activity to every card of a list, or to none; a second operator must confirm it.
+    #[command(after_help = "Example:
+  gateway award import visitors.csv --activity talk-visit --operator ann
+  sha256sum visitors.csv                         the second operator compares it with what `act list` says
+  gateway act confirm --number 1 --operator bob
+
+A line of the file is a card and a quantity: 9000000000000014,1. Nothing is recorded before the second operator has confirmed
+it; a list with a card that cannot have the award is refused at once. The same file comes in once.")]
+    Import {
+        file: PathBuf,
+        #[arg(long, value_name = "CODE")]
+        activity: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum Advices {
     /// Take in the queue of a terminal that cannot send it any more; a second operator must confirm it.
     #[command(after_help = "Example:
@@ -531,6 +568,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Act(command) => operate::act(common, command),
         Command::Exception(command) => exceptions::exception(common, command),
         Command::Advice(command) => exceptions::advice(common, command),
+        Command::Award(command) => operate::award(common, command),
         Command::Clock(Clock::Confirm) => operate::confirm_clock(common),
         Command::Journal(Journal::Verify { anchors }) => journal::verify_journal(common, anchors),
         Command::Journal(Journal::Export { out }) => journal::export_journal(common, &out),

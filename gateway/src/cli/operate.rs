@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::exceptions::imported;
 use super::show::{bar, rows, table, text};
-use super::{Acts, Card, CashierCommand, Common, Member, Operator, RoleArgument, Terminal};
+use super::{Acts, Awards, Card, CashierCommand, Common, Member, Operator, RoleArgument, Terminal};
 use crate::admin::act::SignedAct;
 use crate::admin::client::Client;
 use crate::admin::socket::Ask;
@@ -16,7 +16,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::domain::act::{Act, MAX_CARDS_PER_ACT};
 use crate::domain::card::{CardReference, OwnLimits};
-use crate::domain::{Limits, Role};
+use crate::domain::{Kind, Limits, Role};
 use crate::journal::sha256;
 use crate::keys::{SigningKey, fingerprint, from_hex, hex};
 use protocol::cose::Sign1;
@@ -151,6 +151,15 @@ pub(super) fn card(common: &Common, command: Card) -> Result<ExitCode> {
         Card::Refund { card, amount, reason } => {
             Act::CardRefund { card: CardReference(card), amount: minor(&amount)?, reason }
         }
+        Card::Adjust { card, kind, points, reason } => {
+            let known = if kind == "ordinary" { Some(Kind::POINTS.0) } else { kind.parse().ok() };
+            let Some(kind) = known.filter(|kind| (16..=47).contains(kind)) else {
+                bail!(
+                    "there are no {kind:?} points; write ordinary, or the kind of another currency, 17 to 47"
+                )
+            };
+            Act::CardAdjust { card: CardReference(card), kind: Kind(kind), points, reason }
+        }
         Card::Pin { card, clear, reason } => Act::CardPin { card: CardReference(card), clear, reason },
         Card::Extend { card, months } => Act::CardExtend { card: CardReference(card), months },
         Card::Bind { card, account, per_day, per_month } => {
@@ -162,6 +171,24 @@ pub(super) fn card(common: &Common, command: Card) -> Result<ExitCode> {
         Card::Unblock { card } => Act::CardUnblock { card: CardReference(card) },
     };
     done(common, act)
+}
+
+pub(super) fn award(common: &Common, command: Awards) -> Result<ExitCode> {
+    let Awards::Import { file, activity } = command;
+    let text = std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+    let line = |(at, line): (usize, &str)| {
+        let parts = line.split_once(',').and_then(|(card, quantity)| {
+            let (card, quantity): (u64, i64) = (card.trim().parse().ok()?, quantity.trim().parse().ok()?);
+            (1..=1_000_000).contains(&quantity).then_some((CardReference(card), quantity))
+        });
+        let number = at.saturating_add(1);
+        parts.with_context(|| {
+            format!("line {number}: write a card and a quantity, such as 9000000000000014,1")
+        })
+    };
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let awards = lines.map(line).collect::<Result<Vec<_>>>()?;
+    done(common, Act::AwardImport { activity, file: sha256(&[text.as_bytes()]), awards })
 }
 
 fn show_card(card: &Value) {

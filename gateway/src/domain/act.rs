@@ -1,10 +1,13 @@
 //! What operators do: each act is signed, decided here, and an entry in the same journal.
 
 use super::State;
+use super::adjust::adjust;
+use super::award_batch::award_batch;
 use super::card::{Card, CardReference, CardStatus, OwnLimits};
 use super::card_acts::{bind, extend, refund_without_sale, set_card};
 use super::cashier::Cashier;
 use super::effect::Effect;
+use super::ledger::Kind;
 use super::pin::Pin;
 use super::programme::Programme;
 use super::refusal::{Refusal, check_reason};
@@ -65,6 +68,22 @@ pub enum Act {
         /// Minor units.
         amount: i64,
         reason: String,
+    },
+    /// Points that were given wrongly are taken back, or such that were not given are (LOYALTY B13); two people answer for it.
+    CardAdjust {
+        card: CardReference,
+        kind: Kind,
+        /// Below 0 to take them back.
+        points: i64,
+        reason: String,
+    },
+    /// An activity is awarded to all cards of a list, or to none; two people answer for it.
+    AwardImport {
+        activity: String,
+        /// SHA-256 of the list's file.
+        file: [u8; 32],
+        /// Cards and quantities.
+        awards: Vec<(CardReference, i64)>,
     },
     /// Unlocks a card's PIN, or takes it away so that the holder can set another; two people answer for it.
     CardPin {
@@ -141,6 +160,8 @@ impl Act {
         matches!(
             self,
             Self::CardRefund { .. }
+                | Self::CardAdjust { .. }
+                | Self::AwardImport { .. }
                 | Self::CardPin { .. }
                 | Self::ExceptionSettle { .. }
                 | Self::AdviceImport { .. }
@@ -153,6 +174,15 @@ impl Act {
         match self {
             Self::CardRefund { card, amount, reason } => {
                 format!("put {amount} minor units on card {}, without a sale: {reason}", card.0)
+            }
+            Self::CardAdjust { card, kind, points, reason } => {
+                let what = if *points < 0 { "take" } else { "give" };
+                let points = points.unsigned_abs();
+                format!("{what} {points} points of kind {}, card {}: {reason}", kind.0, card.0)
+            }
+            Self::AwardImport { activity, file, awards } => {
+                let hash: String = file.iter().map(|byte| format!("{byte:02x}")).collect();
+                format!("award {activity} to {} cards, of the file with SHA-256 {hash}", awards.len())
             }
             Self::CardPin { card, clear, reason } => {
                 let what = if *clear { "take away" } else { "unlock" };
@@ -331,6 +361,12 @@ pub fn decide_act(
         Act::CardReplace { card, by, reason } => succession::replace(state, *card, *by, reason),
         Act::CardRefund { card, amount, reason } => {
             refund_without_sale(state, programme, *card, *amount, reason, place, now)
+        }
+        Act::CardAdjust { card, kind, points, reason } => {
+            adjust(state, programme, *card, (*kind, *points), reason, (place.index, now))
+        }
+        Act::AwardImport { activity, file, awards } => {
+            award_batch(state, programme, (file, activity), awards, place.store, (place.index, now))
         }
         Act::CardPin { card, clear, reason } => {
             check_reason(reason)?;

@@ -1,22 +1,118 @@
 //! Award: what the programme gives for an activity (活动积分; LOYALTY B5).
 
 use super::Fault;
-use super::decision::{Decision, Decline};
+use super::card::Card;
+use super::decision::{Decision, Decline, Notes, Reason};
+use super::effect::Effect;
+use super::expiry::expire;
 use super::facts::{Facts, accept_card};
+use super::member::{Window, counted};
+use super::points::{Award, award_points};
+use super::programme::activity::Activity;
+use super::programme::{Cap, Measure};
 use super::quoted::check_quote;
 use super::request::{CardClaim, Now, Request};
+use super::reward::{Customer, Given};
 use super::terminal::Terminal;
 
 /// `quantity` of `named`, both as the request has them.
 pub(super) fn decide(
     facts: Facts<'_>,
-    _terminal: &Terminal,
+    terminal: &Terminal,
     request: &Request,
     claim: &CardClaim,
-    (_named, _quantity): (&str, i64),
+    (named, quantity): (&str, i64),
     now: Now,
 ) -> Result<Decision, Fault> {
     let accepted = accept_card(facts, request.currency, claim, now)
-        .and_then(|_| check_quote(facts.quoted, request, now));
-    Ok(Decision::declined(accepted.err().unwrap_or(Decline::NotOffered)))
+        .and_then(|(card, _)| check_quote(facts.quoted, request, now).map(|()| card));
+    let card = match accepted {
+        Ok(card) => card,
+        Err(decline) => return Ok(Decision::declined(decline)),
+    };
+    Ok(match award(facts, card, (&terminal.store, request.channel.as_deref()), (named, quantity), now)? {
+        Ok((effects, reason)) => {
+            Decision { amount: Some(0), explanation: vec![reason], ..Decision::approved(effects) }
+        }
+        Err(decline) => Decision::declined(decline),
+    })
+}
+
+/// What an award does to a card that may be used, and why.
+pub(super) fn award(
+    facts: Facts<'_>,
+    card: &Card,
+    (store, channel): (&str, Option<&str>),
+    (named, quantity): (&str, i64),
+    now: Now,
+) -> Result<Result<(Vec<Effect>, Reason), Decline>, Fault> {
+    let (mut left, mut effects) = expire(card, facts.programme, facts.index, now)?;
+    let customer = Customer::of(facts, (card, store), channel, &[], now);
+    let activity = match offered(&customer, named) {
+        Ok(activity) => activity,
+        Err(decline) => return Ok(Err(decline)),
+    };
+    let wanted = activity.wanted(quantity).ok_or(Fault::Overflow)?;
+    let reason = Reason {
+        rule: activity.rule.clone(),
+        kind: activity.kind,
+        base: quantity,
+        rate: format!("{}{}", activity.points, if activity.per_unit { "/1" } else { "" }),
+        result: wanted,
+        notes: Notes::NONE,
+    };
+    let Some(given) = given(&customer, activity, reason) else {
+        return Ok(Err(Decline::Exhausted));
+    };
+    let award = Award { kind: given.kind, points: given.amount, pending_until: None };
+    effects.extend(award_points(&mut left, award, facts.pricing, (facts.index, now))?);
+    effects.extend(given.counts);
+    effects.extend(took_part(card, activity, &customer));
+    effects.extend(customer.measured(&[(Measure::Activities, 1)]));
+    Ok(Ok((effects, given.reason)))
+}
+
+/// The activity, when this member is invited to it, it is its time, and there is a place.
+fn offered<'a>(customer: &Customer<'a>, named: &str) -> Result<&'a Activity, Decline> {
+    let (programme, member) = (customer.facts.pricing, customer.at.member);
+    let activity = programme.activities.iter().find(|activity| activity.code == named);
+    let activity = activity.filter(|_| programme.is_member(member)).ok_or(Decline::NotOffered)?;
+    let took_part = |code: &str| member.counted(&place(code), Window::Ever, 0) > 0;
+    if !activity.when.is_for(programme, &customer.at)
+        || activity.needs.as_deref().is_some_and(|code| !took_part(code))
+    {
+        return Err(Decline::NotOffered);
+    }
+    if !activity.when.is_time(programme, &customer.at) {
+        return Err(Decline::NotNow);
+    }
+    let taken = counted(&customer.facts.state.counters, &place(named), Window::Ever, 0);
+    if activity.members.is_some_and(|members| taken >= members) && !took_part(named) {
+        return Err(Decline::Exhausted);
+    }
+    Ok(activity)
+}
+
+/// What the activity gives within its cap; taking part in one that gives no points is bounded by how often.
+fn given(customer: &Customer<'_>, activity: &Activity, reason: Reason) -> Option<Given> {
+    if activity.points > 0 {
+        return customer.given(&activity.cap, reason, None);
+    }
+    let times = Cap { times: activity.cap.times.clone(), ..Cap::default() };
+    let given = customer.given(&times, Reason { result: 1, ..reason }, None)?;
+    Some(Given { amount: 0, reason: Reason { result: 0, ..given.reason }, ..given })
+}
+
+/// A member takes one place, however often they take part.
+fn took_part(card: &Card, activity: &Activity, customer: &Customer<'_>) -> Vec<Effect> {
+    let counter = place(&activity.code);
+    if customer.at.member.counted(&counter, Window::Ever, 0) > 0 {
+        return Vec::new();
+    }
+    let count = |card| Effect::Counter { card, counter: counter.clone(), period: 0, change: 1 };
+    vec![count(Some(card.reference)), count(None)]
+}
+
+fn place(code: &str) -> String {
+    format!("activity:{code}")
 }

@@ -3,13 +3,14 @@
 use super::Fault;
 use super::card::CardReference;
 use super::effect::Effect;
+use super::join::left_again;
 use super::original::Original;
 use super::reward::CARRY;
 use super::slice::Slice;
 use super::state::State;
 
 /// The counters that an original changed, without it, or without a refund's slice of it, rounded down over all refunds so far: by
-/// what balances paid, where points paid a part. A month that is no longer kept stays forgotten.
+/// what balances paid, where points paid a part; and the joining that went with them. A month that is no longer kept stays forgotten.
 pub(super) fn count_back(
     state: &State,
     original: &Original,
@@ -36,6 +37,7 @@ pub(super) fn count_back(
             effects.push(Effect::Counter { card: *card, counter: counter.clone(), period: *period, change });
         }
     }
+    effects.extend(left_again(state, &effects));
     Ok(effects)
 }
 

@@ -66,7 +66,7 @@ pub fn decide(facts: Facts<'_>, terminal: &Terminal, request: &Request, now: Now
             }
             Command::Join { claim, referral, customer } => {
                 let (referral, customer) = (referral.as_deref(), *customer);
-                join::decide(facts, request, Joining { claim, referral, customer }, now)
+                join::decide(facts, terminal, request, Joining { claim, referral, customer }, now)
             }
             Command::Award { claim, activity, quantity } => {
                 award::decide(facts, terminal, request, claim, (activity, *quantity), now)

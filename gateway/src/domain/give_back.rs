@@ -2,6 +2,8 @@
 //! sale earned go in proportion to what the balances had paid. Where points pay, points that are owed are bought with the
 //! money of the refund (PROTOCOL.md section 11).
 
+use std::collections::BTreeMap;
+
 use super::Fault;
 use super::card::{Card, CardReference, Lot};
 use super::effect::{Account, Effect, Posting};
@@ -27,7 +29,8 @@ pub(super) fn give_back(
     let paid = original.refundable().checked_sub(worth).ok_or(Fault::Overflow)?;
     let (money, by_points) = slice.split(paid)?;
     let left = card.clone();
-    let mut giving = Giving { facts, now, card, purse, left, opened: 0, effects: Vec::new() };
+    let others = BTreeMap::from([(purse.reference, purse.clone())]);
+    let mut giving = Giving { facts, now, card, purse, left, others, opened: 0, effects: Vec::new() };
     if by_points.amount > 0 {
         giving.points(original, by_points)?;
     }
@@ -66,6 +69,8 @@ struct Giving<'a> {
     purse: &'a Card,
     /// The first as it is by then.
     left: Card,
+    /// Others that it gave points to, as they are by then.
+    others: BTreeMap<CardReference, Card>,
     /// Lots that were opened.
     opened: u32,
     effects: Vec<Effect>,
@@ -150,11 +155,19 @@ impl Giving<'_> {
         (kind, lot): (Kind, u32),
         wanted: i64,
     ) -> Result<(), Fault> {
-        let held =
-            self.facts.state.cards.get(&card).ok_or(Fault::Misfit("a card that got points is gone"))?;
-        let (mut held, ended) = expire(held, self.facts.programme, self.facts.index, self.now)?;
-        self.effects.splice(0..0, ended);
-        take_back_or_owe(&mut held, (kind, lot), wanted, owed_all, &mut self.effects).map(drop)
+        let mut held = match self.others.remove(&card) {
+            Some(held) => held,
+            None => {
+                let held = self.facts.state.cards.get(&card);
+                let held = held.ok_or(Fault::Misfit("a card that got points is gone"))?;
+                let (held, ended) = expire(held, self.facts.programme, self.facts.index, self.now)?;
+                self.effects.splice(0..0, ended);
+                held
+            }
+        };
+        take_back_or_owe(&mut held, (kind, lot), wanted, owed_all, &mut self.effects)?;
+        self.others.insert(card, held);
+        Ok(())
     }
 
     fn owe(&mut self, kind: Kind, change: i64) -> Result<(), Fault> {

@@ -1,14 +1,23 @@
-//! Join: a card becomes a member's (会员; LOYALTY E1).
+//! Joining (入会; LOYALTY E1): a Join names who brought the member, how, and what they are; the card is the member's at once, or
+//! from a purchase on, as the programme says. Until then the member is potential.
 
-use super::Fault;
-use super::decision::{Decision, Decline};
+use super::card::{Card, CardReference, CardStatus};
+use super::decision::{Decision, Decline, Notes, Reason};
+use super::effect::Effect;
+use super::expiry::expire;
 use super::facts::{Facts, accept_card};
+use super::member::{Member, Standing, Window};
+use super::points::{Award, award_points};
+use super::programme::{Circumstances, Membership};
 use super::quoted::check_quote;
+use super::referral::{Came, bring, referrer};
 use super::request::{CardClaim, Now, Request};
+use super::reward::Customer;
+use super::terminal::Terminal;
+use super::{Fault, State};
 
 /// What a Join says of the member.
 #[derive(Debug, Clone, Copy)]
-#[expect(dead_code, reason = "who brought a member, and what they are, matters once there is a membership")]
 pub(super) struct Joining<'a> {
     pub claim: &'a CardClaim,
     /// The digits of the card of the member who brought this one.
@@ -17,14 +26,179 @@ pub(super) struct Joining<'a> {
     pub customer: u8,
 }
 
+/// Counters of a member, for ever: Joins that stand ...
+const JOIN: &str = "join";
+/// ... entries by which the card became the member's ...
+const JOINED: &str = "joined";
+/// ... what balances have paid since the Join, until then ...
+const SPENT: &str = "join:spent";
+/// ... and the first purchase since the Join.
+const BOUGHT: &str = "join:bought";
+
 pub(super) fn decide(
     facts: Facts<'_>,
+    terminal: &Terminal,
     request: &Request,
     joining: Joining<'_>,
     now: Now,
 ) -> Result<Decision, Fault> {
-    let Joining { claim, .. } = joining;
-    let accepted = accept_card(facts, request.currency, claim, now)
-        .and_then(|_| check_quote(facts.quoted, request, now));
-    Ok(Decision::declined(accepted.err().unwrap_or(Decline::NotOffered)))
+    let (card, membership, brought_by) = match check(facts, request, joining, now) {
+        Ok(checked) => checked,
+        Err(decline) => return Ok(Decision::declined(decline)),
+    };
+    let (mut left, mut effects) = expire(card, facts.programme, facts.index, now)?;
+    if request.holder.is_some() && request.holder != card.holder {
+        let registered = Card { holder: request.holder, ..card.clone() };
+        effects.push(registered.with_status(card.status, None));
+    }
+    effects.push(one_more(card.reference, JOIN, 1));
+    let customer = Customer::of(facts, (card, &terminal.store), request.channel.as_deref(), &[], now);
+    let standing = Standing {
+        channel: request.channel.clone(),
+        referrer: brought_by,
+        customer: joining.customer,
+        ..customer.at.member.standing.clone()
+    };
+    let mut explanation = Vec::new();
+    if membership.spend.is_none() {
+        let (more, reasons) = come_in(&customer, standing, &mut left, None)?;
+        effects.extend(more);
+        explanation = reasons;
+    } else {
+        effects.push(Effect::Member { card: card.reference, standing });
+    }
+    Ok(Decision { amount: Some(0), explanation, ..Decision::approved(effects) })
+}
+
+type Checked<'a> = (&'a Card, &'a Membership, Option<CardReference>);
+
+fn check<'a>(
+    facts: Facts<'a>,
+    request: &Request,
+    joining: Joining<'_>,
+    now: Now,
+) -> Result<Checked<'a>, Decline> {
+    let (card, _) = accept_card(facts, request.currency, joining.claim, now)?;
+    check_quote(facts.quoted, request, now)?;
+    let membership = facts.programme.membership.as_ref().filter(|held| held.takes(&card.product));
+    let membership = membership.ok_or(Decline::NotOffered)?;
+    if card.holder.is_some_and(|held| request.holder.is_some_and(|holder| holder != held)) {
+        return Err(Decline::OtherHolder);
+    }
+    let member = facts.state.members.get(&card.reference);
+    if member.is_some_and(|member| member.standing.joined.is_some() || has(member, JOIN) > 0) {
+        return Err(Decline::AlreadyJoined);
+    }
+    let referral = joining.referral.map(|code| {
+        let named = code.parse().ok().filter(|_| code.len() == 16).map(CardReference);
+        let found = named.and_then(|named| referrer(facts.state, named, card));
+        let active = |held: &Card| held.status == CardStatus::Active && !held.is_over(now.s());
+        found.filter(|(held, _)| active(held)).map(|(held, _)| held.reference).ok_or(Decline::ReferralUnknown)
+    });
+    Ok((card, membership, referral.transpose()?))
+}
+
+/// What a purchase of which balances paid `paid` minor units is for its member's joining, and for who brought them. A purchase that
+/// points alone paid is nothing: a refund would have nothing to take back by.
+pub(super) fn by_sale(
+    customer: &Customer<'_>,
+    left: &mut Card,
+    paid: i64,
+) -> Result<(Vec<Effect>, Vec<Reason>), Fault> {
+    let member = customer.at.member;
+    let membership = customer.facts.pricing.membership.as_ref();
+    let Some(membership) = membership.filter(|_| paid > 0 && has(member, JOIN) > 0) else {
+        return Ok((Vec::new(), Vec::new()));
+    };
+    let mut effects = Vec::new();
+    let first = has(member, BOUGHT) == 0;
+    if first {
+        effects.push(one_more(customer.card.reference, BOUGHT, 1));
+    }
+    let sale = Came::Sale { paid, first };
+    let standing = &member.standing;
+    let (more, reasons) = if standing.joined.is_some() {
+        bring(customer, left, &[sale])?
+    } else {
+        effects.push(one_more(customer.card.reference, SPENT, paid));
+        let spent = has(member, SPENT).checked_add(paid).ok_or(Fault::Overflow)?;
+        if membership.spend.is_some_and(|needed| spent < needed) {
+            bring(customer, left, &[sale])?
+        } else {
+            come_in(customer, standing.clone(), left, Some(sale))?
+        }
+    };
+    effects.extend(more);
+    Ok((effects, reasons))
+}
+
+/// The card is the member's from now on.
+fn come_in(
+    customer: &Customer<'_>,
+    standing: Standing,
+    left: &mut Card,
+    sale: Option<Came>,
+) -> Result<(Vec<Effect>, Vec<Reason>), Fault> {
+    let card = customer.card.reference;
+    let standing = Standing { joined: Some(customer.at.now.business_date), ..standing };
+    let member = Member { standing: standing.clone(), counters: customer.at.member.counters.clone() };
+    let channel = member.standing.channel.as_deref();
+    let new = Customer { at: Circumstances { member: &member, channel, ..customer.at }, ..*customer };
+    let mut effects = vec![one_more(card, JOINED, 1), Effect::Member { card, standing }];
+    let mut reasons = Vec::new();
+    let programme = customer.facts.pricing;
+    let gift = programme.membership.as_ref().and_then(|membership| membership.gift.as_ref());
+    if let Some(gift) = gift.filter(|gift| gift.when.holds(programme, &new.at)) {
+        let reason = Reason {
+            rule: gift.rule.clone(),
+            kind: gift.kind,
+            base: 0,
+            rate: gift.points.to_string(),
+            result: gift.points,
+            notes: Notes::NONE,
+        };
+        if let Some(given) = new.given(&gift.cap, reason, None) {
+            let award = Award { kind: given.kind, points: given.amount, pending_until: None };
+            effects.extend(award_points(left, award, programme, (customer.facts.index, customer.at.now))?);
+            effects.extend(given.counts);
+            reasons.push(given.reason);
+        }
+    }
+    let came: Vec<Came> = std::iter::once(Came::Joined).chain(sale).collect();
+    let (more, brought) = bring(&new, left, &came)?;
+    effects.extend(more);
+    reasons.extend(brought);
+    Ok((effects, reasons))
+}
+
+/// Members of whose joining nothing is left when these counters have changed: what a Join said of them goes, and the date.
+pub(super) fn left_again(state: &State, counted: &[Effect]) -> Vec<Effect> {
+    let mut members: Vec<(CardReference, Standing)> = Vec::new();
+    for effect in counted {
+        let Effect::Counter { card: Some(card), counter, period: 0, change } = effect else { continue };
+        let Some(member) = state.members.get(card).filter(|_| counter == JOIN || counter == JOINED) else {
+            continue;
+        };
+        if has(member, counter).saturating_add(*change) > 0 {
+            continue;
+        }
+        let held = members.iter().position(|(held, _)| held == card).unwrap_or_else(|| {
+            members.push((*card, member.standing.clone()));
+            members.len().saturating_sub(1)
+        });
+        let standing = &mut members[held].1;
+        standing.joined = None;
+        if counter == JOIN {
+            *standing = Standing { tier: standing.tier.clone(), ..Standing::default() };
+        }
+    }
+    members.into_iter().map(|(card, standing)| Effect::Member { card, standing }).collect()
+}
+
+fn has(member: &Member, counter: &str) -> i64 {
+    member.counted(counter, Window::Ever, 0)
+}
+
+fn one_more(card: CardReference, counter: &str, change: i64) -> Effect {
+    Effect::Counter { card: Some(card), counter: counter.into(), period: 0, change }
 }

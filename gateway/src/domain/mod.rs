@@ -8,9 +8,11 @@
 
 pub mod act;
 mod activate;
+mod adjust;
 mod advice;
 mod authorize;
 mod award;
+mod award_batch;
 mod capture;
 pub mod card;
 mod card_acts;
@@ -44,6 +46,7 @@ pub mod purchase;
 pub mod quoted;
 mod reconciliation;
 mod redeem;
+mod referral;
 mod refund;
 pub mod refusal;
 pub mod request;

@@ -71,8 +71,10 @@ fn redemption<'p>(
 ) -> Result<Redemption<'p>, Decline> {
     let Customer { card, at, .. } = customer;
     let now = at.now;
-    let item =
-        programme.item(named).filter(|item| item.when.is_for(programme, at)).ok_or(Decline::NotOffered)?;
+    let item = programme
+        .item(named)
+        .filter(|item| programme.is_member(at.member) && item.when.is_for(programme, at))
+        .ok_or(Decline::NotOffered)?;
     if card.account.is_some() && matches!(item.gives, Gives::Bonus(_)) {
         return Err(Decline::BoundToAccount);
     }

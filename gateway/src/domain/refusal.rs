@@ -17,6 +17,12 @@ pub enum Refusal {
     CardPair,
     #[error("an amount must be above zero and in range")]
     Range,
+    #[error("this list has come in before")]
+    BatchKnown,
+    #[error("nothing of the list came in: card {0} {1}")]
+    BatchLine(u64, &'static str),
+    #[error("say how many points to give or take, of a currency such as \"ordinary\"")]
+    Points,
     #[error("the balance would exceed the product's maximum")]
     MaximumBalance,
     #[error("so large a balance needs a card with a registered holder")]

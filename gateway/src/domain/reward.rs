@@ -5,6 +5,7 @@ use super::card::Card;
 use super::decision::{Notes, Reason};
 use super::effect::Effect;
 use super::facts::Facts;
+use super::join::by_sale;
 use super::ledger::Kind;
 use super::member::{Member, Window, counted};
 use super::points::{Award, award_points};
@@ -214,6 +215,9 @@ pub(super) fn reward_sale(
         .measures
         .iter()
         .filter_map(|measure| goods(measure).map(|goods| (measure.clone(), sale.paid_for(&goods))));
+    let (joining, given) = by_sale(&customer, &mut left, paid)?;
+    effects.extend(joining);
+    reasons.extend(given);
     let measures = [(Measure::Spent, paid), (Measure::Purchases, 1), (Measure::PointsEarned, points)];
     let measures: Vec<(Measure, i64)> = measures.into_iter().chain(by_goods).collect();
     effects.extend(customer.measured(&measures));

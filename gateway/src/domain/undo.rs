@@ -64,6 +64,7 @@ pub(super) fn undo(
         | message::PURCHASE
         | message::TRANSFER
         | message::ADVICE
+        | message::JOIN
         | message::AWARD
         | message::REDEEM
         | message::USE_ENTITLEMENT => undoing.mirror()?.then_some(()).ok_or(Decline::LoadAlreadySpent),

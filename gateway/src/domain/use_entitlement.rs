@@ -41,8 +41,9 @@ fn used(customer: &Customer<'_>, named: &str, quantity: i64) -> Result<(Vec<Effe
     let Customer { facts, card, at } = customer;
     let (programme, date) = (facts.programme, at.now.business_date);
     let entitlement = programme.entitlements.iter().find(|held| held.entitlement == named);
-    let entitlement =
-        entitlement.filter(|held| held.when.is_for(programme, at)).ok_or(Decline::NotOffered)?;
+    let entitlement = entitlement
+        .filter(|held| programme.is_member(at.member) && held.when.is_for(programme, at))
+        .ok_or(Decline::NotOffered)?;
     let uses = entitlement.of(programme, at.member).ok_or(Decline::NotOffered)?;
     if !entitlement.when.is_time(programme, at) {
         return Err(Decline::NotNow);

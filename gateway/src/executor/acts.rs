@@ -94,6 +94,7 @@ impl Writer {
             Act::CardBlock { card, .. }
             | Act::CardUnblock { card }
             | Act::CardRefund { card, .. }
+            | Act::CardAdjust { card, .. }
             | Act::CardPin { card, .. }
             | Act::CardExtend { card, .. }
             | Act::CardUnbind { card }
@@ -103,6 +104,11 @@ impl Writer {
             | Act::CardBind { card, account: other, .. } => {
                 self.fetch_card(*card)?;
                 self.fetch_card(*other)?;
+            }
+            Act::AwardImport { awards, .. } => {
+                for (card, _) in awards {
+                    self.fetch_card(*card)?;
+                }
             }
             Act::ExceptionSettle { settlement: Settlement::Card(card), .. } => self.fetch_card(*card)?,
             _ => {}

@@ -138,6 +138,7 @@ impl Writer {
         now: Now,
     ) -> Result<Answer, InDoubt> {
         self.fetch_card(claim.card)?;
+        self.fetch_referrer(claim.card)?;
         self.fetch_tallies(&held.terminal, None, now)?;
         let in_force = self.in_force(now);
         let birthday = self.birthday(Some(claim.card), in_force.programme.birthdays)?;

@@ -23,7 +23,8 @@ impl Writer {
         personal: &Personal,
         now: Now,
     ) -> Result<(), Fault> {
-        let registers = matches!(request.command.message(), message::ACTIVATE | message::LOAD);
+        let registers =
+            matches!(request.command.message(), message::ACTIVATE | message::LOAD | message::JOIN);
         let (Some(claim), Some(commitment)) = (request.command.claim().filter(|_| registers), request.holder)
         else {
             return Ok(());
@@ -32,6 +33,18 @@ impl Writer {
             error!(%error, "personal data could not be kept; the registration is not recorded");
             Fault::Misfit("personal data could not be kept")
         })
+    }
+
+    /// Brings in who brought a card's member: whatever the member does may be rewarded.
+    pub(super) fn fetch_referrer(&mut self, card: CardReference) -> Result<(), InDoubt> {
+        let mut card = card;
+        while let Some(successor) = self.state.cards.get(&card).and_then(|held| held.successor) {
+            card = successor.card;
+        }
+        match self.state.members.get(&card).and_then(|member| member.standing.referrer) {
+            Some(referrer) => self.fetch_card(referrer),
+            None => Ok(()),
+        }
     }
 
     /// The cards that were registered with a phone number. Each look-up counts, found or not: nobody reads a telephone book here.

@@ -158,12 +158,19 @@ impl Writer {
     ) -> Result<(), InDoubt> {
         if let Some(claim) = request.command.claim() {
             self.fetch_card(claim.card)?;
+            self.fetch_referrer(claim.card)?;
+        }
+        if let Command::Join { referral: Some(code), .. } = &request.command
+            && let Ok(referrer) = code.parse()
+        {
+            self.fetch_card(CardReference(referrer))?;
         }
         if let Command::Transfer { to, .. } = &request.command {
             self.fetch_card(*to)?;
         }
         if let Command::Advice { card, grant, .. } = &request.command {
             self.fetch_card(*card)?;
+            self.fetch_referrer(*card)?;
             if let Some(grant) = grant {
                 self.fetch(&Touched::Tally(of_grant(grant)))?;
                 self.fetch(&Touched::Tally(of_grant_and_card(grant, *card)))?;
@@ -208,6 +215,9 @@ impl Writer {
         let found = self.find_original(group, &identity(&named.terminal, named.generation, named.stan))?;
         let original = found.map(|original| self.followed(original)).transpose()?;
         if let Some(original) = &original {
+            if let Some(card) = original.card {
+                self.fetch_referrer(card)?;
+            }
             self.fetch(&Touched::Transaction(original.index))?;
             if let Some(hold) = original.hold() {
                 self.fetch(&Touched::Transaction(hold.id))?;
@@ -302,7 +312,7 @@ impl Writer {
             let detail = "another PIN is being looked at; send it again";
             return Ok(Waiting::Ready(self.refuse(message, ResponseCode::BUSY, stan, detail)));
         }
-        if decision.verdict == Verdict::Declined(Decline::CardNotAccepted) {
+        if let Verdict::Declined(Decline::CardNotAccepted | Decline::ReferralUnknown) = decision.verdict {
             self.budget.miss(&request.terminal, now.ms);
             warn!(terminal = request.terminal, stan = request.stan, "card not accepted");
         }

@@ -193,8 +193,12 @@ mod tests {
             ("bonus = \"10.00\"", "bonus = \"0\"", "bonus must be above zero"),
             ("pieces = 100", "pieces = -1", "write how many pieces there are"),
             ("minimum = 1000", "minimum = 0", "write 1 to 1,000,000,000 points"),
-            ("of = \"courtesy\"", "of = \"curtsy\"", "there is no [points.curtsy]"),
-            ("of = \"ordinary\" }", "of = \"courtesy\" }", "these are the points that it costs"),
+            ("of = \"courtesy\"\nconverts", "of = \"curtsy\"\nconverts", "there is no [points.curtsy]"),
+            (
+                "converts_to = { points = 10, of = \"ordinary\" }",
+                "converts_to = { points = 10, of = \"courtesy\" }",
+                "these are the points that it costs",
+            ),
             (
                 "{ tiers = [\"regular\"] }",
                 "{ tiers = [\"none\"] }",

@@ -29,7 +29,7 @@ const REMAINDER: [(&str, bool); 2] = [("drop", false), ("carry", true)];
 
 impl Checker<'_> {
     pub(super) fn load_bonus(&mut self, raw: RawLoadBonus, known: &BTreeMap<String, Product>) -> LoadBonus {
-        let kind = match raw.points {
+        let kind = match raw.of {
             Some(name) => self.point_kind(Some(name)),
             None => Kind::BONUS,
         };
@@ -108,7 +108,7 @@ impl Checker<'_> {
         if raw.every && (by != Stage::Purchases || steps.iter().any(|step| step.from == 0)) {
             self.problem(&raw.rule, "every is for steps by = \"purchases\" from 1 on: every tenth purchase");
         }
-        let kind = self.point_kind(raw.points);
+        let kind = self.point_kind(raw.of);
         let products = self.products(raw.products, known);
         let pending = self.pending(raw.pending, raw.pending_days, &products, known);
         PurchasePoints {
@@ -202,7 +202,7 @@ impl Checker<'_> {
     }
 
     pub(super) fn multiplier(&mut self, raw: RawMultiplier, known: &BTreeMap<String, Product>) -> Multiplier {
-        let kind = self.point_kind(raw.points);
+        let kind = self.point_kind(raw.of);
         let products = self.products(raw.products, known);
         Multiplier {
             rule: self.rule(raw.rule),

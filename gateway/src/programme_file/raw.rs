@@ -14,6 +14,11 @@ pub(super) struct File {
     pub load_bonus: Vec<RawLoadBonus>,
     #[serde(default)]
     pub purchase_points: Vec<RawPurchasePoints>,
+    pub membership: Option<RawMembership>,
+    #[serde(default)]
+    pub referral: Vec<RawReferral>,
+    #[serde(default)]
+    pub activity: Vec<RawActivity>,
     #[serde(default)]
     pub catalogue: Vec<RawCatalogueItem>,
     #[serde(default)]
@@ -163,7 +168,7 @@ pub(super) struct RawLoadBonus {
     pub first_load: bool,
     #[serde(default)]
     pub exclusive: bool,
-    pub points: Option<Spanned<String>>,
+    pub of: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -198,7 +203,7 @@ pub(super) struct RawPurchasePoints {
     #[serde(default)]
     pub brands: Vec<String>,
     pub remainder: Option<Spanned<String>>,
-    pub points: Option<Spanned<String>>,
+    pub of: Option<Spanned<String>>,
     pub pending: Option<Spanned<String>>,
     pub pending_days: Option<Spanned<u16>>,
     #[serde(default)]
@@ -231,7 +236,7 @@ pub(super) struct RawMultiplier {
     pub categories: Vec<String>,
     #[serde(default)]
     pub brands: Vec<String>,
-    pub points: Option<Spanned<String>>,
+    pub of: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -294,7 +299,7 @@ pub(super) struct RawTier {
     pub name: Spanned<String>,
     #[serde(default)]
     pub any: Vec<Spanned<RawRoute>>,
-    pub gift: Option<RawGift>,
+    pub gift: Option<RawTierGift>,
 }
 
 #[derive(Deserialize, Default)]
@@ -323,7 +328,7 @@ pub(super) struct RawPrice {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RawGift {
+pub(super) struct RawTierGift {
     pub points: Spanned<i64>,
 }
 
@@ -411,6 +416,76 @@ pub(super) struct RawUses {
     pub per_month: Option<u32>,
     pub per_year: Option<u32>,
     pub ever: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMembership {
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    pub joining: Spanned<String>,
+    pub spend: Option<Spanned<String>>,
+    pub gift: Option<RawGift>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGift {
+    pub rule: Spanned<String>,
+    #[serde(default)]
+    pub when: RawWhen,
+    #[serde(default)]
+    pub most: RawCap,
+    pub points: Spanned<i64>,
+    pub of: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawReferral {
+    pub rule: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub when: RawWhen,
+    #[serde(default)]
+    pub most: RawCap,
+    pub on: Spanned<String>,
+    pub months: Option<Spanned<u16>>,
+    pub of: Option<Spanned<String>>,
+    pub points: Option<Spanned<i64>>,
+    pub per: Option<Spanned<String>>,
+    pub gives: Option<Spanned<i64>>,
+    pub own: Option<Spanned<i64>>,
+    #[serde(default)]
+    pub grades: Vec<RawGrade>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGrade {
+    pub from: Spanned<i64>,
+    pub times: Spanned<String>,
+    pub name: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawActivity {
+    pub code: Spanned<String>,
+    pub rule: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub when: RawWhen,
+    #[serde(default)]
+    pub most: RawCap,
+    pub of: Option<Spanned<String>>,
+    pub points: Spanned<i64>,
+    #[serde(default)]
+    pub per_unit: bool,
+    pub members: Option<Spanned<i64>>,
+    pub needs: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize, Default)]

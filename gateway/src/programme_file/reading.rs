@@ -190,8 +190,8 @@ mod tests {
         let broken = DEFAULT
             .replacen("min_load", "mim_load", 1)
             .replace("max_load = \"5000.00\"", "max_load = 5000")
-            .replace("[[purchase_points]]", "[[purchase_points]]\ncolour = \"red\"")
-            .replace("gives = 1", "")
+            .replace("\n[[purchase_points]]", "\n[[purchase_points]]\ncolour = \"red\"")
+            .replace("rule = \"spend-points\"", "")
             .replace("points_months = 12", "points_months = 0\npoint_months = 12");
         let problems = parse(&broken).expect_err("mistakes");
         let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -200,10 +200,7 @@ mod tests {
             ("mim_load", "unknown field `mim_load`; did you mean `min_load`?"),
             ("max_load = 5000", "expected a string; write for example `max_load = \"5000.00\"`"),
             ("colour", "unknown field `colour`; what may be here: rule, products"),
-            (
-                "[[purchase_points]]",
-                "missing field `gives` in `purchase_points`; write for example `gives = 1`",
-            ),
+            ("[[purchase_points]]", "missing field `rule` in `purchase_points`; write for example `rule = "),
             ("point_months", "did you mean `points_months`?"),
         ] {
             let found = said

@@ -2,6 +2,7 @@
 //!
 //! The document is parsed elsewhere; what stands here is already whole and consistent.
 
+pub mod activity;
 pub mod cap;
 pub mod catalogue;
 pub mod currency;
@@ -9,9 +10,11 @@ pub mod entitlement;
 pub mod goods;
 pub mod load_bonus;
 pub mod measure;
+pub mod membership;
 pub mod multiplier;
 pub mod price;
 pub mod purchase_points;
+pub mod referral;
 pub mod segment;
 pub mod stacking;
 pub mod tier;
@@ -23,15 +26,18 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+pub use self::activity::Activity;
 pub use self::cap::Cap;
 pub use self::catalogue::{CatalogueItem, Gives, PointsWorth};
 pub use self::currency::{Ends, PointCurrency};
 pub use self::entitlement::{Entitlement, Uses};
 pub use self::load_bonus::LoadBonus;
 pub use self::measure::Measure;
+pub use self::membership::{Gift, Membership};
 pub use self::multiplier::{Multiplier, Multiplying};
 pub use self::price::{Discount, Prices};
 pub use self::purchase_points::{Pending, PurchasePoints};
+pub use self::referral::{Grade, Referral};
 pub use self::segment::Segment;
 pub use self::stacking::Stacking;
 pub use self::tier::Tiers;
@@ -78,6 +84,9 @@ pub struct Programme {
     pub segments: Vec<Segment>,
     /// A rule asks for birthdays.
     pub birthdays: bool,
+    pub membership: Option<Membership>,
+    pub referrals: Vec<Referral>,
+    pub activities: Vec<Activity>,
     pub expiry: Expiry,
     pub tiers: Tiers,
     pub prices: Prices,

@@ -73,6 +73,7 @@ impl When {
         let standing = &at.member.standing;
         let held = standing.tier.as_ref().map(|held| held.tier.as_str());
         let tier = programme.tiers.of(at.member).map(|tier| tier.key.as_str()).or(held);
+        let tier = tier.filter(|_| programme.is_member(at.member));
         names(&self.products, Some(at.product))
             && names(&self.tiers, tier)
             && names(&self.stores, Some(at.store))

@@ -174,7 +174,7 @@ fn rules_stack_as_declared_and_an_exclusive_one_stands_alone() {
         )
     };
     let rules =
-        [rule("a", "\"20\"", ""), rule("b", "\"5%\"", ""), rule("c", "7", "points = \"ordinary\"")].concat();
+        [rule("a", "\"20\"", ""), rule("b", "\"5%\"", ""), rule("c", "7", "of = \"ordinary\"")].concat();
     for (how, expected) in [
         ("best", vec![("a", "20.00", 20_00), ("c", "7", 7)]),
         ("sum", vec![("a", "20.00", 20_00), ("b", "5%", 5_00), ("c", "7", 7)]),
@@ -196,7 +196,7 @@ fn rules_stack_as_declared_and_an_exclusive_one_stands_alone() {
 
 #[test]
 fn points_that_a_load_gave_are_recovered_pro_rata_and_owed_when_they_are_gone() {
-    let rules = "[points.courtesy]\nkind = 17\nname = \"C\"\n[[load_bonus]]\nrule = \"p\"\npoints = \"courtesy\"\n\
+    let rules = "[points.courtesy]\nkind = 17\nname = \"C\"\n[[load_bonus]]\nrule = \"p\"\nof = \"courtesy\"\n\
         most = { member = 1000 }\nsteps = [{ from = \"100\", bonus = 10 }]\n[[segment]]\nsegment = \"s\"\nmeasures = [{ measure = \"loaded\", from = \"1\" }]\n";
     let mut book = Book::new(rules);
     let (load, decision) = book.load(0, 100_00);
@@ -222,7 +222,7 @@ fn points_that_a_load_gave_are_recovered_pro_rata_and_owed_when_they_are_gone() 
 #[test]
 fn an_unload_takes_back_what_its_loads_gave_and_counted() {
     let rules = "[[load_bonus]]\nrule = \"b\"\nmost = { member = \"500\", budget = \"500\" }\nsteps = [{ from = \"100\", bonus = \"10\" }]\n\
-        [[load_bonus]]\nrule = \"p\"\npoints = \"ordinary\"\nmost = { member_month = 100 }\nsteps = [{ from = \"100\", bonus = 10 }]\n";
+        [[load_bonus]]\nrule = \"p\"\nof = \"ordinary\"\nmost = { member_month = 100 }\nsteps = [{ from = \"100\", bonus = 10 }]\n";
     let mut book = Book::new(rules);
     book.load(0, 100_00);
     book.load(0, 100_00);
@@ -253,14 +253,13 @@ fn the_next_step_is_the_next_that_gives_more_and_can_be_loaded() {
     }
     let beyond = "[[load_bonus]]\nrule = \"far\"\nsteps = [{ from = \"9000000.01\", bonus = \"1\" }]\n";
     assert_eq!(Book::new(beyond).next_step(0, 1_00), None, "no card may load so much");
-    let points =
-        "[[load_bonus]]\nrule = \"p\"\npoints = \"ordinary\"\nsteps = [{ from = \"100\", bonus = 7 }]\n";
+    let points = "[[load_bonus]]\nrule = \"p\"\nof = \"ordinary\"\nsteps = [{ from = \"100\", bonus = 7 }]\n";
     assert_eq!(Book::new(points).next_step(0, 40_00), Some((60_00, 7)), "points, where that is all");
 }
 
 #[test]
 fn where_points_pay_those_of_a_load_that_are_spent_are_withheld_from_its_refund() {
-    let rules = "[[load_bonus]]\nrule = \"p\"\npoints = \"ordinary\"\nsteps = [{ from = \"100\", bonus = 100 }]\n\
+    let rules = "[[load_bonus]]\nrule = \"p\"\nof = \"ordinary\"\nsteps = [{ from = \"100\", bonus = 100 }]\n\
         [points_payment]\nrule = \"pay\"\npoints = 10\npays = \"1\"\n";
     for (spent, refunded, gets) in [
         (0, 100_00, 100_00),

@@ -69,7 +69,7 @@ fn a_sale_whose_points_are_pending_is_reversed_before_and_after_they_are_release
 /// The last business day of points that are earned on 1 March 2027.
 fn last_day(rules: &str, kind: u8) -> Option<u32> {
     let mut book = Book::new(&format!(
-        "{rules}\n[[purchase_points]]\nrule = \"o\"\ngives = 1\n[[purchase_points]]\nrule = \"c\"\npoints = \"courtesy\"\ngives = 1\n"
+        "{rules}\n[[purchase_points]]\nrule = \"o\"\ngives = 1\n[[purchase_points]]\nrule = \"c\"\nof = \"courtesy\"\ngives = 1\n"
     ));
     book.load(0, 1_00);
     let (_, decision) = book.sale(0, 1_00);

@@ -204,7 +204,7 @@ fn rules_of_points_stack_as_declared() {
 fn points_of_another_currency_are_a_balance_of_their_own() {
     let rules = "[points.courtesy]\nkind = 20\nname = \"Courtesy\"\n\
         [[purchase_points]]\nrule = \"o\"\nper = \"1\"\ngives = 1\n\
-        [[purchase_points]]\nrule = \"c\"\npoints = \"courtesy\"\nper = \"10\"\ngives = 1\n";
+        [[purchase_points]]\nrule = \"c\"\nof = \"courtesy\"\nper = \"10\"\ngives = 1\n";
     let mut book = book(rules);
     let (sale, decision) = book.sale(0, 99_00);
     assert_eq!(lines(&decision), [("o", "1/1.00", 99), ("c", "1/10.00", 9)]);

@@ -64,7 +64,7 @@ async fn a_load_brings_what_its_quote_said_and_undoing_it_takes_money_and_points
              [[load_bonus]]\nrule = \"each\"\nevery = true\nsteps = [{ from = \"100\", bonus = \"5\" }]\n\
              most = { member = \"12\", budget = \"100\" }\n\
              [[load_bonus]]\nrule = \"share\"\nsteps = [{ from = \"200\", bonus = \"1%\" }]\n\
-             [[load_bonus]]\nrule = \"thanks\"\npoints = \"courtesy\"\nsteps = [{ from = \"100\", bonus = 9 }]",
+             [[load_bonus]]\nrule = \"thanks\"\nof = \"courtesy\"\nsteps = [{ from = \"100\", bonus = 9 }]",
         ),
     );
     let mut till = Till::open(&site, &gateway, "T0001").await;

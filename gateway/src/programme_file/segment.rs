@@ -1,0 +1,85 @@
+//! Segments of members, and what is counted for them, checked.
+
+use std::collections::BTreeMap;
+
+use toml::Spanned;
+
+use super::Checker;
+use super::raw::{RawBound, RawSegment};
+use crate::domain::Kind;
+use crate::domain::programme::segment::Bound;
+use crate::domain::programme::{Measure, Product, Segment};
+
+const MEASURES: [(&str, Measure); 7] = [
+    ("spent", Measure::Spent),
+    ("points-earned", Measure::PointsEarned),
+    ("purchases", Measure::Purchases),
+    ("loaded", Measure::Loaded),
+    ("loads", Measure::Loads),
+    ("activities", Measure::Activities),
+    ("referrals", Measure::Referrals),
+];
+
+impl Checker<'_> {
+    /// Segments may ask for those before them.
+    pub(super) fn segments(
+        &mut self,
+        raw: Vec<RawSegment>,
+        known: &BTreeMap<String, Product>,
+    ) -> Vec<Segment> {
+        let mut all = Vec::new();
+        for raw in raw {
+            let products = self.products(raw.products, known);
+            let when = self.when(raw.when, products);
+            let measures = raw.measures.into_iter().map(|raw| self.bound(raw)).collect();
+            let name = self.rule(raw.segment.clone());
+            if self.known_segments.contains(&name) {
+                self.problem(&raw.segment, "another segment has this name");
+            }
+            self.known_segments.push(name.clone());
+            all.push(Segment { name, when, joined_by: raw.joined_by, measures });
+        }
+        all
+    }
+
+    fn bound(&mut self, raw: RawBound) -> Bound {
+        let measure = self.measure(&raw.measure);
+        let money = matches!(
+            measure,
+            Measure::Spent | Measure::Loaded | Measure::SpentOnCategory(_) | Measure::SpentOnBrand(_)
+        );
+        let kind = if money { Kind::MONEY } else { Kind::POINTS };
+        let (from, below) =
+            (raw.from.map(|value| self.given(&value, kind)), raw.below.map(|value| self.given(&value, kind)));
+        if from.is_none() && below.is_none() {
+            self.problem(&raw.measure, "write from or below: how much of it");
+        }
+        Bound { measure, months: self.months(raw.months), from, below }
+    }
+
+    /// What is counted of members, such as "spent" or "spent:category:tea"; from now on it is counted.
+    pub(super) fn measure(&mut self, word: &Spanned<String>) -> Measure {
+        let text = word.get_ref();
+        let of = |prefix: &str| text.strip_prefix(prefix).filter(|name| (1..=16).contains(&name.len()));
+        let goods = of("spent:category:").map(|name| Measure::SpentOnCategory(name.into()));
+        let goods = goods.or_else(|| of("spent:brand:").map(|name| Measure::SpentOnBrand(name.into())));
+        let named = MEASURES.iter().find(|(name, _)| name == text).map(|(_, measure)| measure.clone());
+        let measure = goods.or(named).unwrap_or_else(|| {
+            let names = MEASURES.each_ref().map(|(name, _)| format!("{name:?}")).join(", ");
+            self.problem(
+                word,
+                format!("write one of {names}, \"spent:category:NAME\", \"spent:brand:NAME\""),
+            );
+            Measure::Spent
+        });
+        self.counts(measure.clone());
+        measure
+    }
+
+    /// A rule needs this measure.
+    pub(super) fn counts(&mut self, measure: Measure) {
+        if !self.measures.contains(&measure) {
+            self.measures.push(measure);
+        }
+    }
+}
