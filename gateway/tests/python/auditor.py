@@ -7,14 +7,17 @@ import argparse
 import sys
 from pathlib import Path
 
+import points
 from books import Books
 from claims import Claims
 from codec import Malformed, decode, decode_sequence, encode, need
 from crypto import (ES256, PROTECTED, ZERO, BadSignature, Context, check_receipt, entry_leaf, leaf_hash, open_sign1, seal_header,
                     sha256, tree_root, verify)
 from fates import Entry, Fates
+from members import Members
 from messages import ADVICE, ENROLL, INT64, LAPSED, REVERSAL, VALUE, known_keys, uint
 from people import People
+from versions import Versions
 
 TWO_PEOPLE = {"card-refund", "card-pin", "exception-settle", "advice-import"}  # acts with two signatures; every other has one
 natural, one = uint(0, INT64), uint(1, 1)  # a CBOR `true` is no 1
@@ -30,6 +33,7 @@ class Audit:
     def __init__(self, data: bytes, to_first_fault=False):
         self.to_first_fault = to_first_fault
         self.books, self.fates, self.people, self.faults = Books(), Fates(), People(), []
+        self.members, self.versions = Members(), Versions()
         self.imported = set()  # terminals whose advices came in from a file
         self.used, self.leaves, self.seals, self.keys = {}, {}, {}, []  # STANs; index -> leaf parts; group -> (epoch, index, hash)
         self.epoch, self.index, self.group, self.entries = 0, 0, 0, 0
@@ -120,8 +124,9 @@ class Audit:
         for text in self.books.apply(effects, self.index):
             self.fault(text)
         entry = Entry(self.index, time_ms // 1000, (merchant, store), date, programme, request_id=request_id, **cause)
-        for texts in (self.people.apply(entry, effects), self.fates.apply(entry, effects, self.books),
-                      self.claims.apply(entry, effects, self.books, self.fates, self.keys)):
+        for texts in (points.faults(effects, entry.time), self.people.apply(entry, effects), self.fates.apply(entry, effects, self.books),
+                      self.claims.apply(entry, effects, self.books, self.fates, self.keys), self.members.apply(entry, effects, self.fates, self.books),
+                      self.versions.apply(entry, effects)):
             for text in texts:
                 self.fault(text)
         if origin[0] == 1:
@@ -171,7 +176,7 @@ class Audit:
                 self.fault(f"card {card} is touched, but what has ended on it is still there")
         if told[2] in (0, 10, 95):
             return
-        for effect in effects:
+        for effect in points.own(effects):
             what, last = effect[0], effect[-1]
             ended = what in (13, 14, 20, 22) or what == 16 and last == [] and effect[3] <= now or what == 4 and effect[2] == LAPSED
             if what == 1 and len(effect) == 7:
