@@ -40,7 +40,7 @@ class Members:
         acting = entry.asked is not None and entry.asked[1] in m.VALUE and entry.approved()
         original = self._original(entry, fates) if acting else None
         undoing = acting and entry.asked[1] in (m.REVERSAL, m.VOID) and entry.told.get(12) is not None
-        yield from self._members(entry, told, original if undoing else None, acting, books)
+        yield from self._members(entry, told, original, undoing, acting, books)
         yield from self._counters(entry, counts, original, undoing, acting, fates, books)
         self.before[entry.index] = {card: self.known.get(card, NOBODY) for card in told}
         self.known |= told
@@ -56,7 +56,7 @@ class Members:
 
     # ---- members ----
 
-    def _members(self, entry, told, undone, acting, books):
+    def _members(self, entry, told, original, undoing, acting, books):
         kind, card = (entry.asked[1], entry.told.get(8)) if acting else (None, None)
         for one, now in told.items():
             old = self.known.get(one, NOBODY)
@@ -66,10 +66,14 @@ class Members:
                 yield f"member {one} has tier {now.tier} from {now.since} to {now.until}"
             if now[:4] == old[:4] or MOVING & set(entry.acts):
                 continue
-            if undone is not None:
-                if now[:4] != self.before[undone].get(one, old)[:4]:
-                    yield f"membership of {one} is not what it was before what is undone"
-            elif kind not in FIRST_SALE | {m.JOIN} or one != card or old.joined is not None or now.joined != entry.date:
+            before = self.before.get(original, {}).get(one, old)
+            if undoing and now[1:4] == (old if now[1:4] == old[1:4] else before)[1:4] and now.joined in (before.joined, old.joined):
+                continue  # what a Join said, or the day on which a sale made a member
+            if kind == m.REFUND and now == old._replace(joined=None) and before.joined is None:
+                continue
+            if kind not in FIRST_SALE | {m.JOIN} or one != card or old.joined is not None or now.joined not in (entry.date, None):
+                yield f"membership of {one} changes without a reason"
+            elif kind != m.JOIN and now[:4] != (entry.date, *old[1:4]):
                 yield f"membership of {one} changes without a reason"
         if kind == m.JOIN:
             yield from self._joined(entry, told.get(card), books)
@@ -98,7 +102,7 @@ class Members:
     # ---- counters ----
 
     def _counters(self, entry, counts, original, undoing, acting, fates, books):
-        kind, counts = entry.asked[1] if acting else None, +counts + -(-counts)  # without zeros
+        kind, counts = entry.asked[1] if acting else None, Counter({place: change for place, change in counts.items() if change})
         if undoing and original is not None:
             wanted = Counter()
             for (card, *rest), change in self.counted.get(original, Counter()).items():
@@ -115,7 +119,7 @@ class Members:
             for (card, counter, period) in counts:
                 if not any(period in periods_of(date) for date in dates):
                     yield f"counter {counter} of {card} counts in period {period}"
-            if kind == m.USE_ENTITLEMENT and not any(place[0] == entry.told[8] and change == entry.asked.get(49, 1) for place, change in counts.items()):
+            if kind == m.USE_ENTITLEMENT and 40 in entry.told and not any(place[0] == entry.told[8] and change == entry.asked.get(49, 1) for place, change in counts.items()):
                 yield "an entitlement is used, and its use is not counted"
         elif MOVING & set(entry.acts):
             moved = Counter()

@@ -57,3 +57,67 @@ step = 10
 max_percent = 50
 """
 OFFLINE = HEAD + product(offline=True, daily='{ purchases = 20 }') + table("offline", per_transaction="50.00", per_card="80.00", count=4, sum="150.00", hours=24)
+
+MEMBERS = HEAD + product() + """
+[membership]
+joining = "free"
+gift = { rule = "welcome", points = 10 }
+
+[[referral]]
+rule = "bring-a-friend"
+on = "joining"
+points = 30
+own = 5
+most = { times_day = 2 }
+
+[[activity]]
+code = "talk-enrol"
+rule = "talk, enrolled"
+points = 0
+members = 2
+most = { times = 1 }
+
+[[activity]]
+code = "talk-visit"
+rule = "talk"
+needs = "talk-enrol"
+points = 20
+per_unit = true
+
+[[activity]]
+code = "past"
+rule = "over"
+points = 7
+when = { until = "2020-01-01" }
+"""
+REDEEMING = HEAD + product() + product("locked", pin='{ from = "10.00", tries = 3 }') + """
+[[catalogue]]
+item = "mug"
+name = "Mug"
+points = 50
+gives = "gift"
+pieces = 3
+most = { member = 2 }
+
+[[catalogue]]
+item = "cash"
+name = "Money"
+points = 40
+bonus = "4.00"
+
+[[catalogue]]
+item = "past"
+name = "Over"
+points = 1
+gives = "gift"
+when = { until = "2020-01-01" }
+
+[[entitlement]]
+entitlement = "parking"
+name = "Parking"
+uses = [{ per_month = 2, per_year = 20 }]
+"""
+
+
+def item(name, title, **settings):
+    return "\n[[catalogue]]\n" + lines({"item": name, "name": title, "gives": "gift"} | settings)
