@@ -12,6 +12,7 @@ from books import RECEIVABLE
 from codec import encode
 from crypto import EDDSA, ES256, PROTECTED, Key, sha256
 from journal_builder import JournalBuilder
+from points import own
 
 CARD, OTHER, PROOF, LIMITS = 9000000000000001, 9000000000000019, bytes(32), (10**6, 10**6, 10**6)
 OWNER = None, None, None, [None, None]  # expires, holder, account, own limits of a day and a month
@@ -77,7 +78,7 @@ class Site:
             result = {0: 1, 1: kind, 2: code, 4: 1} | (told or {})
             if 8 in result:
                 changes = {}
-                for effect in effects:
+                for effect in own(effects):
                     if effect[:2] == [1, result[8]] and not (effect[3] < 0 and effect[5] is not None and effect[5] <= self.journal.now):
                         changes[effect[2]] = changes.get(effect[2], 0) + effect[3]
                 books = books.cards[result[8]]

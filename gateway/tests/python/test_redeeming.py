@@ -137,7 +137,7 @@ def test_hostile(store):
     terminal.ready()
     refused(terminal.redeem(card, "mug", more={20: 5}), 30)
     refused(terminal.redeem(card, "mug", more={51: "parking"}), 30)
-    refused(terminal.use(card, "parking", pin="1234"), 30)  # its sidecar has no PIN
+    refused(terminal.ask(terminal.piece_request(m.USE_ENTITLEMENT, card, "parking", pin="1234")), 30)  # its sidecar has no PIN
     refused(terminal.redeem(card, "cash", 10**6), 51)
     refused(terminal.redeem(card, "mug", 10**6), 51)
     for wrong in (nobody(card), dataclasses.replace(card, secret=stranger.secret), dataclasses.replace(card, secret="0" * len(card.secret))):
