@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod executor;
+pub mod explain;
 pub mod export;
 pub mod journal;
 pub mod keys;

@@ -23,13 +23,13 @@ use crate::domain::request::CardClaim;
 use crate::domain::{Command, Decision, Decline, Grant, Hold, Named, Now, Pins, Request, Verdict};
 use crate::keys::{CardKey, PublicKey};
 
-/// The command in a value message; `None` for a session message.
+/// The command in a value message; `None` for a session message. Without the key of card proofs no card is proven.
 #[must_use]
 pub fn command(
     request: &WireRequest,
     request_id: [u8; 32],
     sidecar: &RequestSidecar,
-    card_key: &CardKey,
+    card_key: Option<&CardKey>,
     gateway: &GatewayWord,
 ) -> Option<Request> {
     let header = &request.header;
@@ -195,8 +195,9 @@ pub fn lines(body: &Body) -> Vec<Line> {
 
 /// A card with the keyed hash of the secret that came beside it.
 #[must_use]
-pub fn claim(card: WireCard, sidecar: &RequestSidecar, card_key: &CardKey) -> CardClaim {
-    let proof = sidecar.secret.as_ref().map(|secret| card_key.proof(card.number(), secret.expose()));
+pub fn claim(card: WireCard, sidecar: &RequestSidecar, card_key: Option<&CardKey>) -> CardClaim {
+    let proof = sidecar.secret.as_ref().zip(card_key);
+    let proof = proof.map(|(secret, key)| key.proof(card.number(), secret.expose()));
     CardClaim { card: CardReference(card.number()), proof }
 }
 

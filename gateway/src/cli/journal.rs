@@ -21,7 +21,7 @@ use crate::journal::verify::{Report, verify};
 use crate::keys::{DataDir, PublicKey, SigningKey, from_hex, hex, write_secret};
 use crate::storage::{DATABASE, MEMBERS, MemberFile, Storage};
 
-fn open(data: &DataDir) -> Result<(Storage, Installation)> {
+pub(super) fn open(data: &DataDir) -> Result<(Storage, Installation)> {
     let storage = Storage::open_read_only(&data.0)
         .with_context(|| format!("there is no gateway's data in {}", data.0.display()))?;
     let id = storage.meta("installation")?.and_then(|bytes| bytes.try_into().ok());

@@ -6,6 +6,7 @@ mod operate;
 mod programme;
 mod serve;
 mod show;
+mod transaction;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -108,6 +109,9 @@ SIGTERM or Ctrl-C: open requests are answered, then it ends.")]
     /// The journal: verify it, export it.
     #[command(subcommand)]
     Journal(Journal),
+    /// Transactions: explain one, from the journal.
+    #[command(subcommand)]
+    Transaction(transaction::Transaction),
     /// Receipts: verify one, offline.
     #[command(subcommand)]
     Receipt(Receipt),
@@ -530,6 +534,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Clock(Clock::Confirm) => operate::confirm_clock(common),
         Command::Journal(Journal::Verify { anchors }) => journal::verify_journal(common, anchors),
         Command::Journal(Journal::Export { out }) => journal::export_journal(common, &out),
+        Command::Transaction(command) => transaction::transaction(common, command),
         Command::Receipt(Receipt::Verify { file, key }) => journal::verify_receipt(common, &file, key),
         Command::Backup { out } => journal::backup(common, &out),
         Command::Export { day, format: Format::Csv, out } => journal::export_day(common, &day, &out),

@@ -150,7 +150,7 @@ impl Writer {
         }
         let request_id = RequestId::of(&opened.to_be_signed, sha256).0;
         let none = RequestSidecar::default();
-        translate::command(&wire, request_id, &none, &self.card_key, &self.word())
+        translate::command(&wire, request_id, &none, Some(&self.card_key), &self.word())
             .ok_or("is no value message")
     }
 }

@@ -201,7 +201,7 @@ pub(super) fn request_of(origin: &Origin) -> Option<(MessageType, WireRequest)> 
 }
 
 /// What the journal remembers of an entry that a terminal caused.
-pub(super) fn remembered(index: u64, request_id: [u8; 32], record: &Record) -> Result<Original, InDoubt> {
+pub(crate) fn remembered(index: u64, request_id: [u8; 32], record: &Record) -> Result<Original, InDoubt> {
     let answer = record.answer.as_deref().and_then(|body| Answer::decode(body).ok());
     let answer = answer.ok_or_else(|| damaged("an answer cannot be read"))?;
     let (message, request) =

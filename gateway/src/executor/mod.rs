@@ -25,6 +25,9 @@ mod session;
 mod value;
 mod writer;
 
+pub(crate) use known::remembered;
+pub(crate) use value::{LOADS, SOURCES};
+
 use std::collections::HashMap;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, RwLock};

@@ -17,6 +17,7 @@ use crate::domain::supervision::supervisor;
 use crate::domain::{
     CardReference, Cashier, Decline, Fault, Now, Pin, Request, Role, Terminal, Tried, Verdict,
 };
+use crate::journal::record::Origin;
 use crate::translate;
 
 impl Writer {
@@ -74,7 +75,7 @@ impl Writer {
         let index = self.next_index(group);
         let key = format!("{}/{}/{what}/{index}", terminal.terminal, terminal.generation);
         let place = (terminal.merchant.as_str(), terminal.store.as_str());
-        let cause = Cause::system("pin-try", key, place, now, vec![effect]);
+        let cause = Cause::system(Origin::PIN_TRY, key, place, now, vec![effect]);
         let in_force = self.in_force(now);
         self.append(group, &in_force, cause, |_| None).map(drop)
     }

@@ -23,9 +23,9 @@ use crate::storage::Identity;
 use crate::translate::{self, Occasion};
 
 /// Most loads that an unload is shown: one more than it may use.
-const LOADS: usize = 17;
+pub(crate) const LOADS: usize = 17;
 /// Most entries that are read to find them: bounds the time that everybody else waits.
-const SOURCES: usize = 64;
+pub(crate) const SOURCES: usize = 64;
 
 impl Writer {
     /// Decides one value message, or finds out that it was decided before.

@@ -120,6 +120,8 @@ impl Origin {
     pub const TERMINAL_LOCK: &str = "terminal-lock";
     /// A wrong enrolment code; its key is terminal, expiry of the code and number of the try.
     pub const ENROLMENT_TRY: &str = "enrolment-try";
+    /// Name of the due item that counts a try of a PIN.
+    pub const PIN_TRY: &'static str = "pin-try";
     /// Lots of a card that have expired; its key is the card and its version before.
     pub const EXPIRY: &str = "expiry";
 

@@ -348,8 +348,9 @@ impl Session {
         if let Body::CashierSignOn = request.body {
             return self.cashier_sign_on(frame, request, sidecar).await;
         }
-        let claim =
-            |card: &protocol::field::CardReference| translate::claim(*card, sidecar, &self.shared.card_key);
+        let claim = |card: &protocol::field::CardReference| {
+            translate::claim(*card, sidecar, Some(&self.shared.card_key))
+        };
         let inquiry = match &request.body {
             Body::SignOff => {
                 let (terminal, generation) = (terminal.clone(), *generation);
@@ -398,7 +399,7 @@ impl Session {
                     request,
                     request_id,
                     sidecar,
-                    &self.shared.card_key,
+                    Some(&self.shared.card_key),
                     &self.shared.word,
                 );
                 let Some(request) = command else {

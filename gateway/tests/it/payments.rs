@@ -5,6 +5,7 @@ mod cash_out;
 mod counter_services;
 mod members;
 mod people;
+mod pins;
 pub(crate) mod points;
 mod returns;
 mod shop_day;

@@ -237,7 +237,7 @@ pub(crate) fn load_quote(card: &Card, minor: i64) -> Body {
 }
 
 pub(crate) fn purchase_quote(card: &Card, minor: i64) -> Body {
-    Body::PurchaseQuote { card: card.reference, amount: amount(minor), points: None }
+    Body::PurchaseQuote { card: card.reference, amount: amount(minor), lines: None, points: None }
 }
 
 pub(crate) fn quote_of(answer: &Checked) -> QuoteId {

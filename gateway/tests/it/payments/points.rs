@@ -28,7 +28,7 @@ pub(crate) fn by_points(card: &Card, minor: i64, used: i64) -> Body {
 
 fn quote(card: &Card, minor: i64, used: i64) -> Body {
     let points = protocol::field::Points::new(used);
-    Body::PurchaseQuote { card: card.reference, amount: amount(minor), points }
+    Body::PurchaseQuote { card: card.reference, amount: amount(minor), lines: None, points }
 }
 
 #[tokio::test]
