@@ -25,6 +25,7 @@ class Members:
     def __init__(self):
         self.known, self.counters = {}, Counter()  # card -> Member; (card or None, counter, period) -> count
         self.counted, self.before = {}, {}  # index -> what the entry counted, less what was refunded of it; index -> {card: Member before it}
+        self.promised = {}  # card -> (tier, until) that an answer told, and that no entry has set yet
         self.refunds = {}  # index of a refund -> the entry that it refunds, in part
 
     def apply(self, entry, effects, fates, books):
@@ -40,6 +41,8 @@ class Members:
         acting = entry.asked is not None and entry.asked[1] in m.VALUE and entry.approved()
         original = self._original(entry, fates) if acting else None
         undoing = acting and entry.asked[1] in (m.REVERSAL, m.VOID) and entry.told.get(12) is not None
+        if entry.due == "tier":
+            yield from self._due(entry, effects)
         yield from self._members(entry, told, original, undoing, acting, books)
         yield from self._counters(entry, counts, original, undoing, acting, fates, books)
         self.before[entry.index] = {card: self.known.get(card, NOBODY) for card in told}
@@ -91,13 +94,26 @@ class Members:
             yield f"member {entry.told[8]} was brought by {now.referrer}, who is no other member"
 
     def _tier(self, entry, told, kind, card):
-        now, old = told.get(card), self.known.get(card, NOBODY)
+        """A tier is set by a due item behind the entry whose answer tells it."""
+        for one, now in told.items():
+            old, promised = self.known.get(one, NOBODY), self.promised.pop(one, None)
+            if now[4:] == old[4:] or MOVING & set(entry.acts):
+                continue
+            if entry.due != "tier":
+                yield f"tier of {one} changes without its due item"
+            elif promised is not None and promised != (now.tier, now.until) and (now.tier, promised[1]) != (None, None):
+                yield f"an answer told tier {promised[0]} of {one}, and it is {now}"
+        if card in self.promised:
+            yield f"an answer told tier {self.promised.pop(card)[0]} of {card}, and it was not set"
         if kind in m.TIERED and 41 in entry.told:
-            tier, _, until = entry.told[41]
-            if now is None or (now.tier, now.until) != (tier, until) or now[4:] == old[4:]:
-                yield f"answer tells tier {tier} of {card}, and it is {now}"
-        elif kind is not None and now is not None and now.tier not in (None, old.tier):
-            yield f"tier of {card} becomes {now.tier}, and the answer does not tell"
+            self.promised[card] = entry.told[41][0], entry.told[41][2]
+
+    def _due(self, entry, effects):
+        """A due item about a tier is about one card, and names its own index."""
+        card, _, index = entry.key.partition("/")
+        subjects = {str(e[1]) for e in effects if e[0] in (2, 24, 25) or e[0] == 1 and len(e) == 7}
+        if index != str(entry.index) or subjects - {card} or not any(e[0] in (24, 25) for e in effects):
+            yield "a due item about a tier is about something else"
 
     # ---- counters ----
 
@@ -127,7 +143,7 @@ class Members:
                 moved[tuple(rest)] += change
             if any(moved.values()):
                 yield "counters are not those of the card whose place is taken"
-        elif counts:
+        elif counts and entry.due != "tier":
             yield f"counters change without a reason: {dict(counts)}"
         self.counted[entry.index] = counts
 

@@ -34,7 +34,7 @@ def written(value):
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def table(name, **settings):
+def table(name, /, **settings):
     return f"\n[{name}]\n" + lines(settings)
 
 
@@ -121,3 +121,47 @@ uses = [{ per_month = 2, per_year = 20 }]
 
 def item(name, title, **settings):
     return "\n[[catalogue]]\n" + lines({"item": name, "name": title, "gives": "gift"} | settings)
+
+
+COURTESY = table("points.courtesy", kind=17, name="Courtesy", months=6)
+RELEASING = HEAD[:HEAD.index("[[purchase_points]]")] + product() + product("other") + COURTESY + """
+[[purchase_points]]
+rule = "later"
+products = ["standard"]
+per = "1.00"
+gives = 1
+pending_days = 8
+
+[[purchase_points]]
+rule = "at-once"
+products = ["other"]
+per = "1.00"
+gives = 1
+
+[[load_bonus]]
+rule = "load-points"
+points = "courtesy"
+every = true
+steps = [{ from = "10.00", bonus = 1 }]
+"""
+TIERS = HEAD + product() + """
+[[tier]]
+key = "regular"
+name = "Regular"
+
+[[tier]]
+key = "gold"
+name = "Gold"
+any = [{ spent = "50.00", months = 12 }, { loaded = "900.00", purchases = 3 }]
+gift = { points = 100 }
+
+[[tier]]
+key = "supreme"
+name = "Supreme"
+any = [{ spent = "200.00" }]
+
+[tiers]
+promotion = "keep"
+lasts_months = 12
+refund_demotes = true
+"""

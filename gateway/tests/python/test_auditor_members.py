@@ -56,6 +56,14 @@ class Club:
         self.site.request(m.REFUND, [*self.site.paid(-amount), [4, index, state, done + amount, here, []], *effects],
                           {20: amount, 23: self.site.original(index)}, {15: state})
 
+    def tier(self, *effects, key=None):
+        self.site.journal.system("tier", key or f"{CARD}/{self.site.journal.index + 1}", list(effects))
+
+    def gold(self, told=("gold", "Gold", 9), key=None, **changes):
+        """A sale whose answer tells a tier, and the tier that is set."""
+        self.sale(told={41: list(told)} if told else None)
+        self.tier(member(joined=None, kind=0, **{"tier": "gold", "since": TODAY, "until": 9} | changes), key=key)
+
     # ---- pending points ----
 
     def earn(self, points=20, kind=PENDING, ends=None):
@@ -157,7 +165,8 @@ def test_good_members(club):
     club.undo(club.used, counted("parking", -2, MONTH), counted("parking", -2, YEAR))
     club.award(counted("talk", 1), counted("talk", 1, card=None))
     club.undo(club.awarded, counted("talk", -1, card=None), counted("talk", -1), kind=m.VOID)
-    club.sale(counted("spent", 1000), member(channel="campus", kind=2, tier="gold", since=TODAY, until=2000000000), told={41: ["gold", "Gold", 2000000000]})
+    club.sale(counted("spent", 1000), told={41: ["gold", "Gold", 2000000000]})
+    club.tier(member(channel="campus", kind=2, tier="gold", since=TODAY, until=2000000000), counted("tier/gold", 1))
     club.refund(400, counted("spent", -400))
     club.refund(600, counted("spent", -600), done=400)
     assert club.site.faults() == []
@@ -213,10 +222,6 @@ def refunded(*effects, before=()):
     return plant
 
 
-def gold(told=None, **changes):
-    return lambda c: c.sale(member(joined=None, kind=0, **{"tier": "gold", "since": TODAY, "until": 9} | changes), told={41: told} if told else None)
-
-
 MEMBERS = [
     ("below zero", owe(16, -1)),
     ("no point currency", owe(PENDING, 1)),
@@ -258,11 +263,15 @@ MEMBERS = [
     ("twice in one entry", lambda c: c.join(member(), member())),
     ("joined on", lambda c: c.join(member(joined=20261301))),
     ("without a reason", lambda c: (c.join(member(channel="web"), asked={41: "web"}), c.undo(c.joined, member(joined=None, channel="app")))),
-    ("does not tell", gold()),
-    ("answer tells tier", gold(["silver", "Silver", 9])),
-    ("answer tells tier", gold(["gold", "Gold", None])),
-    ("answer tells tier", lambda c: c.sale(told={41: ["gold", "Gold", None]})),
-    ("has tier", gold(["gold", "Gold", 9], since=0)),
+    ("without its due item", lambda c: c.sale(member(joined=None, kind=0, tier="gold", since=TODAY), told={41: ["gold", "Gold", None]})),
+    ("told tier silver", lambda c: c.gold(["silver", "Silver", 9])),
+    ("told tier gold", lambda c: c.gold(["gold", "Gold", None])),
+    ("told tier gold", lambda c: c.gold(tier=None, until=None)),
+    ("was not set", lambda c: (c.sale(told={41: ["gold", "Gold", None]}), c.sale())),
+    ("something else", lambda c: c.gold(key=f"{CARD}/7")),
+    ("something else", lambda c: c.gold(key=f"{OTHER}/9")),
+    ("something else", lambda c: c.tier([1, CARD, 16, 1, 3, 2000000000, c.site.sale], [1, "points-expense", 16, -1])),
+    ("has tier", lambda c: c.gold(since=0)),
     ("has tier", lambda c: c.join(member(until=9))),
 ]
 
