@@ -19,7 +19,7 @@ from messages import ADVICE, ENROLL, INT64, LAPSED, REVERSAL, VALUE, known_keys,
 from people import People
 from versions import Versions
 
-TWO_PEOPLE = {"card-refund", "card-pin", "exception-settle", "advice-import"}  # acts with two signatures; every other has one
+TWO_PEOPLE = {"card-refund", "card-adjust", "card-pin", "exception-settle", "advice-import"}  # acts with two signatures; every other has one
 natural, one = uint(0, INT64), uint(1, 1)  # a CBOR `true` is no 1
 
 

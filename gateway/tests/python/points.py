@@ -35,6 +35,8 @@ def faults(effects, now):
     """Yields a sentence for every fault of the releases among the effects of one entry."""
     passed, given = defaultdict(int), defaultdict(int)  # on the account, by class; on cards, by card and class
     for place, effect in enumerate(effects):
+        if effect[0] == 1 and len(effect) == 4 and is_pending(effect[2]):
+            yield f"account {effect[1]} has pending points, and not their currency's"
         if effect[0] != 1 or effect[1] != RELEASE:
             continue
         _, _, kind, amount = effect

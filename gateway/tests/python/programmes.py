@@ -90,6 +90,8 @@ rule = "over"
 points = 7
 when = { until = "2020-01-01" }
 """
+JOINING = MEMBERS.replace('joining = "free"', 'joining = "spend"\nspend = "20.00"')
+BUYING = MEMBERS.replace('joining = "free"', 'joining = "first-purchase"')
 REDEEMING = HEAD + product() + product("locked", pin='{ from = "10.00", tries = 3 }') + """
 [[catalogue]]
 item = "mug"

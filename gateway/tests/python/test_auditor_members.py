@@ -71,12 +71,12 @@ class Club:
         self.ends = ends or self.site.journal.now + 60
         self.lot = self.site.journal.books.cards[CARD].next_lot
         self.earned = self.site.journal.index + 1
-        self.sale([1, CARD, kind, points, self.lot, self.ends, self.earned], [1, "points-expense", kind, -points])
+        self.sale([1, CARD, kind, points, self.lot, self.ends, self.earned], [1, "points-expense", kind - 32, -points])
 
     def legs(self, points=20, kind=PENDING, arrived=None, into=None):
         into = kind - 32 if into is None else into
         arrived = points if arrived is None else arrived
-        return [[1, CARD, kind, -points, self.lot, self.ends, self.earned], [1, RELEASE, kind, points],
+        return [[1, CARD, kind, -points, self.lot, self.ends, self.earned], [1, RELEASE, kind - 32, points],
                 [1, CARD, into, arrived, self.lot + 1, None, self.site.journal.index + 1], [1, RELEASE, into, -arrived]]
 
     def due(self, effects, later=60):
@@ -147,8 +147,9 @@ RELEASES = [
     ("do not arrive", changed_legs(lambda c: c.legs(arrived=19))),
     ("do not arrive", changed_legs(lambda c: c.legs(arrived=25))),
     ("do not arrive", changed_legs(lambda c: c.legs(into=COURTESY))),
-    ("counterpart", changed_legs(lambda c: [c.legs()[0], [1, "points-expense", 48, 0], *c.legs()[1:]])),
-    ("moves", changed_legs(lambda c: [*c.legs()[:2], [1, CARD, 48, 20, c.lot + 1, None, c.site.journal.index + 1], [1, RELEASE, 48, -20]])),
+    ("counterpart", changed_legs(lambda c: [c.legs()[0], [1, "points-expense", 16, 0], *c.legs()[1:]])),
+    ("moves", changed_legs(lambda c: [*c.legs()[:2], [1, CARD, 48, 20, c.lot + 1, None, c.site.journal.index + 1], [1, RELEASE, 16, -20]])),
+    ("pending points", lambda c: c.sale([1, CARD, 48, 5, 4, 2000000000, c.site.journal.index + 1], [1, "points-expense", 48, -5])),
     ("still there", untouched),
 ]
 

@@ -119,13 +119,14 @@ def test_another_route(tiered):
     tiered.audit()
 
 
-def test_prices_without_prices(tiered):
+def test_prices_without_prices(shop):
     """A programme without prices takes nothing off, whatever the flag says."""
-    terminal = tiered.terminal()
-    card = tiered.card(terminal, 5000)
+    shop.put(programmes.HEAD + programmes.product())
+    terminal = shop.terminal()
+    card = shop.card(terminal, 5000)
     for more in ({13: m.PRICES}, {13: m.PRICES, 22: [["tea", "drink", None, 1, 300, 0]]}):
         quote, sale = terminal.purchase_quote(card, 300, more), terminal.purchase(card, 300, more)
         assert quote.code == sale.code == 0 and 39 not in quote.fields and 39 not in sale.fields and sale.fields[10] == 300
     refused(terminal.purchase_quote(card, 300, {22: [["tea", "drink", None, 1, 299, 0]]}), 30)
     refused(terminal.purchase_quote(card, 300, {21: [[1, 300]]}), 30)
-    tiered.audit()
+    shop.audit()

@@ -168,6 +168,74 @@ def test_hostile(club):
     club.audit()
 
 
+def test_joining_by_purchase(shop):
+    """A card that is to join by its first purchase has joined with it, and has not when that is undone or refunded in full."""
+    shop.put(programmes.BUYING)
+    terminal = shop.terminal()
+    card = shop.card(terminal, 5000)
+    assert terminal.join(card, {41: "web"}).fields[12] == {}
+    sale = terminal.purchase(card, 1000)
+    assert sale.changes() == (-1000, 0, 20)  # and what it earns
+    request = sold(terminal, sale)
+    refused(terminal.join(card), 12)
+    assert terminal.refund(request, 400).changes()[0] == 400
+    last = terminal.refund(request, 600)
+    assert last.code == 0 and terminal.balance(card).balances() == (5000, 0, 0)
+    again = terminal.purchase(card, 200)
+    assert again.changes() == (-200, 0, 12)
+    assert terminal.reversal(sold(terminal, again)).changes() == (200, 0, -12)
+    assert terminal.purchase(card, 300).changes() == (-300, 0, 13)
+    audit = shop.audit()
+    assert audit.members.known[card.reference].joined == again.fields[5]
+
+
+def test_joining_by_spending(shop):
+    shop.put(programmes.JOINING)
+    terminal = shop.terminal()
+    card = shop.card(terminal, 5000)
+    joined = terminal.join(card, {42: 2})
+    assert joined.fields[12] == {}
+    assert terminal.purchase(card, 1500).changes() == (-1500, 0, 15)
+    assert terminal.purchase(card, 500).changes() == (-500, 0, 15)
+    assert terminal.purchase(card, 100).changes() == (-100, 0, 1)
+    undone = terminal.reversal(sold(terminal, joined))
+    assert undone.code == 0
+    shop.audit()
+
+
+def test_what_a_member_has_had_goes_along(club):
+    """A card that takes another's place is the same member, for whom the same counts."""
+    terminal = club.terminal()
+    card, other = member(club, terminal), member(club, terminal)
+    enrolled = sold(terminal, terminal.award(card, "talk-enrol"))
+    visit = sold(terminal, terminal.award(card, "talk-visit", 2))
+    fresh = club.new_card()
+    club.admin("card", "replace", "--card", str(card.reference), "--by", str(fresh.reference), "--reason", "lost")
+    refused(terminal.join(fresh), 12)
+    refused(terminal.award(fresh, "talk-enrol"), 61)
+    assert terminal.award(fresh, "talk-visit").changes() == (0, 0, 20)
+    undone = terminal.reversal(visit)
+    assert undone.code == 0 and undone.fields[8] == fresh.reference and undone.changes() == (0, 0, -40)
+    assert terminal.void(enrolled).code == 0
+    assert terminal.award(fresh, "talk-enrol").code == 0 == terminal.award(other, "talk-enrol").code
+    club.seen.pop(card.reference)
+    club.audit()
+
+
+def test_points_are_adjusted(club):
+    """Two people give points, or take them back, into debt where they are gone."""
+    terminal = club.terminal()
+    card = member(club, terminal)
+    club.people()
+    for points in (50, -100):
+        club.both("card", "adjust", "--card", str(card.reference), f"--points={points}", "--reason", "talk")
+    assert terminal.balance(card).balances() == (0, 0, 0)
+    assert terminal.award(card, "talk-enrol").balances() == (0, 0, 0)
+    assert terminal.award(card, "talk-visit", 3).balances() == (0, 0, 20)  # after what was owed
+    audit = club.audit()
+    assert not any(audit.books.cards[card.reference].debts.values())
+
+
 def test_totals(club):
     """Joining and awards count in their shift, with amount 0."""
     terminal = club.terminal()
