@@ -16,6 +16,7 @@ from crypto import (ES256, PROTECTED, ZERO, BadSignature, Context, check_receipt
 from fates import Entry, Fates
 from members import Members
 from messages import ADVICE, ENROLL, INT64, LAPSED, REVERSAL, VALUE, known_keys, uint
+from mirror import Mirrors
 from people import People
 from versions import Versions
 
@@ -33,7 +34,7 @@ class Audit:
     def __init__(self, data: bytes, to_first_fault=False):
         self.to_first_fault = to_first_fault
         self.books, self.fates, self.people, self.faults = Books(), Fates(), People(), []
-        self.members, self.versions = Members(), Versions()
+        self.members, self.versions, self.mirrors = Members(), Versions(), Mirrors()
         self.imported = set()  # terminals whose advices came in from a file
         self.used, self.leaves, self.seals, self.keys = {}, {}, {}, []  # STANs; index -> leaf parts; group -> (epoch, index, hash)
         self.epoch, self.index, self.group, self.entries = 0, 0, 0, 0
@@ -86,6 +87,9 @@ class Audit:
             parts = self._record(record, place)
             self.leaves[self.index] = parts
             leaves.append(entry_leaf(*parts))
+        for card, (tier, _) in self.members.promised.items():
+            self.fault(f"an answer told tier {tier} of {card}, and it was not set")
+        self.members.promised.clear()
         if place.last_index != self.index:
             self.fault("seal names another last entry")
         if tree_root(leaves) != root:
@@ -126,7 +130,7 @@ class Audit:
         entry = Entry(self.index, time_ms // 1000, (merchant, store), date, programme, request_id=request_id, **cause)
         for texts in (points.faults(effects, entry.time), self.people.apply(entry, effects), self.fates.apply(entry, effects, self.books),
                       self.claims.apply(entry, effects, self.books, self.fates, self.keys), self.members.apply(entry, effects, self.fates, self.books),
-                      self.versions.apply(entry, effects)):
+                      self.versions.apply(entry, effects), self.mirrors.apply(entry, effects, self.fates, self.books)):
             for text in texts:
                 self.fault(text)
         if origin[0] == 1:

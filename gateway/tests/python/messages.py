@@ -242,7 +242,7 @@ APPROVED = {  # (required, also allowed), beyond 0, 1, 2 and 4, when the code is
     REFUND: UNDOING, VOID: UNDOING, AUTHORIZE: (SALE[0] | {18}, {13}), CAPTURE: (SALE[0] | {18}, {13}),
     TRANSFER: SALE, SHIFT_REPORT: ({5, 17, 23, 32, 33, 34}, set()),
     UNLOAD: SALE, CHANGE_PIN: SALE, CASH_TAKEN: ({3, 5, 6, 7, 10}, {8}), ADVICE: ({3, 5, 6, 7, 8, 10, 36}, {11, 12, 13}), CASHIER_SIGN_ON: ({5}, set()), CARD_LOOKUP: ({5, 38}, set()),
-    JOIN: SALE, AWARD: SALE, REDEEM: SALE, USE_ENTITLEMENT: (SALE[0] | {40}, {13}),
+    JOIN: SALE, AWARD: SALE, REDEEM: SALE, USE_ENTITLEMENT: (SALE[0], {13, 40}),
     MEMBER_INQUIRY: ({5, 7, 8, 11, 42, 43, 44, 46}, {41, 47}), CATALOGUE: ({5, 7, 45, 46}, set()),
 }
 OUTCOMES = {REVERSAL: {REVERSED, VOIDED, DECLINED, BLOCKED}, VOID: {VOIDED}, REFUND: {REFUNDED, REFUNDED_IN_PART}}  # key 15 of an approval

@@ -167,3 +167,60 @@ promotion = "keep"
 lasts_months = 12
 refund_demotes = true
 """
+EXCHANGING = RELEASING + TIERS[TIERS.index("[[tier]]"):] + """
+[[catalogue]]
+item = "exchange"
+name = "Points for courtesy"
+points = 1
+of = "courtesy"
+converts_to = { points = 10, of = "ordinary" }
+
+[[catalogue]]
+item = "golden"
+name = "For gold"
+points = 10
+gives = "service"
+when = { tiers = ["gold"] }
+
+[[catalogue]]
+item = "rich"
+name = "For the rich"
+points = 1
+gives = "gift"
+minimum = 1000
+
+[[entitlement]]
+entitlement = "lounge"
+name = "Lounge"
+uses = [{ tiers = ["gold"], per_year = 3 }, { tiers = ["supreme"] }]
+"""
+MULTIPLYING = HEAD + product() + """
+[[purchase_points]]
+rule = "tea"
+units = 2
+gives = 5
+categories = ["tea"]
+
+[[multiplier]]
+rule = "double"
+times = "2"
+
+[[load_bonus]]
+rule = "share"
+steps = [{ from = "10.00", bonus = "5%" }]
+
+[stacking]
+load_bonus = "sum"
+purchase_points = "sum"
+"""
+PRICED = HEAD + product() + """
+[[price]]
+rule = "tea-price"
+off = "12.5%"
+categories = ["tea"]
+
+[[price]]
+rule = "gift-price"
+off = "100%"
+items = ["gift"]
+"""

@@ -72,6 +72,26 @@ def test_pending_points_go_first(later):
     later.audit()
 
 
+def test_explanations(shop):
+    """Each rule that gave something has its line: base, rate, result and what was rounded."""
+    shop.put(programmes.MULTIPLYING)
+    terminal = shop.terminal()
+    card = shop.card(terminal)
+    load = terminal.load(card, 12345)
+    lines = {line[0]: line[1:] for line in load.fields[13]}
+    assert lines["share"] == [2, 12345, "5%", 617, 1] and lines["load-steps"][3] == 1000
+    assert load.changes() == (12345, 1617, 0)
+    goods = [["green", "tea", None, 5000, 500, 0], ["milk", "drink", None, 1000, 250, 0]]
+    quote, sale = terminal.purchase_quote(card, 750), terminal.purchase(card, 750, {22: goods})
+    lines = {line[0]: line[1:] for line in sale.fields[13]}
+    assert lines["spend-points"] == [16, 750, "1/1.00", 7, 1] and lines["tea"][3] == 10 and lines["double"][2:4] == ["x2", 17]
+    assert sale.changes() == (-750, 0, 34) and quote.changes() == (-750, 0, 14)
+    assert sum(line[4] for line in sale.fields[13]) == 34
+    half = terminal.refund(sold(terminal, sale), 250, {22: [goods[1]]})
+    assert half.code == 0
+    shop.audit()
+
+
 # ---- tiers ----
 
 def test_tier(tiered):

@@ -97,6 +97,10 @@ def test_debt(shop):
         "kind": ("receivable", once(m.REVERSAL, owing)),
         "amount": ("receivable", once(m.REVERSAL, each(2, more))),
         "left out": ("receivable", once(m.REVERSAL, each(2, lambda e: None))),
+        "owed and given": ("the other way", once(m.REVERSAL, lambda effects: [
+            *effects, [2, card.reference, 17, 1], [1, "receivable:points", 17, -1], [1, "points-expense", 17, 1]])),
+        "more comes back": ("the other way", once(m.REVERSAL, lambda effects: [
+            *effects, *([1, *e[1:3], 1, *e[4:]] for e in effects if e[:3] == [1, card.reference, 1]), [1, "redemption:S001", 0, -1]])),
     })
 
 

@@ -168,6 +168,48 @@ def test_what_comes(shop):
     shop.audit()
 
 
+def test_exchange_and_tiers(shop):
+    """Points of one kind for those of another; what is for a tier alone, or for those who have enough."""
+    shop.put(programmes.EXCHANGING)
+    terminal = shop.terminal()
+    card = shop.card(terminal, 30000)  # gives 30 courtesy points
+    swap = terminal.redeem(card, "exchange", 3)
+    assert swap.fields[12] == {16: 30, 17: -3} and swap.fields[11][17] == 27
+    refused(terminal.redeem(card, "exchange", 28), 51)
+    refused(terminal.redeem(card, "golden"), 57)
+    refused(terminal.use(card, "lounge"), 57)
+    refused(terminal.redeem(card, "rich"), 51)
+    request = sold(terminal, swap)
+    assert terminal.redeem(card, "exchange").fields[12] == {16: 10, 17: -1}
+    undone = terminal.reversal(request)
+    assert undone.fields[12] == {16: -30, 17: 3} and undone.fields[11][16] == 10 and undone.fields[11][17] == 29
+    assert terminal.purchase(card, 6000).fields[41][0] == "gold"
+    assert terminal.redeem(card, "golden").changes() == (0, 0, -10)
+    assert terminal.use(card, "lounge", 2).fields[40] == 1
+    assert terminal.member(card).fields[44] == [["lounge", "Lounge", 1]]
+    assert terminal.purchase(card, 15000).fields[41][0] == "supreme"
+    free = terminal.use(card, "lounge", 5)
+    assert free.code == 0 and 40 not in free.fields and terminal.member(card).fields[44] == [["lounge", "Lounge", None]]
+    assert [line[0] for line in terminal.whole_catalogue()[0]] == ["exchange", "golden", "rich"]
+    shop.seen.clear()  # what a tier gives comes behind its answer
+    shop.audit()
+
+
+def test_a_swap_whose_points_are_gone(shop):
+    """Undone, what it gave and is gone is owed; but points that are pending go first."""
+    shop.put(programmes.EXCHANGING)
+    terminal = shop.terminal()
+    for product, points, back, debts in (("other", 170, {17: 1}, {16: 10}), ("standard", 110, {17: 1, 48: -10}, {})):
+        card = shop.card(terminal, 30000, product=product)
+        assert terminal.purchase(card, 6000).fields[41][0] == "gold"
+        swap = sold(terminal, terminal.redeem(card, "exchange"))
+        assert terminal.redeem(card, "golden", points // 10).balances()[2] == 0
+        undone = terminal.reversal(swap)
+        assert undone.code == 0 and undone.fields[12] == back and undone.fields[11][16] == 0
+        shop.seen.clear()
+        assert shop.audit().books.cards[card.reference].debts == debts
+
+
 def test_totals(store):
     terminal = store.terminal()
     card = earner(store, terminal, 200)
