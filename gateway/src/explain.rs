@@ -330,6 +330,7 @@ fn quoted(request: &Request, version: u32) -> Option<Quoted> {
         card: request.command.claim()?.card,
         amount: request.command.amount()?,
         points: request.command.points(),
+        prices: request.prices,
         programme_version: version,
         expires: i64::MAX,
     })

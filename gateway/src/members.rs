@@ -137,6 +137,19 @@ impl Members {
         Ok(Some(plain))
     }
 
+    /// Month and day of a birthday (LOYALTY B3), when it is kept and was registered by that commitment.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn birthday(
+        &self,
+        card: CardReference,
+        commitment: &[u8; 32],
+    ) -> Result<Option<(u8, u8)>, StorageError> {
+        let fields = self.fields(card, commitment)?;
+        Ok(fields.and_then(|fields| birthday_in(&fields)))
+    }
+
     /// Erases what is kept of a card's holder; false when there is nothing.
     ///
     /// # Errors
@@ -150,6 +163,20 @@ impl Members {
         tag.copy_from_slice(ring::hmac::sign(&self.keys.phone, phone.as_bytes()).as_ref());
         tag
     }
+}
+
+/// Of `YYYY-MM-DD` among personal fields.
+fn birthday_in(fields: &[u8]) -> Option<(u8, u8)> {
+    let mut decoder = minicbor::Decoder::new(fields);
+    for _ in 0..decoder.map().ok()?? {
+        let (number, text) = (decoder.u8().ok()?, decoder.str().ok()?);
+        if number == protocol::request::BIRTHDAY {
+            let (_, month_day) = text.split_once('-')?;
+            let (month, day) = month_day.split_once('-')?;
+            return Some((month.parse().ok()?, day.parse().ok()?));
+        }
+    }
+    None
 }
 
 /// What a row is bound to: it cannot be read as another card's or another registration's.
@@ -184,6 +211,18 @@ mod tests {
         assert_eq!(members.fields(card, &[2; 32]).expect("read"), None, "of another registration");
         assert!(members.erase(card).expect("erased") && !members.erase(card).expect("nothing there"));
         assert_eq!(members.fields(card, &[1; 32]).expect("read"), None);
+    }
+
+    #[test]
+    fn a_birthday_is_found_among_the_fields() {
+        let fields = |number: u8, text: &str| {
+            let mut writer = minicbor::Encoder::new(Vec::new());
+            writer.map(2).and_then(|w| w.u8(1)?.str("8613800138000")?.u8(number)?.str(text)).expect("fields");
+            writer.into_writer()
+        };
+        assert_eq!(birthday_in(&fields(3, "1988-02-29")), Some((2, 29)));
+        assert_eq!(birthday_in(&fields(2, "1988-02-29")), None, "a name");
+        assert_eq!(birthday_in(b"no map"), None);
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! Reads a programme file: TOML in, a whole and consistent [`Programme`] out, or errors that name the line.
 
 pub mod difference;
+mod earning;
+mod members;
+mod price;
 mod product;
 mod raw;
 mod reading;
+mod tier;
 mod till;
 mod when;
 
@@ -13,9 +17,9 @@ use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use toml::Spanned;
 
-use self::raw::{File, RawLoadBonus, RawPurchasePoints};
+use self::raw::File;
 use crate::domain::Kind;
-use crate::domain::programme::{Expiry, LoadBonus, Product, Programme, PurchasePoints};
+use crate::domain::programme::{Measure, Product, Programme};
 
 /// The programme that a new gateway starts with.
 pub const DEFAULT: &str = include_str!("../programmes/default.toml");
@@ -65,7 +69,7 @@ pub fn parse(document: &str) -> Result<Programme, Vec<Problem>> {
     }
     let reading = reading::read(document);
     let Some(file) = reading.file else { return Err(reading.problems) };
-    let checker = Checker { document, problems: reading.problems, exponent: 2 };
+    let checker = Checker { document, problems: reading.problems, exponent: 2, ..Checker::default() };
     checker.check(file).map_err(|mut problems| {
         problems.sort_by_key(|problem| problem.line);
         problems
@@ -76,16 +80,26 @@ fn line_of(document: &str, at: usize) -> usize {
     document.bytes().take(at).filter(|b| *b == b'\n').count().saturating_add(1)
 }
 
+#[derive(Default)]
 struct Checker<'a> {
     document: &'a str,
     problems: Vec<Problem>,
     exponent: u8,
+    known_points: BTreeMap<String, Kind>,
+    known_segments: Vec<String>,
+    /// Keys of the tiers.
+    known_tiers: Vec<String>,
+    /// What rules need to be counted.
+    measures: Vec<Measure>,
+    /// A rule asks for birthdays.
+    birthdays: bool,
 }
 
 impl Checker<'_> {
     fn check(mut self, file: File) -> Result<Programme, Vec<Problem>> {
         let (currency, exponent) = self.currency(&file.programme.currency);
         self.exponent = exponent;
+        self.known_tiers = file.tier.iter().map(|tier| tier.key.get_ref().clone()).collect();
         let zone = TimeZone::get(file.programme.zone.get_ref()).unwrap_or_else(|_| {
             self.problem(
                 &file.programme.zone,
@@ -100,14 +114,17 @@ impl Checker<'_> {
         }
         let products: BTreeMap<_, _> =
             file.product.into_iter().map(|(key, raw)| (key, self.product(raw))).collect();
+        let currencies = self.currencies(file.points);
+        let segments = self.segments(file.segment, &products);
         let load_bonuses = file.load_bonus.into_iter().map(|raw| self.load_bonus(raw, &products)).collect();
         let purchase_points =
             file.purchase_points.into_iter().map(|raw| self.purchase_points(raw, &products)).collect();
-        let expiry = Expiry {
-            principal_months: self.months(file.expiry.principal_months),
-            bonus_months: self.months(file.expiry.bonus_months),
-            points_months: self.months(file.expiry.points_months),
-        };
+        let multipliers = file.multiplier.into_iter().map(|raw| self.multiplier(raw, &products)).collect();
+        let (load_stacking, points_stacking, multiplying) = self.stacking(file.stacking);
+        let expiry = self.expiry(file.expiry);
+        let tiers = self.tiers(file.tiers, file.tier);
+        let prices = self.prices(file.prices, file.price, &products);
+        tiers.measures().into_iter().for_each(|measure| self.counts(measure));
         let points_payment = file.points_payment.map(|raw| self.points_payment(raw, &products));
         let terminal_day = file.limits.terminal_day.map(|raw| self.allowance(raw));
         let cashier_day = file.limits.cashier_day.map(|raw| self.allowance(raw));
@@ -124,9 +141,18 @@ impl Checker<'_> {
             cutover_minutes,
             products,
             load_bonuses,
+            load_stacking,
             purchase_points,
+            points_stacking,
+            multipliers,
+            multiplying,
+            currencies,
+            segments,
+            birthdays: self.birthdays,
             expiry,
-            measures: Vec::new(),
+            measures: self.measures,
+            tiers,
+            prices,
             points_payment,
             terminal_day,
             cashier_day,
@@ -205,50 +231,6 @@ impl Checker<'_> {
         rule.into_inner()
     }
 
-    fn load_bonus(&mut self, raw: RawLoadBonus, known: &BTreeMap<String, Product>) -> LoadBonus {
-        if raw.steps.get_ref().is_empty() {
-            self.problem(&raw.steps, "no steps; write { from = \"100.00\", bonus = \"5.00\" }");
-        }
-        let mut steps: Vec<(i64, i64)> = Vec::new();
-        for step in raw.steps.into_inner() {
-            let (from, bonus) = (self.amount(&step.from), self.amount(&step.bonus));
-            if steps.last().is_some_and(|(before, _)| from <= *before) {
-                self.problem(&step.from, "steps must rise; this one is not above the step before it");
-            }
-            steps.push((from, bonus));
-        }
-        let products = self.products(raw.products, known);
-        LoadBonus {
-            rule: self.rule(raw.rule),
-            when: self.when(raw.when, products),
-            steps,
-            cap: self.cap(raw.most, Kind::BONUS),
-        }
-    }
-
-    fn purchase_points(
-        &mut self,
-        raw: RawPurchasePoints,
-        known: &BTreeMap<String, Product>,
-    ) -> PurchasePoints {
-        let per = self.amount(&raw.per);
-        if per == 0 {
-            self.problem(&raw.per, "per must be above zero");
-        }
-        let gives = *raw.gives.get_ref();
-        if !(1..=1_000_000).contains(&gives) {
-            self.problem(&raw.gives, "gives must be 1 to 1,000,000 points");
-        }
-        let products = self.products(raw.products, known);
-        PurchasePoints {
-            rule: self.rule(raw.rule),
-            when: self.when(raw.when, products),
-            per,
-            gives,
-            cap: self.cap(raw.most, Kind::POINTS),
-        }
-    }
-
     fn months(&mut self, months: Option<Spanned<u16>>) -> Option<u16> {
         let months = months?;
         if !(1..=1200).contains(months.get_ref()) {
@@ -261,12 +243,30 @@ impl Checker<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::programme::load_bonus::{Bonus, LoadStep};
 
     #[test]
     fn the_default_programme_is_whole() {
         let programme = parse(DEFAULT).expect("default programme");
         assert_eq!(programme.products["standard"].max_load, 500_000);
-        assert_eq!(programme.load_bonuses[0].steps[3], (100_000, 12_000));
+        let top = LoadStep { from: 100_000, bonus: Bonus::Fixed(12_000) };
+        assert_eq!(programme.load_bonuses[0].steps[3], top);
+    }
+
+    #[test]
+    fn every_programme_that_is_shipped_can_be_put_in_force() {
+        let shipped =
+            std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/programmes")).expect("a folder");
+        let files = shipped.map(|file| file.expect("a file").path());
+        let mut names: Vec<String> = Vec::new();
+        for file in files {
+            let document = std::fs::read_to_string(&file).expect("text");
+            parse(&document).unwrap_or_else(|problems| panic!("{}: {problems:?}", file.display()));
+            names.extend(file.file_name().and_then(|name| name.to_str()).map(str::to_owned));
+        }
+        for system in ["points-fixed.toml", "points-variable.toml", "points-convertible.toml"] {
+            assert!(names.iter().any(|name| name == system), "{system}");
+        }
     }
 
     #[test]
@@ -329,8 +329,7 @@ mod tests {
 
     #[test]
     fn each_mistake_of_the_till_names_its_line_and_what_to_write() {
-        let sound = with_all_examples();
-        for (from, to, says) in [
+        each_names_its_line(&[
             ("cashiers = \"sign-on\"", "cashiers = \"always\"", "write \"sign-on\", or \"named\""),
             ("tries = 3                 #", "tries = 16 #", "write 1 to 15 wrong PINs"),
             ("tries = 3                 #", "tries = 0 #", "write 1 to 15 wrong PINs"),
@@ -356,15 +355,97 @@ mod tests {
             ("minimum = 500", "minimum = -1", "write 1 to 1,000,000,000 points"),
             ("step = 100", "step = 0", "write 1 to 1,000,000,000 points"),
             ("max_percent = 50", "max_percent = 101", "write 1 to 100 percent"),
-            ("products = [\"standard\"]", "products = [\"gold\"]", "there is no [product.gold]"),
+            ("products = [\"standard\"]   #", "products = [\"gold\"]   #", "there is no [product.gold]"),
             ("rule = \"points-as-money\"", "rule = \"\"", "a rule's name has 1 to 32 bytes"),
             ("hours = 72", "hours = 721", "write 1 to 720 hours"),
             ("per_card = \"100.00\"", "per_card = \"1e2x\"", "not an amount"),
             ("count = 100 ", "count = \"100\" ", "invalid type"),
-        ] {
+        ]);
+    }
+
+    #[test]
+    fn each_mistake_of_what_is_earned_names_its_line_and_what_to_write() {
+        each_names_its_line(&[
+            ("bonus = \"5%\"", "bonus = \"0%\"", "write a percentage above 0"),
+            ("bonus = \"5%\"", "bonus = \"101%\"", "write a percentage above 0"),
+            ("bonus = \"5%\"", "bonus = 5", "write an amount"),
+            ("bonus = 10 }", "bonus = \"10%\" }", "write a number of points"),
+            ("from = \"250.00\", bonus", "from = \"0\", bonus", "every full 0 cannot be counted"),
+            ("segments = [\"young\"]", "segments = [\"old\"]", "there is no [[segment]] \"old\""),
+            ("units = 3", "units = 0", "write 1 to 1,000,000 units"),
+            ("units = 3", "units = 3\nper = \"7.00\" #", "write per or units, not both"),
+            ("gives = 5\n", "gives = 0\n", "gives must be 1 to 1,000,000 points"),
+            ("remainder = \"carry\"", "remainder = \"keep\"", "write one of \"drop\", \"carry\""),
+            ("pending = \"return-days\"", "pending = \"week\"", "write one of \"return-days\""),
+            ("by = \"purchases\"", "by = \"visits\"", "write one of \"amount\", \"points-held\""),
+            ("from = 10, gives", "from = \"10\", gives", "write a number of points"),
+            ("pending_days = 8", "pending_days = 0", "write 1 to 8760 days"),
+            ("from = \"1600.00\", per", "from = \"800.00\", per", "steps must rise"),
+            ("load_bonus = \"sum\"", "load_bonus = \"all\"", "write one of \"best\", \"sum\", \"first\""),
+            ("multiplier = \"product\"", "multiplier = \"times\"", "write one of \"best\""),
+            ("most_times = \"5\"", "most_times = \"1\"", "write a factor above 1"),
+            ("times = \"1.5\"", "times = \"1.00001\"", "write a factor above 1"),
+            ("times = \"2\"", "times = 2", "invalid type"),
+            ("points = \"courtesy\"", "points = \"curtsy\"", "there is no [points.curtsy]"),
+            ("kind = 17", "kind = 16", "write another kind of 17 to 47"),
+            ("kind = 17", "kind = 48", "write another kind of 17 to 47"),
+            ("ends = \"year\"", "ends = \"week\"", "write one of \"day\", \"month\", \"year\""),
+            ("\nmonths = 6", "\nmonths = 1201", "write 1 to 1200 months"),
+            ("points_ends = \"day\"", "points_ends = \"days\"", "write one of \"day\""),
+            ("segment = \"sleeping\"", "segment = \"young\"", "another segment has this name"),
+            ("measure = \"purchases\"", "measure = \"visits\"", "write one of \"spent\""),
+            (
+                "measure = \"spent:category:tea\", from = \"1.00\"",
+                "measure = \"spent\"",
+                "write from or below",
+            ),
+            ("months = 3, below", "months = 0, below", "write 1 to 1200 months"),
+        ]);
+    }
+
+    #[test]
+    fn each_mistake_of_tiers_and_prices_names_its_line_and_what_to_write() {
+        each_names_its_line(&[
+            ("key = \"platinum\"", "key = \"gold\"", "another [[tier]] has this key"),
+            ("key = \"platinum\"", "key = \"plat/inum\"", "a tier's key has 1 to 16 letters"),
+            ("name = \"白金卡\"", "name = \"白金卡白金卡白金卡白金\"", "a tier's name has 1 to 32 bytes"),
+            ("tiers = [\"gold\", \"platinum\"]", "tiers = [\"bronze\"]", "there is no [[tier]]"),
+            ("gift = { points = 100 }", "gift = { points = 0 }", "write 1 to 1,000,000,000 points"),
+            ("spent = \"50000.00\", months = 12", "spent = \"0\", months = 12", "write an amount above zero"),
+            ("spent = \"50000.00\", months = 12", "months = 12", "this route asks for nothing"),
+            ("50000.00\", months = 12", "50000.00\", months = 12, year = true", "write months = 12, or year"),
+            ("50000.00\", months = 12", "50000.00\", months = 0", "write 1 to 120 calendar months"),
+            ("points_earned = 5000", "points_earned = 0", "write a number above zero"),
+            ("brand = \"acme\", amount", "amount", "write a category or a brand"),
+            ("promotion = \"keep\"", "promotion = \"null\"", "write one of \"keep\", \"reset\""),
+            ("\nlasts_months = 12", "\nlasts_months = 0", "write 1 to 120 months"),
+            ("\ngrace_days = 30", "\ngrace_days = 367", "write 0 to 366 days"),
+            ("downgrade = \"one-step\"", "downgrade = \"two\"", "write one of \"earned\", \"one-step\""),
+            ("changed = \"keep\"", "changed = \"now\"", "write one of \"keep\", \"regrade\""),
+            ("off = \"12.5%\"", "off = \"12.345%\"", "write a percentage above 0"),
+            ("off = \"12.5%\"", "off = \"101%\"", "write a percentage above 0"),
+            ("most_off = \"20%\"", "most_off = \"20\"", "write a percentage above 0"),
+            ("together = \"best\"", "together = \"all\"", "write one of \"best\", \"sum\", \"product\""),
+        ]);
+    }
+
+    #[test]
+    fn the_programme_of_a_mall_is_whole() {
+        let mall = parse(include_str!("../programmes/mall.toml")).expect("a programme");
+        let thresholds =
+            mall.tiers.list.iter().filter_map(|tier| Some(tier.routes.first()?.needs.first()?.1));
+        assert_eq!(thresholds.collect::<Vec<_>>(), [5_000_000, 10_000_000, 20_000_000]);
+        assert_eq!((mall.prices.rules.len(), mall.prices.most), (4, Some(2_000)));
+    }
+
+    /// (in the default programme with all its examples, what is written in its place, what is said about it).
+    fn each_names_its_line(mistakes: &[(&str, &str, &str)]) {
+        let sound = with_all_examples();
+        for (from, to, says) in mistakes {
             assert_eq!(sound.matches(from).count(), 1, "{from}");
             let broken = sound.replace(from, to);
-            let line = line_of(&sound, sound.find(from).expect("there"));
+            let at = sound.find(from).expect("there").saturating_add(usize::from(from.starts_with('\n')));
+            let line = line_of(&sound, at);
             let problems = parse(&broken).expect_err(to);
             let named = |problem: &Problem| problem.line == Some(line) && problem.message.contains(says);
             assert!(problems.iter().any(named), "{to} in line {line}: {problems:?}");

@@ -4,7 +4,9 @@ mod declines;
 
 pub use declines::{code, detail};
 
-use protocol::answer::{Answer, Explanation, Explanations, Hold as WireHold, MAX_EXPLANATIONS};
+use protocol::answer::{
+    Answer, Explanation, Explanations, Hold as WireHold, MAX_EXPLANATIONS, Tier as WireTier,
+};
 use protocol::code::ResponseCode;
 use protocol::field::{
     BalanceKind, CardReference as WireCard, Currency, Date, Flags, Installation, Notes,
@@ -18,9 +20,10 @@ use crate::domain::card::{Card, CardReference};
 use crate::domain::decision::Reason;
 use crate::domain::effect::{Account, Effect, Line, TransactionState};
 use crate::domain::ledger::Kind;
+use crate::domain::member::TierHeld;
 use crate::domain::original::own_postings;
-use crate::domain::request::CardClaim;
-use crate::domain::{Command, Decision, Decline, Grant, Hold, Named, Now, Pins, Request, Verdict};
+use crate::domain::request::{CardClaim, Sold};
+use crate::domain::{Command, Decision, Decline, Grant, Hold, Named, Now, Pins, Programme, Request, Verdict};
 use crate::keys::{CardKey, PublicKey};
 
 /// The command in a value message; `None` for a session message. Without the key of card proofs no card is proven.
@@ -133,6 +136,8 @@ pub fn command(
             ..Pins::default()
         },
         quote: header.quote.map(|quote| quote.0),
+        prices: has(Flags::PROGRAMME_PRICES),
+        sold: sold(&request.body),
         command,
     })
 }
@@ -187,6 +192,19 @@ pub fn lines(body: &Body) -> Vec<Line> {
     let each = body.lines().into_iter().flat_map(|lines| lines.iter());
     each.map(|line| Line {
         item: line.item.as_str().into(),
+        quantity: line.quantity.get(),
+        amount: line.gross.get(),
+    })
+    .collect()
+}
+
+/// The same, as rules see it.
+fn sold(body: &Body) -> Vec<Sold> {
+    let each = body.lines().into_iter().flat_map(|lines| lines.iter());
+    each.map(|line| Sold {
+        item: line.item.as_str().into(),
+        category: line.category.as_str().into(),
+        brand: line.brand.as_ref().map(|brand| brand.as_str().into()),
         quantity: line.quantity.get(),
         amount: line.gross.get(),
     })
@@ -258,8 +276,23 @@ pub fn final_answer(
         totals: decision.totals.as_deref().and_then(wire_totals),
         hold: decision.hold.as_ref().map(wire_hold),
         shortfall: decision.shortfall.and_then(TotalMinor::new),
+        discount: decision.discount.filter(|discount| *discount > 0).and_then(TotalMinor::new),
         ..Answer::new(message, code(decision.verdict), unix_seconds(occasion.now))
     }
+}
+
+/// A member's tier, for key 41; without one that is held, what everybody has.
+#[must_use]
+pub fn tier(programme: &Programme, held: Option<&TierHeld>) -> Option<WireTier> {
+    let tier = match held {
+        Some(held) => programme.tiers.list.iter().find(|tier| tier.key == held.tier)?,
+        None => programme.tiers.base()?,
+    };
+    Some(WireTier {
+        tier: tier.key.parse().ok()?,
+        name: Text::fitted(&tier.name)?,
+        until: held.and_then(|held| held.until).and_then(UnixSeconds::new),
+    })
 }
 
 /// Rules that fired, for key 13.

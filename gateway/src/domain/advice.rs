@@ -61,7 +61,8 @@ pub(super) fn decide(
                 let lot = held.lot(lot).ok_or(Fault::Misfit("a lot that is not there was chosen"))?;
                 effects.push(Effect::Posting(held.posting(lot, part.checked_neg().ok_or(Fault::Overflow)?)));
             }
-            let (rewards, earned) = reward_sale(facts, request, (&held, &terminal.store), paid, now)?;
+            let (rewards, earned) =
+                reward_sale(facts, request, (&held, &terminal.store), (amount, paid), now)?;
             effects.extend(rewards);
             explanation = earned;
         }

@@ -67,7 +67,8 @@ pub(super) fn decide(
         effects.push(spend(&purse, lot, part)?);
     }
     effects.push(named_leg(redemption(&terminal.store), Kind::MONEY, amount));
-    let (rewards, explanation) = reward_sale(facts, request, (&card, &terminal.store), amount, now)?;
+    let (rewards, explanation) =
+        reward_sale(facts, request, (&card, &terminal.store), (amount, amount), now)?;
     effects.extend(rewards);
     if hold.parts.is_empty() {
         // The hold is gone: its authorize remembers how much was captured, for a capture that is undone later.

@@ -9,7 +9,7 @@ use super::expiry::expire;
 use super::facts::Facts;
 use super::ledger::{Kind, named, points_expense, points_payment, points_receivable, redemption};
 use super::original::Original;
-use super::points::{owe, take_back};
+use super::points::{owe, owed_all, take_back_or_owe};
 use super::request::Now;
 use super::slice::Slice;
 use super::terminal::Terminal;
@@ -131,20 +131,14 @@ impl Giving<'_> {
                 self.take_back_from(reference, (kind, lot), wanted)?;
                 continue;
             }
-            let missing = take_back(&mut self.left, lot, kind, wanted, &mut self.effects)?;
-            let owed = self.left.points_debt(kind).checked_add(missing).ok_or(Fault::Overflow)?;
             let rule = self.facts.programme.points_payment(&self.card.product);
-            let (bought, withheld) = match rule.filter(|_| kind == Kind::POINTS) {
-                Some(rule) => rule.bought(owed, money.amount).ok_or(Fault::Overflow)?,
-                None => (0, 0),
+            let rule = rule.filter(|_| kind == Kind::POINTS);
+            let bought = |owed: i64, missing: i64| match rule {
+                Some(rule) => rule.bought(owed.checked_add(missing)?, money.amount),
+                None => Some((0, 0)),
             };
+            let withheld = take_back_or_owe(&mut self.left, (kind, lot), wanted, bought, &mut self.effects)?;
             bought_for = if kind == Kind::POINTS { withheld } else { bought_for };
-            self.leg(points_expense(), kind, wanted.checked_sub(bought).ok_or(Fault::Overflow)?);
-            let own_missing = missing.checked_sub(bought).ok_or(Fault::Overflow)?;
-            if own_missing != 0 {
-                self.leg(points_receivable(), kind, minus(own_missing)?);
-                self.owe(kind, own_missing)?;
-            }
         }
         Ok(bought_for)
     }
@@ -160,13 +154,7 @@ impl Giving<'_> {
             self.facts.state.cards.get(&card).ok_or(Fault::Misfit("a card that got points is gone"))?;
         let (mut held, ended) = expire(held, self.facts.programme, self.facts.index, self.now)?;
         self.effects.splice(0..0, ended);
-        let missing = take_back(&mut held, lot, kind, wanted, &mut self.effects)?;
-        self.leg(points_expense(), kind, wanted);
-        if missing != 0 {
-            self.leg(points_receivable(), kind, minus(missing)?);
-            self.effects.push(owe(&mut held, kind, missing)?);
-        }
-        Ok(())
+        take_back_or_owe(&mut held, (kind, lot), wanted, owed_all, &mut self.effects).map(drop)
     }
 
     fn owe(&mut self, kind: Kind, change: i64) -> Result<(), Fault> {

@@ -8,6 +8,7 @@ use super::request::{CardClaim, Now, Request};
 
 /// What a Join says of the member.
 #[derive(Debug, Clone, Copy)]
+#[expect(dead_code, reason = "who brought a member, and what they are, matters once there is a membership")]
 pub(super) struct Joining<'a> {
     pub claim: &'a CardClaim,
     /// The digits of the card of the member who brought this one.

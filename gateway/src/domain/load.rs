@@ -1,5 +1,7 @@
 //! Load: principal for money taken, and the bonus of the step that the amount reaches (LOYALTY A1, A2, A4).
 
+use std::collections::BTreeMap;
+
 use super::Fault;
 use super::card::Card;
 use super::decision::{Decision, Decline, Reason};
@@ -8,11 +10,10 @@ use super::expiry::expire;
 use super::facts::{Facts, accept_card};
 use super::ledger::{Kind, bonus_expense, clearing, named};
 use super::points::{Award, award_points};
-use super::programme::Measure;
-use super::programme::Product;
+use super::programme::{Measure, Product};
 use super::quoted::check_quote;
 use super::request::{CardClaim, Command, Now, Request};
-use super::reward::{Customer, Given};
+use super::reward::{Customer, Given, ordinary};
 use super::tally::{Counted, More, count};
 use super::terminal::Terminal;
 
@@ -66,21 +67,25 @@ pub(super) fn decide(
         effects.push(named(clearing(&terminal.store, *tender), Kind::MONEY, minus(*part)?));
     }
     let mut explanation = Vec::new();
+    let points = ordinary(&given);
+    // What several rules give is one lot, so that a refund finds all of it.
+    let bonus = given.iter().filter(|given| given.kind.is_money());
+    let bonus = bonus.map(|given| given.amount).try_fold(0, i64::checked_add).ok_or(Fault::Overflow)?;
+    if bonus > 0 {
+        let posting = left.credit(Kind::BONUS, bonus, facts.pricing.bonus_expiry(now), facts.index, 0);
+        left.book(&posting)?;
+        effects.push(Effect::Posting(posting));
+        effects.push(named(bonus_expense(), Kind::MONEY, minus(bonus)?));
+    }
     for given in given {
-        if given.kind.is_money() {
-            let expires = facts.pricing.bonus_expiry(now);
-            let posting = left.credit(given.kind, given.amount, expires, facts.index, 0);
-            left.book(&posting)?;
-            effects.push(Effect::Posting(posting));
-            effects.push(named(bonus_expense(), Kind::MONEY, minus(given.amount)?));
-        } else {
+        if !given.kind.is_money() {
             let award = Award { kind: given.kind, points: given.amount, pending_until: given.pending_until };
             effects.extend(award_points(&mut left, award, facts.pricing, (facts.index, now))?);
         }
         effects.extend(given.counts);
         explanation.push(given.reason);
     }
-    let measures = [(Measure::Loaded, amount), (Measure::Loads, 1)];
+    let measures = [(Measure::Loaded, amount), (Measure::Loads, 1), (Measure::PointsEarned, points)];
     effects.extend(customer.measured(&measures));
     Ok(Decision { amount: Some(amount), explanation, ..Decision::approved(effects) })
 }
@@ -151,9 +156,14 @@ pub fn quote<'a>(
         Some(_) => (given.kind.pending(), given.amount),
         None => (given.kind, given.amount),
     });
+    let mut changes = BTreeMap::from([(Kind::PRINCIPAL, amount)]);
+    for (kind, amount) in more {
+        let change: &mut i64 = changes.entry(kind).or_default();
+        *change = change.saturating_add(amount);
+    }
     Ok(Quote {
         card,
-        changes: std::iter::once((Kind::PRINCIPAL, amount)).chain(more).collect(),
+        changes: changes.into_iter().collect(),
         next_step: customer.next_step(amount),
         reasons: given.into_iter().map(|given| given.reason).collect(),
     })

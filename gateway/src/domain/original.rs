@@ -215,7 +215,8 @@ impl Original {
         let back = money.saturating_add(self.points_worth());
         let principal = self.spent().filter(|posting| posting.kind == Kind::PRINCIPAL);
         let out = principal.fold(0, |sum: i64, posting| sum.saturating_sub(posting.amount));
-        if back > 0 { back } else { out }
+        // Only a load's refund takes principal.
+        if out > 0 { out } else { back }
     }
 
     /// Of a load: its tenders, kind and amount.

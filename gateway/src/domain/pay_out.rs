@@ -1,21 +1,25 @@
-//! A load's refund: its money is paid out again.
+//! A load's refund: its money is paid out again (LOYALTY A5).
 
 use super::Fault;
 use super::card::Card;
 use super::decision::Decline;
 use super::effect::{Account, Effect};
-use super::ledger::{Kind, bonus_expense, clearing, named};
+use super::ledger::{Kind, bonus_expense, clearing, named, points_payment};
 use super::original::Original;
+use super::points::take_back_or_owe;
+use super::programme::PointsPayment;
 use super::slice::Slice;
 use super::terminal::Terminal;
 
 /// A load's refund: the money goes back to its tenders, the bonus in proportion; bonus that is no longer in its lot is
-/// withheld from the money. Returns what the customer gets.
+/// withheld from the money. Points that it gave go in proportion; those that are gone are owed, or, where points `pay`, withheld
+/// at their price. Returns what the customer gets.
 pub(super) fn pay_out(
     terminal: &Terminal,
     card: &Card,
     original: &Original,
     slice: Slice,
+    pay: Option<&PointsPayment>,
 ) -> Result<Result<(Vec<Effect>, i64), Decline>, Fault> {
     let given = |kind: Kind| original.given().find(|posting| posting.kind == kind);
     let lot_of = |kind: Kind| {
@@ -41,6 +45,23 @@ pub(super) fn pay_out(
     }
     if bonus > 0 {
         effects.push(named(bonus_expense(), Kind::MONEY, bonus));
+    }
+    let (mut left, mut paid) = (card.clone(), paid);
+    for ((reference, kind), (points, lot)) in original.points_earned() {
+        if reference != card.reference {
+            continue;
+        }
+        let pay = pay.filter(|_| kind == Kind::POINTS);
+        let bought = |_, missing: i64| pay.map_or(Some((0, 0)), |pay| pay.bought(missing, paid));
+        let wanted = slice.share_of(points)?;
+        let price = take_back_or_owe(&mut left, (kind, lot), wanted, bought, &mut effects)?;
+        if price > 0 {
+            effects.push(named(points_payment(), Kind::MONEY, price));
+        }
+        paid = paid.checked_sub(price).ok_or(Fault::Overflow)?;
+    }
+    if paid <= 0 {
+        return Ok(Err(Decline::LoadAlreadySpent));
     }
     let tenders: Vec<(u8, i64)> = original.tenders()?;
     for (tender, part) in (Slice { amount: paid, ..slice }).of_legs(&tenders)? {

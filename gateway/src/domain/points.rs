@@ -56,7 +56,7 @@ pub(super) fn credit_points(
         effects.push(owe(card, kind, minus(repaid)?)?);
     }
     if credited > 0 {
-        let posting = card.credit(kind, credited, programme.points_expiry(now), index, 0);
+        let posting = card.credit(kind, credited, programme.points_expiry(kind, now), index, 0);
         card.book(&posting)?;
         effects.push(Effect::Posting(posting));
     }
@@ -95,6 +95,34 @@ pub(super) fn take_back(
         missing = missing.checked_sub(part).ok_or(Fault::Overflow)?;
     }
     Ok(missing)
+}
+
+/// Takes back points that a transaction has given, from wherever they are on the card. Of what is owed before and what is
+/// missing now, `bought` says how many points are paid for with money, and how much; the rest is owed. Returns that money.
+pub(super) fn take_back_or_owe(
+    card: &mut Card,
+    (kind, lot): (Kind, u32),
+    wanted: i64,
+    bought: impl Fn(i64, i64) -> Option<(i64, i64)>,
+    effects: &mut Vec<Effect>,
+) -> Result<i64, Fault> {
+    let missing = take_back(card, lot, kind, wanted, effects)?;
+    let (bought, withheld) = bought(card.points_debt(kind), missing).ok_or(Fault::Overflow)?;
+    let less = |all: i64| all.checked_sub(bought).ok_or(Fault::Overflow);
+    let (gone, owed) = (less(wanted)?, less(missing)?);
+    if gone != 0 {
+        effects.push(named(points_expense(), kind, gone));
+    }
+    if owed != 0 {
+        effects.push(named(points_receivable(), kind, minus(owed)?));
+        effects.push(owe(card, kind, owed)?);
+    }
+    Ok(withheld)
+}
+
+/// For [`take_back_or_owe`]: nothing is bought.
+pub(super) fn owed_all(_: i64, _: i64) -> Option<(i64, i64)> {
+    Some((0, 0))
 }
 
 fn minus(amount: i64) -> Result<i64, Fault> {

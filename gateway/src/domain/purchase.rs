@@ -3,15 +3,16 @@
 use super::Fault;
 use super::card::Card;
 use super::decision::{Decision, Decline, Verdict};
-use super::effect::Effect;
+use super::effect::{Effect, Fate, TransactionState};
 use super::facts::Facts;
 use super::ledger::{Kind, named, redemption};
 use super::payer::Payer;
 use super::pin::check_card_pin;
 use super::points_payment;
+use super::programme::Discount;
 use super::quoted::check_quote;
 use super::request::{CardClaim, Command, Now, Request};
-use super::reward::reward_sale;
+use super::reward::{Customer, STORED_VALUE, reward_sale};
 use super::spend::choose;
 use super::tally::{Counted, More, count};
 use super::terminal::{Role, Terminal};
@@ -27,6 +28,19 @@ pub(super) struct Wish<'a> {
     pub points: Option<i64>,
 }
 
+/// What a purchase quote asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    /// ISO 4217 number.
+    pub currency: u16,
+    /// Minor units.
+    pub amount: i64,
+    /// Points that pay a part of it.
+    pub points: Option<i64>,
+    /// The programme's prices hold.
+    pub prices: bool,
+}
+
 /// What a purchase would do now, decided by the same checks; in part, when the card cannot pay it all.
 ///
 /// # Errors
@@ -35,16 +49,16 @@ pub fn purchase_quote(
     facts: Facts<'_>,
     terminal: &Terminal,
     claim: &CardClaim,
-    currency: u16,
-    (amount, points): (i64, Option<i64>),
+    asked: Asked,
     now: Now,
 ) -> Result<Decision, Fault> {
     if terminal.role == Role::Kiosk {
         return Ok(Decision::declined(Decline::MessageNotAllowedForRole));
     }
+    let Asked { currency, amount, points, prices } = asked;
     let (partial_allowed, lines) = (true, Vec::new());
     let command = Command::Purchase { claim: *claim, amount, partial_allowed, points, lines };
-    let request = Request::quote(terminal, currency, command);
+    let request = Request { prices, ..Request::quote(terminal, currency, command) };
     decide(facts, terminal, &request, Wish { claim, amount, partial_allowed, points }, now)
 }
 
@@ -71,8 +85,9 @@ pub(super) fn decide(
     if wish.amount > terminal.limits.purchase {
         return Ok(Decision::declined(Decline::AboveTerminalLimit));
     }
-    let tendered =
-        wish.points.map(|points| points_payment::tendered(facts, &key, wish.amount, points)).transpose();
+    let discount = discount(facts, request, (&payer.card, &terminal.store), wish.amount, now);
+    let due = wish.amount.checked_sub(discount.amount).ok_or(Fault::Overflow)?;
+    let tendered = wish.points.map(|points| points_payment::tendered(facts, &key, due, points)).transpose();
     let tendered = match tendered {
         Ok(tendered) => tendered,
         Err(decline) => return Ok(Decision::declined(decline)),
@@ -86,7 +101,7 @@ pub(super) fn decide(
     let by_points = tendered.as_ref().map_or(0, |tendered| tendered.worth);
     let (card, purse) = (&payer.card, payer.purse());
     // Minor units that the balances pay.
-    let wanted = wish.amount.checked_sub(by_points).ok_or(Fault::Overflow)?;
+    let wanted = due.checked_sub(by_points).ok_or(Fault::Overflow)?;
     let (money, verdict) = match wanted.min(purse.payable(now.s())) {
         money if money == wanted => (money, Verdict::Approved),
         money if money > 0 && wish.partial_allowed && tendered.is_none() => (money, Verdict::ApprovedInPart),
@@ -104,14 +119,37 @@ pub(super) fn decide(
         let taken = part.checked_neg().ok_or(Fault::Overflow)?;
         effects.push(Effect::Posting(purse.posting(lot, taken)));
     }
-    effects.push(named(redemption(&terminal.store), Kind::MONEY, paid));
-    let (rewards, earned) = reward_sale(facts, request, (card, &terminal.store), money, now)?;
+    if paid != 0 {
+        effects.push(named(redemption(&terminal.store), Kind::MONEY, paid));
+    }
+    let (rewards, earned) = reward_sale(facts, request, (card, &terminal.store), (due, money), now)?;
     effects.extend(rewards);
+    if !discount.lines.is_empty() {
+        // What prices took off an item was never paid for it, so it cannot come back by line.
+        let fate = Fate { lines: discount.lines, ..Fate::of(TransactionState::Live) };
+        effects.push(Effect::Transaction { index: facts.index, fate });
+    }
     let used = tendered.map(|tendered| tendered.reason());
     Ok(Decision {
         verdict,
         amount: Some(paid),
-        explanation: used.into_iter().chain(earned).collect(),
+        discount: Some(discount.amount),
+        explanation: discount.reasons.into_iter().chain(used).chain(earned).collect(),
         ..Decision::approved(effects)
     })
+}
+
+/// What the programme's prices take off, where the terminal asks for them.
+fn discount(
+    facts: Facts<'_>,
+    request: &Request,
+    (card, store): (&Card, &str),
+    amount: i64,
+    now: Now,
+) -> Discount {
+    if !request.prices {
+        return Discount::default();
+    }
+    let customer = Customer::of(facts, (card, store), request.channel.as_deref(), &[STORED_VALUE], now);
+    facts.pricing.discount(&customer.at, &request.sold, amount)
 }

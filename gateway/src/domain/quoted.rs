@@ -14,6 +14,8 @@ pub struct Quoted {
     pub amount: i64,
     /// Points that pay a part of it.
     pub points: Option<i64>,
+    /// With the programme's prices.
+    pub prices: bool,
     pub programme_version: u32,
     /// Unix seconds.
     pub expires: i64,
@@ -29,6 +31,7 @@ impl Quoted {
             && same_card
             && request.command.amount() == Some(self.amount)
             && request.command.points() == self.points
+            && request.prices == self.prices
             && now.s() < self.expires
     }
 }

@@ -78,7 +78,8 @@ pub(super) fn decide(
     effects.extend(ended);
     let slice = Slice { before, amount, whole };
     let paid = if original.message == message::LOAD {
-        match pay_out(terminal, &card, original, slice)? {
+        let pay = facts.programme.points_payment(&card.product);
+        match pay_out(terminal, &card, original, slice, pay)? {
             Ok((more, paid)) => {
                 effects.extend(more);
                 paid

@@ -47,6 +47,18 @@ pub struct Pins {
     pub new: Option<([u8; 16], [u8; 32])>,
 }
 
+/// Goods that are sold, as rules see them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sold {
+    pub item: String,
+    pub category: String,
+    pub brand: Option<String>,
+    /// Thousandths.
+    pub quantity: i64,
+    /// Minor units.
+    pub amount: i64,
+}
+
 /// A value message that passed every check of form, signature and session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
@@ -67,6 +79,10 @@ pub struct Request {
     pub currency: u16,
     /// The quote that it cites.
     pub quote: Option<[u8; 8]>,
+    /// The programme's prices hold for it.
+    pub prices: bool,
+    /// What is sold, line by line; none when nobody said.
+    pub sold: Vec<Sold>,
     pub command: Command,
 }
 
@@ -93,6 +109,8 @@ impl Request {
             pins: Pins::default(),
             currency,
             quote: None,
+            prices: false,
+            sold: Vec::new(),
             command,
         }
     }

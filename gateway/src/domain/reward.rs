@@ -6,20 +6,23 @@ use super::decision::{Notes, Reason};
 use super::effect::Effect;
 use super::facts::Facts;
 use super::ledger::Kind;
-use super::member::Member;
+use super::member::{Member, Window, counted};
 use super::points::{Award, award_points};
 use super::programme::cap::{Counted, capped, count_given};
-use super::programme::{Cap, Circumstances, Measure};
+use super::programme::goods::{Goods, Sale};
+use super::programme::load_bonus::Wanted;
+use super::programme::purchase_points::Stage;
+use super::programme::{Cap, Circumstances, LoadBonus, Measure, PurchasePoints};
 use super::request::{Now, Request};
 
 /// Tender kind of what a card pays.
-const STORED_VALUE: u8 = 6;
+pub(super) const STORED_VALUE: u8 = 6;
 
 /// What a rule gives, after its cap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Given {
     pub kind: Kind,
-    /// Minor units or points, above 0.
+    /// Minor units or points; 0 when something is only carried to the next sale.
     pub amount: i64,
     /// Unix second until which points cannot be spent.
     pub pending_until: Option<i64>,
@@ -72,42 +75,90 @@ impl<'a> Customer<'a> {
         (amount > 0).then_some(Given { kind: reason.kind, amount, pending_until, reason, counts })
     }
 
-    /// The bonus for a load of `amount` minor units: the best of the rules that hold.
+    /// What a load of `amount` minor units brings.
     pub(super) fn load_bonus(&self, amount: i64) -> Vec<Given> {
         let programme = self.facts.pricing;
-        let given = programme.load_bonuses.iter().filter(|rule| rule.when.holds(programme, &self.at));
-        let given = given.filter_map(|rule| {
-            let (kind, result, rate) = rule.wanted(programme, amount)?;
-            let reason =
-                Reason { rule: rule.rule.clone(), kind, base: amount, rate, result, notes: Notes::NONE };
-            self.given(&rule.cap, reason, None)
+        let given = self.load_rules().filter_map(|rule| {
+            let wanted = rule.wanted(programme, amount)?;
+            Some((rule.exclusive, self.given(&rule.cap, reason(&rule.rule, rule.kind, wanted), None)?))
         });
-        given.max_by_key(|given| given.amount).into_iter().collect()
+        let chosen = programme
+            .load_stacking
+            .choose(given.collect(), |(exclusive, given)| (*exclusive, given.kind, given.amount));
+        chosen.into_iter().map(|(_, given)| given).collect()
     }
 
-    /// How much more must be loaded to reach a better bonus, and that bonus.
+    fn load_rules(&self) -> impl Iterator<Item = &'a LoadBonus> {
+        let (programme, at) = (self.facts.pricing, self.at);
+        let loads = Measure::Loads.over(at.member, None, at.now.business_date);
+        let rules = programme.load_bonuses.iter().filter(move |rule| !rule.first_load || loads == 0);
+        rules.filter(move |rule| rule.when.holds(programme, &at))
+    }
+
+    /// How much more must be loaded to get more, and what is given then: bonus money, or points where that is all.
     pub(super) fn next_step(&self, amount: i64) -> Option<(i64, i64)> {
-        let programme = self.facts.pricing;
-        let now = self.load_bonus(amount).iter().map(|given| given.amount).max().unwrap_or(0);
-        let rules = programme.load_bonuses.iter().filter(|rule| rule.when.holds(programme, &self.at));
-        let better =
-            rules.flat_map(|rule| &rule.steps).filter(|(from, bonus)| *from > amount && *bonus > now);
-        better
-            .min_by_key(|(from, _)| *from)
-            .and_then(|(from, bonus)| from.checked_sub(amount).map(|missing| (missing, *bonus)))
+        let most = self.facts.pricing.products.get(&self.card.product).map_or(0, |product| product.max_load);
+        let brings = |amount: i64| {
+            let given = self.load_bonus(amount);
+            let sum = |money: bool| {
+                let of = given.iter().filter(|given| given.kind.is_money() == money);
+                of.fold(0_i64, |sum, given| sum.saturating_add(given.amount))
+            };
+            (sum(true), sum(false))
+        };
+        let mut thresholds: Vec<i64> =
+            self.load_rules().flat_map(|rule| rule.thresholds_above(amount)).collect();
+        thresholds.retain(|threshold| *threshold <= most);
+        thresholds.sort_unstable();
+        let now = brings(amount);
+        thresholds.into_iter().find_map(|threshold| {
+            let then = brings(threshold);
+            let bonus = if then.0 > now.0 { then.0 } else { then.1 };
+            (then.0 > now.0 || then.1 > now.1).then_some((threshold.checked_sub(amount)?, bonus))
+        })
     }
 
-    /// Points for a sale of which balances paid `paid` minor units: the best of the rules that hold.
-    pub(super) fn purchase_points(&self, paid: i64) -> Vec<Given> {
+    /// Points for a sale, before multipliers.
+    pub(super) fn purchase_points(&self, sale: Sale<'_>) -> Vec<Given> {
         let programme = self.facts.pricing;
-        let given = programme.purchase_points.iter().filter(|rule| rule.when.holds(programme, &self.at));
-        let given = given.filter_map(|rule| {
-            let (kind, result, rounded, rate) = rule.wanted(programme, paid)?;
-            let notes = Notes::ROUNDED.when(rounded);
-            let reason = Reason { rule: rule.rule.clone(), kind, base: paid, rate, result, notes };
-            self.given(&rule.cap, reason, None)
-        });
-        given.max_by_key(|given| given.amount).into_iter().collect()
+        let rules = programme.purchase_points.iter().filter(|rule| rule.when.holds(programme, &self.at));
+        let given = rules.filter_map(|rule| Some((rule.exclusive, self.points_by(rule, sale)?)));
+        let chosen = programme
+            .points_stacking
+            .choose(given.collect(), |(exclusive, given)| (*exclusive, given.kind, given.amount));
+        chosen.into_iter().map(|(_, given)| given).collect()
+    }
+
+    fn points_by(&self, rule: &PurchasePoints, sale: Sale<'_>) -> Option<Given> {
+        let programme = self.facts.pricing;
+        let counter = carry(&rule.rule);
+        let carried = counted(&self.at.member.counters, &counter, Window::Ever, 0);
+        let reached = |by, base| self.reached(rule.kind, by, base);
+        let wanted = rule.wanted(programme, sale, reached, carried)?;
+        let change = wanted.carried;
+        let pending = rule.pending.and_then(|pending| programme.pending_until(pending, self.at));
+        let reason = reason(&rule.rule, rule.kind, wanted);
+        let mut given = match self.given(&rule.cap, reason.clone(), pending) {
+            Some(given) => given,
+            None if change.is_none() => return None,
+            None => Given { kind: rule.kind, amount: 0, pending_until: None, reason, counts: Vec::new() },
+        };
+        for change in change.into_iter().flatten().filter(|change| *change != 0) {
+            let (card, counter) = (Some(self.card.reference), counter.clone());
+            given.counts.push(Effect::Counter { card, counter, period: 0, change });
+        }
+        Some(given)
+    }
+
+    /// How far a member is on a stage, with a sale whose base is `base`.
+    fn reached(&self, kind: Kind, by: Stage, base: i64) -> i64 {
+        let so_far = |measure: Measure| measure.over(self.at.member, None, self.at.now.business_date);
+        match by {
+            Stage::Amount => base,
+            Stage::PointsHeld => self.card.available(kind, self.at.now.s()),
+            Stage::PointsEarned => so_far(Measure::PointsEarned),
+            Stage::Purchases => so_far(Measure::Purchases).saturating_add(1),
+        }
     }
 
     /// Counts what a transaction was, as far as the programme asks for it.
@@ -118,27 +169,59 @@ impl<'a> Customer<'a> {
     }
 }
 
-/// Points of a sale, booked on the card, with what is counted of it; and why.
+/// The counter of what a rule has left over for the next sale.
+pub(super) fn carry(rule: &str) -> String {
+    format!("{CARRY}{rule}")
+}
+
+/// With it the names of those counters begin.
+pub(super) const CARRY: &str = "carry:";
+
+fn reason(rule: &str, kind: Kind, wanted: Wanted) -> Reason {
+    let Wanted { base, result, rounded, rate, .. } = wanted;
+    Reason { rule: rule.to_owned(), kind, base, rate, result, notes: Notes::ROUNDED.when(rounded) }
+}
+
+/// Points of a sale, booked on the card, with what is counted of it; and why. Of what was `due`, balances paid `paid` (minor
+/// units).
 pub(super) fn reward_sale(
     facts: Facts<'_>,
     request: &Request,
     (card, store): (&Card, &str),
-    paid: i64,
+    (due, paid): (i64, i64),
     now: Now,
 ) -> Result<(Vec<Effect>, Vec<Reason>), Fault> {
     let customer = Customer::of(facts, (card, store), request.channel.as_deref(), &[STORED_VALUE], now);
+    let sale = Sale { sold: &request.sold, due, paid };
     let mut left = card.clone();
-    let (mut effects, mut reasons, mut points) = (Vec::new(), Vec::new(), 0_i64);
-    for given in customer.purchase_points(paid) {
+    let (mut effects, mut reasons) = (Vec::new(), Vec::new());
+    let mut given = customer.purchase_points(sale);
+    given.extend(customer.multiplied(&given, sale)?);
+    let points = ordinary(&given);
+    for given in given {
         let award = Award { kind: given.kind, points: given.amount, pending_until: given.pending_until };
         effects.extend(award_points(&mut left, award, facts.pricing, (facts.index, now))?);
         effects.extend(given.counts);
-        if given.kind == Kind::POINTS {
-            points = points.saturating_add(given.amount);
-        }
-        reasons.push(given.reason);
+        reasons.extend((given.amount > 0).then_some(given.reason));
     }
+    let goods = |measure: &Measure| match measure {
+        Measure::SpentOnCategory(name) => Some(Goods { categories: vec![name.clone()], ..Goods::default() }),
+        Measure::SpentOnBrand(name) => Some(Goods { brands: vec![name.clone()], ..Goods::default() }),
+        _ => None,
+    };
+    let by_goods = facts
+        .pricing
+        .measures
+        .iter()
+        .filter_map(|measure| goods(measure).map(|goods| (measure.clone(), sale.paid_for(&goods))));
     let measures = [(Measure::Spent, paid), (Measure::Purchases, 1), (Measure::PointsEarned, points)];
+    let measures: Vec<(Measure, i64)> = measures.into_iter().chain(by_goods).collect();
     effects.extend(customer.measured(&measures));
     Ok((effects, reasons))
+}
+
+/// Ordinary points among what was given.
+pub(super) fn ordinary(given: &[Given]) -> i64 {
+    let points = given.iter().filter(|given| given.kind == Kind::POINTS);
+    points.fold(0, |sum: i64, given| sum.saturating_add(given.amount))
 }

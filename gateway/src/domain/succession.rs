@@ -9,6 +9,7 @@ use super::member::{Member, Standing};
 use super::programme::Programme;
 use super::refusal::{Refusal, check_reason};
 use super::request::Now;
+use super::tier_review::goes_over;
 
 /// A new card takes the place of a lost or worn one.
 pub(super) fn replace(
@@ -75,6 +76,7 @@ fn member_moves(state: &State, old: CardReference, new: CardReference) -> Result
         return Ok(Vec::new());
     };
     let mut effects = Vec::new();
+    let own = state.members.get(&new).cloned().unwrap_or_default();
     for ((counter, period), value) in &member.counters {
         let change = value.checked_neg().ok_or(Refusal::Range)?;
         let moved = |card, change| Effect::Counter {
@@ -84,9 +86,11 @@ fn member_moves(state: &State, old: CardReference, new: CardReference) -> Result
             change,
         };
         effects.push(moved(old, change));
-        effects.push(moved(new, *value));
+        if goes_over(counter, &own) {
+            effects.push(moved(new, *value));
+        }
     }
-    let own = state.members.get(&new).map(|member| member.standing.clone()).unwrap_or_default();
+    let own = own.standing;
     let standing = Standing {
         joined: own.joined.or(member.standing.joined),
         channel: own.channel.or(member.standing.channel.clone()),

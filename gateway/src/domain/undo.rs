@@ -219,7 +219,7 @@ impl<'a> Undoing<'a> {
                 self.effects.push(owe(card, kind, change)?);
             }
             if repaid > 0 {
-                let ends = self.facts.programme.points_expiry(self.now);
+                let ends = self.facts.programme.points_expiry(kind, self.now);
                 let back = card.credit(kind, repaid, ends, self.facts.index, 0);
                 card.book(&back)?;
                 self.effects.push(Effect::Posting(back));

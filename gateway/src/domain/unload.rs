@@ -3,6 +3,7 @@
 
 use super::Fault;
 use super::card::Card;
+use super::count_back::count_back;
 use super::decision::{Decision, Decline};
 use super::effect::{Account, Effect, Fate, TransactionState};
 use super::expiry::expire;
@@ -84,14 +85,18 @@ fn cash_out(
     for load in loads_of(facts, terminal, card) {
         let Some((slice, fate)) = next_slice(facts, &left, load, missing)? else { continue };
         // What would be withheld whole stays where it is.
-        let Ok((postings, cash)) = pay_out(terminal, &left, load, slice)? else { continue };
+        let pay = facts.programme.points_payment(&card.product);
+        let Ok((postings, cash)) = pay_out(terminal, &left, load, slice, pay)? else { continue };
         // Two loads may have their bonus in one lot.
         for effect in &postings {
-            if let Effect::Posting(posting) = effect {
-                left.book(posting)?;
+            match effect {
+                Effect::Posting(posting) => left.book(posting)?,
+                Effect::PointsDebt { kind, change, .. } => left.owe(*kind, *change)?,
+                _ => {}
             }
         }
         effects.extend(postings);
+        effects.extend(count_back(facts.state, load, Some(slice))?);
         effects.push(Effect::Transaction { index: load.index, fate });
         missing = missing.checked_sub(slice.amount).ok_or(Fault::Overflow)?;
         paid = paid.checked_add(cash).ok_or(Fault::Overflow)?;

@@ -1,4 +1,4 @@
-//! What falls due by time alone: expiries of cards that nobody touches, a few at a time, so that terminals keep their
+//! What falls due by time alone: expiries of cards that nobody touches and tiers whose time is over, a few at a time, so that terminals keep their
 //! latency. An item is booked once, because booking changes what made it due; downtime only makes it late.
 
 use tracing::{error, info, warn};
@@ -61,13 +61,16 @@ impl Writer {
         let in_force = self.in_force(now);
         let index = self.next_index(group);
         let effects = match expire(card, &in_force.programme, index, now) {
-            Ok((_, effects)) if effects.is_empty() => return Ok(Ok(())),
+            Ok((_, effects)) if effects.is_empty() => {
+                return Ok(self.follow(group, reference, now).map(drop));
+            }
             Ok((_, effects)) => effects,
             Err(fault) => return Ok(Err(fault)),
         };
         let key = format!("{}/{}", reference.0, card.version);
         let at = self.place.clone();
         let cause = Cause::system(Origin::EXPIRY, key, (&at.0, &at.1), now, effects);
-        Ok(self.append(group, &in_force, cause, |_| None).map(drop))
+        let booked = self.append(group, &in_force, cause, |_| None);
+        Ok(booked.and_then(|_| self.follow(group, reference, now)).map(drop))
     }
 }

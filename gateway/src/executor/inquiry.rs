@@ -18,6 +18,7 @@ use super::{Inquiry, Reply};
 use crate::domain::effect::TransactionState;
 use crate::domain::facts::view_card;
 use crate::domain::payer::purse_of;
+use crate::domain::purchase::Asked;
 use crate::domain::request::{CardClaim, message};
 use crate::domain::state::Touched;
 use crate::domain::{Card, Decline, Facts, Now, Quoted, Terminal, Verdict, expire, purchase_quote, quote};
@@ -86,10 +87,10 @@ impl Writer {
         let answer = match inquiry {
             Inquiry::Balance { claim, currency } => self.balance(&claim, currency, now)?,
             Inquiry::LoadQuote { claim, currency, amount } => {
-                self.quote(&held, message::LOAD, &claim, (currency, amount, None), now)?
+                self.quote(&held, (message::LOAD, false), &claim, (currency, amount, None), now)?
             }
-            Inquiry::PurchaseQuote { claim, currency, amount, points } => {
-                self.quote(&held, message::PURCHASE, &claim, (currency, amount, points), now)?
+            Inquiry::PurchaseQuote { claim, currency, amount, points, prices } => {
+                self.quote(&held, (message::PURCHASE, prices), &claim, (currency, amount, points), now)?
             }
             Inquiry::Day(_)
             | Inquiry::Status { .. }
@@ -122,7 +123,7 @@ impl Writer {
     fn quote(
         &mut self,
         held: &Terminal,
-        message: u8,
+        (message, prices): (u8, bool),
         claim: &CardClaim,
         (currency, amount, points): (u16, i64, Option<i64>),
         now: Now,
@@ -130,13 +131,14 @@ impl Writer {
         self.fetch_card(claim.card)?;
         self.fetch_tallies(&held.terminal, None, now)?;
         let in_force = self.in_force(now);
-        let facts = self.facts(&in_force);
+        let birthday = self.birthday(Some(claim.card), in_force.programme.birthdays)?;
+        let facts = Facts { birthday, ..self.facts(&in_force) };
         let answer = if message == message::LOAD {
             let base = about_card(MessageType::LOAD_QUOTE, claim, &in_force, now);
             load_quote(facts, base, quote(facts, held, claim, currency, amount, now), amount, now)
         } else {
             let base = about_card(MessageType::PURCHASE_QUOTE, claim, &in_force, now);
-            purchase_answer(base, facts, held, claim, (currency, amount, points), now)
+            purchase_answer(base, facts, held, claim, Asked { currency, amount, points, prices }, now)
         };
         if !answer.code.is_approval() {
             return Ok(answer);
@@ -148,6 +150,7 @@ impl Writer {
             card: claim.card,
             amount,
             points,
+            prices,
             programme_version: in_force.version,
             expires,
         });
@@ -332,10 +335,10 @@ fn purchase_answer(
     facts: Facts<'_>,
     held: &Terminal,
     claim: &CardClaim,
-    (currency, amount, points): (u16, i64, Option<i64>),
+    asked: Asked,
     now: Now,
 ) -> Answer {
-    let Ok(decision) = purchase_quote(facts, held, claim, currency, (amount, points), now) else {
+    let Ok(decision) = purchase_quote(facts, held, claim, asked, now) else {
         return Answer { code: ResponseCode::SYSTEM_MALFUNCTION, card: None, ..base };
     };
     if let Verdict::Declined(decline) = decision.verdict {
@@ -350,6 +353,7 @@ fn purchase_answer(
         balances: card.map(|card| balances(facts.state, facts.programme, card, now)),
         changes: Some(translate::changes(&cards, &decision.effects)),
         explanation: translate::explanation(&decision.explanation, true),
+        discount: decision.discount.filter(|discount| *discount > 0).and_then(TotalMinor::new),
         ..base
     }
 }

@@ -10,7 +10,7 @@ use super::Reply;
 use super::session::ready;
 use super::writer::{InDoubt, Writer, in_doubt};
 use crate::domain::request::message;
-use crate::domain::{CardReference, Fault, Now, Request, Terminal};
+use crate::domain::{CardReference, Command, Fault, Now, Original, Request, Terminal};
 use crate::members::Personal;
 use crate::translate;
 
@@ -68,6 +68,40 @@ impl Writer {
                 ..base
             },
         }))
+    }
+
+    /// The birthday of whoever's card a request is about, where a programme that may price it asks for birthdays.
+    pub(super) fn birthday_of(
+        &mut self,
+        request: &Request,
+        original: Option<&Original>,
+        now: Now,
+    ) -> Result<Option<(u8, u8)>, InDoubt> {
+        let quoted = request.quote.is_some() && self.programmes.iter().any(|one| one.programme.birthdays);
+        let asked = quoted || self.in_force(now).programme.birthdays;
+        let card = match &request.command {
+            Command::Advice { card, .. } => Some(*card),
+            command => command.claim().map(|claim| claim.card),
+        };
+        self.birthday(card.or(original.and_then(|original| original.card)), asked)
+    }
+
+    /// The birthday of a card's holder, where it is asked for. Nothing of it is journalled.
+    pub(super) fn birthday(
+        &mut self,
+        card: Option<CardReference>,
+        asked: bool,
+    ) -> Result<Option<(u8, u8)>, InDoubt> {
+        let Some(card) = card.filter(|_| asked) else { return Ok(None) };
+        self.fetch_card(card)?;
+        let Some(holder) = self.state.cards.get(&card).and_then(|held| held.holder) else { return Ok(None) };
+        for kept in self.kept_under(card)? {
+            let birthday = self.members.birthday(kept, &holder).map_err(in_doubt("reading personal data"))?;
+            if birthday.is_some() {
+                return Ok(birthday);
+            }
+        }
+        Ok(None)
     }
 
     /// Under which cards there may be data of a card's holder: itself, and those whose place it has taken.

@@ -8,6 +8,7 @@ mod acts;
 mod budget;
 mod due;
 mod exceptions;
+mod follow;
 mod grants;
 mod group;
 mod import;
@@ -124,6 +125,8 @@ pub enum Inquiry {
         currency: u16,
         amount: i64,
         points: Option<i64>,
+        /// The programme's prices hold.
+        prices: bool,
     },
     Balance {
         claim: CardClaim,

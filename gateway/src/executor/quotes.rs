@@ -56,6 +56,7 @@ mod tests {
             card: CardReference(9_000_000_000_000_006),
             amount: 1,
             points: None,
+            prices: false,
             programme_version: 1,
             expires: 9,
         };

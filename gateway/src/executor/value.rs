@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use protocol::answer::Answer;
 use protocol::code::ResponseCode;
 use protocol::frame::MessageType;
 use tokio::sync::oneshot;
@@ -15,8 +16,10 @@ use crate::domain::payer::purse_of;
 use crate::domain::request::message;
 use crate::domain::state::{State, Touched};
 use crate::domain::tally::{of_cashier, of_terminal};
+use crate::domain::tier_review::review;
 use crate::domain::{CardReference, Command, Decision, Effect, Facts, Kind, Now, Original, Request, Verdict};
 use crate::domain::{Decline, Fault, Role, Terminal, TerminalStatus, decide};
+use crate::domain::{Member, Programme};
 use crate::journal::record::Origin;
 use crate::members::Personal;
 use crate::storage::Identity;
@@ -86,7 +89,8 @@ impl Writer {
             Command::Unload { claim, .. } => self.loads(group, claim.card)?,
             _ => Vec::new(),
         };
-        let named = (original.as_ref(), loads.as_slice());
+        let birthday = self.birthday_of(&request, original.as_ref(), now)?;
+        let named = (original.as_ref(), loads.as_slice(), birthday);
         match self.enter(group, &terminal, &request, (signed, beside.personal), named, now) {
             Ok(waiting) => group.waiting.push((reply, waiting)),
             Err(fault) => {
@@ -265,9 +269,10 @@ impl Writer {
         terminal: &Terminal,
         request: &Request,
         (signed, personal): (Vec<u8>, Option<Personal>),
-        (original, loads): (Option<&Original>, &[Original]),
+        (original, loads, birthday): (Option<&Original>, &[Original], Option<(u8, u8)>),
         now: Now,
     ) -> Result<Waiting, Fault> {
+        self.catch_up(group, request, original, now);
         let in_force = self.in_force(now);
         let quoted = request.quote.and_then(|id| self.quotes.find(&id));
         let honoured =
@@ -283,7 +288,7 @@ impl Writer {
             original,
             loads,
             quoted,
-            birthday: None,
+            birthday,
         };
         let decided = catch_unwind(AssertUnwindSafe(|| decide(facts, terminal, request, now)));
         let decision = decided.unwrap_or(Err(Fault::Misfit("a rule panicked")))?;
@@ -314,7 +319,9 @@ impl Writer {
             now,
             effects: decision.effects.clone(),
         };
-        let body = |state: &State| Some(final_body(state, request, &decision, occasion));
+        let held = decision.card.and_then(|card| self.state.members.get(&card)).cloned();
+        let grading = (held.as_ref(), in_force.programme.as_ref());
+        let body = |state: &State| Some(final_body(state, request, &decision, occasion, grading));
         let position = self.append(group, &priced_by, cause, body)?;
         if let Some(id) = request.quote.filter(|_| decision.is_approved()) {
             // It is honoured once.
@@ -329,10 +336,19 @@ fn final_body(
     request: &Request,
     decision: &Decision,
     occasion: Occasion,
+    (before, programme): (Option<&Member>, &Programme),
 ) -> (Vec<u8>, ResponseCode) {
     let card = decision.card.and_then(|card| state.cards.get(&card));
     let answer =
         translate::final_answer(request, decision, card.map(|card| (card, purse_of(state, card))), occasion);
+    let member = decision.card.and_then(|card| Some((card, state.members.get(&card)?)));
+    let tier = member.filter(|_| decision.is_approved()).and_then(|(card, member)| {
+        let reviewed = review(programme, card, member, occasion.now);
+        let after = reviewed.map_or_else(|| member.standing.tier.clone(), |reviewed| reviewed.tier);
+        let same = before.is_some_and(|before| before.standing.tier == after);
+        (!same).then(|| translate::tier(programme, after.as_ref())).flatten()
+    });
+    let answer = Answer { tier, ..answer };
     (answer.encode(), answer.code)
 }
 

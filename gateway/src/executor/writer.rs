@@ -1,6 +1,6 @@
 //! The writer's loop: group, commit, answer, keep house.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -13,6 +13,7 @@ use tracing::{error, info, warn};
 
 use super::acts::Paper;
 use super::budget::GuessBudget;
+use super::follow::concerned;
 use super::group::{Cause, Draft, Group, Waiting, sidecar};
 use super::known::state_when_decided;
 use super::pins::Whose;
@@ -25,7 +26,7 @@ use crate::domain::state::Touched;
 use crate::domain::{Card, Fault, Programme, State, Terminal};
 use crate::domain::{Now, Reading, Timekeeper};
 use crate::journal::anchor::{Anchor, AnchorFile};
-use crate::journal::record::Details;
+use crate::journal::record::{Details, Origin};
 use crate::journal::seal::{CHAIN, Head, Sealer};
 use crate::keys::{CardKey, PublicKey, fingerprint};
 use crate::members::Members;
@@ -308,7 +309,7 @@ impl Writer {
         })
     }
 
-    /// Appends an entry, priced by a programme version. `answer` sees the state after the entry's effects.
+    /// Appends an entry, priced by a programme version, and what follows from it. `answer` sees the state after the entry's effects.
     pub(super) fn append(
         &mut self,
         group: &mut Group,
@@ -328,10 +329,15 @@ impl Writer {
             programme_version: priced_by.version,
             effects: cause.effects,
         };
+        let concerned = match cause.origin {
+            Origin::System { .. } => BTreeSet::new(),
+            _ => concerned(&details.effects),
+        };
         let draft =
             Draft { origin: cause.origin, identity: cause.identity, request_id: cause.request_id, details };
         let position = group.append(&mut self.state, &mut self.dirty, draft, answer)?;
         self.latest_ms = self.latest_ms.max(cause.now.ms);
+        self.follow_all(group, concerned, cause.now);
         Ok(position)
     }
 

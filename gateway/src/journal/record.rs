@@ -124,6 +124,8 @@ impl Origin {
     pub const PIN_TRY: &'static str = "pin-try";
     /// Lots of a card that have expired; its key is the card and its version before.
     pub const EXPIRY: &str = "expiry";
+    /// A member's tier that was reached, earned again or lost; its key is the card and the entry's own index.
+    pub const TIER: &str = "tier";
 
     fn encode<W: minicbor::encode::Write>(
         &self,

@@ -15,6 +15,22 @@ pub(super) struct File {
     #[serde(default)]
     pub purchase_points: Vec<RawPurchasePoints>,
     #[serde(default)]
+    pub tiers: RawTiers,
+    #[serde(default)]
+    pub tier: Vec<RawTier>,
+    #[serde(default)]
+    pub prices: RawPrices,
+    #[serde(default)]
+    pub price: Vec<RawPrice>,
+    #[serde(default)]
+    pub multiplier: Vec<RawMultiplier>,
+    #[serde(default)]
+    pub stacking: RawStacking,
+    #[serde(default)]
+    pub points: BTreeMap<String, Spanned<RawCurrency>>,
+    #[serde(default)]
+    pub segment: Vec<RawSegment>,
+    #[serde(default)]
     pub expiry: RawExpiry,
     pub points_payment: Option<RawPointsPayment>,
     #[serde(default)]
@@ -135,13 +151,20 @@ pub(super) struct RawLoadBonus {
     #[serde(default)]
     pub most: RawCap,
     pub steps: Spanned<Vec<RawStep>>,
+    #[serde(default)]
+    pub every: bool,
+    #[serde(default)]
+    pub first_load: bool,
+    #[serde(default)]
+    pub exclusive: bool,
+    pub points: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawStep {
     pub from: Spanned<String>,
-    pub bonus: Spanned<String>,
+    pub bonus: Spanned<toml::Value>,
 }
 
 #[derive(Deserialize)]
@@ -154,8 +177,171 @@ pub(super) struct RawPurchasePoints {
     pub when: RawWhen,
     #[serde(default)]
     pub most: RawCap,
-    pub per: Spanned<String>,
-    pub gives: Spanned<i64>,
+    pub per: Option<Spanned<String>>,
+    pub units: Option<Spanned<u32>>,
+    pub gives: Option<Spanned<i64>>,
+    pub by: Option<Spanned<String>>,
+    #[serde(default)]
+    pub steps: Vec<RawPointStep>,
+    #[serde(default)]
+    pub every: bool,
+    #[serde(default)]
+    pub items: Vec<String>,
+    #[serde(default)]
+    pub categories: Vec<String>,
+    #[serde(default)]
+    pub brands: Vec<String>,
+    pub remainder: Option<Spanned<String>>,
+    pub points: Option<Spanned<String>>,
+    pub pending: Option<Spanned<String>>,
+    pub pending_days: Option<Spanned<u16>>,
+    #[serde(default)]
+    pub exclusive: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPointStep {
+    pub from: Spanned<toml::Value>,
+    pub per: Option<Spanned<String>>,
+    pub units: Option<Spanned<u32>>,
+    pub gives: Option<Spanned<i64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMultiplier {
+    pub rule: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub when: RawWhen,
+    #[serde(default)]
+    pub most: RawCap,
+    pub times: Spanned<String>,
+    #[serde(default)]
+    pub items: Vec<String>,
+    #[serde(default)]
+    pub categories: Vec<String>,
+    #[serde(default)]
+    pub brands: Vec<String>,
+    pub points: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawStacking {
+    pub load_bonus: Option<Spanned<String>>,
+    pub purchase_points: Option<Spanned<String>>,
+    pub multiplier: Option<Spanned<String>>,
+    pub most_times: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCurrency {
+    pub kind: Option<Spanned<u8>>,
+    pub name: String,
+    pub months: Option<Spanned<u16>>,
+    pub ends: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSegment {
+    pub segment: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub when: RawWhen,
+    #[serde(default)]
+    pub joined_by: Vec<String>,
+    #[serde(default)]
+    pub measures: Vec<RawBound>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawBound {
+    pub measure: Spanned<String>,
+    pub months: Option<Spanned<u16>>,
+    pub from: Option<Spanned<toml::Value>>,
+    pub below: Option<Spanned<toml::Value>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawTiers {
+    pub promotion: Option<Spanned<String>>,
+    pub lasts_months: Option<Spanned<u16>>,
+    pub to_year_end: bool,
+    pub grace_days: Option<Spanned<u16>>,
+    pub downgrade: Option<Spanned<String>>,
+    pub refund_demotes: Option<bool>,
+    pub changed: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTier {
+    pub key: Spanned<String>,
+    pub name: Spanned<String>,
+    #[serde(default)]
+    pub any: Vec<Spanned<RawRoute>>,
+    pub gift: Option<RawGift>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPrices {
+    pub together: Option<Spanned<String>>,
+    pub most_off: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPrice {
+    pub rule: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub when: RawWhen,
+    pub off: Spanned<String>,
+    #[serde(default)]
+    pub items: Vec<String>,
+    #[serde(default)]
+    pub categories: Vec<String>,
+    #[serde(default)]
+    pub brands: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGift {
+    pub points: Spanned<i64>,
+}
+
+/// All that it asks for, in one time.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawRoute {
+    pub months: Option<Spanned<u16>>,
+    pub year: bool,
+    pub spent: Option<Spanned<String>>,
+    pub points_earned: Option<Spanned<i64>>,
+    pub purchases: Option<Spanned<i64>>,
+    pub loaded: Option<Spanned<String>>,
+    pub activities: Option<Spanned<i64>>,
+    pub referrals: Option<Spanned<i64>>,
+    pub spent_on: Vec<RawSpentOn>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSpentOn {
+    pub category: Option<String>,
+    pub brand: Option<String>,
+    pub amount: Spanned<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -164,12 +350,15 @@ pub(super) struct RawExpiry {
     pub principal_months: Option<Spanned<u16>>,
     pub bonus_months: Option<Spanned<u16>>,
     pub points_months: Option<Spanned<u16>>,
+    pub points_ends: Option<Spanned<String>>,
 }
 
 /// Conditions of any rule; what is left out does not matter.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawWhen {
+    pub tiers: Vec<Spanned<String>>,
+    pub segments: Vec<Spanned<String>>,
     pub stores: Vec<Spanned<String>>,
     pub channels: Vec<Spanned<String>>,
     pub tenders: Vec<Spanned<String>>,

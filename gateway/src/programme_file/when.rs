@@ -31,8 +31,21 @@ impl Checker<'_> {
         for day in raw.days.iter().filter(|day| !(1..=31).contains(day.get_ref())) {
             self.problem(day, "write days of the month, 1 to 31");
         }
+        for name in &raw.tiers {
+            if !self.known_tiers.contains(name.get_ref()) {
+                self.problem(name, format!("there is no [[tier]] with key = {:?}", name.get_ref()));
+            }
+        }
+        for name in &raw.segments {
+            if !self.known_segments.contains(name.get_ref()) {
+                self.problem(name, format!("there is no [[segment]] {:?} before it", name.get_ref()));
+            }
+        }
+        self.birthdays |= raw.birthday.is_some();
         When {
             products,
+            tiers: raw.tiers.into_iter().map(Spanned::into_inner).collect(),
+            segments: raw.segments.into_iter().map(Spanned::into_inner).collect(),
             stores: raw.stores.into_iter().map(Spanned::into_inner).collect(),
             channels: raw.channels.into_iter().map(Spanned::into_inner).collect(),
             tenders: raw.tenders.iter().map(|word| self.word(word, &TENDERS)).collect(),
@@ -45,7 +58,6 @@ impl Checker<'_> {
                 .birthday
                 .map(|word| self.word(&word, &[("day", Birthday::Day), ("month", Birthday::Month)])),
             customer: raw.customer.map(|word| self.word(&word, &[("person", 1), ("company", 2)])),
-            ..When::default()
         }
     }
 

@@ -369,6 +369,10 @@ impl Session {
                 currency,
                 amount: amount.get(),
                 points: points.map(|points| points.get()),
+                prices: request
+                    .header
+                    .flags
+                    .is_some_and(|flags| flags.contains(protocol::field::Flags::PROGRAMME_PRICES)),
             }),
             Body::CardLookup => Some(Inquiry::CardLookup { phone: phone(sidecar).unwrap_or_default() }),
             Body::ShiftReport { after } => Some(Inquiry::Shift {

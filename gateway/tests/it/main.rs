@@ -19,6 +19,7 @@ mod operate;
 mod payment_rules;
 mod payments;
 mod powerloss;
+mod programme;
 mod repeats;
 mod rules;
 mod till;

@@ -57,6 +57,8 @@ impl Shop {
             pins: gateway::domain::Pins::default(),
             currency: 156,
             quote: None,
+            prices: false,
+            sold: Vec::new(),
             command,
         };
         let facts = Facts {
@@ -274,7 +276,7 @@ fn each_step_of_the_bonus_begins_at_its_amount_and_not_a_cent_before() {
         .replace("max_load = \"5000.00\"", "max_load = \"3000000.00\"")
         .replace("max_balance = \"5000.00\"", "max_balance = \"30000000.00\"");
     let begin = document.find("    { from = \"100.00\"").expect("steps");
-    let end = document.find("]\n# Any rule").expect("end of steps");
+    let end = document.find("]\n# A bonus may").expect("end of steps");
     let document = format!("{}    {{ {steps} }},\n{}", &document[..begin], &document[end..]);
     for (amount, expected) in [
         (99_999_99, 0),

@@ -3,7 +3,7 @@
 
 use crate::domain::card::CardReference;
 use crate::domain::effect::Effect;
-use crate::domain::member::{Member, Window, counted};
+use crate::domain::member::{Counters, Member, Window, counted};
 
 /// Something that is counted. Amounts are minor units.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,21 +58,38 @@ impl Measure {
         windows.map(count).into()
     }
 
+    /// Its number in PROTOCOL.md section 11, *MemberInquiry*; what was spent on some goods is an amount spent.
+    #[must_use]
+    pub fn number(&self) -> u8 {
+        match self {
+            Self::Spent | Self::SpentOnCategory(_) | Self::SpentOnBrand(_) => 1,
+            Self::PointsEarned => 2,
+            Self::Purchases => 3,
+            Self::Loaded | Self::Loads => 4,
+            Self::Activities => 5,
+            Self::Referrals => 6,
+        }
+    }
+
     /// What was counted in the last `months` calendar months, the present one among them; `None` for all there is.
     #[must_use]
     pub fn over(&self, member: &Member, months: Option<u16>, business_date: u32) -> i64 {
-        let counter = self.counter();
-        let Some(months) = months else {
-            return counted(&member.counters, &counter, Window::Ever, business_date);
-        };
-        let (year, month) = (business_date / 10_000, business_date / 100 % 100);
-        let last = year.saturating_mul(12).saturating_add(month.saturating_sub(1));
-        let first = last.saturating_sub(u32::from(months).saturating_sub(1));
-        (first..=last).fold(0, |sum: i64, at| {
-            let period = (at / 12)
-                .saturating_mul(10_000)
-                .saturating_add((at % 12).saturating_add(1).saturating_mul(100));
-            sum.saturating_add(member.counters.get(&(counter.clone(), period)).copied().unwrap_or(0))
-        })
+        over(&member.counters, &self.counter(), months, business_date)
     }
+}
+
+/// What a counter says of the last `months` calendar months, the one of the business date among them; `None` for all there is.
+#[must_use]
+pub fn over(counters: &Counters, counter: &str, months: Option<u16>, business_date: u32) -> i64 {
+    let Some(months) = months else {
+        return counted(counters, counter, Window::Ever, business_date);
+    };
+    let (year, month) = (business_date / 10_000, business_date / 100 % 100);
+    let last = year.saturating_mul(12).saturating_add(month.saturating_sub(1));
+    let first = last.saturating_sub(u32::from(months).saturating_sub(1));
+    (first..=last).fold(0, |sum: i64, at| {
+        let period =
+            (at / 12).saturating_mul(10_000).saturating_add((at % 12).saturating_add(1).saturating_mul(100));
+        sum.saturating_add(counters.get(&(counter.to_owned(), period)).copied().unwrap_or(0))
+    })
 }

@@ -3,9 +3,16 @@
 //! The document is parsed elsewhere; what stands here is already whole and consistent.
 
 pub mod cap;
+pub mod currency;
+pub mod goods;
 pub mod load_bonus;
 pub mod measure;
+pub mod multiplier;
+pub mod price;
 pub mod purchase_points;
+pub mod segment;
+pub mod stacking;
+pub mod tier;
 pub mod when;
 
 use std::collections::BTreeMap;
@@ -15,11 +22,18 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 pub use self::cap::Cap;
+pub use self::currency::{Ends, PointCurrency};
 pub use self::load_bonus::LoadBonus;
 pub use self::measure::Measure;
-pub use self::purchase_points::PurchasePoints;
+pub use self::multiplier::{Multiplier, Multiplying};
+pub use self::price::{Discount, Prices};
+pub use self::purchase_points::{Pending, PurchasePoints};
+pub use self::segment::Segment;
+pub use self::stacking::Stacking;
+pub use self::tier::Tiers;
 pub use self::when::{Circumstances, When};
 use super::card::Card;
+use super::ledger::Kind;
 use super::request::Now;
 use super::spend::SpendOrder;
 use super::tally::Allowance;
@@ -46,8 +60,19 @@ pub struct Programme {
     pub cutover_minutes: u16,
     pub products: BTreeMap<String, Product>,
     pub load_bonuses: Vec<LoadBonus>,
+    pub load_stacking: Stacking,
     pub purchase_points: Vec<PurchasePoints>,
+    pub points_stacking: Stacking,
+    pub multipliers: Vec<Multiplier>,
+    pub multiplying: Multiplying,
+    /// Point currencies by their names; ordinary points always.
+    pub currencies: BTreeMap<String, PointCurrency>,
+    pub segments: Vec<Segment>,
+    /// A rule asks for birthdays.
+    pub birthdays: bool,
     pub expiry: Expiry,
+    pub tiers: Tiers,
+    pub prices: Prices,
     /// What is counted of members.
     pub measures: Vec<Measure>,
     /// How points pay a part of a purchase; `None` when they do not.
@@ -194,6 +219,7 @@ pub struct Expiry {
     pub principal_months: Option<u16>,
     pub bonus_months: Option<u16>,
     pub points_months: Option<u16>,
+    pub points_ends: Ends,
 }
 
 fn applies(products: &[String], product: &str) -> bool {
@@ -236,10 +262,29 @@ impl Programme {
         self.after_months(now, self.expiry.bonus_months)
     }
 
-    /// When points earned now end.
+    /// When points of this kind that are earned now end.
     #[must_use]
-    pub fn points_expiry(&self, now: Now) -> Option<i64> {
-        self.after_months(now, self.expiry.points_months)
+    pub fn points_expiry(&self, kind: Kind, now: Now) -> Option<i64> {
+        let currency = self.currencies.values().find(|currency| currency.kind == kind);
+        let months = currency.and_then(|currency| currency.months).or(self.expiry.points_months)?;
+        let ends = currency.and_then(|currency| currency.ends).unwrap_or(self.expiry.points_ends);
+        self.end_of(ends.last(date(now.business_date)?.checked_add(i32::from(months).months()).ok()?))
+    }
+
+    /// Until when points that are earned now cannot be spent; `None` when they can be at once.
+    #[must_use]
+    pub fn pending_until(&self, pending: Pending, at: Circumstances<'_>) -> Option<i64> {
+        let days = match pending {
+            Pending::Days(days) => days,
+            Pending::ReturnDays => self.products.get(at.product)?.return_days?,
+        };
+        self.end_of(date(at.now.business_date)?.checked_add(i64::from(days).days()).ok()?)
+    }
+
+    /// Whether a member is in a segment now.
+    #[must_use]
+    pub fn is_in_segment(&self, name: &str, at: &Circumstances<'_>) -> bool {
+        self.segments.iter().any(|segment| segment.name == name && segment.has(self, at))
     }
 
     /// When a card that is activated now is no longer accepted.

@@ -28,6 +28,8 @@ pub struct Circumstances<'a> {
 pub struct When {
     pub products: Vec<String>,
     pub tiers: Vec<String>,
+    /// Segments of members; one of them is enough.
+    pub segments: Vec<String>,
     pub stores: Vec<String>,
     pub channels: Vec<String>,
     pub tenders: Vec<u8>,
@@ -63,11 +65,14 @@ impl When {
     #[must_use]
     pub fn holds(&self, programme: &Programme, at: &Circumstances<'_>) -> bool {
         let standing = &at.member.standing;
-        let tier = standing.tier.as_ref().map(|held| held.tier.as_str());
+        let held = standing.tier.as_ref().map(|held| held.tier.as_str());
+        let tier = programme.tiers.of(at.member).map(|tier| tier.key.as_str()).or(held);
         names(&self.products, Some(at.product))
             && names(&self.tiers, tier)
             && names(&self.stores, Some(at.store))
             && names(&self.channels, at.channel)
+            && (self.segments.is_empty()
+                || self.segments.iter().any(|name| programme.is_in_segment(name, at)))
             && (self.tenders.is_empty() || at.tenders.iter().any(|tender| self.tenders.contains(tender)))
             && self.customer.is_none_or(|customer| standing.customer == customer)
             && self.is_time(programme, at)

@@ -112,6 +112,8 @@ impl Shop {
             currency: 156,
             command,
             quote: None,
+            prices: false,
+            sold: Vec::new(),
         };
         let terminal = self.state.terminals[self.at.terminal].clone();
         self.index += 1;

@@ -300,6 +300,8 @@ impl World {
             shift,
             currency: 156,
             quote: None,
+            prices: false,
+            sold: Vec::new(),
             command,
         };
         let facts = Facts {

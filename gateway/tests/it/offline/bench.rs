@@ -100,6 +100,8 @@ impl Bench {
             shift: self.shift,
             currency: self.currency,
             quote: None,
+            prices: false,
+            sold: Vec::new(),
             command,
         };
         let facts = Facts {

@@ -194,6 +194,8 @@ impl World {
             currency: 156,
             command,
             quote: None,
+            prices: false,
+            sold: Vec::new(),
         };
         self.index += 1;
         let facts = Facts {

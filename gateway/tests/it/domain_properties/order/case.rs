@@ -2,6 +2,7 @@
 
 use gateway::domain::card::CardStatus;
 use gateway::domain::programme::{PinRule, PointsPayment, Product};
+use gateway::domain::purchase::Asked;
 use gateway::domain::request::CardClaim;
 use gateway::domain::{
     Card, CardReference, Cashier, Command, Effect, Facts, Kind, Lot, Named, Now, Original, Pin, Programme,
@@ -170,8 +171,8 @@ impl Case {
                 quoted.map_or_else(Verdict::Declined, |_| Verdict::Approved)
             }
             Command::Purchase { claim, amount, points, .. } if self.is_quote => {
-                let asked = (*amount, *points);
-                let quoted = purchase_quote(facts, &self.terminal, claim, currency, asked, NOW);
+                let asked = Asked { currency, amount: *amount, points: *points, prices: self.request.prices };
+                let quoted = purchase_quote(facts, &self.terminal, claim, asked, NOW);
                 quoted.expect("no fault").verdict
             }
             _ => {
@@ -290,6 +291,8 @@ pub(super) fn request(till: &str, (stan, shift): (u32, u32), command: Command) -
         pins: gateway::domain::Pins::default(),
         currency: 156,
         quote: None,
+        prices: false,
+        sold: Vec::new(),
         command,
     }
 }

@@ -202,6 +202,7 @@ pub(super) const QUOTE: &[Wrong] = &[
         case.request.quote = Some([2; 8]);
         case.quoted = Some(Quoted {
             points: None,
+            prices: false,
             terminal: HERE.into(),
             message,
             card: CARD,

@@ -1,0 +1,188 @@
+//! One register, one store and two members' cards, on paper: what is asked is decided, applied and kept.
+
+use gateway::domain::request::{CardClaim, Sold};
+use gateway::domain::{
+    Card, CardReference, CardStatus, Command, Decision, Facts, Kind, Named, Now, Original, Pins, Programme,
+    Request, State, decide, quote,
+};
+use gateway::{programme_file, translate};
+
+use crate::bench::{apply, entry, register};
+
+const PROOF: [u8; 32] = [7; 32];
+/// 1 March 2027, noon in Shanghai: a Monday.
+pub(super) const START_S: i64 = 1_803_873_600;
+pub(super) const DAY: i64 = 24 * 3600;
+
+pub(super) struct Book {
+    pub(super) state: State,
+    pub(super) programme: Programme,
+    pub(super) now: Now,
+    pub(super) birthday: Option<(u8, u8)>,
+    pub(super) channel: Option<String>,
+    entries: Vec<Original>,
+}
+
+/// A programme with one product whose cards hold a lot.
+pub(super) fn read(rules: &str) -> Programme {
+    let document = format!(
+        "[programme]\nname = \"P\"\ncurrency = \"CNY\"\nzone = \"Asia/Shanghai\"\ncutover = \"04:00\"\n\
+         [product.p]\nname = \"Card\"\nmin_load = \"0.01\"\nmax_load = \"9000000.00\"\n\
+         max_balance = \"9000000.00\"\nreturn_days = 7\nmax_unload = \"9000000.00\"\n{rules}\n\
+         [[tier]]\nkey = \"gold\"\nname = \"Gold\"\nany = [{{ referrals = 1000 }}]\n"
+    );
+    programme_file::parse(&document).unwrap_or_else(|problems| panic!("{problems:?}\n{document}"))
+}
+
+impl Book {
+    pub(super) fn new(rules: &str) -> Self {
+        let mut state = State::default();
+        for card in 0..2 {
+            let card = Card::issued(reference(card), "p", &PROOF);
+            state.cards.insert(card.reference, Card { status: CardStatus::Active, ..card });
+        }
+        state.terminals.insert("R1".into(), register("R1", 999_999_999_999));
+        let now = Now { ms: 0, business_date: 0, certain: true };
+        let programme = read(rules);
+        let mut book = Self { state, programme, now, birthday: None, channel: None, entries: Vec::new() };
+        book.clock(START_S);
+        book
+    }
+
+    /// Lets it be another second.
+    pub(super) fn clock(&mut self, s: i64) {
+        let business_date = self.programme.business_date(s * 1000).expect("a date");
+        self.now = Now { ms: s * 1000, business_date, ..self.now };
+    }
+
+    fn facts<'a>(&'a self, original: Option<&'a Original>, loads: &'a [Original]) -> Facts<'a> {
+        Facts {
+            state: &self.state,
+            programme: &self.programme,
+            pricing: &self.programme,
+            index: self.entries.len() as u64 + 1,
+            original,
+            loads,
+            quoted: None,
+            birthday: self.birthday,
+        }
+    }
+
+    pub(super) fn ask(&mut self, command: Command, sold: Vec<Sold>) -> Decision {
+        let stan = u32::try_from(self.entries.len() + 1).expect("few");
+        let named = command.original().map(|named| named.stan as usize - 1);
+        let original = named.map(|at| self.entries[at].clone());
+        let mut request_id = [0; 32];
+        request_id[..4].copy_from_slice(&stan.to_be_bytes());
+        let request = Request {
+            request_id,
+            terminal: "R1".into(),
+            generation: 1,
+            stan,
+            shift: None,
+            cashier: None,
+            supervisor: None,
+            channel: self.channel.clone(),
+            holder: None,
+            pins: Pins::default(),
+            currency: 156,
+            quote: None,
+            prices: false,
+            sold,
+            command,
+        };
+        let terminal = self.state.terminals["R1"].clone();
+        let loads: Vec<Original> =
+            self.entries.iter().filter(|entry| entry.message == 0x12).cloned().collect();
+        let decided = decide(self.facts(original.as_ref(), &loads), &terminal, &request, self.now);
+        let decision = decided.expect("it can be decided");
+        apply(&mut self.state, &decision.effects).expect("every effect fits");
+        self.entries.push(entry(u64::from(stan), &request, &terminal, self.now, &decision));
+        decision
+    }
+
+    fn approved(&mut self, command: Command, sold: Vec<Sold>) -> (usize, Decision) {
+        let decision = self.ask(command, sold);
+        assert_eq!(translate::code(decision.verdict).0, 0, "{:?}", decision.verdict);
+        (self.entries.len() - 1, decision)
+    }
+
+    pub(super) fn load(&mut self, card: u64, amount: i64) -> (usize, Decision) {
+        self.approved(Command::Load { claim: claim(card), amount, tenders: vec![(1, amount)] }, Vec::new())
+    }
+
+    pub(super) fn sale(&mut self, card: u64, amount: i64) -> (usize, Decision) {
+        self.sale_of(card, amount, Vec::new())
+    }
+
+    pub(super) fn sale_of(&mut self, card: u64, amount: i64, sold: Vec<Sold>) -> (usize, Decision) {
+        let claim = claim(card);
+        let lines = Vec::new();
+        self.approved(Command::Purchase { claim, amount, partial_allowed: true, points: None, lines }, sold)
+    }
+
+    pub(super) fn named(&self, at: usize) -> Named {
+        let stan = u32::try_from(at + 1).expect("few");
+        Named { terminal: "R1".into(), generation: 1, stan, request_id: self.entries[at].request_id }
+    }
+
+    pub(super) fn refund(&mut self, at: usize, amount: i64) -> (usize, Decision) {
+        let original = self.named(at);
+        self.approved(Command::Refund { original, amount, lines: Vec::new() }, Vec::new())
+    }
+
+    pub(super) fn reverse(&mut self, at: usize) -> (usize, Decision) {
+        let original = self.named(at);
+        self.approved(Command::Reversal { original }, Vec::new())
+    }
+
+    pub(super) fn unload(&mut self, card: u64, amount: i64) -> (usize, Decision) {
+        self.approved(Command::Unload { claim: claim(card), amount }, Vec::new())
+    }
+
+    /// How much more must be loaded, and what is given then.
+    pub(super) fn next_step(&self, card: u64, amount: i64) -> Option<(i64, i64)> {
+        let terminal = &self.state.terminals["R1"];
+        let quoted = quote(self.facts(None, &[]), terminal, &claim(card), 156, amount, self.now);
+        quoted.expect("a quote").next_step
+    }
+
+    pub(super) fn has(&self, card: u64, kind: u8) -> i64 {
+        self.state.cards[&reference(card)].available(Kind(kind), self.now.s())
+    }
+
+    pub(super) fn owes(&self, card: u64, kind: u8) -> i64 {
+        self.state.cards[&reference(card)].points_debt(Kind(kind))
+    }
+
+    /// A member's counter for ever.
+    pub(super) fn counter(&self, card: u64, name: &str) -> i64 {
+        let member = self.state.members.get(&reference(card));
+        member.and_then(|member| member.counters.get(&(name.to_owned(), 0))).copied().unwrap_or(0)
+    }
+
+    /// Nothing is counted of anybody.
+    pub(super) fn counts_nothing(&self) -> bool {
+        self.state.counters.values().all(|counted| *counted == 0)
+            && self.state.members.values().all(|member| member.counters.is_empty())
+    }
+}
+
+pub(super) fn reference(card: u64) -> CardReference {
+    CardReference(9_000_000_000_000_000 + card)
+}
+
+pub(super) fn claim(card: u64) -> CardClaim {
+    CardClaim { card: reference(card), proof: Some(PROOF) }
+}
+
+/// Goods of a category: pieces and minor units.
+pub(super) fn goods(item: &str, category: &str, pieces: i64, amount: i64) -> Sold {
+    let brand = (category == "tea").then(|| "tea-house".to_owned());
+    Sold { item: item.into(), category: category.into(), brand, quantity: pieces * 1000, amount }
+}
+
+/// (rule, rate, result) of each line of an explanation.
+pub(super) fn lines(decision: &Decision) -> Vec<(&str, &str, i64)> {
+    decision.explanation.iter().map(|line| (line.rule.as_str(), line.rate.as_str(), line.result)).collect()
+}
