@@ -26,6 +26,7 @@ class Members:
         self.known, self.counters = {}, Counter()  # card -> Member; (card or None, counter, period) -> count
         self.counted, self.before = {}, {}  # index -> what the entry counted, less what was refunded of it; index -> {card: Member before it}
         self.promised = {}  # card -> (tier, until) that an answer told, and that no entry has set yet
+        self.carried = set()  # (index, place) of counters that an entry raises and lowers: what is left over is carried on
         self.refunds = {}  # index of a refund -> the entry that it refunds, in part
 
     def apply(self, entry, effects, fates, books):
@@ -35,6 +36,8 @@ class Members:
             yield "a member changes twice in one entry"
         counts = Counter()
         for _, card, counter, period, change in (e for e in effects if e[0] == 25):
+            if counts[card, counter, period] * change < 0:
+                self.carried.add((entry.index, (card, counter, period)))
             counts[card, counter, period] += change
             if not is_period(period) or not counter or change == 0:
                 yield f"counter {counter} of {card} has period {period} and changes by {change}"
@@ -49,7 +52,7 @@ class Members:
         self.known |= told
         for place, change in counts.items():
             self.counters[place] += change
-            if self.counters[place] < 0:
+            if change < 0 and self.counters[place] < 0 and not undoing and not (acting and entry.asked[1] in (m.REFUND, m.UNLOAD)):
                 yield f"counter {place[1]} of {place[0]}, period {place[2]}, falls to {self.counters[place]}"
 
     def _original(self, entry, fates):
@@ -131,7 +134,8 @@ class Members:
             yield from self._refunded(counts, original, books)
             self.refunds[entry.index] = original
         elif acting:
-            dates = {entry.date} | ({fates.known[original].date} if original in fates.known else set())
+            earlier = [original, *(fates.known[entry.index].unloaded if kind == m.UNLOAD else ())]
+            dates = {entry.date} | {fates.known[index].date for index in earlier if index in fates.known}
             for (card, counter, period) in counts:
                 if not any(period in periods_of(date) for date in dates):
                     yield f"counter {counter} of {card} counts in period {period}"
@@ -153,7 +157,7 @@ class Members:
         moved = {(last(card, books), *rest): (card, *rest) for card, *rest in left}
         for place, change in counts.items():
             at = moved.get(place, place)
-            if left[at] * change > 0 or abs(change) > abs(left[at]):
+            if (original, at) not in self.carried and (left[at] * change > 0 or abs(change) > abs(left[at])):
                 yield f"a refund changes counter {place[1]} of {place[0]} by {change}, of {left[at]} that entry {original} counted"
             left[at] += change
 

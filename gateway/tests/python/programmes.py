@@ -224,3 +224,26 @@ rule = "gift-price"
 off = "100%"
 items = ["gift"]
 """
+CARRYING = HEAD[:HEAD.index("[[load_bonus]]")] + product(max_unload="1000.00") + COURTESY + """
+[[load_bonus]]
+rule = "first"
+first_load = true
+steps = [{ from = "10.00", bonus = "3.00" }]
+
+[[load_bonus]]
+rule = "courtesy"
+points = "courtesy"
+every = true
+steps = [{ from = "10.00", bonus = 1 }]
+most = { member_day = 500 }
+
+[[purchase_points]]
+rule = "carry"
+per = "10.00"
+gives = 3
+remainder = "carry"
+most = { member_day = 9, times = 20 }
+
+[stacking]
+load_bonus = "sum"
+"""

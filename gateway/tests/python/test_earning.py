@@ -92,6 +92,25 @@ def test_explanations(shop):
     shop.audit()
 
 
+def test_what_is_carried(shop):
+    """What is left over counts with the next purchase; a first load is first once; a member gets no more than the most."""
+    shop.put(programmes.CARRYING)
+    terminal = shop.terminal()
+    card = shop.card(terminal)
+    first = terminal.load(card, 10000)
+    assert first.fields[12] == {1: 10000, 2: 300, COURTESY: 10}
+    load = sold(terminal, first)
+    other = terminal.load(card, 5000)
+    assert other.fields[12] == {1: 5000, COURTESY: 5}
+    one, two = terminal.purchase(card, 900), terminal.purchase(card, 900)
+    assert (one.changes()[2], two.changes()[2]) == (0, 3)
+    assert terminal.reversal(sold(terminal, one)).code == 0 == terminal.refund(sold(terminal, two), 450).code
+    assert terminal.purchase(card, 4000).changes()[2] <= 9 and terminal.purchase(card, 4000).code == 0
+    assert terminal.unload(card, 3000).code == 0 == terminal.refund(load, 1000).code
+    assert terminal.reversal(sold(terminal, terminal.purchase(card, 1000))).code == 0
+    shop.audit()
+
+
 # ---- tiers ----
 
 def test_tier(tiered):
@@ -126,6 +145,17 @@ def test_refund_takes_a_tier_back(tiered):
     back = terminal.refund(request, 1000)
     assert back.code == 0 and back.fields[41][0] == "regular", back.fields
     assert fate(terminal, request) == m.REFUNDED_IN_PART and told(terminal.balance(card), 16) == (45,)
+    tiered.audit()
+
+
+def test_a_capture_reaches_a_tier(tiered):
+    terminal = tiered.terminal()
+    card = tiered.card(terminal, 50000)
+    hold = sold(terminal, terminal.authorize(card, 9000))
+    captured = terminal.capture(hold, 6000)
+    assert captured.fields[41][0] == "gold"
+    assert terminal.reversal(sold(terminal, captured)).fields[41][0] == "regular"
+    assert told(terminal.balance(card), 16) == (0,)
     tiered.audit()
 
 

@@ -72,6 +72,20 @@ def test_redeem(store):
     store.audit()
 
 
+def test_race_for_the_last_piece(store):
+    """Many ask at once: no more is given than there is."""
+    terminals = [store.terminal() for _ in range(4)]
+    cards = [earner(store, terminal, 200) for terminal in terminals]
+    for _ in range(2):
+        asked = [terminal.piece_request(m.REDEEM, card, "mug") for terminal, card in zip(terminals, cards)]
+        sent = [terminal.send(request) for terminal, request in zip(terminals, asked)]
+        got = [terminal.receive(number, request) for terminal, number, request in zip(terminals, sent, asked)]
+        assert sorted(answer.code for answer in got) == [0, 0, 0, 61] and pieces(terminals[0])["mug"] == 0
+        given = [(terminal, request) for terminal, request, answer in zip(terminals, asked, got) if answer.code == 0]
+        assert all(terminal.reversal(request).changes() == (0, 0, 50) for terminal, request in given)
+    store.audit()
+
+
 @pytest.mark.parametrize("kind", [m.REVERSAL, m.VOID])
 def test_redemption_undone(store, kind):
     terminal = store.terminal()
