@@ -1,5 +1,6 @@
 //! Reads a programme file: TOML in, a whole and consistent [`Programme`] out, or errors that name the line.
 
+mod catalogue;
 pub mod difference;
 mod earning;
 mod members;
@@ -119,6 +120,10 @@ impl Checker<'_> {
         let load_bonuses = file.load_bonus.into_iter().map(|raw| self.load_bonus(raw, &products)).collect();
         let purchase_points =
             file.purchase_points.into_iter().map(|raw| self.purchase_points(raw, &products)).collect();
+        let catalogue = self.catalogue(file.catalogue, &products);
+        let points_worth =
+            file.points_worth.into_iter().map(|raw| self.points_worth(raw, &products, &catalogue)).collect();
+        let entitlements = self.entitlements(file.entitlement, &products);
         let multipliers = file.multiplier.into_iter().map(|raw| self.multiplier(raw, &products)).collect();
         let (load_stacking, points_stacking, multiplying) = self.stacking(file.stacking);
         let expiry = self.expiry(file.expiry);
@@ -143,6 +148,9 @@ impl Checker<'_> {
             load_bonuses,
             load_stacking,
             purchase_points,
+            catalogue,
+            points_worth,
+            entitlements,
             points_stacking,
             multipliers,
             multiplying,
@@ -286,7 +294,7 @@ mod tests {
     }
 
     /// Every example in the default file, as if somebody had taken its `#` away.
-    fn with_all_examples() -> String {
+    pub(super) fn with_all_examples() -> String {
         let is_example = |line: &str| {
             let key = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
             line.split_once(" = ").is_some_and(|(before, _)| key(before)) || line.starts_with('[')

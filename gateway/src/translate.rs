@@ -9,7 +9,7 @@ use protocol::answer::{
 };
 use protocol::code::ResponseCode;
 use protocol::field::{
-    BalanceKind, CardReference as WireCard, Currency, Date, Flags, Installation, Notes,
+    BalanceKind, CardReference as WireCard, Count, Currency, Date, Flags, Installation, Notes,
     Original as WireOriginal, Stan, Text, Total, TotalMinor, Totals, UnixSeconds,
 };
 use protocol::frame::MessageType;
@@ -276,6 +276,7 @@ pub fn final_answer(
         totals: decision.totals.as_deref().and_then(wire_totals),
         hold: decision.hold.as_ref().map(wire_hold),
         shortfall: decision.shortfall.and_then(TotalMinor::new),
+        uses_left: decision.uses_left.and_then(Count::new),
         discount: decision.discount.filter(|discount| *discount > 0).and_then(TotalMinor::new),
         ..Answer::new(message, code(decision.verdict), unix_seconds(occasion.now))
     }

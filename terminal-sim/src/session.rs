@@ -128,7 +128,7 @@ impl Session {
     /// Signs a session message with nothing but what is required.
     pub fn question(&self, body: Body, sidecar: &RequestSidecar) -> Result<SignedMessage, Error> {
         let header = self.question_header()?;
-        let needs_currency = body.card().is_some();
+        let needs_currency = body.card().is_some() || matches!(body, Body::Catalogue { .. });
         let currency = needs_currency.then_some(self.identity.currency);
         self.sign(&Request { header: Header { currency, ..header }, body }, sidecar)
     }

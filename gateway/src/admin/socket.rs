@@ -70,6 +70,7 @@ pub enum Ask {
         #[serde(default)]
         instead: bool,
     },
+    Catalogue,
     Status,
 }
 
@@ -145,6 +146,7 @@ async fn answer(ask: Ask, handle: &Handle, nonce: [u8; 16], used: &mut bool) -> 
         Ask::ProgrammeTrial { document, from, instead } => {
             Query::ProgrammeTrial { document, start: Start { from, instead } }
         }
+        Ask::Catalogue => Query::Catalogue,
         Ask::Status => Query::Status,
         Ask::Exceptions { all } => Query::Exceptions { all },
         Ask::Proposals => Query::Proposals,

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::exceptions::imported;
-use super::show::{bar, table, text};
+use super::show::{bar, rows, table, text};
 use super::{Acts, Card, CashierCommand, Common, Member, Operator, RoleArgument, Terminal};
 use crate::admin::act::SignedAct;
 use crate::admin::client::Client;
@@ -183,11 +183,23 @@ fn show_card(card: &Value) {
         "points_debt",
     ];
     table(["what", "value"], fields.map(|field| [field.replace('_', " "), text(card, field)]));
-    let lots = card["lots"].as_array();
+    let fields = ["kind", "points", "pending", "debt"];
+    table(
+        ["points of kind", "points", "pending", "owed"],
+        rows(card, "point_kinds").map(|row| fields.map(|field| text(row, field))),
+    );
+    let member = &card["member"];
+    let fields = ["joined", "channel", "referrer", "customer", "tier", "tier_since", "tier_until"];
+    table(["member", "value"], fields.map(|field| [field.replace('_', " "), text(member, field)]));
+    let fields = ["counter", "period", "value"];
+    table(
+        ["counted", "period", "value"],
+        rows(member, "counters").map(|row| fields.map(|field| text(row, field))),
+    );
     let fields = ["lot", "kind", "amount", "expires", "source"];
     table(
         ["lot", "kind", "amount", "expires", "source entry"],
-        lots.into_iter().flatten().map(|lot| fields.map(|field| text(lot, field))),
+        rows(card, "lots").map(|lot| fields.map(|field| text(lot, field))),
     );
     let holds = card["holds"].as_array().filter(|holds| !holds.is_empty());
     let fields = ["hold", "held", "captured", "expires"];

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::Common;
 use super::operate::{ask, show};
-use super::show::{table, text};
+use super::show::{rows, table, text};
 use crate::admin::client::Client;
 use crate::admin::socket::Ask;
 use crate::domain::act::Act;
@@ -80,6 +80,8 @@ activate the one in force again (`programme show`): for that time, or now with -
     #[command(after_help = "Example:
   gateway programme list")]
     List,
+    /// Show what points can be redeemed for, and how many pieces are left.
+    Catalogue,
 }
 
 pub(super) fn programme(common: &Common, command: Command) -> Result<ExitCode> {
@@ -108,13 +110,20 @@ pub(super) fn programme(common: &Common, command: Command) -> Result<ExitCode> {
                 print!("{}", text(answer, "document"));
             })
         }
+        Command::Catalogue => {
+            let answer = ask(common, &Ask::Catalogue)?;
+            show(common, &answer, |answer| {
+                let head = ["item", "name", "points of kind", "points", "gives", "pieces left"];
+                let fields = ["item", "name", "kind", "points", "gives", "pieces_left"];
+                table(head, rows(answer, "catalogue").map(|row| fields.map(|field| text(row, field))));
+            })
+        }
         Command::List => {
             let answer = ask(common, &Ask::Programmes)?;
             show(common, &answer, |answer| {
-                let rows = answer["programmes"].as_array();
                 let head = ["version", "name", "standing", "effective from", "digest"];
                 let fields = ["version", "name", "standing", "effective", "digest"];
-                table(head, rows.into_iter().flatten().map(|row| fields.map(|field| text(row, field))));
+                table(head, rows(answer, "programmes").map(|row| fields.map(|field| text(row, field))));
             })
         }
     }

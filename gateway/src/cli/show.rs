@@ -23,6 +23,11 @@ pub(super) fn text(value: &Value, field: &str) -> String {
     }
 }
 
+/// A list in a JSON answer.
+pub(super) fn rows<'a>(answer: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
+    answer[field].as_array().into_iter().flatten()
+}
+
 /// A bar over so many steps; hidden where nobody looks.
 pub(super) fn bar(total: u64, what: &'static str, json: bool) -> ProgressBar {
     if json {

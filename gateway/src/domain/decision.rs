@@ -171,6 +171,8 @@ pub struct Decision {
     pub hold: Option<Hold>,
     /// Advice only: what the card could not pay, minor units.
     pub shortfall: Option<i64>,
+    /// UseEntitlement only: uses left in the present period, when they are counted.
+    pub uses_left: Option<i64>,
     /// Purchase only: what prices took off the amount, minor units.
     pub discount: Option<i64>,
     /// Whether the answer shows balances and changes: something was done to a card.
@@ -199,6 +201,7 @@ impl Decision {
             totals: None,
             hold: None,
             shortfall: None,
+            uses_left: None,
             discount: None,
             shows_card: true,
         }

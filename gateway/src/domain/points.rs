@@ -7,6 +7,7 @@ use super::effect::Effect;
 use super::ledger::{Kind, named, points_expense, points_receivable};
 use super::programme::Programme;
 use super::request::Now;
+use super::spend::from_lots;
 
 /// Points to give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +62,25 @@ pub(super) fn credit_points(
         effects.push(Effect::Posting(posting));
     }
     Ok(effects)
+}
+
+/// Takes points off the card, what expires first and then the oldest first; `None` when there are not so many.
+pub(super) fn take_points(
+    card: &mut Card,
+    kind: Kind,
+    points: i64,
+    now: Now,
+) -> Result<Option<Vec<Effect>>, Fault> {
+    let Some(lots) = from_lots(card, |held| held == kind, points, now.s()) else { return Ok(None) };
+    let mut effects = Vec::new();
+    for (lot, part) in lots {
+        let lot = card.lot(lot).ok_or(Fault::Misfit("a lot that is not there was chosen"))?;
+        let posting = card.posting(lot, minus(part)?);
+        card.book(&posting)?;
+        effects.push(Effect::Posting(posting));
+    }
+    effects.push(named(points_expense(), kind, points));
+    Ok(Some(effects))
 }
 
 /// Changes what a card owes.

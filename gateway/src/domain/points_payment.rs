@@ -5,9 +5,9 @@ use super::card::Card;
 use super::decision::{Decline, Notes, Reason};
 use super::effect::Effect;
 use super::facts::Facts;
-use super::ledger::{Kind, named, points_expense, points_payment};
+use super::ledger::{Kind, named, points_payment};
+use super::points::take_points;
 use super::request::Now;
-use super::spend::from_lots;
 
 /// Points that pay, and the minor units that they pay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,17 +48,7 @@ pub(super) fn tendered(
 impl Tendered {
     /// Takes the points off the card, what expires first and then the oldest first; `None` when there are not so many.
     pub(super) fn take(&self, card: &mut Card, now: Now) -> Result<Option<Vec<Effect>>, Fault> {
-        let Some(lots) = from_lots(card, |kind| kind == Kind::POINTS, self.points, now.s()) else {
-            return Ok(None);
-        };
-        let mut effects = Vec::new();
-        for (lot, part) in lots {
-            let lot = card.lot(lot).ok_or(Fault::Misfit("a lot that is not there was chosen"))?;
-            let posting = card.posting(lot, part.checked_neg().ok_or(Fault::Overflow)?);
-            card.book(&posting)?;
-            effects.push(Effect::Posting(posting));
-        }
-        effects.push(named(points_expense(), Kind::POINTS, self.points));
+        let Some(mut effects) = take_points(card, Kind::POINTS, self.points, now)? else { return Ok(None) };
         let out = self.worth.checked_neg().ok_or(Fault::Overflow)?;
         effects.push(named(points_payment(), Kind::MONEY, out));
         Ok(Some(effects))

@@ -57,7 +57,7 @@ impl<'a> Customer<'a> {
         Self { facts, card, at }
     }
 
-    fn counted(&self) -> Counted<'a> {
+    pub(super) fn counted(&self) -> Counted<'a> {
         Counted {
             card: self.card.reference,
             member: self.at.member,

@@ -60,9 +60,13 @@ pub(super) fn undo(
     let mut amount = original.approved_amount;
     let undone = match original.message {
         message::ACTIVATE => undoing.deactivate()?,
-        message::LOAD | message::PURCHASE | message::TRANSFER | message::ADVICE => {
-            undoing.mirror()?.then_some(()).ok_or(Decline::LoadAlreadySpent)
-        }
+        message::LOAD
+        | message::PURCHASE
+        | message::TRANSFER
+        | message::ADVICE
+        | message::AWARD
+        | message::REDEEM
+        | message::USE_ENTITLEMENT => undoing.mirror()?.then_some(()).ok_or(Decline::LoadAlreadySpent),
         message::CAPTURE if undoing.mirror()? => undoing.hold_again().map(Ok)?,
         message::CAPTURE => Err(Decline::LoadAlreadySpent),
         message::REFUND | message::UNLOAD => undoing.undo_refund()?,

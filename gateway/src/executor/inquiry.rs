@@ -73,6 +73,11 @@ impl Writer {
         if let Inquiry::CashierSignOn { cashier, hash } = inquiry {
             return self.cashier_sign_on(group, &held, (cashier, hash), reply);
         }
+        if let Inquiry::Catalogue { currency, after } = inquiry {
+            let answer = self.catalogue(&held, (currency, after.as_deref()), now);
+            group.answer_now(reply, ready(&answer));
+            return Ok(());
+        }
         if !self.budget.allows(terminal, now.ms) {
             let detail = "too many cards that do not exist; wait a minute";
             let refusal = self.refuse(message, ResponseCode::TOO_MANY_UNKNOWN_CARDS, None, detail);
@@ -86,6 +91,9 @@ impl Writer {
         }
         let answer = match inquiry {
             Inquiry::Balance { claim, currency } => self.balance(&claim, currency, now)?,
+            Inquiry::Member { claim, currency, after } => {
+                self.member(&held, &claim, (currency, after), now)?
+            }
             Inquiry::LoadQuote { claim, currency, amount } => {
                 self.quote(&held, (message::LOAD, false), &claim, (currency, amount, None), now)?
             }
@@ -96,6 +104,7 @@ impl Writer {
             | Inquiry::Status { .. }
             | Inquiry::Shift { .. }
             | Inquiry::CardLookup { .. }
+            | Inquiry::Catalogue { .. }
             | Inquiry::CashierSignOn { .. } => {
                 unreachable!("answered before")
             }
@@ -282,13 +291,22 @@ fn read_request(record: &Record) -> Option<(MessageType, protocol::request::Head
 }
 
 /// What can be spent now: a hold whose time is over is as good as ended, booked or not.
-fn balances(state: &State, programme: &crate::domain::Programme, card: &Card, now: Now) -> Balances {
-    let ended =
-        |card: &Card| expire(card, programme, u64::MAX, now).map_or_else(|_| card.clone(), |(card, _)| card);
+pub(super) fn balances(
+    state: &State,
+    programme: &crate::domain::Programme,
+    card: &Card,
+    now: Now,
+) -> Balances {
+    let ended = |card: &Card| ended(card, programme, now);
     translate::balances(&ended(card), purse_of(state, card).map(ended).as_ref(), now)
 }
 
-fn about_card(message: MessageType, claim: &CardClaim, in_force: &InForce, now: Now) -> Answer {
+/// A card without what has ended on it, booked or not.
+pub(super) fn ended(card: &Card, programme: &crate::domain::Programme, now: Now) -> Card {
+    expire(card, programme, u64::MAX, now).map_or_else(|_| card.clone(), |(card, _)| card)
+}
+
+pub(super) fn about_card(message: MessageType, claim: &CardClaim, in_force: &InForce, now: Now) -> Answer {
     Answer {
         business_date: Date::new(now.business_date),
         programme_version: Some(in_force.version.into()),
@@ -297,7 +315,7 @@ fn about_card(message: MessageType, claim: &CardClaim, in_force: &InForce, now: 
     }
 }
 
-fn declined(base: Answer, decline: Decline) -> Answer {
+pub(super) fn declined(base: Answer, decline: Decline) -> Answer {
     Answer {
         code: translate::code(Verdict::Declined(decline)),
         detail: Text::fitted(translate::detail(decline)),

@@ -14,6 +14,7 @@ mod group;
 mod import;
 mod inquiry;
 mod known;
+mod member_inquiry;
 mod members;
 mod open;
 mod pins;
@@ -132,6 +133,17 @@ pub enum Inquiry {
         claim: CardClaim,
         currency: u16,
     },
+    /// What a member has, and what comes after a Unix second.
+    Member {
+        claim: CardClaim,
+        currency: u16,
+        after: i64,
+    },
+    /// What points can be redeemed for, behind an item.
+    Catalogue {
+        currency: u16,
+        after: Option<String>,
+    },
     /// Cards that were registered with this phone number.
     CardLookup {
         phone: Zeroizing<String>,
@@ -162,6 +174,8 @@ impl Inquiry {
             Self::Balance { .. } => MessageType::BALANCE_INQUIRY,
             Self::CashierSignOn { .. } => MessageType::CASHIER_SIGN_ON,
             Self::CardLookup { .. } => MessageType::CARD_LOOKUP,
+            Self::Member { .. } => MessageType::MEMBER_INQUIRY,
+            Self::Catalogue { .. } => MessageType::CATALOGUE,
             Self::PurchaseQuote { .. } => MessageType::PURCHASE_QUOTE,
             Self::Shift { .. } => MessageType::SHIFT_REPORT,
             Self::Status { .. } => MessageType::TRANSACTION_STATUS,

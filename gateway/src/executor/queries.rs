@@ -1,5 +1,7 @@
 //! What operators ask; answers are JSON for scripts and for the tables that people read.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -8,8 +10,10 @@ use super::group::Group;
 use super::programmes::Which;
 use super::writer::{InDoubt, Writer, in_doubt};
 use crate::admin::act::name;
-use crate::domain::card::CardReference;
+use crate::domain::card::{Card, CardReference};
 use crate::domain::ledger::Kind;
+use crate::domain::member::{Member, Standing};
+use crate::domain::programme::Gives;
 use crate::domain::refusal::Refusal;
 use crate::domain::schedule::Start;
 use crate::domain::{ClockDoubt, Now};
@@ -31,6 +35,8 @@ pub enum Query {
         document: String,
         start: Start,
     },
+    /// What points can be redeemed for, and how many pieces are left.
+    Catalogue,
     Status,
     /// Acts that wait for a second signature.
     Proposals,
@@ -104,6 +110,7 @@ impl Writer {
             Query::Programmes => self.programme_versions(),
             Query::Programme(which) => self.programme_version(which),
             Query::ProgrammeTrial { document, start } => self.programme_trial(group, &document, start),
+            Query::Catalogue => self.catalogue_value(now),
             Query::Exceptions { all } => self.exceptions(group, all)?,
             Query::Proposals => {
                 let waiting = self.proposals.waiting(now.s()).map(|(number, waiting)| {
@@ -147,6 +154,23 @@ impl Writer {
         Ok(())
     }
 
+    /// Every item, whether it can be redeemed today or not.
+    fn catalogue_value(&self, now: Now) -> Value {
+        let in_force = self.in_force(now);
+        let items = in_force.programme.catalogue.iter().map(|item| {
+            json!({
+                "item": item.item, "name": item.name, "kind": item.kind.0, "points": item.points,
+                "gives": match item.gives {
+                    Gives::Handed => "handed out".to_owned(),
+                    Gives::Bonus(piece) => in_force.programme.money(piece),
+                    Gives::Points(kind, piece) => format!("{piece} points of kind {}", kind.0),
+                },
+                "pieces_left": item.pieces_left(&self.state.counters, now.business_date),
+            })
+        });
+        json!({ "programme_version": in_force.version, "catalogue": items.collect::<Vec<_>>() })
+    }
+
     fn card_value(&self, card: CardReference, now: Now) -> Value {
         let Some(held) = self.state.cards.get(&card) else { return Value::Null };
         let lots = held.lots.iter().map(|lot| {
@@ -164,6 +188,8 @@ impl Writer {
             "bonus_minor": held.available(Kind::BONUS, now.s()),
             "points": held.available(Kind::POINTS, now.s()),
             "points_debt": held.points_debt(Kind::POINTS),
+            "point_kinds": point_kinds(held, now),
+            "member": self.state.members.get(&card).map(member_value),
             "lots": lots.collect::<Vec<_>>(),
             "holds": holds.collect::<Vec<_>>(),
             "expires": held.expires.and_then(|at| jiff::Timestamp::from_second(at).ok()).map(|at| at.to_string()),
@@ -176,6 +202,43 @@ impl Writer {
             "replaced_by": held.successor.map(|successor| successor.card.0.to_string()),
         })
     }
+}
+
+/// What a card has of each kind of points: to spend, pending, and owed.
+fn point_kinds(held: &Card, now: Now) -> Vec<Value> {
+    let lots = held.lots.iter().map(|lot| lot.kind.released());
+    let owed = held.points_debts.iter().map(|(kind, _)| *kind);
+    let kinds: BTreeSet<Kind> = lots.chain(owed).filter(|kind| !kind.is_money()).collect();
+    let row = |kind: Kind| {
+        json!({
+            "kind": kind.0, "points": held.available(kind, now.s()),
+            "pending": held.available(kind.pending(), now.s()), "debt": held.points_debt(kind),
+        })
+    };
+    kinds.into_iter().map(row).collect()
+}
+
+fn member_value(member: &Member) -> Value {
+    let Standing { joined, channel, referrer, customer, tier } = &member.standing;
+    let counters = member
+        .counters
+        .iter()
+        .map(|((counter, period), value)| json!({ "counter": counter, "period": period, "value": value }));
+    json!({
+        "joined": joined,
+        "channel": channel,
+        "referrer": referrer.map(|card| card.0.to_string()),
+        "customer": match customer {
+            0 => "not said".to_owned(),
+            1 => "person".to_owned(),
+            2 => "company".to_owned(),
+            other => other.to_string(),
+        },
+        "tier": tier.as_ref().map(|held| &held.tier),
+        "tier_since": tier.as_ref().map(|held| held.since),
+        "tier_until": tier.as_ref().and_then(|held| held.until),
+        "counters": counters.collect::<Vec<_>>(),
+    })
 }
 
 /// Personal fields by name, for the operator who asked.

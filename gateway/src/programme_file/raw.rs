@@ -15,6 +15,12 @@ pub(super) struct File {
     #[serde(default)]
     pub purchase_points: Vec<RawPurchasePoints>,
     #[serde(default)]
+    pub catalogue: Vec<RawCatalogueItem>,
+    #[serde(default)]
+    pub points_worth: Vec<RawPointsWorth>,
+    #[serde(default)]
+    pub entitlement: Vec<RawEntitlement>,
+    #[serde(default)]
     pub tiers: RawTiers,
     #[serde(default)]
     pub tier: Vec<RawTier>,
@@ -342,6 +348,69 @@ pub(super) struct RawSpentOn {
     pub category: Option<String>,
     pub brand: Option<String>,
     pub amount: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCatalogueItem {
+    pub item: Spanned<String>,
+    pub name: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub when: RawWhen,
+    #[serde(default)]
+    pub most: RawCap,
+    pub points: Spanned<i64>,
+    pub of: Option<Spanned<String>>,
+    pub gives: Option<Spanned<String>>,
+    pub bonus: Option<Spanned<String>>,
+    pub converts_to: Option<RawConverted>,
+    pub minimum: Option<Spanned<i64>>,
+    pub pieces: Option<Spanned<i64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawConverted {
+    pub points: Spanned<i64>,
+    pub of: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPointsWorth {
+    pub rule: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub when: RawWhen,
+    #[serde(default)]
+    pub items: Vec<Spanned<String>>,
+    pub worth: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawEntitlement {
+    pub entitlement: Spanned<String>,
+    pub name: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub when: RawWhen,
+    pub uses: Spanned<Vec<RawUses>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawUses {
+    #[serde(default)]
+    pub tiers: Vec<Spanned<String>>,
+    pub per_day: Option<u32>,
+    pub per_month: Option<u32>,
+    pub per_year: Option<u32>,
+    pub ever: Option<u32>,
 }
 
 #[derive(Deserialize, Default)]

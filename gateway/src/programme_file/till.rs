@@ -55,7 +55,7 @@ impl Checker<'_> {
         PointsPayment { rule: self.rule(raw.rule), products, points, pays, minimum, step, max_percent }
     }
 
-    fn some_points(&mut self, points: Option<Spanned<i64>>) -> i64 {
+    pub(super) fn some_points(&mut self, points: Option<Spanned<i64>>) -> i64 {
         let Some(points) = points else { return 1 };
         if !(1..=1_000_000_000).contains(points.get_ref()) {
             self.problem(&points, "write 1 to 1,000,000,000 points");

@@ -379,6 +379,14 @@ impl Session {
                 shift: request.header.shift.map_or(0, |shift| shift.get()),
                 after: *after,
             }),
+            Body::MemberInquiry { card, after } => Some(Inquiry::Member {
+                claim: claim(card),
+                currency,
+                after: after.map_or(0, |after| after.get()),
+            }),
+            Body::Catalogue { after } => {
+                Some(Inquiry::Catalogue { currency, after: after.map(|after| after.as_str().into()) })
+            }
             Body::BalanceInquiry { card } => Some(Inquiry::Balance { claim: claim(card), currency }),
             Body::TransactionStatus { original } => Some(Inquiry::Status {
                 terminal: original.terminal.as_str().into(),

@@ -106,7 +106,7 @@ pub(super) fn check_keys(answer: &Answer) -> Result<(), FormatError> {
         (37, answer.tries_left.is_some(), false, asks_for_pin),
         (38, answer.cards.is_some(), is(&[MessageType::CARD_LOOKUP]), is(&[MessageType::CARD_LOOKUP])),
         (39, answer.discount.is_some(), false, has_prices),
-        (40, answer.uses_left.is_some(), uses, uses),
+        (40, answer.uses_left.is_some(), false, uses),
         (41, answer.tier.is_some(), false, is(SAY_TIER)),
         (42, answer.progress.is_some(), tells_member, tells_member),
         (43, answer.coming.is_some(), tells_member, tells_member),

@@ -29,15 +29,12 @@ pub struct Counted<'a> {
 /// What of `wanted` a cap leaves, and what cut it.
 #[must_use]
 pub fn capped(cap: &Cap, rule: &str, wanted: i64, of: Counted<'_>) -> (i64, Notes) {
-    let left = |counters: &Counters, counter: &str, (window, most): (Window, i64)| {
-        most.saturating_sub(counted(counters, counter, window, of.business_date)).max(0)
-    };
+    let left = |counters: &Counters, counter: &str, bound| left(counters, counter, bound, of.business_date);
     let own = &of.member.counters;
     let spent_times = cap.times.iter().any(|cap| left(own, &times(rule), *cap) == 0);
     let own_left = cap.member.iter().map(|cap| left(own, &gave(rule), *cap)).min();
     let own_left = if spent_times { 0 } else { own_left.unwrap_or(i64::MAX) };
-    let budget_left = cap.budget.iter().map(|cap| left(of.programme, &gave(rule), *cap)).min();
-    let budget_left = budget_left.unwrap_or(i64::MAX);
+    let budget_left = left_for_all(cap, rule, of.programme, of.business_date).unwrap_or(i64::MAX);
     let given = wanted.min(own_left).min(budget_left);
     let notes = match given {
         given if given == wanted => Notes::NONE,
@@ -45,6 +42,16 @@ pub fn capped(cap: &Cap, rule: &str, wanted: i64, of: Counted<'_>) -> (i64, Note
         _ => Notes::MEMBER_CAP,
     };
     (given, notes)
+}
+
+/// What is left of a cap's budget; `None` when it has none.
+#[must_use]
+pub fn left_for_all(cap: &Cap, rule: &str, programme: &Counters, business_date: u32) -> Option<i64> {
+    cap.budget.iter().map(|bound| left(programme, &gave(rule), *bound, business_date)).min()
+}
+
+fn left(counters: &Counters, counter: &str, (window, most): (Window, i64), business_date: u32) -> i64 {
+    most.saturating_sub(counted(counters, counter, window, business_date)).max(0)
 }
 
 /// The counters that a cap looks at, after so much was given once.

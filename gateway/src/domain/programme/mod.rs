@@ -3,7 +3,9 @@
 //! The document is parsed elsewhere; what stands here is already whole and consistent.
 
 pub mod cap;
+pub mod catalogue;
 pub mod currency;
+pub mod entitlement;
 pub mod goods;
 pub mod load_bonus;
 pub mod measure;
@@ -22,7 +24,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 pub use self::cap::Cap;
+pub use self::catalogue::{CatalogueItem, Gives, PointsWorth};
 pub use self::currency::{Ends, PointCurrency};
+pub use self::entitlement::{Entitlement, Uses};
 pub use self::load_bonus::LoadBonus;
 pub use self::measure::Measure;
 pub use self::multiplier::{Multiplier, Multiplying};
@@ -62,6 +66,10 @@ pub struct Programme {
     pub load_bonuses: Vec<LoadBonus>,
     pub load_stacking: Stacking,
     pub purchase_points: Vec<PurchasePoints>,
+    /// What points are redeemed for, rising by item.
+    pub catalogue: Vec<CatalogueItem>,
+    pub points_worth: Vec<PointsWorth>,
+    pub entitlements: Vec<Entitlement>,
     pub points_stacking: Stacking,
     pub multipliers: Vec<Multiplier>,
     pub multiplying: Multiplying,

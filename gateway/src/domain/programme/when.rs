@@ -64,6 +64,12 @@ impl When {
     /// Whether all of it holds.
     #[must_use]
     pub fn holds(&self, programme: &Programme, at: &Circumstances<'_>) -> bool {
+        self.is_for(programme, at) && self.is_time(programme, at)
+    }
+
+    /// Whether it is for this card, its member and this place, whatever the time.
+    #[must_use]
+    pub fn is_for(&self, programme: &Programme, at: &Circumstances<'_>) -> bool {
         let standing = &at.member.standing;
         let held = standing.tier.as_ref().map(|held| held.tier.as_str());
         let tier = programme.tiers.of(at.member).map(|tier| tier.key.as_str()).or(held);
@@ -75,11 +81,36 @@ impl When {
                 || self.segments.iter().any(|name| programme.is_in_segment(name, at)))
             && (self.tenders.is_empty() || at.tenders.iter().any(|tender| self.tenders.contains(tender)))
             && self.customer.is_none_or(|customer| standing.customer == customer)
-            && self.is_time(programme, at)
     }
 
-    fn is_time(&self, programme: &Programme, at: &Circumstances<'_>) -> bool {
-        let today = at.now.business_date;
+    /// Whether it asks nothing of the card and its member.
+    #[must_use]
+    pub fn is_for_anybody(&self) -> bool {
+        self.products.is_empty()
+            && self.tiers.is_empty()
+            && self.segments.is_empty()
+            && self.channels.is_empty()
+            && self.tenders.is_empty()
+            && self.birthday.is_none()
+            && self.customer.is_none()
+    }
+
+    /// Whether it is a time and a place at which it holds for somebody.
+    #[must_use]
+    pub fn is_open(&self, programme: &Programme, store: &str, now: Now) -> bool {
+        names(&self.stores, Some(store)) && self.is_date(programme, now)
+    }
+
+    /// Whether it is time, also by the member's birthday.
+    #[must_use]
+    pub fn is_time(&self, programme: &Programme, at: &Circumstances<'_>) -> bool {
+        let day = date(at.now.business_date);
+        let near = |near| day.zip(at.birthday).is_some_and(|(day, born)| is_birthday(near, born, day));
+        self.is_date(programme, at.now) && self.birthday.is_none_or(near)
+    }
+
+    fn is_date(&self, programme: &Programme, now: Now) -> bool {
+        let today = now.business_date;
         let Some(day) = date(today) else { return false };
         self.from.is_none_or(|from| today >= from)
             && self.until.is_none_or(|until| today <= until)
@@ -88,8 +119,7 @@ impl When {
             && (self.days.is_empty() || self.days.contains(&day.day().unsigned_abs()))
             && self
                 .hours
-                .is_none_or(|hours| programme.local_time(at.now).is_some_and(|time| in_hours(hours, time)))
-            && self.birthday.is_none_or(|near| at.birthday.is_some_and(|born| is_birthday(near, born, day)))
+                .is_none_or(|hours| programme.local_time(now).is_some_and(|time| in_hours(hours, time)))
     }
 }
 

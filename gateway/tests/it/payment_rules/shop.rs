@@ -102,6 +102,21 @@ impl Shop {
         self.last()
     }
 
+    /// Points for an item of the catalogue.
+    pub(super) fn redeem(&mut self, item: &str) -> usize {
+        let command = Command::Redeem { claim: claim(self.card), item: item.into(), quantity: 1 };
+        let said = self.say(0, command);
+        assert_eq!(said.code, 0, "{said:?}");
+        self.last()
+    }
+
+    pub(super) fn use_entitlement(&mut self, entitlement: &str) -> usize {
+        let entitlement = entitlement.into();
+        let said = self.say(0, Command::UseEntitlement { claim: claim(self.card), entitlement, quantity: 1 });
+        assert_eq!(said.code, 0, "{said:?}");
+        self.last()
+    }
+
     /// Cash that was taken and not credited.
     pub(super) fn cash(&mut self, amount: i64) -> usize {
         let said = self.say(0, Command::CashTaken { card: None, amount, tenders: vec![(1, amount)] });

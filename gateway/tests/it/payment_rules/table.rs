@@ -187,6 +187,13 @@ fn by_20_points(shop: &mut Shop) -> usize {
     shop.done(Deal::Buy { card: 0, amount: 5_00, points: Some(20), goods: Vec::new() })
 }
 
+/// 20 points for 1 of another kind, which cost 10.
+fn other_points_back(shop: &mut Shop) -> usize {
+    shop.pay(30_00);
+    shop.redeem("there");
+    shop.redeem("back")
+}
+
 fn late_and_blocked(shop: &mut Shop) -> usize {
     let of = unsent(shop);
     shop.reverse(of);
@@ -293,6 +300,18 @@ fn originals(row: &str) -> Vec<fn(&mut Shop) -> usize> {
                 shop.refund(load, 4_00)
             },
         ],
+        "Join, Award, Redeem or UseEntitlement, live" => vec![
+            |shop| {
+                shop.pay(30_00);
+                shop.redeem("mug")
+            },
+            |shop| {
+                shop.pay(30_00);
+                shop.redeem("red")
+            },
+            other_points_back,
+            |shop| shop.use_entitlement("parking"),
+        ],
         "Unload, live" => vec![|shop| shop.unload(10_00), |shop| {
             shop.load(10_00);
             shop.unload(30_00)
@@ -380,6 +399,20 @@ fn cases(row: &str, column: &str, condition: Option<&str>) -> Vec<Case> {
                 assert_eq!(shop.debt(), 20);
                 shop.refund(sale, 5_00)
             })]
+        }
+        (_, Some("money that it gave is spent")) => {
+            // 70.00, and 5.00 of bonus in front of what it gave.
+            let mut case = case(|shop| {
+                shop.pay(30_00);
+                shop.redeem("red")
+            });
+            case.shop.pay(75_01);
+            vec![case]
+        }
+        (_, Some("points pay and more of them would be owed")) if row.starts_with("Join") => {
+            let mut case = case(other_points_back);
+            by_20_points(&mut case.shop);
+            vec![case]
         }
         (_, Some("points pay and more of them would be owed")) => then(|shop, _| {
             by_20_points(shop);

@@ -37,6 +37,39 @@ pub(super) const POINTS_FEWEST_AND_STEP: (i64, i64) = (4, 2);
 /// Most of an amount that points pay, percent.
 pub(super) const POINTS_MOST: i64 = 75;
 
+/// What points are redeemed for, and what every card is entitled to.
+const CATALOGUE: &str = "
+[points.other]
+kind = 17
+name = \"Other\"
+[[catalogue]]
+item = \"mug\"
+name = \"Mug\"
+points = 10
+gives = \"gift\"
+pieces = 3
+[[catalogue]]
+item = \"red\"
+name = \"Money\"
+points = 10
+bonus = \"1.00\"
+[[catalogue]]
+item = \"there\"
+name = \"Other points\"
+points = 10
+converts_to = { points = 1, of = \"other\" }
+[[catalogue]]
+item = \"back\"
+name = \"Points\"
+points = 1
+of = \"other\"
+converts_to = { points = 20 }
+[[entitlement]]
+entitlement = \"parking\"
+name = \"Parking\"
+uses = [{ per_month = 3 }]
+";
+
 /// Loads from 100.00 get 5.00, from 300.00 20.00; each full 3.00 paid earn 2 points. Bonus lasts a month, points two,
 /// principal three months or for ever.
 fn programme(principal_ends: bool) -> Programme {
@@ -70,6 +103,7 @@ fn programme(principal_ends: bool) -> Programme {
         document += "principal_months = 3\n";
     }
     document += &payment;
+    document += CATALOGUE;
     programme_file::parse(&document).expect("a programme")
 }
 
