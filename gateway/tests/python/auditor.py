@@ -7,16 +7,20 @@ import argparse
 import sys
 from pathlib import Path
 
+import points
 from books import Books
 from claims import Claims
 from codec import Malformed, decode, decode_sequence, encode, need
 from crypto import (ES256, PROTECTED, ZERO, BadSignature, Context, check_receipt, entry_leaf, leaf_hash, open_sign1, seal_header,
                     sha256, tree_root, verify)
 from fates import Entry, Fates
+from members import Members
 from messages import ADVICE, ENROLL, INT64, LAPSED, REVERSAL, VALUE, known_keys, uint
+from mirror import Mirrors
 from people import People
+from versions import Versions
 
-TWO_PEOPLE = {"card-refund", "card-pin", "exception-settle", "advice-import"}  # acts with two signatures; every other has one
+TWO_PEOPLE = {"card-refund", "card-adjust", "card-pin", "exception-settle", "advice-import"}  # acts with two signatures; every other has one
 natural, one = uint(0, INT64), uint(1, 1)  # a CBOR `true` is no 1
 
 
@@ -30,6 +34,7 @@ class Audit:
     def __init__(self, data: bytes, to_first_fault=False):
         self.to_first_fault = to_first_fault
         self.books, self.fates, self.people, self.faults = Books(), Fates(), People(), []
+        self.members, self.versions, self.mirrors = Members(), Versions(), Mirrors()
         self.imported = set()  # terminals whose advices came in from a file
         self.used, self.leaves, self.seals, self.keys = {}, {}, {}, []  # STANs; index -> leaf parts; group -> (epoch, index, hash)
         self.epoch, self.index, self.group, self.entries = 0, 0, 0, 0
@@ -82,6 +87,9 @@ class Audit:
             parts = self._record(record, place)
             self.leaves[self.index] = parts
             leaves.append(entry_leaf(*parts))
+        for card, (tier, _) in self.members.promised.items():
+            self.fault(f"an answer told tier {tier} of {card}, and it was not set")
+        self.members.promised.clear()
         if place.last_index != self.index:
             self.fault("seal names another last entry")
         if tree_root(leaves) != root:
@@ -120,8 +128,9 @@ class Audit:
         for text in self.books.apply(effects, self.index):
             self.fault(text)
         entry = Entry(self.index, time_ms // 1000, (merchant, store), date, programme, request_id=request_id, **cause)
-        for texts in (self.people.apply(entry, effects), self.fates.apply(entry, effects, self.books),
-                      self.claims.apply(entry, effects, self.books, self.fates, self.keys)):
+        for texts in (points.faults(effects, entry.time), self.people.apply(entry, effects), self.fates.apply(entry, effects, self.books),
+                      self.claims.apply(entry, effects, self.books, self.fates, self.keys), self.members.apply(entry, effects, self.fates, self.books),
+                      self.versions.apply(entry, effects), self.mirrors.apply(entry, effects, self.fates, self.books)):
             for text in texts:
                 self.fault(text)
         if origin[0] == 1:
@@ -171,7 +180,7 @@ class Audit:
                 self.fault(f"card {card} is touched, but what has ended on it is still there")
         if told[2] in (0, 10, 95):
             return
-        for effect in effects:
+        for effect in points.own(effects):
             what, last = effect[0], effect[-1]
             ended = what in (13, 14, 20, 22) or what == 16 and last == [] and effect[3] <= now or what == 4 and effect[2] == LAPSED
             if what == 1 and len(effect) == 7:

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 
 from codec import encode, need
 from crypto import sha256
+from messages import CURRENCIES
+from points import class_of, own
 
 RECEIVABLE = "receivable:points"
-LENGTHS = {1: 4, 2: 3, 3: 10, 4: 6, 5: 5, 6: 7, 7: 4, 8: 12, 9: 5, 10: 4, 11: 4, 12: 2, 13: 4, 14: 4, 15: 2, 16: 6,
-           17: 4, 18: 3, 19: 10, 20: 5, 21: 9, 22: 9, 23: 6}
+LENGTHS = {1: 4, 2: 4, 3: 10, 4: 6, 5: 5, 6: 7, 7: 4, 8: 12, 9: 5, 10: 4, 11: 4, 12: 2, 13: 4, 14: 4, 15: 2, 16: 6,
+           17: 4, 18: 3, 19: 10, 20: 5, 21: 9, 22: 9, 23: 6, 24: 9, 25: 5}
 REPLACED = 4
 MONEY = (1, 2)  # the balance kinds that a corporate account holds for its cards
 NO_PIN = (None, None, 0)
@@ -32,7 +34,7 @@ class CardBook:
     proof: bytes = b""
     version: int = 0
     next_lot: int = 1
-    debt: int = 0
+    debts: dict = field(default_factory=dict)  # point currency -> what is owed; none at zero
     lots: dict = field(default_factory=dict)
     holds: dict = field(default_factory=dict)  # number -> (expires, captured, [[lot, amount], ...]); one that has ended is gone
     successor: tuple | None = None  # (card, offset)
@@ -44,8 +46,9 @@ class CardBook:
         lots = [[n, lot.kind, lot.amount, lot.expires, lot.source] for n, lot in sorted(self.lots.items()) if lot.amount]
         holds = [[number, *hold] for number, hold in sorted(self.holds.items())]
         periods = [[number, *period] for number, period in sorted(self.periods.items())]
-        state = [self.version, self.status, self.product, self.proof, *self.owner, list(self.pin), self.next_lot, self.debt, lots, holds,
-                 self.successor, periods]
+        debts = [[kind, debt] for kind, debt in sorted(self.debts.items()) if debt]
+        state = [self.version, self.status, self.product, self.proof, *self.owner, list(self.pin), self.next_lot, debts, lots,
+                 holds, self.successor, periods]
         return sha256(encode([reference, *state]))[:16]
 
     def held(self) -> dict:
@@ -95,7 +98,7 @@ class Books:
 
     def apply(self, effects: list, index: int):
         """Applies the effects of entry `index` in order; yields a sentence for every fault."""
-        sums, touched, hashed, owed = defaultdict(int), set(), set(), 0
+        sums, touched, hashed, owed = defaultdict(int), set(), set(), defaultdict(int)
         yield from self._successions([e[1:] for e in effects if type(e) is list and e and e[0] == 17])
         for effect in effects:
             need(type(effect) is list and len(effect) >= 2, "not an effect")
@@ -103,21 +106,22 @@ class Books:
             need(len(effect) == (7 if what == 1 and type(rest[0]) is int else LENGTHS.get(what)), f"unknown effect {effect!r:.80}")
             if what == 1:
                 account, kind, amount, *lot = rest
-                sums[0 if kind in (0, 1, 2) else kind] += amount
+                sums[class_of(kind)] += amount
                 touched.add(account)
                 if lot:
                     yield from self._post(account, kind, amount, *lot, index)
                 else:
                     balances = self.named[account].balances
                     balances[kind] = balances.get(kind, 0) + amount
-                    owed += amount if account == RECEIVABLE else 0
+                    owed[kind] += amount if account == RECEIVABLE else 0
             elif what == 2:
-                card, change = rest
+                card, kind, change = rest
                 touched.add(card)
-                self.cards[card].debt += change
-                owed += change
-                if self.cards[card].debt < 0:
-                    yield f"points debt of card {card} falls below zero"
+                debts = self.cards[card].debts
+                debts[kind] = debts.get(kind, 0) + change
+                owed[kind] += change
+                if kind not in CURRENCIES or debts[kind] < 0:
+                    yield f"points debt of card {card} in kind {kind} falls below zero, or is of no point currency"
             elif what == 3:
                 card, status, product, proof, _reason, *owner = rest
                 touched.add(card)
@@ -166,7 +170,7 @@ class Books:
             elif what == 14:
                 hashed.add(rest[0])
                 yield from self._state(*rest)
-        if owed:
+        if any(owed.values()):
             yield "points debts of the cards and the receivable account differ"
         for kind, total in sums.items():
             if total:
@@ -221,9 +225,9 @@ class Books:
         return {k: a for k, a in own.items() if k not in MONEY} | {k: a for k, a in self.cards[purse].available(now).items() if k in MONEY}
 
     def changed(self, card, effects, now) -> dict:
-        """Changes as answers tell them, without what had only expired before: the card's, and the money that moved on its purse, or
+        """Changes as answers tell them, without what had only expired or been released before: the card's, and the money that moved on its purse, or
         on the one that it had then."""
-        legs = [e for e in effects if e[0] == 1 and len(e) == 7 and not (e[3] < 0 and e[5] is not None and e[5] <= now)]
+        legs = [e for e in own(effects) if e[0] == 1 and len(e) == 7 and not (e[3] < 0 and e[5] is not None and e[5] <= now)]
         purses = {card, self.purse(card)}
         if not any(leg[1] in purses and leg[2] in MONEY for leg in legs):
             purses = {leg[1] for leg in legs if leg[2] in MONEY}

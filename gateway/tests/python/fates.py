@@ -8,7 +8,7 @@ import messages as m
 from codec import need
 from counts import Counts
 
-COUNTED = {m.ACTIVATE, m.LOAD, m.PURCHASE, m.REFUND, m.CAPTURE, m.TRANSFER, m.UNLOAD, m.CASH_TAKEN, m.ADVICE}
+COUNTED = {m.ACTIVATE, m.LOAD, m.PURCHASE, m.REFUND, m.CAPTURE, m.TRANSFER, m.UNLOAD, m.CASH_TAKEN, m.ADVICE} | m.PROGRAMME
 REFUNDABLE = {m.LOAD, m.PURCHASE, m.CAPTURE, m.ADVICE}
 NO_ORIGINAL = {m.REVERSAL, m.VOID, m.RECONCILIATION, m.CHANGE_PIN, m.CASH_TAKEN}
 WITH_ORIGINAL = {m.REVERSAL, m.VOID, m.REFUND, m.CAPTURE, m.AUTHORIZE}
@@ -96,6 +96,8 @@ class Fates:
                 self.known[entry.index].shift = None  # it is taken, and does not count there
         if acting and kind == m.UNLOAD:
             wanted = self._unloads(entry, states, faults)
+        if acting and kind == m.PURCHASE and entry.told.get(39) and 22 in asked:
+            wanted = self._priced(entry, states, faults)
         if kind in m.VALUE:
             self.named[asked[2], asked[3], asked[4]] = entry.request_id, entry.index
         yield from faults
@@ -174,6 +176,14 @@ class Fates:
             left = load.done - amount
             wanted[index] = (m.REFUNDED_IN_PART if left else m.LIVE, left, 0, load.lines)
         return wanted
+
+    def _priced(self, entry, states, faults):
+        """What prices took off the lines of a sale counts as refunded of them, with no pieces; how much of each, the effects say."""
+        sold, off = self.known[entry.index].sold, states.get(entry.index, (m.LIVE, 0, 0, {}))[3]
+        if sum(amount for _, amount in off.values()) != entry.told[39] or any(
+                pieces or item not in sold or not 0 < amount <= sold[item][1] for item, (pieces, amount) in off.items()):
+            faults.append(f"{entry.told[39]} off, and {off} off the lines")
+        return {entry.index: (m.LIVE, 0, 0, off)}
 
     def _refunded_lines(self, fate, refunded, sign, faults):
         """What was refunded by line of a transaction, after a refund by line, or after one was undone."""

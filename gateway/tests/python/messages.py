@@ -12,21 +12,25 @@ REVERSAL, TRANSACTION_STATUS, RECONCILIATION, REJECT = 0x15, 0x16, 0x17, 0xFF
 REFUND, VOID, AUTHORIZE, CAPTURE = 0x18, 0x19, 0x1A, 0x1B
 PURCHASE_QUOTE, TRANSFER, SHIFT_REPORT, UNLOAD = 0x1C, 0x1D, 0x1E, 0x1F
 CHANGE_PIN, CASH_TAKEN, ADVICE, CASHIER_SIGN_ON, CARD_LOOKUP = 0x20, 0x21, 0x22, 0x23, 0x24
-VALUE = {ACTIVATE, LOAD, PURCHASE, REVERSAL, RECONCILIATION, REFUND, VOID, AUTHORIZE, CAPTURE, TRANSFER, UNLOAD, CHANGE_PIN, CASH_TAKEN, ADVICE}
+JOIN, AWARD, REDEEM, USE_ENTITLEMENT, MEMBER_INQUIRY, CATALOGUE = 0x25, 0x26, 0x27, 0x28, 0x29, 0x2A
+PROGRAMME = {JOIN, AWARD, REDEEM, USE_ENTITLEMENT}  # what members do; their amount is 0
+VALUE = {ACTIVATE, LOAD, PURCHASE, REVERSAL, RECONCILIATION, REFUND, VOID, AUTHORIZE, CAPTURE, TRANSFER, UNLOAD, CHANGE_PIN, CASH_TAKEN, ADVICE} | PROGRAMME
 QUOTES = {LOAD_QUOTE, PURCHASE_QUOTE}
-SESSION = {ENROLL, SIGN_ON, SIGN_OFF, ECHO, BALANCE_INQUIRY, TRANSACTION_STATUS, SHIFT_REPORT, CASHIER_SIGN_ON, CARD_LOOKUP} | QUOTES
+SESSION = {ENROLL, SIGN_ON, SIGN_OFF, ECHO, BALANCE_INQUIRY, TRANSACTION_STATUS, SHIFT_REPORT, CASHIER_SIGN_ON, CARD_LOOKUP, MEMBER_INQUIRY, CATALOGUE} | QUOTES
 SECRET, PIN, NEW_PIN, CASHIER_PIN, SUPERVISOR_PIN = {1, 3, 10}, {2}, {4}, {5}, {6}  # keys of a request's sidecar, as section 5.3 names them
-SIDECAR = {kind: SECRET for kind in (ACTIVATE, LOAD, BALANCE_INQUIRY, *QUOTES)} | {kind: SECRET | PIN for kind in (PURCHASE, AUTHORIZE, TRANSFER)} | {
+SIDECAR = {kind: SECRET for kind in (ACTIVATE, LOAD, BALANCE_INQUIRY, *QUOTES, JOIN, AWARD, USE_ENTITLEMENT, MEMBER_INQUIRY)} | {
+    kind: SECRET | PIN for kind in (PURCHASE, AUTHORIZE, TRANSFER, REDEEM)} | {
     UNLOAD: SECRET | PIN | SUPERVISOR_PIN, CHANGE_PIN: SECRET | PIN | NEW_PIN, REFUND: SUPERVISOR_PIN, VOID: SUPERVISOR_PIN, CASHIER_SIGN_ON: CASHIER_PIN, CARD_LOOKUP: {10}}
 FINAL_CODES = {0, 10, 12, 13, 14, 21, 25, 46, 51, 54, 55, 57, 58, 61, 62, 70, 75, 76, 78, 95}
 TRANSIENT_CODES = {9, 30, 63, 65, 77, 88, 89, 91, 94, 96, 97}
 REPEAT = 1
-OFFLINE, PARTIAL, PIN_USED, MORE_FOLLOW = 1, 2, 4, 8  # bits of key 13
+OFFLINE, PARTIAL, PIN_USED, MORE_FOLLOW, PRICES = 1, 2, 4, 8, 16  # bits of key 13
 UNKNOWN, LIVE, REVERSED, VOIDED, REFUNDED, DECLINED, BLOCKED, REFUNDED_IN_PART, CAPTURED, LAPSED = range(10)
 APPROVING = {LIVE, REFUNDED_IN_PART, CAPTURED}  # the states with which a stored approval is one still
 INT64 = (1 << 63) - 1
 U32 = (1 << 32) - 1
 MONEY = 999_999_999_999
+POINTS, CURRENCIES, PENDING = 16, range(16, 48), 32  # the first point currency, all of them, and how far above its currency a pending kind is
 
 
 # ---- frames ----
@@ -83,6 +87,13 @@ def either(*checks):
     return lambda v: any(c(v) for c in checks)
 
 
+def nothing(v):
+    return v is None
+
+
+seconds = uint(0, (1 << 40) - 1)
+
+
 def kinds(v):
     """A map from balance kind to an amount."""
     return type(v) is dict and len(v) <= 16 and all(uint(1, 65535)(k) and sint(a) for k, a in v.items())
@@ -102,8 +113,19 @@ def rising(v):
 
 def listed(v):
     """The transactions of a shift: [STAN, message kind, response code, amount or null, state]."""
-    one = tup(uint(1, U32), uint(0, 255), uint(0, 99), either(uint(0, INT64), lambda a: a is None), uint(0, 9))
+    one = tup(uint(1, U32), uint(0, 255), uint(0, 99), either(uint(0, INT64), nothing), uint(0, 9))
     return many(0, 48, one)(v) and all(a[0] < b[0] for a, b in zip(v, v[1:]))
+
+
+def coming(v):
+    """What expires (1) or is released (2), rising by time; several may come at one time."""
+    one = tup(seconds, uint(1, 65535), uint(0, INT64), uint(1, 2))
+    return many(0, 32, one)(v) and all(a[0] <= b[0] for a, b in zip(v, v[1:]))
+
+
+def catalogue(v):
+    one = tup(code(24), text(1, 32), uint(1, 65535), uint(0, INT64), either(uint(0, INT64), nothing))
+    return many(0, 12, one)(v) and all(a[0].encode() < b[0].encode() for a, b in zip(v, v[1:]))
 
 
 def luhn(reference: int) -> bool:
@@ -121,7 +143,7 @@ def date(v):
 tid = matches("[A-Z0-9]{1,16}")
 answers = many(1, 6, tup(code(16), either(sint, text(0, 32))))
 tender = either(tup(uint(0, 255), uint(1, MONEY)), tup(uint(0, 255), uint(1, MONEY), text(0, 32)))
-line = tup(code(24), code(16), either(code(16), lambda v: v is None), uint(0, 10**9), uint(0, MONEY), uint(0, U32))
+line = tup(code(24), code(16), either(code(16), nothing), uint(0, 10**9), uint(0, MONEY), uint(0, U32))
 
 REQUEST_FIELDS = {
     0: uint(1, 1), 1: uint(0, 255), 2: tid, 3: uint(1, U32), 4: uint(1, U32), 5: raw(4), 6: uint(1, 999),
@@ -132,6 +154,7 @@ REQUEST_FIELDS = {
     29: matches("[0-9A-HJKMNP-TV-Z]{20}"), 30: raw(1, 128), 31: raw(32), 32: uint(1, 15), 33: luhn, 34: uint(0, U32),
     35: uint(1, MONEY), 36: raw(0, 256), 37: code(16), 40: code(32), 41: code(32),
     42: uint(0, 255), 43: date, 44: answers, 45: answers, 46: code(32), 47: raw(32),
+    48: code(24), 49: uint(1, 10**6), 50: code(24), 51: code(24), 52: uint(0, (1 << 40) - 1),
 }
 pin = matches("[0-9]{4,12}")
 PHONE = 1  # of the personal fields; 0 is the salt, 3 a birthday
@@ -151,9 +174,11 @@ REQUIRED = {  # beyond ALWAYS, 3 and 4 or 16
     RECONCILIATION: {6, 9, 24}, REFUND: {6, 20, 23}, VOID: {6, 23}, AUTHORIZE: {6, 12, 20}, CAPTURE: {6, 20, 23},
     PURCHASE_QUOTE: {6, 12, 20}, TRANSFER: {6, 12, 20, 33}, SHIFT_REPORT: {9, 34},
     UNLOAD: {6, 12, 20}, CHANGE_PIN: {6, 12}, CASH_TAKEN: {6, 20, 21, 25}, ADVICE: {6, 12, 20, 36}, CASHIER_SIGN_ON: {8}, CARD_LOOKUP: set(),
+    JOIN: {6, 12}, AWARD: {6, 12, 48}, REDEEM: {6, 12, 50}, USE_ENTITLEMENT: {6, 12, 51}, MEMBER_INQUIRY: {6, 12}, CATALOGUE: {6},
 }
 OPTIONAL = {SIGN_ON: {28}, LOAD_QUOTE: {11}, BALANCE_INQUIRY: {11}, PURCHASE: {21, 22, 35}, REFUND: {22, 25, 37}, VOID: {25, 37}, AUTHORIZE: {23},
-            CAPTURE: {21, 22}, PURCHASE_QUOTE: {11, 35}, UNLOAD: {25, 37}, CASH_TAKEN: {12, 23}, ADVICE: {21, 22}}
+            CAPTURE: {21, 22}, PURCHASE_QUOTE: {11, 13, 22, 35}, UNLOAD: {25, 37}, CASH_TAKEN: {12, 23}, ADVICE: {21, 22},
+            AWARD: {49}, REDEEM: {49}, USE_ENTITLEMENT: {49}, MEMBER_INQUIRY: {11, 52}, CATALOGUE: {50}}
 
 
 def known_keys(fields: dict) -> set:
@@ -180,7 +205,7 @@ def check_request(kind: int, body: bytes, sidecar: bytes = b"") -> dict:
         side = decode(sidecar)
         need(type(side) is dict, "sidecar is no map")
         _check_fields(side, SIDECAR_FIELDS, set(), SIDECAR[kind])
-        if kind in (ACTIVATE, LOAD) and 47 in fields and 10 in side:
+        if kind in (ACTIVATE, LOAD, JOIN) and 47 in fields and 10 in side:
             need(0 in side[10] and sha256(encode(side[10])) == fields[47], "personal fields are not those of the commitment")
     need(kind != CARD_LOOKUP or sidecar and set(side.get(10, {})) == {PHONE}, "a look-up is by phone alone")
     return fields
@@ -196,23 +221,29 @@ def _check_fields(fields, types, required, allowed):
 
 ANSWER_FIELDS = {
     0: uint(1, 1), 1: uint(0, 255), 2: uint(0, 99), 3: uint(1, U32), 4: uint(1, INT64), 5: date,
-    6: uint(1, INT64), 7: uint(0, INT64), 8: luhn, 9: text(0, 80), 10: uint(0, INT64), 11: balances, 12: changes,
-    13: many(0, 16, tup(text(0, 32), uint(0, INT64), sint, sint)), 14: tup(uint(0, INT64), uint(0, INT64)), 15: uint(0, 9),
+    6: uint(1, INT64), 7: uint(0, INT64), 8: luhn, 9: text(1, 80), 10: uint(0, INT64), 11: balances, 12: changes,
+    13: many(0, 12, tup(text(1, 32), uint(0, 65535), sint, text(1, 20), sint, uint(0, 255))), 14: tup(uint(0, INT64), uint(0, INT64)), 15: uint(0, 9),
     16: raw(1, 2048), 17: rising, 18: tup(uint(1, INT64), uint(0, INT64), uint(0, (1 << 40) - 1)),
     19: tup(raw(8), uint(0, (1 << 40) - 1)), 20: uint(1, 1024), 21: uint(0, INT64), 22: raw(8), 23: uint(0, U32), 24: uint(0, INT64),
     25: tup(*3 * [uint(0, INT64)]), 26: code(16), 27: code(16), 28: uint(1, 2), 29: tup(uint(1, 999), uint(0, 9)),
     30: uint(1, U32), 31: tid, 32: lambda v: type(v) is bool, 33: listed, 34: uint(0, U32),
     35: raw(1, 256), 36: uint(0, INT64), 37: uint(0, 255),
     38: lambda v: many(1, 8, luhn)(v) and len(set(v)) == len(v),
+    39: uint(1, INT64), 40: uint(0, INT64), 41: tup(code(16), text(1, 32), either(seconds, nothing)),
+    42: many(0, 12, tup(code(16), uint(0, 255), uint(0, INT64), sint, sint)), 43: coming,
+    44: many(0, 16, tup(code(24), text(1, 32), either(uint(0, INT64), nothing))), 45: catalogue, 46: lambda v: type(v) is bool, 47: date,
 }
 SALE, UNDOING = ({3, 5, 6, 7, 8, 10, 11, 12}, {13}), ({3, 5, 6, 7, 8, 10, 11, 12, 15}, set())
+TIERED = {ACTIVATE, LOAD, PURCHASE, JOIN, AWARD, REDEEM, CAPTURE, REFUND, VOID, REVERSAL, ADVICE}  # may tell of a member's new tier
 APPROVED = {  # (required, also allowed), beyond 0, 1, 2 and 4, when the code is 00 or 10
     ENROLL: ({5, 6, 25, 26, 27, 28, 29, 30, 31}, set()), SIGN_ON: ({5, 7, *range(20, 30)}, {35}), SIGN_OFF: ({5}, set()), ECHO: ({5}, set()),
-    LOAD_QUOTE: ({5, 7, 8, 10, 11, 12, 19}, {13, 14}), PURCHASE_QUOTE: ({5, 7, 8, 10, 11, 12, 19}, {13}), BALANCE_INQUIRY: ({5, 7, 8, 11}, set()), TRANSACTION_STATUS: ({5, 15}, {16}),
-    ACTIVATE: SALE, LOAD: SALE, PURCHASE: SALE, REVERSAL: ({3, 5, 6, 15}, {7, 8, 10, 11, 12}), RECONCILIATION: ({3, 5, 6}, {17}),
+    LOAD_QUOTE: ({5, 7, 8, 10, 11, 12, 19}, {13, 14}), PURCHASE_QUOTE: ({5, 7, 8, 10, 11, 12, 19}, {13, 39}), BALANCE_INQUIRY: ({5, 7, 8, 11}, set()), TRANSACTION_STATUS: ({5, 15}, {16}),
+    ACTIVATE: SALE, LOAD: SALE, PURCHASE: (SALE[0], {13, 39}), REVERSAL: ({3, 5, 6, 15}, {7, 8, 10, 11, 12}), RECONCILIATION: ({3, 5, 6}, {17}),
     REFUND: UNDOING, VOID: UNDOING, AUTHORIZE: (SALE[0] | {18}, {13}), CAPTURE: (SALE[0] | {18}, {13}),
     TRANSFER: SALE, SHIFT_REPORT: ({5, 17, 23, 32, 33, 34}, set()),
     UNLOAD: SALE, CHANGE_PIN: SALE, CASH_TAKEN: ({3, 5, 6, 7, 10}, {8}), ADVICE: ({3, 5, 6, 7, 8, 10, 36}, {11, 12, 13}), CASHIER_SIGN_ON: ({5}, set()), CARD_LOOKUP: ({5, 38}, set()),
+    JOIN: SALE, AWARD: SALE, REDEEM: SALE, USE_ENTITLEMENT: (SALE[0], {13, 40}),
+    MEMBER_INQUIRY: ({5, 7, 8, 11, 42, 43, 44, 46}, {41, 47}), CATALOGUE: ({5, 7, 45, 46}, set()),
 }
 OUTCOMES = {REVERSAL: {REVERSED, VOIDED, DECLINED, BLOCKED}, VOID: {VOIDED}, REFUND: {REFUNDED, REFUNDED_IN_PART}}  # key 15 of an approval
 PARTLY = {PURCHASE, AUTHORIZE, PURCHASE_QUOTE}
@@ -227,6 +258,7 @@ def check_answer(kind: int, body: bytes) -> dict:
         required, allowed = set(), {9}
     elif code in (0, 10):
         required, allowed = APPROVED[kind]
+        allowed = allowed | ({41} if kind in TIERED else set())
     elif final and value:
         state = {15} if kind in (REVERSAL, REFUND, VOID, CAPTURE) and code in (12, 51, 55, 75, 76) else set()
         tries = {37} if code == 55 and (kind in SIDECAR) else set()
@@ -258,16 +290,19 @@ def _check_approval(kind, fields):
         need(not fields.get(10) or {7, 8, 11, 12} <= set(fields), "reversal without what it undid")
         need((11 in fields) == (12 in fields) and (10 in fields or 11 not in fields), "reversal that undid nothing tells of a card")
     need(kind not in (ACTIVATE, AUTHORIZE, CHANGE_PIN) or fields[12] == {}, "changes of what changes nothing")
-    need(kind not in (ACTIVATE, CHANGE_PIN) or fields[10] == 0, "an amount of what has none")
+    need(kind not in PROGRAMME | {ACTIVATE, CHANGE_PIN} or fields[10] == 0, "an amount of what has none")
     if kind in (CAPTURE, TRANSFER):
         need(money(fields[12]) == -fields[10], "changes are not the approved amount")
     if kind == ADVICE:
         need({11, 12} <= set(fields) if fields[36] < fields[10] else (11 in fields) == (12 in fields), "balances are told when the card has paid")
         need(fields[36] <= fields[10] and money(fields.get(12, {})) == fields[36] - fields[10], "the card did not pay what is no shortfall")
     if kind == UNLOAD:
-        need(set(fields[12]) <= {1, 2} and fields[12].get(1, 0) <= -fields[10], "more is paid out than is taken from principal")
+        need(fields[12].get(1, 0) <= -fields[10], "more is paid out than is taken from principal")
+        need(max(fields[12].values()) < 0, "an unload gives something")
     if kind == TRANSFER:
         need(set(fields[12]) <= {1, 2} and max(fields[12].values()) < 0, "a transfer takes money from the card that gives, and nothing else")
+    if kind in PROGRAMME:
+        need(all(fields[12].get(k, 0) >= 0 for k in (1, 2)), "takes money, and no message of a member's does")
     if kind in QUOTES:
         need(fields[19][1] > fields[4], "quote that is over")
     if kind == SHIFT_REPORT:
@@ -285,7 +320,7 @@ def points_worth(asked: dict, fields: dict) -> int:
     """The money value of the points that were paid with, from the explanation's line about them."""
     if 35 not in asked:
         return 0
-    lines = [base for _, kind, base, result in fields.get(13, []) if kind >= 16 and result == -asked[35]]
+    lines = [base for _, kind, base, _, result, _ in fields.get(13, []) if kind >= POINTS and result == -asked[35]]
     need(len(lines) == 1 and 0 <= lines[0] <= asked[20], "points were paid with, and nothing says what they are worth")
     return lines[0]
 
@@ -307,13 +342,19 @@ def check_answer_to(asked: dict, fields: dict):
         worth = points_worth(asked, fields)
         need(money(fields[12]) == worth - fields[10], "changes are not the approved amount")
         need(not asked.get(35) or code == 0, "points in part")
+    if kind == MEMBER_INQUIRY:
+        need(all(time > asked.get(52, -1) for time, *_ in fields[43]), "lists what was not asked for")
+    if kind == CATALOGUE:
+        need(all(item.encode() > asked.get(50, "").encode() for item, *_ in fields[45]), "lists what was not asked for")
     if kind == CASH_TAKEN:
         need(fields[10] == amount and (8 in fields) == (12 in asked), "another amount or card was taken down")
     if kind == UNLOAD:
         need(fields[12].get(1, 0) == -amount, "another amount was unloaded")
     if kind in (LOAD, PURCHASE, AUTHORIZE, CAPTURE, TRANSFER, ADVICE, *QUOTES):
-        partly = flags & PARTIAL or kind == PURCHASE_QUOTE
-        need(fields[10] == amount if code == 0 else partly and 0 < fields[10] < amount, "another amount was approved")
+        partly, discount = flags & PARTIAL or kind == PURCHASE_QUOTE, fields.get(39, 0)
+        need(not discount or flags & PRICES, "a discount that was not asked for")
+        need(fields[10] + discount == amount if code == 0 else partly and 0 < fields[10] < amount and fields[10] + discount <= amount,
+             "another amount was approved")
     if kind in (LOAD, LOAD_QUOTE):
         need(fields[12].get(1, 0) == amount, "a load's principal is its amount")
     if kind == AUTHORIZE and 23 not in asked:

@@ -11,6 +11,8 @@ from codec import decode, encode, need
 from crypto import PROTECTED, BadSignature, Context, Key, check_grant, check_receipt, check_status, open_sign1, sha256
 from wire import Connection, certificate, tls_context
 
+WHAT = {m.AWARD: 48, m.REDEEM: 50, m.USE_ENTITLEMENT: 51}  # the key that says what is awarded, redeemed or used
+
 
 @dataclass(frozen=True)
 class Card:
@@ -290,6 +292,49 @@ class Terminal:
 
     def cashier_sign_on(self, name, pin=None) -> Answer:
         return self.ask(self.make(m.CASHIER_SIGN_ON, {8: name}, encode({5: pin}) if pin else b""))
+
+    def join(self, card, more=None) -> Answer:
+        return self.ask(self.card_request(m.JOIN, card, more=more))
+
+    def award(self, card, activity, quantity=None, more=None) -> Answer:
+        return self.ask(self.piece_request(m.AWARD, card, activity, quantity, more))
+
+    def redeem(self, card, item, quantity=None, more=None, pin=None) -> Answer:
+        return self.ask(self.piece_request(m.REDEEM, card, item, quantity, more, pin=pin))
+
+    def use(self, card, entitlement, quantity=None, more=None) -> Answer:
+        return self.ask(self.piece_request(m.USE_ENTITLEMENT, card, entitlement, quantity, more))
+
+    def piece_request(self, kind, card, what, quantity=None, more=None, **changes) -> Request:
+        """An Award, Redeem or UseEntitlement: what, and how often."""
+        fields = {WHAT[kind]: what} | ({49: quantity} if quantity is not None else {}) | (more or {})
+        return self.card_request(kind, card, more=fields, **changes)
+
+    def member(self, card, after=None) -> Answer:
+        return self.ask(self.card_request(m.MEMBER_INQUIRY, card, more={} if after is None else {52: after}))
+
+    def catalogue(self, after=None) -> Answer:
+        return self.ask(self.make(m.CATALOGUE, {} if after is None else {50: after}))
+
+    def whole_catalogue(self) -> tuple:
+        """Asks until all was listed; (all items, how many answers it took)."""
+        items, pages = [], 0
+        while True:
+            answer = self.catalogue(items[-1][0] if items else None)
+            need(answer.code == 0 and (answer.fields[45] or not answer.fields[46]), "a catalogue without an end")
+            items, pages = items + answer.fields[45], pages + 1
+            if not answer.fields[46]:
+                return items, pages
+
+    def all_coming(self, card) -> tuple:
+        """Asks until all was listed that expires or is released; (all of it, how many answers it took)."""
+        coming, pages = [], 0
+        while True:
+            answer = self.member(card, coming[-1][0] if coming else None)
+            need(answer.code == 0 and (answer.fields[43] or not answer.fields[46]), "a member's future without an end")
+            coming, pages = coming + answer.fields[43], pages + 1
+            if not answer.fields[46]:
+                return coming, pages
 
     def balance(self, card) -> Answer:
         return self.ask(self.card_request(m.BALANCE_INQUIRY, card))

@@ -12,6 +12,7 @@ from books import RECEIVABLE
 from codec import encode
 from crypto import EDDSA, ES256, PROTECTED, Key, sha256
 from journal_builder import JournalBuilder
+from points import own
 
 CARD, OTHER, PROOF, LIMITS = 9000000000000001, 9000000000000019, bytes(32), (10**6, 10**6, 10**6)
 OWNER = None, None, None, [None, None]  # expires, holder, account, own limits of a day and a month
@@ -77,7 +78,7 @@ class Site:
             result = {0: 1, 1: kind, 2: code, 4: 1} | (told or {})
             if 8 in result:
                 changes = {}
-                for effect in effects:
+                for effect in own(effects):
                     if effect[:2] == [1, result[8]] and not (effect[3] < 0 and effect[5] is not None and effect[5] <= self.journal.now):
                         changes[effect[2]] = changes.get(effect[2], 0) + effect[3]
                 books = books.cards[result[8]]
@@ -138,12 +139,12 @@ def site(request):
 
 def test_good_journal(site):
     site.request(m.REVERSAL, [[1, CARD, 1, 3000, 1, None, site.loaded], [1, "redemption:S1", 0, -3000],
-                              [1, CARD, 16, -10, 3, 2000000000, site.sale], [2, CARD, 20], [1, RECEIVABLE, 16, -20],
+                              [1, CARD, 16, -10, 3, 2000000000, site.sale], [2, CARD, 16, 20], [1, RECEIVABLE, 16, -20],
                               [1, "points-expense", 16, 30], [4, site.sale, 2, 0, 0, []]], {23: site.original(site.sale)},
                  {10: 3000, 15: m.REVERSED})
     assert site.faults() == []
     audit = Audit(site.journal.export())
-    assert audit.balances() == {CARD: {1: 10000, 2: 500, 16: 20}} and audit.books.cards[CARD].debt == 20
+    assert audit.balances() == {CARD: {1: 10000, 2: 500, 16: 20}} and audit.books.cards[CARD].debts == {16: 20}
     audit.check_anchor(site.journal.anchor())
     assert audit.faults == []
     audit.check_anchor(site.journal.anchor()[:-1] + "x".replace("x", "0" if site.journal.anchor()[-1] != "0" else "1"))
@@ -172,7 +173,7 @@ BAD_ENTRIES = {
     "act of OP1": lambda s: s.journal.act("OP1", Key(ES256), "x", {}, []),
     "operator OP1 is revoked": lambda s: (s.act("x", [[10, "OP1", 2, s.operator.spki]]), s.act("y", [])),
     "receivable": lambda s: s.act("x", [[1, RECEIVABLE, 16, -1], [1, "points-expense", 16, 1]]),
-    "below zero": lambda s: s.act("x", [[2, CARD, -1], [1, RECEIVABLE, 16, 1], [1, "points-expense", 16, -1]]),
+    "below zero": lambda s: s.act("x", [[2, CARD, 16, -1], [1, RECEIVABLE, 16, 1], [1, "points-expense", 16, -1]]),
     "genesis": lambda s: s.journal.system("genesis", s.journal.installation.hex(), []),
     "seal says": lambda s: setattr(s.journal, "group", 7) or s.act("x", []),
 }
@@ -262,7 +263,7 @@ def test_good_refund_to_an_expired_lot(site):
     """Points go, and the money comes back as a new lot whose source is the refund itself."""
     site.journal.now = 2000000000
     here = site.journal.index + 1
-    site.request(m.REFUND, [*expired(site), [2, CARD, 30], [1, RECEIVABLE, 16, -30], [1, "points-expense", 16, 30],
+    site.request(m.REFUND, [*expired(site), [2, CARD, 16, 30], [1, RECEIVABLE, 16, -30], [1, "points-expense", 16, 30],
                             [1, CARD, 1, 3000, 4, 2000086400, here], [1, "redemption:S1", 0, -3000], [4, site.sale, m.REFUNDED, 3000, here, []]],
                  {20: 3000, 23: site.original(site.sale)}, {15: m.REFUNDED})
     assert site.faults() == []
@@ -455,7 +456,7 @@ PLANTED = [
     ("takes from or raises kind 0x13", lambda s: (setattr(s, "hold", s.sale), setattr(s, "ends", 2000000000), s.capture(1, 0, [], s.paid(1)))),
     # due items
     ("another card or version", after_authorize(lambda s: lapse(s, version=1))),
-    ("lapses without an end", after_authorize(lambda s: lapse(s, effects=[[2, CARD, 0], [4, s.hold, m.LAPSED, 0, 0, []]]))),
+    ("lapses without an end", after_authorize(lambda s: lapse(s, effects=[[2, CARD, 16, 0], [4, s.hold, m.LAPSED, 0, 0, []]]))),
     # what has ended, in front
     ("lapses too early", after_authorize(lambda s: s.request(m.CAPTURE, over(s), {20: 1, 23: s.original(s.hold)}, {15: m.LAPSED}, code=12))),
     ("still there", after_authorize(lambda s: (setattr(s.journal, "now", s.ends), s.request(m.PURCHASE, s.paid(100), {20: 100})))),
@@ -534,15 +535,15 @@ def test_planted(site, fault, plant):
     assert any(fault in text for text in site.faults()), site.faults()
 
 
-@pytest.mark.parametrize("name", ["holds", "successor", "periods", "owner", "pin"])
+@pytest.mark.parametrize("name", ["holds", "successor", "periods", "owner", "pin", "debts"])
 def test_state_hash_covers(site, name):
-    """A card's hash changes with its holds, its successor, its day, its owner and its PIN: an entry that keeps quiet about them is found."""
+    """A card's hash changes with its holds, its successor, its day, its owner, its PIN and its debts: an entry that keeps quiet about them is found."""
     card = site.journal.books.cards[CARD]
     before = card.hash(CARD)
     setattr(card, name, {"holds": {7: (1, 0, [[1, 1]])}, "successor": (OTHER, 0), "periods": {2: (20260101, *[0] * 6)}, "owner": (1, None, None, [None, None]),
-                        "pin": (bytes(16), bytes(32), 0)}[name])
+                        "pin": (bytes(16), bytes(32), 0), "debts": {17: 1}}[name])
     assert card.hash(CARD) != before
-    site.act("x", [[2, CARD, 0]])
+    site.act("x", [[2, CARD, 16, 0]])
     assert any("state hash" in text for text in site.faults())
 
 

@@ -101,7 +101,7 @@ PINS = [
 
 def without_pin(site):
     site.journal.books.cards[CARD].pin = (SALT, NEW, 0)
-    site.act("x", [[2, CARD, 0]])
+    site.act("x", [[2, CARD, 16, 0]])
 
 
 @pytest.mark.parametrize("fault, plant", PINS, ids=[f"{n}-{fault}" for n, (fault, _) in enumerate(PINS)])

@@ -46,7 +46,8 @@ def same_fields(told, fields, table):
     assert told == {table.get(k, str(k)): as_json(v) for k, v in fields.items()}
 
 
-KEYS, REQUESTS, ANSWERS, FRAMES, GRANTS, BAD = (load(f"{name}.json") for name in ("keys", "requests", "answers", "frames", "grants", "bad"))
+KEYS, REQUESTS, ANSWERS, FRAMES, GRANTS, BAD, BAD_ANSWERS, PERSONAL = (
+    load(f"{name}.json") for name in ("keys", "requests", "answers", "frames", "grants", "bad", "bad_answers", "personal"))
 TERMINALS = {t["name"]: t for t in KEYS["terminals"]}
 CONTEXT, GATEWAY = Context(raw(KEYS["installation"])), raw(KEYS["gateway"]["spki"])
 BY_NAME = {r["name"]: r for r in REQUESTS}
@@ -217,3 +218,17 @@ def test_bad(vector):
 @named([r for r in REQUESTS if r["message_type"] in m.VALUE])
 def test_good_is_not_refused(vector):
     assert refusal(vector["message_type"], raw(vector["body"]), raw(vector["sidecar"]), TERMINALS[vector["terminal"]]) == 0
+
+
+@named(BAD_ANSWERS)
+def test_bad_answer(vector):
+    with pytest.raises(Malformed):
+        m.check_answer(vector["message_type"], raw(vector["body"]))
+
+
+@named(PERSONAL)
+def test_personal(vector):
+    fields = decode(raw(vector["encoded"]))
+    assert m.personal(fields) and as_json(fields) == vector["fields"]
+    assert encode(fields) == raw(vector["encoded"]) and sha256(encode(fields)) == raw(vector["commitment"])
+    assert encode({10: fields}) == raw(vector["sidecar"])

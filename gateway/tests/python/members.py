@@ -1,0 +1,174 @@
+"""Members, their tiers and what is counted of them: the auditor's check of effects 24 and 25 (PROTOCOL.md sections 6, 11 and 12)."""
+
+from collections import Counter, namedtuple
+
+import messages as m
+
+Member = namedtuple("Member", "joined channel referrer kind tier since until")
+NOBODY = Member(None, None, None, 0, None, 0, None)
+FIRST_SALE = {m.PURCHASE, m.CAPTURE, m.ADVICE}  # may make a member of a card
+MOVING = {"card-replace", "card-merge"}
+
+
+def periods_of(date) -> set:
+    """The periods that a business date lies in: for ever, its year, its month, itself."""
+    return {0, date // 10000 * 10000, date // 100 * 100, date}
+
+
+def is_period(period) -> bool:
+    """0, YYYY0000, YYYYMM00 or YYYYMMDD."""
+    year, month, day = period // 10000, period // 100 % 100, period % 100
+    return period == 0 or 1 <= year <= 9999 and (month == day == 0 or 1 <= month <= 12 and (day == 0 or m.date(period)))
+
+
+class Members:
+    def __init__(self):
+        self.known, self.counters = {}, Counter()  # card -> Member; (card or None, counter, period) -> count
+        self.counted, self.before = {}, {}  # index -> what the entry counted, less what was refunded of it; index -> {card: Member before it}
+        self.promised = {}  # card -> (tier, until) that an answer told, and that no entry has set yet
+        self.carried = set()  # (index, place) of counters that an entry raises and lowers: what is left over is carried on
+        self.refunds = {}  # index of a refund -> the entry that it refunds, in part
+
+    def apply(self, entry, effects, fates, books):
+        """`fates` and `books` are those after the entry. Yields a sentence for every fault."""
+        told = {e[1]: Member(*e[2:]) for e in effects if e[0] == 24}
+        if len(told) != sum(e[0] == 24 for e in effects):
+            yield "a member changes twice in one entry"
+        counts = Counter()
+        for _, card, counter, period, change in (e for e in effects if e[0] == 25):
+            if counts[card, counter, period] * change < 0:
+                self.carried.add((entry.index, (card, counter, period)))
+            counts[card, counter, period] += change
+            if not is_period(period) or not counter or change == 0:
+                yield f"counter {counter} of {card} has period {period} and changes by {change}"
+        acting = entry.asked is not None and entry.asked[1] in m.VALUE and entry.approved()
+        original = self._original(entry, fates) if acting else None
+        undoing = acting and entry.asked[1] in (m.REVERSAL, m.VOID) and entry.told.get(12) is not None
+        if entry.due == "tier":
+            yield from self._due(entry, effects)
+        yield from self._members(entry, told, original, undoing, acting, books)
+        yield from self._counters(entry, counts, original, undoing, acting, fates, books)
+        self.before[entry.index] = {card: self.known.get(card, NOBODY) for card in told}
+        self.known |= told
+        for place, change in counts.items():
+            self.counters[place] += change
+            if change < 0 and self.counters[place] < 0 and not undoing and not (acting and entry.asked[1] in (m.REFUND, m.UNLOAD)):
+                yield f"counter {place[1]} of {place[0]}, period {place[2]}, falls to {self.counters[place]}"
+
+    def _original(self, entry, fates):
+        if 23 not in entry.asked or entry.asked[1] not in (m.REVERSAL, m.VOID, m.REFUND, m.CAPTURE):
+            return None
+        return fates.named.get(tuple(entry.asked[23][:3]), (None, None))[1]
+
+    # ---- members ----
+
+    def _members(self, entry, told, original, undoing, acting, books):
+        kind, card = (entry.asked[1], entry.told.get(8)) if acting else (None, None)
+        for one, now in told.items():
+            old = self.known.get(one, NOBODY)
+            if now.joined is not None and not m.date(now.joined) or not m.uint(0, 255)(now.kind):
+                yield f"member {one} joined on {now.joined}, as kind {now.kind}"
+            if now.tier is None and now.until is not None or now.tier is not None and not m.date(now.since):
+                yield f"member {one} has tier {now.tier} from {now.since} to {now.until}"
+            if now[:4] == old[:4] or MOVING & set(entry.acts):
+                continue
+            before = self.before.get(original, {}).get(one, old)
+            if undoing and now[1:4] == (old if now[1:4] == old[1:4] else before)[1:4] and now.joined in (before.joined, old.joined):
+                continue  # what a Join said, or the day on which a sale made a member
+            if kind == m.REFUND and now == old._replace(joined=None) and before.joined is None:
+                continue
+            if kind not in FIRST_SALE | {m.JOIN} or one != card or old.joined is not None or now.joined not in (entry.date, None):
+                yield f"membership of {one} changes without a reason"
+            elif kind != m.JOIN and now[:4] != (entry.date, *old[1:4]):
+                yield f"membership of {one} changes without a reason"
+        if kind == m.JOIN:
+            yield from self._joined(entry, told.get(card), books)
+        yield from self._tier(entry, told, kind, card)
+
+    def _joined(self, entry, now, books):
+        asked = entry.asked
+        if now is None or self.known.get(entry.told[8], NOBODY).joined is not None:
+            yield "joined, but is no new member"
+            return
+        referrer = int(asked[40]) if 40 in asked else None
+        if now.channel != asked.get(41) or now.kind != asked.get(42, now.kind) or now.referrer not in (referrer, referrer and last(referrer, books)):
+            yield f"member {entry.told[8]} joined as {now}, and not as was asked"
+        if referrer is not None and (now.referrer == entry.told[8] or self.known.get(now.referrer, NOBODY).joined is None):
+            yield f"member {entry.told[8]} was brought by {now.referrer}, who is no other member"
+
+    def _tier(self, entry, told, kind, card):
+        """A tier is set by a due item behind the entry whose answer tells it."""
+        for one, now in told.items():
+            old, promised = self.known.get(one, NOBODY), self.promised.pop(one, None)
+            if now[4:] == old[4:] or MOVING & set(entry.acts):
+                continue
+            if entry.due != "tier":
+                yield f"tier of {one} changes without its due item"
+            elif promised is not None and promised != (now.tier, now.until) and (now.tier, promised[1]) != (None, None):
+                yield f"an answer told tier {promised[0]} of {one}, and it is {now}"
+        if card in self.promised:
+            yield f"an answer told tier {self.promised.pop(card)[0]} of {card}, and it was not set"
+        if kind in m.TIERED and 41 in entry.told:
+            self.promised[card] = entry.told[41][0], entry.told[41][2]
+
+    def _due(self, entry, effects):
+        """A due item about a tier is about one card, and names its own index."""
+        card, _, index = entry.key.partition("/")
+        subjects = {str(e[1]) for e in effects if e[0] in (2, 24, 25) or e[0] == 1 and len(e) == 7}
+        if index != str(entry.index) or subjects - {card} or not any(e[0] in (24, 25) for e in effects):
+            yield "a due item about a tier is about something else"
+
+    # ---- counters ----
+
+    def _counters(self, entry, counts, original, undoing, acting, fates, books):
+        kind, counts = entry.asked[1] if acting else None, Counter({place: change for place, change in counts.items() if change})
+        if undoing and original is not None:
+            wanted = Counter()
+            for (card, *rest), change in self.counted.get(original, Counter()).items():
+                wanted[(last(card, books), *rest)] -= change
+            if counts != {place: change for place, change in wanted.items() if change}:
+                yield f"undone, but what entry {original} counted is changed by {dict(counts)}, not {dict(wanted)}"
+            if original in self.refunds:
+                add(self.counted.setdefault(self.refunds[original], Counter()), self.counted[original], -1)
+        elif kind == m.REFUND and original is not None:
+            yield from self._refunded(counts, original, books)
+            self.refunds[entry.index] = original
+        elif acting:
+            earlier = [original, *(fates.known[entry.index].unloaded if kind == m.UNLOAD else ())]
+            dates = {entry.date} | {fates.known[index].date for index in earlier if index in fates.known}
+            for (card, counter, period) in counts:
+                if not any(period in periods_of(date) for date in dates):
+                    yield f"counter {counter} of {card} counts in period {period}"
+            if kind == m.USE_ENTITLEMENT and 40 in entry.told and not any(place[0] == entry.told[8] and change == entry.asked.get(49, 1) for place, change in counts.items()):
+                yield "an entitlement is used, and its use is not counted"
+        elif MOVING & set(entry.acts):
+            moved = Counter()
+            for (_, *rest), change in counts.items():
+                moved[tuple(rest)] += change
+            if any(moved.values()):
+                yield "counters are not those of the card whose place is taken"
+        elif counts and entry.due != "tier":
+            yield f"counters change without a reason: {dict(counts)}"
+        self.counted[entry.index] = counts
+
+    def _refunded(self, counts, original, books):
+        """A refund takes back no more than the sale counted."""
+        left = self.counted.setdefault(original, Counter())
+        moved = {(last(card, books), *rest): (card, *rest) for card, *rest in left}
+        for place, change in counts.items():
+            at = moved.get(place, place)
+            if (original, at) not in self.carried and (left[at] * change > 0 or abs(change) > abs(left[at])):
+                yield f"a refund changes counter {place[1]} of {place[0]} by {change}, of {left[at]} that entry {original} counted"
+            left[at] += change
+
+
+def last(card, books):
+    """The card that has a card's place now."""
+    while card is not None and books.cards[card].successor:
+        card = books.cards[card].successor[0]
+    return card
+
+
+def add(counts, more, sign):
+    for place, change in more.items():
+        counts[place] += sign * change
