@@ -409,7 +409,7 @@ mod tests {
             ("kind = 17", "kind = 16", "write another kind of 17 to 47"),
             ("kind = 17", "kind = 48", "write another kind of 17 to 47"),
             ("ends = \"year\"", "ends = \"week\"", "write one of \"day\", \"month\", \"year\""),
-            ("\nmonths = 6", "\nmonths = 1201", "write 1 to 1200 months"),
+            ("\nmonths = 6\nends", "\nmonths = 1201\nends", "write 1 to 1200 months"),
             ("points_ends = \"day\"", "points_ends = \"days\"", "write one of \"day\""),
             ("segment = \"sleeping\"", "segment = \"young\"", "another segment has this name"),
             ("measure = \"purchases\"", "measure = \"visits\"", "write one of \"spent\""),
