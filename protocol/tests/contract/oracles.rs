@@ -320,18 +320,19 @@ fn hashed_states_are_valid_under_the_schema() {
     let schema = Schema::read();
     let card = |successor: bool, period: bool| {
         let mut w = Writer::new();
-        w.array(15).uint(samples::card(1).number()).uint(3).uint(2).text("gift").bytes(&[7; 32]);
+        w.array(16).uint(samples::card(1).number()).uint(3).uint(2).text("gift").bytes(&[7; 32]);
         _ = if period {
             w.uint(1_890_000_000).bytes(&[8; 32]).uint(samples::card(9).number())
         } else {
             w.null().null().null()
         };
+        w.array(2).null().uint(500_00);
         _ = if period {
             w.array(3).bytes(&[9; 16]).bytes(&[7; 32]).uint(2)
         } else {
             w.array(3).null().null().uint(0)
         };
-        w.uint(4).uint(0);
+        w.uint(4).array(1).array(2).uint(16).uint(3);
         w.array(2).array(5).uint(1).uint(1).uint(50).uint(1_790_086_400).uint(9);
         w.array(5).uint(3).uint(16).uint(85).null().uint(12);
         w.array(1).array(4).uint(12).uint(1_790_086_400).uint(0).array(1).array(2).uint(1).uint(700);
@@ -345,7 +346,7 @@ fn hashed_states_are_valid_under_the_schema() {
     for (successor, period) in [(false, false), (true, false), (false, true), (true, true)] {
         schema.accepts("hashed-card", &card(successor, period));
     }
-    let without_periods = [&[0x8e], &card(true, false)[1..card(true, false).len() - 1]].concat();
+    let without_periods = [&[0x8f], &card(true, false)[1..card(true, false).len() - 1]].concat();
     assert!(
         schema.check("hashed-card", &without_periods).is_err(),
         "no period is an empty list, not left out"
@@ -371,9 +372,10 @@ fn journal_records_and_acts_are_valid_under_the_schema() {
     };
     effect(&|w| _ = w.array(7).uint(1).uint(card).uint(1).int(-50).uint(2).null().uint(9));
     effect(&|w| _ = w.array(4).uint(1).text("redemption:S01").uint(0).int(50));
-    effect(&|w| _ = w.array(3).uint(2).uint(card).int(-3));
+    effect(&|w| _ = w.array(4).uint(2).uint(card).uint(16).int(-3));
     effect(&|w| {
-        w.array(9).uint(3).uint(card).uint(2).text("gift").bytes(&hash).null().null().null().null();
+        w.array(10).uint(3).uint(card).uint(2).text("gift").bytes(&hash).null().null().null().null();
+        w.array(2).null().null();
     });
     effect(&|w| _ = w.array(6).uint(4).uint(12).uint(2).uint(0).uint(0).array(0));
     effect(&|w| {
@@ -399,8 +401,8 @@ fn journal_records_and_acts_are_valid_under_the_schema() {
     });
     effect(&|w| _ = w.array(6).uint(16).uint(card).uint(12).uint(1_790_086_400).uint(1050).array(0));
     effect(&|w| {
-        w.array(9).uint(3).uint(card).uint(4).text("gift").bytes(&hash).text("lost").uint(1_890_000_000);
-        w.bytes(&hash).uint(samples::card(9).number());
+        w.array(10).uint(3).uint(card).uint(4).text("gift").bytes(&hash).text("lost").uint(1_890_000_000);
+        w.bytes(&hash).uint(samples::card(9).number()).array(2).uint(50_00).null();
     });
     effect(&|w| _ = w.array(4).uint(17).uint(card).uint(samples::card(2).number()).uint(3));
     effect(&|w| _ = w.array(3).uint(18).uint(card).uint(9));

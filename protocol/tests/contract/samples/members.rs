@@ -172,6 +172,6 @@ pub(crate) fn with_largest_keys(kind: MessageType, answer: Answer) -> Answer {
 /// The messages that can change a member's tier, as section 6 names them.
 pub(crate) fn changes_tier(kind: MessageType) -> bool {
     let text = include_str!("../../../PROTOCOL.md");
-    let named = text.split("says the new one in key 41 (").nth(1).unwrap().split(')').next().unwrap();
+    let named = text.split(" in key 41 (").nth(1).unwrap().split(')').next().unwrap();
     named.split(", ").any(|name| name == kind.name())
 }
