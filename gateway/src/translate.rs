@@ -199,7 +199,8 @@ pub fn lines(body: &Body) -> Vec<Line> {
 }
 
 /// The same, as rules see it.
-fn sold(body: &Body) -> Vec<Sold> {
+#[must_use]
+pub fn sold(body: &Body) -> Vec<Sold> {
     let each = body.lines().into_iter().flat_map(|lines| lines.iter());
     each.map(|line| Sold {
         item: line.item.as_str().into(),

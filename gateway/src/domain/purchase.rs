@@ -11,7 +11,7 @@ use super::pin::check_card_pin;
 use super::points_payment;
 use super::programme::Discount;
 use super::quoted::check_quote;
-use super::request::{CardClaim, Command, Now, Request};
+use super::request::{CardClaim, Command, Now, Request, Sold};
 use super::reward::{Customer, STORED_VALUE, reward_sale};
 use super::spend::choose;
 use super::tally::{Counted, More, count};
@@ -29,7 +29,7 @@ pub(super) struct Wish<'a> {
 }
 
 /// What a purchase quote asks for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Asked {
     /// ISO 4217 number.
     pub currency: u16,
@@ -39,6 +39,8 @@ pub struct Asked {
     pub points: Option<i64>,
     /// The programme's prices hold.
     pub prices: bool,
+    /// What would be sold, when somebody says so.
+    pub sold: Vec<Sold>,
 }
 
 /// What a purchase would do now, decided by the same checks; in part, when the card cannot pay it all.
@@ -55,10 +57,10 @@ pub fn purchase_quote(
     if terminal.role == Role::Kiosk {
         return Ok(Decision::declined(Decline::MessageNotAllowedForRole));
     }
-    let Asked { currency, amount, points, prices } = asked;
+    let Asked { currency, amount, points, prices, sold } = asked;
     let (partial_allowed, lines) = (true, Vec::new());
     let command = Command::Purchase { claim: *claim, amount, partial_allowed, points, lines };
-    let request = Request { prices, ..Request::quote(terminal, currency, command) };
+    let request = Request { prices, sold, ..Request::quote(terminal, currency, command) };
     decide(facts, terminal, &request, Wish { claim, amount, partial_allowed, points }, now)
 }
 

@@ -95,10 +95,11 @@ impl Writer {
                 self.member(&held, &claim, (currency, after), now)?
             }
             Inquiry::LoadQuote { claim, currency, amount } => {
-                self.quote(&held, (message::LOAD, false), &claim, (currency, amount, None), now)?
+                let asked = Asked { currency, amount, points: None, prices: false, sold: Vec::new() };
+                self.quote(&held, message::LOAD, &claim, asked, now)?
             }
-            Inquiry::PurchaseQuote { claim, currency, amount, points, prices } => {
-                self.quote(&held, (message::PURCHASE, prices), &claim, (currency, amount, points), now)?
+            Inquiry::PurchaseQuote { claim, asked } => {
+                self.quote(&held, message::PURCHASE, &claim, asked, now)?
             }
             Inquiry::Day(_)
             | Inquiry::Status { .. }
@@ -132,9 +133,9 @@ impl Writer {
     fn quote(
         &mut self,
         held: &Terminal,
-        (message, prices): (u8, bool),
+        message: u8,
         claim: &CardClaim,
-        (currency, amount, points): (u16, i64, Option<i64>),
+        asked: Asked,
         now: Now,
     ) -> Result<Answer, InDoubt> {
         self.fetch_card(claim.card)?;
@@ -143,12 +144,13 @@ impl Writer {
         let in_force = self.in_force(now);
         let birthday = self.birthday(Some(claim.card), in_force.programme.birthdays)?;
         let facts = Facts { birthday, ..self.facts(&in_force) };
+        let Asked { currency, amount, points, prices, .. } = asked;
         let answer = if message == message::LOAD {
             let base = about_card(MessageType::LOAD_QUOTE, claim, &in_force, now);
             load_quote(facts, base, quote(facts, held, claim, currency, amount, now), amount, now)
         } else {
             let base = about_card(MessageType::PURCHASE_QUOTE, claim, &in_force, now);
-            purchase_answer(base, facts, held, claim, Asked { currency, amount, points, prices }, now)
+            purchase_answer(base, facts, held, claim, asked, now)
         };
         if !answer.code.is_approval() {
             return Ok(answer);

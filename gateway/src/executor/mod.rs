@@ -49,6 +49,7 @@ pub use queries::{Query, TerminalRow};
 pub use scrub::scrub;
 pub use writer::{InDoubt, SpaceLimits, Writer};
 
+use crate::domain::purchase::Asked;
 use crate::domain::request::CardClaim;
 use crate::domain::{Request, Role, TerminalStatus, Tried};
 use crate::keys::PublicKey;
@@ -123,11 +124,7 @@ pub enum Inquiry {
     },
     PurchaseQuote {
         claim: CardClaim,
-        currency: u16,
-        amount: i64,
-        points: Option<i64>,
-        /// The programme's prices hold.
-        prices: bool,
+        asked: Asked,
     },
     Balance {
         claim: CardClaim,

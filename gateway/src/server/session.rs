@@ -21,6 +21,7 @@ use super::outbound::Outbound;
 use super::proving::{Proving, personal, phone};
 use crate::clock;
 use crate::domain::TerminalStatus;
+use crate::domain::purchase::Asked;
 use crate::executor::{Beside, Enrolment, Inquiry, Job, NotTaken, Reply, SignOn, TerminalView};
 use crate::journal::sha256;
 use crate::keys::{PublicKey, fingerprint};
@@ -366,13 +367,16 @@ impl Session {
             }
             Body::PurchaseQuote { card, amount, points, .. } => Some(Inquiry::PurchaseQuote {
                 claim: claim(card),
-                currency,
-                amount: amount.get(),
-                points: points.map(|points| points.get()),
-                prices: request
-                    .header
-                    .flags
-                    .is_some_and(|flags| flags.contains(protocol::field::Flags::PROGRAMME_PRICES)),
+                asked: Asked {
+                    currency,
+                    amount: amount.get(),
+                    points: points.map(|points| points.get()),
+                    prices: request
+                        .header
+                        .flags
+                        .is_some_and(|flags| flags.contains(protocol::field::Flags::PROGRAMME_PRICES)),
+                    sold: translate::sold(&request.body),
+                },
             }),
             Body::CardLookup => Some(Inquiry::CardLookup { phone: phone(sidecar).unwrap_or_default() }),
             Body::ShiftReport { after } => Some(Inquiry::Shift {

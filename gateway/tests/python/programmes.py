@@ -142,7 +142,7 @@ gives = 1
 
 [[load_bonus]]
 rule = "load-points"
-points = "courtesy"
+of = "courtesy"
 every = true
 steps = [{ from = "10.00", bonus = 1 }]
 """
@@ -232,7 +232,7 @@ steps = [{ from = "10.00", bonus = "3.00" }]
 
 [[load_bonus]]
 rule = "courtesy"
-points = "courtesy"
+of = "courtesy"
 every = true
 steps = [{ from = "10.00", bonus = 1 }]
 most = { member_day = 500 }

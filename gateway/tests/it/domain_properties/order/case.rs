@@ -171,7 +171,13 @@ impl Case {
                 quoted.map_or_else(Verdict::Declined, |_| Verdict::Approved)
             }
             Command::Purchase { claim, amount, points, .. } if self.is_quote => {
-                let asked = Asked { currency, amount: *amount, points: *points, prices: self.request.prices };
+                let asked = Asked {
+                    currency,
+                    amount: *amount,
+                    points: *points,
+                    prices: self.request.prices,
+                    sold: Vec::new(),
+                };
                 let quoted = purchase_quote(facts, &self.terminal, claim, asked, NOW);
                 quoted.expect("no fault").verdict
             }
