@@ -1,12 +1,13 @@
 //! A request that nothing is wrong with, and all that a decision about it looks at.
 
 use gateway::domain::card::CardStatus;
-use gateway::domain::programme::{PinRule, PointsPayment, Product};
+use gateway::domain::member::Standing;
+use gateway::domain::programme::{PinRule, PointsPayment, Product, When};
 use gateway::domain::purchase::Asked;
 use gateway::domain::request::CardClaim;
 use gateway::domain::{
-    Card, CardReference, Cashier, Command, Effect, Facts, Kind, Lot, Named, Now, Original, Pin, Programme,
-    Quoted, Request, State, Terminal, Verdict, decide, purchase_quote, quote,
+    Card, CardReference, Cashier, Command, Effect, Facts, Kind, Lot, Member, Named, Now, Original, Pin,
+    Programme, Quoted, Request, State, Terminal, Verdict, decide, purchase_quote, quote,
 };
 use gateway::{programme_file, translate};
 
@@ -139,6 +140,33 @@ impl Case {
         case
     }
 
+    /// A member, and a programme with an activity, an item for points and an entitlement.
+    pub(super) fn of_member(command: Command) -> Self {
+        let mut case = Self::of(command);
+        let tables = "[membership]\njoining = \"free\"\n\
+            [[activity]]\ncode = \"visit\"\nrule = \"visit\"\npoints = 1\n\
+            [[catalogue]]\nitem = \"mug\"\nname = \"Mug\"\npoints = 5\ngives = \"gift\"\n\
+            [[entitlement]]\nentitlement = \"parking\"\nname = \"Parking\"\nuses = [{ per_month = 2 }]\n";
+        let document = format!("{}\n{tables}", programme_file::DEFAULT);
+        let of_members = programme_file::parse(&document).expect("a programme");
+        case.programme = Programme { products: case.programme.products, ..of_members };
+        let joined = Standing { joined: Some(2026_01_01), ..Standing::default() };
+        case.state.members.insert(CARD, Member { standing: joined, ..Member::default() });
+        case.card().lots.push(Lot { id: 2, kind: Kind::POINTS, amount: 5, expires: None, source: 5 });
+        case.card().next_lot = 3;
+        case
+    }
+
+    /// When what a member's message names can be had.
+    pub(super) fn when(&mut self) -> &mut When {
+        match self.request.command {
+            Command::Award { .. } => &mut self.programme.activities[0].when,
+            Command::Redeem { .. } => &mut self.programme.catalogue[0].when,
+            Command::UseEntitlement { .. } => &mut self.programme.entitlements[0].when,
+            _ => panic!("a message that names something of the programme"),
+        }
+    }
+
     pub(super) fn payment(&mut self) -> &mut PointsPayment {
         self.programme.points_payment.as_mut().expect("points pay")
     }
@@ -204,6 +232,10 @@ impl Case {
             | Command::Authorize { claim, .. }
             | Command::Transfer { claim, .. }
             | Command::Unload { claim, .. }
+            | Command::Join { claim, .. }
+            | Command::Award { claim, .. }
+            | Command::Redeem { claim, .. }
+            | Command::UseEntitlement { claim, .. }
             | Command::ChangePin { claim } => claim,
             _ => panic!("a message about a card"),
         }

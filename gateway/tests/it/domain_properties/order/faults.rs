@@ -1,7 +1,8 @@
 //! What can be wrong with a request, by the check that finds it.
 
 use gateway::domain::card::CardStatus;
-use gateway::domain::{Allowance, Command, Fate, Hold, Quoted, Role, TransactionState};
+use gateway::domain::member::{Standing, Window};
+use gateway::domain::{Allowance, Command, Fate, Hold, Member, Quoted, Role, TransactionState};
 
 use super::case::{
     ACCOUNT, ASKED, BESIDE, CARD, Case, EARLIER_SHIFT, EARLIER_STAN, HASHED, HERE, NOW, SHIFT, STAN,
@@ -108,6 +109,35 @@ pub(super) const NOT_LOADED: &[Wrong] = &[
         case.state.transactions.insert(6, Fate::of(TransactionState::Refunded));
     }),
 ];
+/// What a member's message may name wrongly.
+pub(super) const NOT_OFFERED: &[Wrong] = &[
+    wrong("what it names", 57, "for cards of another store", |case| {
+        case.when().stores = vec!["ELSEWHERE".into()]
+    }),
+    wrong("what it names", 57, "for members alone", |case| drop(case.state.members.remove(&CARD))),
+    wrong("what it names", 12, "its time is over", |case| case.when().until = Some(2026_09_20)),
+];
+pub(super) const NO_MEMBERSHIP: &[Wrong] = &[
+    wrong("what it names", 57, "there is nothing to join", |case| case.programme.membership = None),
+    wrong("what it names", 12, "joined already", |case| {
+        let counters = [(("join".to_owned(), 0), 1), (("joined".to_owned(), 0), 1)].into();
+        let standing = Standing { joined: Some(2026_01_01), ..Standing::default() };
+        case.state.members.insert(CARD, Member { standing, counters });
+    }),
+    wrong("what it names", 12, "brought by nobody", |case| {
+        let Command::Join { referral, .. } = &mut case.request.command else { panic!("a join") };
+        *referral = Some(UNKNOWN.0.to_string());
+    }),
+];
+pub(super) const NO_POINTS: &[Wrong] = &[wrong("what it names", 51, "a point is missing", |case| {
+    case.card().lots.retain(|lot| lot.id == 1);
+})];
+pub(super) const EXHAUSTED: &[Wrong] = &[wrong("what it names", 61, "there is no more of it", |case| {
+    let none = vec![(Window::Ever, 0)];
+    case.programme.activities[0].cap.member = none.clone();
+    case.programme.catalogue[0].most.member = none.clone();
+    case.programme.entitlements[0].uses[0].most = none;
+})];
 pub(super) const POINTS_PAY_NOTHING: &[Wrong] = &[wrong("product", 57, "points do not pay", |case| {
     case.payment().products = vec!["gift".into()];
 })];

@@ -54,6 +54,7 @@ pub(super) fn messages() -> Vec<(&'static str, Case, Vec<&'static [Wrong]>)> {
     let loads = [SECRET, ACTIVE_CARD, PRODUCT, BOUND, TILL_LIMIT, LOAD_LIMITS, NEEDS_HOLDER, DAY];
     let quotes = [TILL_LIMIT, SPENT, DAY];
     let pays = [&quotes[..], &[PIN, CASHIER_DAY]].concat();
+    let of_members = [TOMBSTONE, CLOSED, SECRET, ACTIVE_CARD, PRODUCT];
     let raises = [ACCOUNT_BLOCKED, PIN, WHOSE, STILL_LIVE, NOT_UNDONE, TILL_LIMIT, ALL_IS_HELD, PARTS, DAY];
     vec![
         ("Activate", activate, vec![TOMBSTONE, CLOSED, SECRET, ISSUED_CARD, PRODUCT]),
@@ -110,6 +111,35 @@ pub(super) fn messages() -> Vec<(&'static str, Case, Vec<&'static [Wrong]>)> {
             "ChangePin",
             change_pin,
             vec![TOMBSTONE, CLOSED, SECRET, ACTIVE_CARD, PRODUCT, PIN_UNUSED, OLD_AND_NEW_PIN],
+        ),
+        (
+            "Join",
+            {
+                let command = Command::Join { claim: claim(), referral: None, customer: 0 };
+                let mut joining = Case::of_member(command);
+                joining.state.members.clear();
+                joining
+            },
+            [&of_members[..], &[NO_MEMBERSHIP]].concat(),
+        ),
+        (
+            "Award",
+            Case::of_member(Command::Award { claim: claim(), activity: "visit".into(), quantity: 1 }),
+            [&of_members[..], &[NOT_OFFERED, EXHAUSTED]].concat(),
+        ),
+        (
+            "Redeem",
+            Case::of_member(Command::Redeem { claim: claim(), item: "mug".into(), quantity: 1 }),
+            [&of_members[..], &[ACCOUNT_BLOCKED, PIN, NOT_OFFERED, NO_POINTS, EXHAUSTED]].concat(),
+        ),
+        (
+            "UseEntitlement",
+            Case::of_member(Command::UseEntitlement {
+                claim: claim(),
+                entitlement: "parking".into(),
+                quantity: 1,
+            }),
+            [&of_members[..], &[ROLE, ACCOUNT_BLOCKED, NOT_OFFERED, EXHAUSTED]].concat(),
         ),
         ("Reversal", Case::after(HERE, purchase(), reversal), vec![TOMBSTONE, WHOSE_REVERSAL, STILL_LIVE]),
         (

@@ -37,6 +37,10 @@ pub(super) fn order() -> Vec<Check> {
     let cards = all.iter().position(|check| check.name == "corporate account");
     let cards = cards.expect("the last check of a card") + 1;
     all.splice(cards..cards, checks(&receiver).into_iter().chain(checks(&original)));
+    let named = PROTOCOL.split_once("; then at what it names: ").expect("what a member's message names").1;
+    let named = named.split_once('.').expect("its end").0;
+    let quote = all.iter().position(|check| check.name == "quote").expect("the last check before") + 1;
+    all.splice(quote..quote, checks(&format!("what it names ({named})")));
     let last = "must not exceed its product's largest balance (61, looked at last), nor that of a card without a \
                 registered holder (57, after that)";
     assert!(PROTOCOL.contains(last));
