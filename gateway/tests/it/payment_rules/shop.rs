@@ -102,7 +102,22 @@ impl Shop {
         self.last()
     }
 
-    /// Points for an item of the catalogue.
+    /// The card becomes a member's.
+    pub(super) fn join(&mut self) -> usize {
+        let said = self.say(0, Command::Join { claim: claim(self.card), referral: None, customer: 1 });
+        assert_eq!(said.code, 0, "{said:?}");
+        self.last()
+    }
+
+    pub(super) fn award(&mut self, activity: &str) -> usize {
+        self.join();
+        let command = Command::Award { claim: claim(self.card), activity: activity.into(), quantity: 1 };
+        let said = self.say(0, command);
+        assert_eq!(said.code, 0, "{said:?}");
+        self.last()
+    }
+
+    /// Points of a member for an item of the catalogue.
     pub(super) fn redeem(&mut self, item: &str) -> usize {
         let command = Command::Redeem { claim: claim(self.card), item: item.into(), quantity: 1 };
         let said = self.say(0, command);

@@ -189,6 +189,7 @@ fn by_20_points(shop: &mut Shop) -> usize {
 
 /// 20 points for 1 of another kind, which cost 10.
 fn other_points_back(shop: &mut Shop) -> usize {
+    shop.join();
     shop.pay(30_00);
     shop.redeem("there");
     shop.redeem("back")
@@ -301,16 +302,23 @@ fn originals(row: &str) -> Vec<fn(&mut Shop) -> usize> {
             },
         ],
         "Join, Award, Redeem or UseEntitlement, live" => vec![
+            Shop::join,
+            |shop| shop.award("visit"),
             |shop| {
+                shop.join();
                 shop.pay(30_00);
                 shop.redeem("mug")
             },
             |shop| {
+                shop.join();
                 shop.pay(30_00);
                 shop.redeem("red")
             },
             other_points_back,
-            |shop| shop.use_entitlement("parking"),
+            |shop| {
+                shop.join();
+                shop.use_entitlement("parking")
+            },
         ],
         "Unload, live" => vec![|shop| shop.unload(10_00), |shop| {
             shop.load(10_00);
@@ -403,6 +411,7 @@ fn cases(row: &str, column: &str, condition: Option<&str>) -> Vec<Case> {
         (_, Some("money that it gave is spent")) => {
             // 70.00, and 5.00 of bonus in front of what it gave.
             let mut case = case(|shop| {
+                shop.join();
                 shop.pay(30_00);
                 shop.redeem("red")
             });

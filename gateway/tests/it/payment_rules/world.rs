@@ -37,8 +37,15 @@ pub(super) const POINTS_FEWEST_AND_STEP: (i64, i64) = (4, 2);
 /// Most of an amount that points pay, percent.
 pub(super) const POINTS_MOST: i64 = 75;
 
-/// What points are redeemed for, and what every card is entitled to.
+/// What joining, an activity and redemption give, and what every member is entitled to.
 const CATALOGUE: &str = "
+[membership]
+joining = \"free\"
+gift = { rule = \"welcome\", points = 3 }
+[[activity]]
+code = \"visit\"
+rule = \"visit\"
+points = 4
 [points.other]
 kind = 17
 name = \"Other\"
