@@ -8,6 +8,7 @@ pub mod domain;
 pub mod executor;
 pub mod explain;
 pub mod export;
+pub mod foresee;
 pub mod journal;
 pub mod keys;
 pub mod members;

@@ -12,12 +12,13 @@ use serde_json::{Value, json};
 
 use super::Common;
 use super::operate::{ask, show};
-use super::show::{rows, table, text};
+use super::show::{bar, rows, table, text};
 use crate::admin::client::Client;
 use crate::admin::socket::Ask;
 use crate::domain::act::Act;
 use crate::domain::programme::Programme;
 use crate::domain::schedule::Start;
+use crate::foresee::{Foreseen, What, foresee};
 use crate::programme_file::difference::{Difference, differences};
 use crate::programme_file::{self, Problem};
 
@@ -82,6 +83,18 @@ activate the one in force again (`programme show`): for that time, or now with -
     List,
     /// Show what points can be redeemed for, and how many pieces are left.
     Catalogue,
+    /// Say what will happen by itself until a time: what expires, is released, is no longer held, and which tiers change.
+    #[command(after_help = "Examples:
+  gateway programme due --at 2027-01-01         what ends with the year, if nobody touches a card before
+  gateway programme due --at '2026-12-24 18:00' --json
+
+The journal is read; nothing is booked. Whether the gateway serves does not matter, but a time that is no RFC 3339 time is of the
+zone of the programme in force, which a serving gateway tells.")]
+    Due {
+        /// A time, or the start of a business day.
+        #[arg(long, value_name = "TIME")]
+        at: String,
+    },
 }
 
 pub(super) fn programme(common: &Common, command: Command) -> Result<ExitCode> {
@@ -109,6 +122,13 @@ pub(super) fn programme(common: &Common, command: Command) -> Result<ExitCode> {
                 );
                 print!("{}", text(answer, "document"));
             })
+        }
+        Command::Due { at } => {
+            let until = match at.parse::<jiff::Timestamp>() {
+                Ok(exact) => exact.as_second(),
+                Err(_) => moment(&at, &in_force(common)?)?,
+            };
+            due(common, until)
         }
         Command::Catalogue => {
             let answer = ask(common, &Ask::Catalogue)?;
@@ -261,6 +281,33 @@ fn read(file: &Path) -> Result<String> {
 fn in_force(common: &Common) -> Result<Programme> {
     let document = document(common, "in-force")?;
     programme_file::parse(&document).map_err(|_| anyhow!("the programme in force cannot be read"))
+}
+
+fn due(common: &Common, until_s: i64) -> Result<ExitCode> {
+    let (storage, installation) = super::journal::open(&common.directory())?;
+    storage.hold_still()?;
+    let progress = bar(storage.last_index()?, "reading", common.json);
+    let all = foresee(&storage, &installation, until_s, |at| progress.set_position(at))?;
+    progress.finish_and_clear();
+    let tier = |tier: &Option<String>| tier.clone().unwrap_or_else(|| "none".into());
+    let due = all.iter().map(|Foreseen { card, at, what }| {
+        let (what, kind, amount) = match what {
+            What::Expires(kind, amount) => ("expires".to_owned(), Some(kind.0), Some(*amount)),
+            What::Released(kind, amount) => ("is released".to_owned(), Some(kind.0), Some(*amount)),
+            What::HoldEnds(amount) => ("is no longer held".to_owned(), None, Some(*amount)),
+            What::Tier(from, to) => (format!("tier {} to {}", tier(from), tier(to)), None, None),
+        };
+        let at = jiff::Timestamp::from_second(*at).map_or_else(|_| at.to_string(), |at| at.to_string());
+        json!({ "card": card.0.to_string(), "at": at, "what": what, "kind": kind, "amount": amount })
+    });
+    let answer = json!({ "due": due.collect::<Vec<_>>() });
+    show(common, &answer, |answer| {
+        let fields = ["card", "at", "what", "kind", "amount"];
+        table(
+            ["card", "from", "what", "balance", "amount"],
+            rows(answer, "due").map(|row| fields.map(|field| text(row, field))),
+        );
+    })
 }
 
 /// A time that a person wrote, in Unix seconds: RFC 3339, a time in the programme's zone, or a business day's start.

@@ -234,6 +234,26 @@ pub fn replay(
     Ok(())
 }
 
+/// What the whole journal leads to. `progress` is told each index that is read.
+///
+/// # Errors
+/// [`WalkError`] at the first thing that does not fit.
+pub fn replayed(
+    storage: &Storage,
+    installation: &Installation,
+    mut progress: impl FnMut(u64),
+) -> Result<State, WalkError> {
+    let (mut state, mut head) = (State::default(), Head::GENESIS);
+    while let Some(group) = next_group(storage, installation, &head)? {
+        for entry in &group.entries {
+            replay(&mut state, entry.row.index, &entry.record, |_| Ok(None))?;
+        }
+        head = group.sealed.head;
+        progress(head.index);
+    }
+    Ok(state)
+}
+
 /// The state hash of a card or named account as it stands.
 #[must_use]
 pub fn subject_hash(state: &State, subject: &Subject) -> [u8; 16] {

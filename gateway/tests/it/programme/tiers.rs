@@ -137,6 +137,11 @@ async fn a_tier_whose_time_is_over_falls_by_itself_and_not_while_the_clock_is_in
         assert_eq!(tier(&till.deal(purchase(card, 50_00), card).await.1), is("gold", "金卡", true));
     }
     assert!(gateway.stop().success());
+    let now = jiff::Timestamp::from_millisecond(gateway::clock::Clock::system().now_ms()).expect("a time");
+    let later = now + jiff::SignedDuration::from_hours(24 * 400);
+    let due = site.json(&["programme", "due", "--at", &later.to_string()])["due"].clone();
+    let due: Vec<_> = due.as_array().expect("a list").iter().map(|due| due["what"].clone()).collect();
+    assert_eq!(due.iter().filter(|what| **what == "tier gold to silver").count(), 2, "{due:?}");
 
     machine.set_clock(400 * DAY);
     let gateway = machine.start();

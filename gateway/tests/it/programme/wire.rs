@@ -210,6 +210,20 @@ async fn pending_points_are_not_spent_and_are_released_by_the_sweep_once() {
     let (_, part) = till.deal(refund(&sale, 4_00), &sold[0]).await;
     assert_eq!(balance(&part, PENDING), 6);
     till.deal(purchase(&sold[1], 10_00), &sold[1]).await;
+    // What is due is foreseen as it will come: nothing now, both releases in two days.
+    let due = |days: i64| {
+        let now = jiff::Timestamp::from_millisecond(gateway::clock::Clock::system().now_ms());
+        let at = now.expect("a time") + jiff::SignedDuration::from_hours(24 * days);
+        let told = site.json(&["programme", "due", "--at", &at.to_string()])["due"].clone();
+        let each = told.as_array().expect("a list").iter();
+        let mut each: Vec<_> =
+            each.map(|due| (due["what"].clone(), due["kind"].clone(), due["amount"].clone())).collect();
+        each.sort_by_key(|(_, _, amount)| amount.as_i64());
+        each
+    };
+    let release = |amount: i64| ("is released".into(), 16.into(), amount.into());
+    assert_eq!(due(0), []);
+    assert_eq!(due(2), [release(6), release(10)]);
     assert!(gateway.stop().success());
     // The release is at the end of tomorrow's business day: less than a day on, twice.
     let mut ahead = 0;

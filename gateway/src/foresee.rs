@@ -1,0 +1,91 @@
+//! `programme due`: what will happen by itself until a time, if nobody touches a card before: by the very functions that will book
+//! it, on the state that the journal leads to.
+
+use protocol::field::Installation;
+
+use crate::domain::programme::Programme;
+use crate::domain::tier_review::review;
+use crate::domain::{Card, CardReference, Kind, Member, Now, State};
+use crate::journal::walk::{WalkError, replayed};
+use crate::programme_file;
+use crate::storage::Storage;
+
+/// Something that happens by time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreseen {
+    pub card: CardReference,
+    /// Unix second from which on it is so.
+    pub at: i64,
+    pub what: What,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// So much of a balance expires (minor units or points).
+    Expires(Kind, i64),
+    /// So many pending points can be spent; the kind that they become.
+    Released(Kind, i64),
+    /// So much money is no longer held, minor units.
+    HoldEnds(i64),
+    /// A tier changes, from one to another; `None` is none.
+    Tier(Option<String>, Option<String>),
+}
+
+/// Why nothing can be foreseen.
+#[derive(Debug, thiserror::Error)]
+pub enum ForeseeError {
+    #[error(transparent)]
+    Walk(#[from] WalkError),
+    #[error("the journal has no programme that could be read")]
+    NoProgramme,
+}
+
+/// What falls due up to a Unix second, by card and time.
+///
+/// # Errors
+/// [`ForeseeError`] when the journal is damaged.
+pub fn foresee(
+    storage: &Storage,
+    installation: &Installation,
+    until_s: i64,
+    progress: impl FnMut(u64),
+) -> Result<Vec<Foreseen>, ForeseeError> {
+    let state = replayed(storage, installation, progress)?;
+    let in_force = state.programmes.iter().rev().find(|version| version.effective_from <= until_s);
+    let programme = in_force.or(state.programmes.first()).ok_or(ForeseeError::NoProgramme)?;
+    let programme = programme_file::parse(&programme.document).map_err(|_| ForeseeError::NoProgramme)?;
+    let ms = until_s.saturating_mul(1000);
+    let business_date = programme.business_date(ms).map_err(|_| ForeseeError::NoProgramme)?;
+    Ok(due(&state, &programme, Now { ms, business_date, certain: true }))
+}
+
+/// What is due by then.
+fn due(state: &State, programme: &Programme, now: Now) -> Vec<Foreseen> {
+    let mut all: Vec<Foreseen> = state.cards.values().flat_map(|card| of_card(card, now)).collect();
+    for (card, member) in &state.members {
+        all.extend(of_member(programme, *card, member, now));
+    }
+    all.sort_by_key(|foreseen| (foreseen.card, foreseen.at));
+    all
+}
+
+fn of_card(card: &Card, now: Now) -> Vec<Foreseen> {
+    let foreseen = |at, what| Foreseen { card: card.reference, at, what };
+    let holds = card.holds.iter().filter(|hold| hold.expires <= now.s());
+    let holds = holds.map(|hold| foreseen(hold.expires, What::HoldEnds(hold.held())));
+    let lots = card.lots.iter().filter(|lot| lot.is_expired(now.s()) && card.free(lot) > 0);
+    let lots = lots.map(|lot| {
+        let (kind, free) = (lot.kind.released(), card.free(lot));
+        let what = if lot.kind.is_pending() { What::Released(kind, free) } else { What::Expires(kind, free) };
+        foreseen(lot.expires.unwrap_or(i64::MAX), what)
+    });
+    holds.chain(lots).collect()
+}
+
+fn of_member(programme: &Programme, card: CardReference, member: &Member, now: Now) -> Option<Foreseen> {
+    let reviewed = review(programme, card, member, now)?;
+    let key = |held: Option<&crate::domain::member::TierHeld>| held.map(|held| held.tier.clone());
+    let (from, to) = (key(member.standing.tier.as_ref()), key(reviewed.tier.as_ref()));
+    let at = member.due().unwrap_or(now.s());
+    (from != to).then_some(Foreseen { card, at, what: What::Tier(from, to) })
+}
