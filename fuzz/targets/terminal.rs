@@ -126,7 +126,7 @@ fn body(step: u8) -> Body {
         3 => Body::Authorize { card, amount, raises: Some(original) },
         4 => Body::Capture { amount, tenders, lines, original },
         5 => Body::Transfer { card, to: CardReference::from_parts(2).unwrap(), amount },
-        6 => Body::PurchaseQuote { card, amount, points: None },
+        6 => Body::PurchaseQuote { card, amount, lines: None, points: None },
         7 => Body::ShiftReport { after: u32::from(step) },
         8 => Body::Unload { card, amount, reason, supervisor },
         9 => Body::ChangePin { card },
