@@ -10,13 +10,19 @@ use protocol::field::Installation;
 use protocol::frame::MessageType;
 use protocol::request::{Request as WireRequest, RequestSidecar};
 
+use crate::admin::act::{SignedAct, name as act_name};
+use crate::domain::act::{Act, Drawn, Place, decide_act};
 use crate::domain::decision::Reason;
 use crate::domain::effect::{Effect, Posting};
+use crate::domain::follow::follow;
+use crate::domain::member::TierHeld;
+use crate::domain::programme::tier::Stood;
 use crate::domain::request::message;
+use crate::domain::{CardReference, Member, expire};
 use crate::domain::{Command, Decision, Facts, Kind, Now, Original, Pins, Programme, Quoted, Request, State};
 use crate::domain::{Fault, decide};
 use crate::executor::{LOADS, SOURCES, remembered};
-use crate::journal::record::{Origin, Record};
+use crate::journal::record::{Details, Origin, Record};
 use crate::journal::seal::Head;
 use crate::journal::walk::{Entry, WalkError, next_group, replay};
 use crate::keys::PublicKey;
@@ -29,8 +35,8 @@ use crate::translate::{self, GatewayWord};
 pub enum ExplainError {
     #[error("the journal has no entry {0}")]
     NoEntry(u64),
-    #[error("no terminal asked for this entry: {0}")]
-    NotATerminals(String),
+    #[error("no rule has decided this entry: {0}")]
+    NoRules(String),
     /// What it was declined for may be a secret, a PIN or a quote, which the journal does not have.
     #[error("it was declined with code {code:02} ({detail}): nothing was given or priced")]
     Declined { code: u8, detail: String },
@@ -50,8 +56,10 @@ pub enum ExplainError {
 #[derive(Debug, Clone)]
 pub struct Explained {
     pub index: u64,
-    pub message: MessageType,
-    pub answer: Answer,
+    /// The message, the operator's act, or the name of what was due.
+    pub what: String,
+    /// Of an answer.
+    pub code: Option<u8>,
     pub time_ms: i64,
     /// YYYYMMDD.
     pub business_date: u32,
@@ -63,8 +71,21 @@ pub struct Explained {
     pub postings: Vec<Posting>,
     /// What was counted: whose card (`None` the programme's), what, in which period, by how much.
     pub counters: Vec<(Option<u64>, String, u32, i64)>,
+    /// Of a tier that was looked at: what became of it.
+    pub tier: Option<TierStory>,
     /// Whether deciding again came to exactly what the journal has.
     pub same: bool,
+}
+
+/// What became of a member's tier, and why.
+#[derive(Debug, Clone)]
+pub struct TierStory {
+    pub before: Option<TierHeld>,
+    pub after: Option<TierHeld>,
+    /// What was counted is looked at as of this business date (YYYYMMDD): the last one of a period that is over.
+    pub as_of: u32,
+    /// How far each way to each tier was.
+    pub stood: Vec<Stood>,
 }
 
 /// Explains the entries of a range, one after the other; each is told with what came of it. The journal is read from its
@@ -113,8 +134,8 @@ fn explain_entry(
             let answer = record.answer.as_deref().and_then(|body| Answer::decode(body).ok());
             (MessageType(*message), answer.ok_or(ExplainError::Damaged(index))?)
         }
-        Origin::Operator { .. } => return Err(ExplainError::NotATerminals("an operator's act".into())),
-        Origin::System { name, .. } => return Err(ExplainError::NotATerminals(name.clone())),
+        Origin::Operator { signed } => return explain_act(state, entry, signed),
+        Origin::System { name, key } => return explain_due(state, entry, name, key),
     };
     if !answer.code.is_approval() {
         let detail = answer.detail.as_ref().map_or("", |detail| detail.as_str()).to_owned();
@@ -123,19 +144,109 @@ fn explain_entry(
     let find = |wanted: u64| original(storage, state, wanted);
     let request = request(state, tried, installation, entry).ok_or(ExplainError::Damaged(index))?;
     let (decision, pricing) = decide_again(storage, (state, entry), &request, find)?;
-    let written = record.details.effects.iter().filter(|effect| !matches!(effect, Effect::Version { .. }));
-    Ok(Explained {
-        index,
-        message,
-        time_ms: record.details.time_ms,
-        business_date: record.details.business_date,
-        programme: (record.details.programme_version, pricing.name.clone()),
-        same: written.eq(&decision.effects),
+    let told = Explained {
+        code: Some(answer.code.0),
         reasons: decision.explanation,
-        postings: postings(record),
-        counters: counters(record),
-        answer,
-    })
+        ..told(entry, message.name(), &pricing)
+    };
+    Ok(Explained { same: is_written(record, &decision.effects), ..told })
+}
+
+/// What an entry says of itself, before it is decided again.
+fn told(entry: &Entry, what: &str, pricing: &Programme) -> Explained {
+    let details = &entry.record.details;
+    Explained {
+        index: entry.row.index,
+        what: what.to_owned(),
+        code: None,
+        time_ms: details.time_ms,
+        business_date: details.business_date,
+        programme: (details.programme_version, pricing.name.clone()),
+        reasons: Vec::new(),
+        postings: postings(&entry.record),
+        counters: counters(&entry.record),
+        tier: None,
+        same: false,
+    }
+}
+
+fn is_written(record: &Record, effects: &[Effect]) -> bool {
+    let written = record.details.effects.iter().filter(|effect| !matches!(effect, Effect::Version { .. }));
+    written.eq(effects)
+}
+
+/// Explains what was due by itself: expiries, and what has become of a tier.
+fn explain_due(state: &State, entry: &Entry, name: &str, key: &str) -> Result<Explained, ExplainError> {
+    if ![Origin::TIER, Origin::EXPIRY].contains(&name) {
+        return Err(ExplainError::NoRules(name.to_owned()));
+    }
+    let (index, details) = (entry.row.index, &entry.record.details);
+    let damaged = || ExplainError::Damaged(index);
+    let programme = compiled(state, in_force(state, details).ok_or_else(damaged)?).ok_or_else(damaged)?;
+    let card = key.split('/').next().and_then(|card| card.parse().ok()).map(CardReference);
+    let card = card.ok_or_else(damaged)?;
+    // Nothing was due while the time was in doubt.
+    let now = Now { ms: details.time_ms, business_date: details.business_date, certain: true };
+    let base = told(entry, name, &programme);
+    if name == Origin::EXPIRY {
+        let held = state.cards.get(&card).ok_or_else(damaged)?;
+        let (_, effects) = expire(held, &programme, index, now)?;
+        return Ok(Explained { same: is_written(&entry.record, &effects), ..base });
+    }
+    let effects = follow(state, &programme, card, (index, now))?;
+    let nobody = Member::nobody();
+    let member = state.members.get(&card).unwrap_or(&nobody);
+    let before = member.standing.tier.clone();
+    let standing = details.effects.iter().find_map(|effect| match effect {
+        Effect::Member { standing, .. } => Some(standing),
+        _ => None,
+    });
+    let after = standing.map_or_else(|| before.clone(), |standing| standing.tier.clone());
+    let over = before.as_ref().and_then(|held| held.until).filter(|until| *until <= now.s());
+    let last = over.and_then(|until| until.checked_mul(1000)?.checked_sub(1));
+    let as_of = last.and_then(|ms| programme.business_date(ms).ok()).unwrap_or(now.business_date);
+    let stood = programme.tiers.stood(member, as_of);
+    let tier = Some(TierStory { before, after, as_of, stood });
+    Ok(Explained { tier, same: is_written(&entry.record, &effects), ..base })
+}
+
+/// Explains an operator's act that rules have decided from what the journal has.
+fn explain_act(state: &State, entry: &Entry, signed: &[Vec<u8>]) -> Result<Explained, ExplainError> {
+    let (index, details) = (entry.row.index, &entry.record.details);
+    let damaged = || ExplainError::Damaged(index);
+    let payload = signed.first().and_then(|act| Sign1::parse(act).ok()).and_then(|act| act.payload);
+    let act = payload.and_then(|payload| SignedAct::decode(payload).ok()).ok_or_else(damaged)?.act;
+    let by_rules = matches!(
+        act,
+        Act::AwardImport { .. }
+            | Act::CardAdjust { .. }
+            | Act::CardRefund { .. }
+            | Act::CardReplace { .. }
+            | Act::CardMerge { .. }
+    );
+    if !by_rules {
+        return Err(ExplainError::NoRules(act_name(&act).to_owned()));
+    }
+    let programme = compiled(state, in_force(state, details).ok_or_else(damaged)?).ok_or_else(damaged)?;
+    let place = Place { merchant: &details.merchant, store: &details.store, index, about: None };
+    let now = Now { ms: details.time_ms, business_date: details.business_date, certain: true };
+    let same = [true, false].into_iter().any(|certain| {
+        let decided = decide_act(state, &programme, &act, Drawn::default(), place, Now { certain, ..now });
+        decided.is_ok_and(|effects| is_written(&entry.record, &effects))
+    });
+    Ok(Explained { same, ..told(entry, act_name(&act), &programme) })
+}
+
+/// The programme version in force when an entry was written.
+fn in_force(state: &State, details: &Details) -> Option<u32> {
+    let now_s = details.time_ms.div_euclid(1000);
+    let in_force = state.programmes.iter().rev().find(|held| held.effective_from <= now_s);
+    Some(in_force.or(state.programmes.first())?.version)
+}
+
+fn compiled(state: &State, version: u32) -> Option<Programme> {
+    let held = state.programmes.iter().find(|held| held.version == version)?;
+    programme_file::parse(&held.document).ok()
 }
 
 /// Requests whose PINs were looked at: what a right one did to its tries is in their entries.
@@ -207,14 +318,9 @@ fn decide_again(
 ) -> Result<(Decision, Programme), ExplainError> {
     let (index, details) = (entry.row.index, &entry.record.details);
     let damaged = || ExplainError::Damaged(index);
-    let compiled = |version: u32| -> Result<Programme, ExplainError> {
-        let held = state.programmes.iter().find(|held| held.version == version).ok_or_else(damaged)?;
-        programme_file::parse(&held.document).map_err(|_| damaged())
-    };
-    let now_s = details.time_ms.div_euclid(1000);
-    let in_force = state.programmes.iter().rev().find(|held| held.effective_from <= now_s);
-    let in_force = in_force.or(state.programmes.first()).ok_or_else(damaged)?.version;
-    let (programme, pricing) = (compiled(in_force)?, compiled(details.programme_version)?);
+    let programme = in_force(state, details).and_then(|version| compiled(state, version));
+    let programme = programme.ok_or_else(damaged)?;
+    let pricing = compiled(state, details.programme_version).ok_or_else(damaged)?;
     let message = request.command.message();
     if matches!(message, message::RECONCILIATION | message::CHANGE_PIN) {
         return Err(ExplainError::NothingPriced(MessageType(message).name()));

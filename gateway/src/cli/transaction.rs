@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
-use protocol::answer::Answer;
 use serde_json::{Value, json};
 
 use super::Common;
@@ -12,6 +11,7 @@ use super::journal::open;
 use super::show::{bar, table};
 use crate::domain::decision::{Notes, Reason};
 use crate::domain::effect::Account;
+use crate::domain::member::TierHeld;
 use crate::explain::{ExplainError, Explained, explain};
 
 #[derive(Debug, Subcommand)]
@@ -77,14 +77,30 @@ fn notes(notes: Notes) -> String {
 }
 
 fn print(explained: &Explained) {
-    let Explained { index, message, answer, business_date, programme, .. } = explained;
+    let Explained { index, what, code, business_date, programme: (version, name), .. } = explained;
+    let code = code.map(|code| format!(", code {code:02}")).unwrap_or_default();
     println!(
-        "Entry {index}: {}, code {:02}, business date {business_date}, priced by programme {} ({}).",
-        message.name(),
-        answer.code.0,
-        programme.0,
-        programme.1
+        "Entry {index}: {what}{code}, business date {business_date}, priced by programme {version} ({name})."
     );
+    if let Some(story) = &explained.tier {
+        let held = |held: &Option<TierHeld>| {
+            held.as_ref().map_or_else(|| "none of its own".to_owned(), |held| held.tier.clone())
+        };
+        println!(
+            "Tier before: {}; after: {}. What was counted, as of {}:",
+            held(&story.before),
+            held(&story.after),
+            story.as_of
+        );
+        table(
+            ["leads to", "way", "measure", "months", "so far", "needed"],
+            story.stood.iter().map(|stood| {
+                let months = stood.months.map_or_else(|| "ever".to_owned(), |months| months.to_string());
+                let (way, measure) = (stood.route.saturating_add(1).to_string(), stood.measure.clone());
+                [stood.tier.clone(), way, measure, months, stood.so_far.to_string(), stood.needed.to_string()]
+            }),
+        );
+    }
     table(
         ["rule", "balance", "base", "rate", "result", "notes"],
         explained.reasons.iter().map(|Reason { rule, kind, base, rate, result, notes: bits }| {
@@ -133,7 +149,7 @@ fn summary(each: &[(u64, Result<Explained, ExplainError>)]) {
         .filter(|(_, explained)| explained.as_ref().is_ok_and(|explained| !explained.same))
         .collect();
     println!(
-        "{} entries: {} come out again exactly, {} do not, {} price nothing: declined, or not a terminal's.",
+        "{} entries: {} come out again exactly, {} do not, {} price nothing: declined, or decided by no rule.",
         each.len(),
         same.count(),
         differ.len(),
@@ -165,16 +181,27 @@ fn value(index: u64, explained: &Result<Explained, ExplainError>) -> Value {
     let counters = explained.counters.iter().map(|(card, counter, period, change)| {
         json!({ "card": card.map(|card| card.to_string()), "counter": counter, "period": period, "change": change })
     });
-    let Answer { code, .. } = &explained.answer;
+    let tier = explained.tier.as_ref().map(|story| {
+        let held = |held: &Option<TierHeld>| {
+            held.as_ref().map(|held| json!({ "tier": held.tier, "since": held.since, "until": held.until }))
+        };
+        let stood = story.stood.iter().map(|stood| {
+            json!({ "tier": stood.tier, "route": stood.route, "measure": stood.measure,
+                "months": stood.months, "so_far": stood.so_far, "needed": stood.needed })
+        });
+        json!({ "before": held(&story.before), "after": held(&story.after), "as_of": story.as_of,
+            "measures": stood.collect::<Vec<_>>() })
+    });
     json!({
         "reference": index,
-        "message": explained.message.name(),
-        "code": code.0,
+        "message": explained.what,
+        "code": explained.code,
         "business_date": explained.business_date,
         "programme": { "version": explained.programme.0, "name": explained.programme.1 },
         "rules": reasons.collect::<Vec<_>>(),
         "postings": postings.collect::<Vec<_>>(),
         "counters": counters.collect::<Vec<_>>(),
+        "tier": tier,
         "same": explained.same,
     })
 }

@@ -12,6 +12,7 @@ use super::expiry::expire;
 use super::facts::Facts;
 use super::items;
 use super::ledger::{Kind, named, offline_loss, points_receivable, suspense};
+use super::member::Member;
 use super::original::Original;
 use super::pin::Pin;
 use super::points::{owe, take_back};
@@ -127,10 +128,13 @@ impl<'a> Undoing<'a> {
         card.ok_or(Fault::Misfit("an original without a card"))
     }
 
-    /// Once a card was loaded, reversing a sale may bring value back to it: it must stay able to hold it.
+    /// Once a card was loaded, reversing a sale may bring value back to it: it must stay able to hold it. And whoever has joined
+    /// with it, or done anything that counts, would be its next holder's past.
     fn deactivate(&mut self) -> Result<Result<(), Decline>, Fault> {
         let card = self.card()?;
-        if card.next_lot != 1 || card.status != CardStatus::Active || card.account.is_some() {
+        let member = self.facts.state.members.get(&card.reference);
+        let used = card.next_lot != 1 || member.is_some_and(|member| *member != Member::nobody());
+        if used || card.status != CardStatus::Active || card.account.is_some() {
             return Ok(Err(Decline::ActivatedCardInUse));
         }
         // Whoever buys it next has nothing to do with this holder.

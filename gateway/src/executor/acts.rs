@@ -113,6 +113,13 @@ impl Writer {
             Act::ExceptionSettle { settlement: Settlement::Card(card), .. } => self.fetch_card(*card)?,
             _ => {}
         }
+        // What was due for the members whom an act's rules ask about stands in front of it.
+        let asked: Vec<_> = match &act.act {
+            Act::CardMerge { card, into, .. } => vec![*card, *into],
+            Act::AwardImport { awards, .. } => awards.iter().map(|(card, _)| *card).collect(),
+            _ => Vec::new(),
+        };
+        self.follow_all(group, asked, self.now());
         let named = self.entry_of_act(group, &act.act)?;
         let named = named.as_ref().map(Subject::about);
         if let Err(reason) = self.check_file(&act.act, confirms, &file) {

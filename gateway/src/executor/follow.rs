@@ -8,7 +8,7 @@ use super::group::{Cause, Group};
 use super::writer::Writer;
 use crate::domain::follow::follow;
 use crate::domain::request::Request;
-use crate::domain::{CardReference, Effect, Fault, Now, Original};
+use crate::domain::{CardReference, Command, Effect, Fault, Now, Original};
 use crate::journal::record::Origin;
 
 /// The members of whom an entry changed something.
@@ -58,7 +58,10 @@ impl Writer {
         original: Option<&Original>,
         now: Now,
     ) {
-        let own = request.command.claim().map(|claim| claim.card);
+        let own = match &request.command {
+            Command::Advice { card, .. } => Some(*card),
+            command => command.claim().map(|claim| claim.card),
+        };
         let cards: BTreeSet<_> =
             original.map(Original::cards).unwrap_or_default().into_iter().chain(own).collect();
         self.follow_all(group, cards, now);

@@ -120,7 +120,8 @@ impl Writer {
         }
         let now = self.now();
         self.prefetch(&request, &held, now)?;
-        match self.enter(group, &held, &request, (signed, None), (None, &[], None), now) {
+        let birthday = self.birthday_of(&request, None, now)?;
+        match self.enter(group, &held, &request, (signed, None), (None, &[], birthday), now) {
             Ok(decided) => Ok(Imported { stan, ..told(body_of(group, decided).as_deref(), "decided") }),
             Err(fault) => {
                 error!(terminal, stan, %fault, "a message of a file could not be decided");

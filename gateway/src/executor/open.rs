@@ -287,7 +287,7 @@ fn small_state(storage: &Storage) -> Result<State> {
         Touched::Counter((String::new(), 0)),
     ];
     for kind in kinds {
-        storage.each_snapshot(cell_key(&kind), |key, bytes| {
+        storage.each_snapshot(cell_key(&kind), |key, bytes, _| {
             let (touched, cell) = decode_cell(&key, &bytes)?;
             state.put(&touched, Some(cell));
             Ok(())

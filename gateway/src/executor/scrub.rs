@@ -71,7 +71,7 @@ fn pass(directory: &Path, handle: &Handle, go_on: impl Fn(Duration) -> bool) -> 
         }
     }
     for kind in 1..=9 {
-        storage.each_snapshot(kind, |_, _| Ok(()))?;
+        storage.each_snapshot(kind, |_, _, _| Ok(()))?;
     }
     Ok(head.group)
 }

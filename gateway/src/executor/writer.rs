@@ -400,7 +400,9 @@ impl Writer {
         let mut wanted = Some(card);
         while let Some(card) = wanted {
             self.fetch(&Touched::Card(card))?;
-            self.fetch_member(card)?;
+            if self.state.cards.contains_key(&card) {
+                self.fetch_member(card)?;
+            }
             let held = self.state.cards.get(&card);
             // An account is bound to none, and nothing takes the place of its own successor: this ends.
             let next = |held: &Card| held.successor.map(|successor| successor.card).or(held.account);

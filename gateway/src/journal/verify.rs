@@ -16,7 +16,7 @@ use super::walk::{Damage, Entry, Group, WalkError, lost, next_group, replay};
 use crate::admin::act::SignedAct;
 use crate::domain::state::{Cell, State, Touched};
 use crate::keys::{PublicKey, hex};
-use crate::storage::{Identity, KINDS, Storage, StorageError, cell_key, decode_cell, key_of};
+use crate::storage::{Identity, KINDS, Storage, StorageError, cell_key, decode_cell, due, key_of};
 
 /// What was verified, and everything that was found.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -235,7 +235,7 @@ impl Verifier {
     fn no_snapshot(&mut self, storage: &Storage) -> Result<(), StorageError> {
         let mut rows: u64 = 0;
         for kind in 1..=KINDS {
-            storage.each_snapshot(kind, |_, _| {
+            storage.each_snapshot(kind, |_, _, _| {
                 rows = rows.saturating_add(1);
                 Ok(())
             })?;
@@ -252,10 +252,10 @@ impl Verifier {
             let mut rows: u64 = 0;
             let mut differing: u64 = 0;
             let state = &self.state;
-            let read = storage.each_snapshot(kind, |key, bytes| {
+            let read = storage.each_snapshot(kind, |key, bytes, at| {
                 let (touched, cell) = decode_cell(&key, &bytes)?;
                 rows = rows.saturating_add(1);
-                if expected(state, &touched).as_ref() != Some(&cell) {
+                if expected(state, &touched).as_ref() != Some(&cell) || due(&cell) != at {
                     differing = differing.saturating_add(1);
                 }
                 Ok(())

@@ -234,14 +234,14 @@ impl Storage {
         Ok(rows.collect::<std::result::Result<_, _>>()?)
     }
 
-    /// Visits every snapshot row whose key begins with `kind`, in key order.
+    /// Visits every snapshot row whose key begins with `kind`, in key order: key, state, and when it is due.
     ///
     /// # Errors
     /// When a row does not match its hash, or `visit` fails.
     pub fn each_snapshot(
         &self,
         kind: u8,
-        mut visit: impl FnMut(Vec<u8>, Vec<u8>) -> Result<()>,
+        mut visit: impl FnMut(Vec<u8>, Vec<u8>, Option<i64>) -> Result<()>,
     ) -> Result<()> {
         let mut select = self.connection.prepare_cached(
             "SELECT key, state, due, hash FROM snapshot WHERE key >= ? AND key < ? ORDER BY key",
@@ -252,7 +252,7 @@ impl Storage {
             let (key, state): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
             let (due, hash): (Option<i64>, Vec<u8>) = (row.get(2)?, row.get(3)?);
             let state = checked_state(&key, state, due, &hash)?;
-            visit(key, state)?;
+            visit(key, state, due)?;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 mod activities;
 mod adjusting;
+mod audit;
 mod book;
 mod catalogue;
 mod entitlements;

@@ -145,7 +145,41 @@ impl Route {
     }
 }
 
+/// How far one measure of one way to a tier was on a business date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stood {
+    /// Key of the tier.
+    pub tier: String,
+    /// Which of its routes, counted from 0.
+    pub route: usize,
+    /// The measure, by the name of its counter.
+    pub measure: String,
+    /// Calendar months that it looks back, the present one among them; `None` for ever.
+    pub months: Option<u16>,
+    pub so_far: i64,
+    pub needed: i64,
+}
+
 impl Tiers {
+    /// How far a member was on a business date, on every way to every tier.
+    #[must_use]
+    pub fn stood(&self, member: &Member, business_date: u32) -> Vec<Stood> {
+        let mut stood = Vec::new();
+        for tier in &self.list {
+            for (route, way) in tier.routes.iter().enumerate() {
+                stood.extend(way.stand(member, business_date).map(|(measure, so_far, needed)| Stood {
+                    tier: tier.key.clone(),
+                    route,
+                    measure: measure.counter(),
+                    months: way.over.months(business_date),
+                    so_far,
+                    needed,
+                }));
+            }
+        }
+        stood
+    }
+
     /// Counters of what promotions have used up: `tier/reset/TIER/MEASURE`, by the measure's own periods.
     pub(in crate::domain) const USED_UP: &'static str = "tier/reset/";
 
