@@ -6,6 +6,7 @@ mod book;
 mod catalogue;
 mod entitlements;
 mod given_back;
+mod greedy;
 mod joining;
 mod load_bonus;
 mod member_inquiry;
