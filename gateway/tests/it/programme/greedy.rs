@@ -145,6 +145,7 @@ struct Shop {
 impl Shop {
     fn new(rules: &str) -> Self {
         let mut book = Book::new(rules);
+        book.programme.products.get_mut("p").expect("a product").return_days = None;
         for card in 0..CARDS {
             let card = Card::issued(reference(card), "p", &[7; 32]);
             book.state.cards.insert(card.reference, Card { status: CardStatus::Active, ..card });
@@ -422,4 +423,19 @@ fn a_refund_that_is_undone_leaves_the_member_who_had_joined_by_the_sale() {
     assert_eq!(book.state.members.get(&reference(0)).cloned(), before);
     book.sale(0, 10);
     assert_eq!(book.has(0, 16), 7, "the gift is for once");
+}
+
+#[test]
+fn a_join_that_is_undone_and_said_again_gives_no_second_gift() {
+    let rules = "[membership]\njoining = \"first-purchase\"\ngift = { rule = \"welcome\", points = 7 }\n";
+    let mut book = Book::new(rules);
+    book.load(0, 1000);
+    let join = || Command::Join { claim: claim(0), referral: None, customer: 0 };
+    for _ in 0..3 {
+        assert!(book.ask(join(), Vec::new()).is_approved());
+        let at = book.entries() - 1;
+        book.sale(0, 1);
+        assert_eq!(book.has(0, 16), 7, "the gift is for once");
+        book.reverse(at);
+    }
 }
