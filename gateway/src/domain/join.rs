@@ -207,7 +207,9 @@ pub(super) fn left_again(state: &State, counted: &[Effect]) -> Vec<Effect> {
 /// Members who have joined after all, when these counters have changed, because a refund is undone by which they had not.
 pub(super) fn came_back(state: &State, refund: &Original, counted: &[Effect]) -> Vec<Effect> {
     let again = counted.iter().filter_map(|effect| {
-        let Effect::Counter { card: Some(card), counter, period: 0, change: 1.. } = effect else { return None };
+        let Effect::Counter { card: Some(card), counter, period: 0, change: 1.. } = effect else {
+            return None;
+        };
         let member = state.members.get(card).filter(|member| counter == JOINED && has(member, JOIN) > 0)?;
         let joined = refund.effects.iter().find_map(|effect| match effect {
             Effect::Member { card: of, standing } if of == card => standing.joined,
