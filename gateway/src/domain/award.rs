@@ -1,6 +1,5 @@
 //! Award: what the programme gives for an activity (活动积分; LOYALTY B5).
 
-use super::Fault;
 use super::card::Card;
 use super::decision::{Decision, Decline, Notes, Reason};
 use super::effect::Effect;
@@ -14,6 +13,7 @@ use super::quoted::check_quote;
 use super::request::{CardClaim, Now, Request};
 use super::reward::{Customer, Given};
 use super::terminal::Terminal;
+use super::{Fault, State};
 
 /// `quantity` of `named`, both as the request has them.
 pub(super) fn decide(
@@ -105,14 +105,45 @@ fn given(customer: &Customer<'_>, activity: &Activity, reason: Reason) -> Option
 
 /// A member takes one place, however often they take part.
 fn took_part(card: &Card, activity: &Activity, customer: &Customer<'_>) -> Vec<Effect> {
-    let counter = place(&activity.code);
-    if customer.at.member.counted(&counter, Window::Ever, 0) > 0 {
-        return Vec::new();
+    let count = |card, counter| Effect::Counter { card, counter, period: 0, change: 1 };
+    let mut counts = vec![count(Some(card.reference), format!("{TIMES}{}", activity.code))];
+    let place = place(&activity.code);
+    if customer.at.member.counted(&place, Window::Ever, 0) == 0 {
+        counts.extend([count(Some(card.reference), place.clone()), count(None, place)]);
     }
-    let count = |card| Effect::Counter { card, counter: counter.clone(), period: 0, change: 1 };
-    vec![count(Some(card.reference)), count(None)]
+    counts
 }
 
 fn place(code: &str) -> String {
     format!("activity:{code}")
+}
+
+/// Counter of a member: awards of an activity that stand.
+const TIMES: &str = "activity-times:";
+
+/// The same counters, with the places of members of whose taking part nothing is left when they have changed; the others keep
+/// theirs, whichever award had taken it.
+pub(super) fn places_free_again(state: &State, mut counted: Vec<Effect>) -> Vec<Effect> {
+    let undone = counted.iter().find_map(|effect| match effect {
+        Effect::Counter { card: Some(card), counter, period: 0, change } => {
+            Some((*card, counter.strip_prefix(TIMES)?.to_owned(), *change))
+        }
+        _ => None,
+    });
+    let Some((card, code, change)) = undone else { return counted };
+    let place = place(&code);
+    counted.retain(|effect| !matches!(effect, Effect::Counter { counter, .. } if *counter == place));
+    let Some(member) = state.members.get(&card) else { return counted };
+    let has = |counter: &str| member.counted(counter, Window::Ever, 0);
+    let places = has(&place);
+    if places != 0 && has(&format!("{TIMES}{code}")).saturating_add(change) <= 0 {
+        let free = |card| Effect::Counter {
+            card,
+            counter: place.clone(),
+            period: 0,
+            change: places.saturating_neg(),
+        };
+        counted.extend([free(Some(card)), free(None)]);
+    }
+    counted
 }

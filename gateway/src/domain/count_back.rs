@@ -1,9 +1,10 @@
 //! What a transaction was counted as, and no longer is: of what is undone all, of what is refunded its share (LOYALTY B10).
 
 use super::Fault;
+use super::award::places_free_again;
 use super::card::CardReference;
 use super::effect::Effect;
-use super::join::left_again;
+use super::join::{came_back, left_again};
 use super::original::Original;
 use super::reward::CARRY;
 use super::slice::Slice;
@@ -37,7 +38,9 @@ pub(super) fn count_back(
             effects.push(Effect::Counter { card: *card, counter: counter.clone(), period: *period, change });
         }
     }
+    let mut effects = places_free_again(state, effects);
     effects.extend(left_again(state, &effects));
+    effects.extend(came_back(state, original, &effects));
     Ok(effects)
 }
 

@@ -7,6 +7,7 @@ use super::effect::Effect;
 use super::expiry::expire;
 use super::facts::{Facts, accept_card};
 use super::member::{Member, Standing, Window};
+use super::original::Original;
 use super::points::{Award, award_points};
 use super::programme::{Circumstances, Membership};
 use super::quoted::check_quote;
@@ -132,7 +133,8 @@ pub(super) fn by_sale(
     Ok((effects, reasons))
 }
 
-/// The card is the member's from now on.
+/// The card is the member's from now on. What is given for that is given once: a sale by which it became theirs before a Join that
+/// was undone since has given it.
 fn come_in(
     customer: &Customer<'_>,
     standing: Standing,
@@ -147,8 +149,9 @@ fn come_in(
     let mut effects = vec![one_more(card, JOINED, 1), Effect::Member { card, standing }];
     let mut reasons = Vec::new();
     let programme = customer.facts.pricing;
+    let anew = has(customer.at.member, JOINED) == 0;
     let gift = programme.membership.as_ref().and_then(|membership| membership.gift.as_ref());
-    if let Some(gift) = gift.filter(|gift| gift.when.holds(programme, &new.at)) {
+    if let Some(gift) = gift.filter(|gift| anew && gift.when.holds(programme, &new.at)) {
         let reason = Reason {
             rule: gift.rule.clone(),
             kind: gift.kind,
@@ -164,7 +167,7 @@ fn come_in(
             reasons.push(given.reason);
         }
     }
-    let came: Vec<Came> = std::iter::once(Came::Joined).chain(sale).collect();
+    let came: Vec<Came> = anew.then_some(Came::Joined).into_iter().chain(sale).collect();
     let (more, brought) = bring(&new, left, &came)?;
     effects.extend(more);
     reasons.extend(brought);
@@ -192,7 +195,30 @@ pub(super) fn left_again(state: &State, counted: &[Effect]) -> Vec<Effect> {
             *standing = Standing { tier: standing.tier.clone(), ..Standing::default() };
         }
     }
-    members.into_iter().map(|(card, standing)| Effect::Member { card, standing }).collect()
+    let both = |(card, standing): (CardReference, Standing)| {
+        // What it was stands in front, for a refund that is undone.
+        let before = state.members.get(&card).map(|member| member.standing.clone());
+        let before = before.filter(|before| before.joined.is_some());
+        before.into_iter().chain([standing]).map(move |standing| Effect::Member { card, standing })
+    };
+    members.into_iter().flat_map(both).collect()
+}
+
+/// Members who have joined after all, when these counters have changed, because a refund is undone by which they had not.
+pub(super) fn came_back(state: &State, refund: &Original, counted: &[Effect]) -> Vec<Effect> {
+    let again = counted.iter().filter_map(|effect| {
+        let Effect::Counter { card: Some(card), counter, period: 0, change: 1.. } = effect else {
+            return None;
+        };
+        let member = state.members.get(card).filter(|member| counter == JOINED && has(member, JOIN) > 0)?;
+        let joined = refund.effects.iter().find_map(|effect| match effect {
+            Effect::Member { card: of, standing } if of == card => standing.joined,
+            _ => None,
+        });
+        let standing = Standing { joined: Some(joined?), ..member.standing.clone() };
+        member.standing.joined.is_none().then_some(Effect::Member { card: *card, standing })
+    });
+    again.collect()
 }
 
 fn has(member: &Member, counter: &str) -> i64 {

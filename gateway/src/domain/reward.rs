@@ -135,6 +135,10 @@ impl<'a> Customer<'a> {
         let counter = carry(&rule.rule);
         let carried = counted(&self.at.member.counters, &counter, Window::Ever, 0);
         let reached = |by, base| self.reached(rule.kind, by, base);
+        let turn = self.turn(rule, reached(rule.by, sale.paid_for(&rule.goods)));
+        if matches!(turn, Some(Effect::Counter { change: ..=0, .. })) {
+            return None;
+        }
         let wanted = rule.wanted(programme, sale, reached, carried)?;
         let change = wanted.carried;
         let pending = rule.pending.and_then(|pending| programme.pending_until(pending, self.at));
@@ -144,11 +148,25 @@ impl<'a> Customer<'a> {
             None if change.is_none() => return None,
             None => Given { kind: rule.kind, amount: 0, pending_until: None, reason, counts: Vec::new() },
         };
+        given.counts.extend(turn.filter(|_| given.amount > 0));
         for change in change.into_iter().flatten().filter(|change| *change != 0) {
             let (card, counter) = (Some(self.card.reference), counter.clone());
             given.counts.push(Effect::Counter { card, counter, period: 0, change });
         }
         Some(given)
+    }
+
+    /// Of every Nth purchase: which of them are rewarded with this one. One that has been stays so, whatever is refunded in front
+    /// of it: the next purchase would be that one again.
+    fn turn(&self, rule: &PurchasePoints, reached: i64) -> Option<Effect> {
+        if !rule.every || rule.by != Stage::Purchases {
+            return None;
+        }
+        let from = rule.steps.iter().rev().find(|step| step.from <= reached)?.from;
+        let (card, counter) = (Some(self.card.reference), format!("turn:{}/{from}", rule.rule));
+        let rewarded = self.at.member.counted(&counter, Window::Ever, 0);
+        let change = reached.checked_div(from)?.saturating_sub(rewarded);
+        Some(Effect::Counter { card, counter, period: 0, change })
     }
 
     /// How far a member is on a stage, with a sale whose base is `base`.

@@ -7,6 +7,7 @@ mod book;
 mod catalogue;
 mod entitlements;
 mod given_back;
+mod greedy;
 mod guide;
 mod joining;
 mod load_bonus;

@@ -140,6 +140,19 @@ impl Book {
         self.approved(Command::Unload { claim: claim(card), amount }, Vec::new())
     }
 
+    /// How many requests were decided.
+    pub(super) fn entries(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn message(&self, at: usize) -> u8 {
+        self.entries[at].message
+    }
+
+    pub(super) fn refundable(&self, at: usize) -> i64 {
+        self.entries[at].refundable()
+    }
+
     /// How much more must be loaded, and what is given then.
     pub(super) fn next_step(&self, card: u64, amount: i64) -> Option<(i64, i64)> {
         let terminal = &self.state.terminals["R1"];

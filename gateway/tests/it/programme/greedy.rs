@@ -1,0 +1,530 @@
+//! Customers who want more than they are due, and a cashier who helps them: whatever they do and undo, nothing is left over.
+
+use gateway::domain::effect::TransactionState;
+use gateway::domain::follow::follow;
+use gateway::domain::ledger::{
+    bonus_expense, clearing, points_expense, points_payment, points_receivable, redemption,
+};
+use gateway::domain::request::message;
+use gateway::domain::{Account, Card, CardStatus, Command, Decision, Kind, Member};
+use proptest::prelude::*;
+
+use super::book::{Book, DAY, claim, goods, reference};
+
+const CARDS: u64 = 5;
+const COURTESY: Kind = Kind(17);
+
+/// Every kind of rule at once.
+const ALL: &str = r#"
+max_transfer = "9000000.00"
+[points.courtesy]
+kind = 17
+name = "Courtesy"
+[membership]
+joining = "spend"
+spend = "20.00"
+gift = { rule = "welcome", points = 7, most = { budget_month = 20 } }
+[[referral]]
+rule = "on-joining"
+on = "joining"
+of = "courtesy"
+points = 5
+own = 2
+grades = [{ from = 2, times = "1.5", name = "silver" }]
+most = { times_month = 2, budget = 30 }
+[[referral]]
+rule = "first"
+on = "first-purchase"
+points = 3
+[[referral]]
+rule = "all"
+on = "purchases"
+months = 2
+of = "courtesy"
+per = "3.00"
+gives = 1
+most = { member_month = 20 }
+[[activity]]
+code = "visit"
+rule = "visit"
+of = "courtesy"
+points = 4
+members = 2
+most = { member = 9 }
+[[load_bonus]]
+rule = "step"
+steps = [{ from = "20.00", bonus = "1.00" }]
+most = { member_month = "4.00", budget = "10.00" }
+[[load_bonus]]
+rule = "load-points"
+of = "courtesy"
+every = true
+steps = [{ from = "10.00", bonus = 3 }]
+most = { times = 3 }
+[[load_bonus]]
+rule = "first-load"
+first_load = true
+steps = [{ from = "1.00", bonus = "10%" }]
+[stacking]
+load_bonus = "sum"
+purchase_points = "sum"
+multiplier = "product"
+most_times = "5"
+[[purchase_points]]
+rule = "carried"
+per = "1.70"
+gives = 2
+remainder = "carry"
+most = { member_month = 60, budget = 150 }
+[[purchase_points]]
+rule = "tea"
+categories = ["tea"]
+units = 1
+gives = 5
+pending_days = 3
+[[purchase_points]]
+rule = "third"
+by = "purchases"
+every = true
+of = "courtesy"
+steps = [{ from = 3, gives = 50 }]
+[[multiplier]]
+rule = "half"
+times = "1.5"
+most = { budget = 40 }
+[[multiplier]]
+rule = "tea-day"
+times = "2.1"
+categories = ["tea"]
+[[tier]]
+key = "regular"
+name = "Regular"
+[[tier]]
+key = "silver"
+name = "Silver"
+any = [{ spent = "40.00", months = 12 }, { points_earned = 30, purchases = 2 }]
+gift = { points = 30 }
+[[catalogue]]
+item = "mug"
+name = "Mug"
+points = 11
+gives = "gift"
+pieces = 3
+most = { member = 2 }
+[[catalogue]]
+item = "cash"
+name = "Cash"
+points = 10
+bonus = "0.50"
+[[catalogue]]
+item = "courtesy"
+name = "Converts"
+points = 1
+of = "courtesy"
+converts_to = { points = 2, of = "ordinary" }
+[[points_worth]]
+rule = "sale"
+items = ["cash"]
+worth = "1.5"
+[[entitlement]]
+entitlement = "parking"
+name = "Parking"
+uses = [{ tiers = ["silver"], per_month = 2 }, { ever = 1 }]
+[expiry]
+points_months = 1
+"#;
+const PAY: &str = "[points_payment]\nrule = \"pay\"\npoints = 10\npays = \"0.70\"\n";
+
+struct Shop {
+    book: Book,
+    /// What was approved.
+    approved: Vec<usize>,
+    follows: u64,
+    /// What that gave back has been given again, maybe: it may be more than a rule gives.
+    refunds_undone: bool,
+}
+
+impl Shop {
+    fn new(rules: &str) -> Self {
+        let mut book = Book::new(rules);
+        book.programme.products.get_mut("p").expect("a product").return_days = None;
+        for card in 0..CARDS {
+            let card = Card::issued(reference(card), "p", &[7; 32]);
+            book.state.cards.insert(card.reference, Card { status: CardStatus::Active, ..card });
+        }
+        Self { book, approved: Vec::new(), follows: 1_000_000, refunds_undone: false }
+    }
+
+    fn ask(&mut self, command: Command, tea: i64) -> Decision {
+        let amount = command.amount().unwrap_or(0);
+        let lines = if tea > 0 && amount > 1 {
+            vec![goods("T1", "tea", tea, amount / 2), goods("C1", "cup", 1, amount - amount / 2)]
+        } else {
+            Vec::new()
+        };
+        let at = self.book.entries();
+        let decision = self.book.ask(command, lines);
+        if decision.is_approved() {
+            self.approved.push(at);
+        }
+        self.follow();
+        decision
+    }
+
+    fn follow(&mut self) {
+        for card in 0..CARDS {
+            let book = &mut self.book;
+            let reference = reference(card);
+            self.follows += 1;
+            let at = (self.follows, book.now);
+            let effects = follow(&book.state, &book.programme, reference, at).expect("no fault");
+            crate::bench::apply(&mut book.state, &effects).expect("it fits");
+            let again = follow(&book.state, &book.programme, reference, at).expect("no fault");
+            assert_eq!(again, [], "a second look changes nothing");
+        }
+    }
+
+    fn state(&self, at: usize) -> (TransactionState, i64) {
+        let fate = self.book.state.transactions.get(&(at as u64 + 1));
+        fate.map_or((TransactionState::Live, 0), |fate| (fate.state, fate.done))
+    }
+
+    fn step(&mut self, (what, a, b, n): (u8, u8, u8, i64)) {
+        let card = u64::from(a) % CARDS;
+        let claim = claim(card);
+        let count = self.approved.len();
+        let any = |b: u8| (count > 0).then(|| usize::from(b) * count / 256);
+        let named = any(b).map(|at| self.book.named(self.approved[at]));
+        let command = match what % 24 {
+            0 | 1 => Command::Load { claim, amount: 1 + n, tenders: vec![(1, 1 + n)] },
+            2..=6 => Command::Purchase {
+                claim,
+                amount: 1 + n / 2,
+                partial_allowed: n % 2 == 0,
+                points: (b % 5 == 0).then_some(1 + n % 23),
+                lines: Vec::new(),
+            },
+            7 => Command::Join {
+                claim,
+                referral: Some(reference(u64::from(b) % CARDS).0.to_string()),
+                customer: 0,
+            },
+            8 => Command::Join { claim, referral: None, customer: 1 },
+            9 => Command::Award { claim, activity: "visit".into(), quantity: 1 },
+            10 => {
+                let item = ["mug", "cash", "courtesy"][usize::from(b) % 3];
+                Command::Redeem { claim, item: item.into(), quantity: 1 + n % 3 }
+            }
+            11 => Command::UseEntitlement { claim, entitlement: "parking".into(), quantity: 1 },
+            12 => Command::Transfer { claim, to: reference(u64::from(b) % CARDS), amount: 1 + n / 3 },
+            13 => Command::Unload { claim, amount: 1 + n / 2 },
+            14 => Command::Authorize { claim, amount: 1 + n / 2, partial_allowed: true, raises: None },
+            15..=16 => {
+                let holds = self.book.state.cards.values().flat_map(|card| card.holds.iter());
+                let holds: Vec<(u64, i64)> = holds.map(|hold| (hold.id, hold.held())).collect();
+                let Some((id, held)) = holds.get(usize::from(b) % holds.len().max(1)).copied() else {
+                    return;
+                };
+                let original = self.book.named(usize::try_from(id).expect("small") - 1);
+                let amount = 1 + n % held;
+                Command::Capture { original, amount, more_follow: a % 2 == 0, lines: Vec::new() }
+            }
+            17..=19 => {
+                let Some(original) = named else { return };
+                Command::Refund { original, amount: 1 + n / 2, lines: Vec::new() }
+            }
+            20 => {
+                let Some(original) = named else { return };
+                Command::Void { original }
+            }
+            21 => {
+                let Some(original) = named else { return };
+                Command::Reversal { original }
+            }
+            _ => {
+                let s = self.book.now.s() + n % 9 * DAY;
+                self.book.clock(s);
+                self.follow();
+                return;
+            }
+        };
+        self.note_undone_refund(&command);
+        self.ask(command, i64::from(b % 3));
+        self.check();
+    }
+
+    fn note_undone_refund(&mut self, command: &Command) {
+        if let Command::Void { original } | Command::Reversal { original } = command {
+            let of = self.book.message(original.stan as usize - 1);
+            self.refunds_undone |= of == message::REFUND || of == message::UNLOAD;
+        }
+    }
+
+    /// What was given is within what may be given.
+    fn check(&self) {
+        let counted = |name: &str| self.book.state.counters.get(&(name.to_owned(), 0)).copied().unwrap_or(0);
+        assert!(self.book.state.counters.values().all(|count| *count >= 0), "{:?}", self.book.state.counters);
+        if !self.refunds_undone {
+            let bounds = [
+                ("gave:on-joining", 30),
+                ("gave:step", 1000),
+                ("gave:carried", 150),
+                ("gave:half", 40),
+                ("gave:item:mug", 3),
+                ("activity:visit", 2),
+            ];
+            for (counter, most) in bounds {
+                assert!(counted(counter) <= most, "{counter} {}", counted(counter));
+            }
+        }
+        let visited = self
+            .book
+            .state
+            .members
+            .values()
+            .filter(|member| member.counters.contains_key(&("gave:visit".into(), 0)));
+        assert!(visited.count() <= 2, "more have taken part than may");
+        for kind in [Kind::POINTS, COURTESY] {
+            let owed: i64 = self.book.state.cards.values().map(|card| card.points_debt(kind)).sum();
+            assert_eq!(self.account(&points_receivable(), kind), -owed, "{kind:?}");
+        }
+    }
+
+    fn account(&self, account: &Account, kind: Kind) -> i64 {
+        let Account::Named(name) = account else { return 0 };
+        self.book.state.accounts.get(name).map_or(0, |held| held.balance(kind))
+    }
+
+    /// Money on all cards.
+    fn money(&self) -> i64 {
+        self.book.state.cards.values().map(|card| card.worth(self.book.now.s())).sum()
+    }
+
+    /// What stands in whole or in part, but for what took something back.
+    fn left(&self) -> Vec<usize> {
+        let mut left = self.approved.clone();
+        left.retain(|at| {
+            let message = self.book.message(*at);
+            let took_back =
+                message == message::REFUND || message == message::UNLOAD || message::is_never_undone(message);
+            let stands =
+                matches!(self.state(*at).0, TransactionState::Live | TransactionState::RefundedInPart);
+            stands && !took_back
+        });
+        left
+    }
+
+    /// Undoes all, in an order that a number says, and refunds what was refunded in part.
+    fn undo_all(&mut self, order: u64) {
+        let mut seed = order | 1;
+        for _ in 0..60 {
+            let mut left = self.left();
+            if left.is_empty() {
+                return;
+            }
+            for at in (1..left.len()).rev() {
+                seed ^= seed << 13;
+                seed ^= seed >> 7;
+                seed ^= seed << 17;
+                left.swap(at, usize::try_from(seed % (at as u64 + 1)).expect("small"));
+            }
+            for at in left {
+                let original = self.book.named(at);
+                let (state, done) = self.state(at);
+                let command = match state {
+                    TransactionState::Live => Command::Reversal { original },
+                    TransactionState::RefundedInPart => {
+                        let amount = self.book.refundable(at) - done;
+                        Command::Refund { original, amount, lines: Vec::new() }
+                    }
+                    _ => continue,
+                };
+                self.ask(command, 0);
+                self.check();
+            }
+        }
+    }
+}
+
+fn steps() -> impl Strategy<Value = Vec<(u8, u8, u8, i64)>> {
+    prop::collection::vec((0..24_u8, any::<u8>(), any::<u8>(), 0..6_000_i64), 1..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn of_all_that_is_undone_nothing_is_left(steps in steps(), order in any::<u64>()) {
+        let mut shop = Shop::new(ALL);
+        for step in steps {
+            shop.step(step);
+        }
+        shop.undo_all(order);
+        let left = shop.left();
+        if !left.is_empty() {
+            // A load whose bonus could not be withheld stays.
+            return Ok(());
+        }
+        let book = &shop.book;
+        for kind in [Kind::POINTS, COURTESY] {
+            prop_assert_eq!(shop.account(&points_expense(), kind), 0);
+        }
+        prop_assert_eq!(shop.account(&redemption("S"), Kind::MONEY), 0);
+        prop_assert_eq!(shop.account(&bonus_expense(), Kind::MONEY), 0);
+        // Bonus that was withheld from a load's refund was bought.
+        let cash = shop.account(&clearing("S", 1), Kind::MONEY);
+        prop_assert!(shop.money() + cash <= 0, "{} {cash}", shop.money());
+        prop_assert!(book.state.counters.values().all(|count| *count == 0), "{:?}", book.state.counters);
+        for card in 0..CARDS {
+            let member = book.state.members.get(&reference(card)).cloned().unwrap_or_default();
+            prop_assert_eq!(member, Member::nobody());
+        }
+    }
+
+    #[test]
+    fn where_points_pay_nothing_more_comes_out_than_went_in(steps in steps(), order in any::<u64>()) {
+        let mut shop = Shop::new(&format!("{ALL}\n{PAY}"));
+        for step in steps {
+            shop.step(step);
+        }
+        shop.undo_all(order);
+        prop_assert!(shop.account(&redemption("S"), Kind::MONEY) >= 0);
+        if !shop.left().is_empty() {
+            return Ok(());
+        }
+        prop_assert_eq!(shop.account(&redemption("S"), Kind::MONEY), 0);
+        // Points that are still given were bought.
+        let (given, paid) = (shop.account(&points_expense(), Kind::POINTS), shop.account(&points_payment(), Kind::MONEY));
+        prop_assert!(paid >= 0 && -given * 70 <= paid * 10, "{given} {paid}");
+        prop_assert_eq!(shop.account(&points_expense(), COURTESY), 0);
+        let cash = shop.account(&clearing("S", 1), Kind::MONEY);
+        prop_assert!(shop.money() + cash <= 0, "{} {cash}", shop.money());
+        let counters = &shop.book.state.counters;
+        prop_assert!(counters.values().all(|count| *count == 0), "{counters:?}");
+    }
+}
+
+#[test]
+fn a_place_is_free_only_when_nothing_is_left_of_its_member() {
+    let mut book = Book::new("[[activity]]\ncode = \"visit\"\nrule = \"visit\"\npoints = 4\nmembers = 1\n");
+    let visit = |card| Command::Award { claim: claim(card), activity: "visit".into(), quantity: 1 };
+    assert!(book.ask(visit(0), Vec::new()).is_approved());
+    assert!(book.ask(visit(0), Vec::new()).is_approved());
+    book.reverse(0);
+    assert!(!book.ask(visit(1), Vec::new()).is_approved(), "the one place is taken by the second award");
+    assert!(book.ask(visit(0), Vec::new()).is_approved());
+    book.reverse(4);
+    book.reverse(1);
+    assert!(book.ask(visit(1), Vec::new()).is_approved());
+    book.reverse(7);
+    assert!(book.counts_nothing());
+}
+
+#[test]
+fn every_third_purchase_is_rewarded_once_whatever_is_refunded_before() {
+    let rule = "[[purchase_points]]\nrule = \"third\"\nby = \"purchases\"\nevery = true\nsteps = [{ from = 3, gives = 50 }]\n";
+    let mut book = Book::new(rule);
+    book.load(0, 1000);
+    let mut sales = Vec::new();
+    for _ in 0..3 {
+        sales.push(book.sale(0, 10).0);
+    }
+    assert_eq!(book.has(0, 16), 50);
+    book.refund(sales[0], 10);
+    book.sale(0, 10);
+    book.refund(sales[1], 10);
+    book.sale(0, 10);
+    assert_eq!(book.has(0, 16), 50, "three purchases stand");
+    for _ in 0..3 {
+        book.sale(0, 10);
+    }
+    assert_eq!(book.has(0, 16), 100, "six do");
+    let third = sales[2];
+    book.refund(third, 10);
+    book.sale(0, 10);
+    assert_eq!(book.has(0, 16), 100, "another one is the sixth by now");
+}
+
+#[test]
+fn a_refund_that_is_undone_leaves_the_member_who_had_joined_by_the_sale() {
+    let rules = "[membership]\njoining = \"first-purchase\"\ngift = { rule = \"welcome\", points = 7 }\n";
+    let mut book = Book::new(rules);
+    book.load(0, 1000);
+    book.ask(Command::Join { claim: claim(0), referral: None, customer: 0 }, Vec::new());
+    let (sale, _) = book.sale(0, 10);
+    let before = book.state.members.get(&reference(0)).cloned();
+    assert_eq!(book.has(0, 16), 7);
+    book.clock(book.now.s() + 3 * DAY);
+    let (refund, _) = book.refund(sale, 10);
+    assert_eq!(book.has(0, 16), 0);
+    book.reverse(refund);
+    assert_eq!(book.state.members.get(&reference(0)).cloned(), before);
+    book.sale(0, 10);
+    assert_eq!(book.has(0, 16), 7, "the gift is for once");
+}
+
+#[test]
+fn a_join_that_is_undone_and_said_again_gives_no_second_gift() {
+    let rules = "[membership]\njoining = \"first-purchase\"\ngift = { rule = \"welcome\", points = 7 }\n";
+    let mut book = Book::new(rules);
+    book.load(0, 1000);
+    let join = || Command::Join { claim: claim(0), referral: None, customer: 0 };
+    for _ in 0..3 {
+        assert!(book.ask(join(), Vec::new()).is_approved());
+        let at = book.entries() - 1;
+        book.sale(0, 1);
+        assert_eq!(book.has(0, 16), 7, "the gift is for once");
+        book.reverse(at);
+    }
+}
+
+#[test]
+#[ignore = "a refund makes room, somebody takes it, and the void of the refund brings back what was given before"]
+fn a_refund_that_is_undone_gives_no_more_than_the_rule_may() {
+    let rule = "[[purchase_points]]\nrule = \"first\"\ngives = 50\nmost = { times = 1, budget = 60 }\n";
+    let mut book = Book::new(rule);
+    book.load(0, 1000);
+    let (sale, _) = book.sale(0, 10);
+    let (refund, _) = book.refund(sale, 10);
+    book.sale(0, 10);
+    assert_eq!(book.has(0, 16), 50);
+    let original = book.named(refund);
+    book.ask(Command::Void { original }, Vec::new());
+    assert_eq!(book.has(0, 16), 50);
+}
+
+#[test]
+#[ignore = "a joining rests on the sale that reached the sum, not on the sales in front of it"]
+fn a_member_by_what_was_spent_has_spent_it() {
+    let rules =
+        "[membership]\njoining = \"spend\"\nspend = \"20.00\"\ngift = { rule = \"welcome\", points = 7 }\n";
+    let mut book = Book::new(rules);
+    book.load(0, 10_000);
+    book.ask(Command::Join { claim: claim(0), referral: None, customer: 0 }, Vec::new());
+    let (most, _) = book.sale(0, 1999);
+    book.sale(0, 1);
+    assert_eq!(book.has(0, 16), 7);
+    book.refund(most, 1999);
+    assert_eq!(book.has(0, 16), 0, "0.01 was spent");
+}
+
+#[test]
+#[ignore = "a tier is looked at behind the refund that undoes it: its gift is owed, not withheld"]
+fn a_gift_of_a_tier_that_is_spent_is_withheld_where_points_pay() {
+    let rules = "[[tier]]\nkey = \"silver\"\nname = \"Silver\"\nany = [{ spent = \"40.00\", months = 12 }]\ngift = { points = 30 }\n";
+    let mut shop = Shop::new(&format!("{rules}\n{PAY}"));
+    let buy = |amount, points| Command::Purchase {
+        claim: claim(0),
+        amount,
+        partial_allowed: false,
+        points,
+        lines: Vec::new(),
+    };
+    shop.ask(Command::Load { claim: claim(0), amount: 4000, tenders: vec![(1, 4000)] }, 0);
+    assert!(shop.ask(buy(4000, None), 0).is_approved());
+    assert_eq!(shop.book.has(0, 16), 30);
+    assert!(shop.ask(buy(210, Some(30)), 0).is_approved(), "2.10 for nothing");
+    let original = shop.book.named(1);
+    assert!(shop.ask(Command::Refund { original, amount: 4000, lines: Vec::new() }, 0).is_approved());
+    assert_eq!((shop.money(), shop.book.owes(0, 16)), (4000 - 210, 0));
+}
