@@ -40,9 +40,12 @@ pub struct Multiplying {
     pub most: Option<Decimal>,
 }
 
-/// A factor, exact: numerator and denominator, both above 0.
+/// A factor: numerator and denominator, both above 0; exact, as long as they are no longer than [`LONGEST`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Factor(i128, i128);
+
+/// Two numbers so long, and one of them with points, can be multiplied.
+const LONGEST: i128 = 1 << 60;
 
 impl Factor {
     pub const ONE: Self = Self(1, 1);
@@ -56,7 +59,16 @@ impl Factor {
         while b != 0 {
             (a, b) = (b, a.checked_rem(b)?);
         }
-        Some(Self(self.0.checked_div(a)?, self.1.checked_div(a)?))
+        Some(Self(self.0.checked_div(a)?, self.1.checked_div(a)?).shortened())
+    }
+
+    /// Rounded down where it is too long to be multiplied: shares of many goods of a large sale.
+    fn shortened(self) -> Self {
+        let Self(mut top, mut bottom) = self;
+        while top > LONGEST || bottom > LONGEST {
+            (top, bottom) = (top.div_euclid(2), bottom.div_euclid(2).saturating_add(1));
+        }
+        Self(top, bottom)
     }
 
     /// Points multiplied, rounded down, and whether something was rounded off.

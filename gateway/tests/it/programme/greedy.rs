@@ -528,3 +528,26 @@ fn a_gift_of_a_tier_that_is_spent_is_withheld_where_points_pay() {
     assert!(shop.ask(Command::Refund { original, amount: 4000, lines: Vec::new() }, 0).is_approved());
     assert_eq!((shop.money(), shop.book.owes(0, 16)), (4000 - 210, 0));
 }
+
+#[test]
+fn a_large_sale_of_goods_with_many_multipliers_is_taken() {
+    let multiplier = |at: usize| {
+        format!("[[multiplier]]\nrule = \"m{at}\"\ntimes = \"1.1234\"\ncategories = [\"c{at}\"]\n")
+    };
+    let rules: String = (0..9).map(multiplier).collect();
+    let rule = "[[purchase_points]]\nrule = \"spend\"\nper = \"1.00\"\ngives = 1\n";
+    let stacking = "[stacking]\nmultiplier = \"product\"\nmost_times = \"5\"\n";
+    for stacking in [stacking, "[stacking]\nmultiplier = \"sum\"\n"] {
+        let mut book = Book::new(&format!("{stacking}{rule}{rules}"));
+        book.load(0, 100_000_000);
+        let amounts =
+            [999_983, 1_999_993, 2_999_999, 3_999_971, 4_999_999, 5_999_993, 6_999_997, 7_999_993, 8_999_993];
+        let lines = amounts.iter().enumerate();
+        let sold =
+            lines.map(|(at, amount)| goods(&format!("I{at}"), &format!("c{at}"), 1, *amount)).collect();
+        book.sale_of(0, amounts.iter().sum(), sold);
+        // 449999 points; shares of 0.1234 come to 0.1234 in all, and a little more when they are multiplied.
+        let points = book.has(0, 16);
+        assert!((505_520..=512_000).contains(&points), "{points}");
+    }
+}
