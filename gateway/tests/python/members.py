@@ -32,8 +32,12 @@ class Members:
     def apply(self, entry, effects, fates, books):
         """`fates` and `books` are those after the entry. Yields a sentence for every fault."""
         told = {e[1]: Member(*e[2:]) for e in effects if e[0] == 24}
-        if len(told) != sum(e[0] == 24 for e in effects):
-            yield "a member changes twice in one entry"
+        each = [e for e in effects if e[0] == 24]
+        for at, (_, card, *was) in enumerate(each):
+            later = next((Member(*e[2:]) for e in each[at + 1:] if e[1] == card), None)
+            ends = later is not None and was[0] is not None and later.joined is None
+            if later is not None and not (ends and self.known.get(card) == Member(*was)):
+                yield "a member changes twice in one entry"
         counts = Counter()
         for _, card, counter, period, change in (e for e in effects if e[0] == 25):
             if counts[card, counter, period] * change < 0:
@@ -54,6 +58,8 @@ class Members:
             self.counters[place] += change
             if change < 0 and self.counters[place] < 0 and not undoing and not (acting and entry.asked[1] in (m.REFUND, m.UNLOAD)):
                 yield f"counter {place[1]} of {place[0]}, period {place[2]}, falls to {self.counters[place]}"
+
+        yield from self._places(counts) if not MOVING & set(entry.acts) else ()
 
     def _original(self, entry, fates):
         if 23 not in entry.asked or entry.asked[1] not in (m.REVERSAL, m.VOID, m.REFUND, m.CAPTURE):
@@ -120,13 +126,27 @@ class Members:
 
     # ---- counters ----
 
+    @staticmethod
+    def _without_places(counts):
+        """A place in an activity is kept while an award of it stands, whichever had taken it."""
+        return {place: change for place, change in counts.items() if not place[1].startswith("activity:")}
+
+    def _places(self, counts):
+        """A member has a place in an activity as long as an award of it stands."""
+        for card, counter, period in counts:
+            if card is not None and counter.startswith("activity:"):
+                times = self.counters[card, "activity-times:" + counter.removeprefix("activity:"), period]
+                if self.counters[card, counter, period] != (1 if times > 0 else 0):
+                    yield f"{counter} of {card} is {self.counters[card, counter, period]}, and {times} awards stand"
+
     def _counters(self, entry, counts, original, undoing, acting, fates, books):
         kind, counts = entry.asked[1] if acting else None, Counter({place: change for place, change in counts.items() if change})
         if undoing and original is not None:
             wanted = Counter()
             for (card, *rest), change in self.counted.get(original, Counter()).items():
                 wanted[(last(card, books), *rest)] -= change
-            if counts != {place: change for place, change in wanted.items() if change}:
+            wanted = {place: change for place, change in wanted.items() if change}
+            if self._without_places(counts) != self._without_places(wanted):
                 yield f"undone, but what entry {original} counted is changed by {dict(counts)}, not {dict(wanted)}"
             if original in self.refunds:
                 add(self.counted.setdefault(self.refunds[original], Counter()), self.counted[original], -1)
