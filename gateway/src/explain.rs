@@ -18,10 +18,11 @@ use crate::domain::follow::follow;
 use crate::domain::member::TierHeld;
 use crate::domain::programme::tier::Stood;
 use crate::domain::request::message;
+use crate::domain::unload::loads_on;
 use crate::domain::{CardReference, Member, expire};
-use crate::domain::{Command, Decision, Facts, Kind, Now, Original, Pins, Programme, Quoted, Request, State};
+use crate::domain::{Command, Decision, Facts, Now, Original, Pins, Programme, Quoted, Request, State};
 use crate::domain::{Fault, decide};
-use crate::executor::{LOADS, SOURCES, remembered};
+use crate::executor::remembered;
 use crate::journal::record::{Details, Origin, Record};
 use crate::journal::seal::Head;
 use crate::journal::walk::{Entry, WalkError, next_group, replay};
@@ -339,7 +340,11 @@ fn decide_again(
         }
         None => None,
     };
-    let loads = loads(state, &request.command, find)?;
+    let on = match &request.command {
+        Command::Unload { claim, .. } => state.cards.get(&claim.card),
+        _ => None,
+    };
+    let loads = on.map_or(Ok(Vec::new()), |card| loads_on(card, find))?;
     let quoted = quoted(request, details.programme_version);
     let terminal = state.terminals.get(&request.terminal).ok_or_else(damaged)?;
     // A right time is all that was ever booked.
@@ -382,16 +387,13 @@ fn request(state: &State, tried: &Tried, installation: &Installation, entry: &En
     let payload = Sign1::parse(signed).ok()?.payload?;
     let wire = WireRequest::decode_payload(MessageType(*message), payload).ok()?;
     let gateway = GatewayWord { installation: *installation, key: PublicKey::from_spki(&state.gateway_key) };
-    let mut request =
-        translate::command(&wire, entry.request_id, &RequestSidecar::default(), None, &gateway)?;
+    let proof = |card: CardReference| state.cards.get(&card).map(|card| card.proof);
+    let nothing = RequestSidecar::default();
+    let mut request = translate::command(&wire, entry.request_id, &nothing, &proof, &gateway)?;
     let card = request.command.claim().and_then(|claim| state.cards.get(&claim.card));
     let of = (request.terminal.clone(), request.generation, request.stan);
     let pin = card.filter(|_| tried.cards.contains(&of)).and_then(|card| card.pin.secret);
     let pin = pin.map(|(_, hash)| hash);
-    let proof = card.map(|card| card.proof);
-    if let Some(claim) = request.command.claim_mut() {
-        claim.proof = proof;
-    }
     let supervisor = request.supervisor.as_ref().filter(|_| tried.people.contains(&of));
     let supervisor = supervisor.and_then(|name| state.cashiers.get(name));
     let supervisor = supervisor.and_then(|held| held.pin.secret).map(|(_, hash)| hash);
@@ -403,28 +405,6 @@ fn request(state: &State, tried: &Tried, installation: &Installation, entry: &En
         ..Pins::default()
     };
     Some(request)
-}
-
-/// What an unload could pay out, the newest first.
-fn loads(
-    state: &State,
-    command: &Command,
-    find: impl Fn(u64) -> Result<Option<Original>, ExplainError>,
-) -> Result<Vec<Original>, ExplainError> {
-    let Command::Unload { claim, .. } = command else { return Ok(Vec::new()) };
-    let lots = state.cards.get(&claim.card).into_iter().flat_map(|card| &card.lots);
-    let mut sources: Vec<u64> =
-        lots.filter(|lot| lot.kind == Kind::PRINCIPAL).map(|lot| lot.source).collect();
-    sources.sort_unstable_by(|one, other| other.cmp(one));
-    sources.dedup();
-    let mut loads = Vec::new();
-    for source in sources.into_iter().take(SOURCES) {
-        if loads.len() == LOADS {
-            break;
-        }
-        loads.extend(find(source)?.filter(|found| found.message == message::LOAD));
-    }
-    Ok(loads)
 }
 
 /// A quote that was honoured then, if the request cites one.

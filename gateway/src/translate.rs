@@ -24,19 +24,19 @@ use crate::domain::member::TierHeld;
 use crate::domain::original::own_postings;
 use crate::domain::request::{CardClaim, Sold};
 use crate::domain::{Command, Decision, Decline, Grant, Hold, Named, Now, Pins, Programme, Request, Verdict};
-use crate::keys::{CardKey, PublicKey};
+use crate::keys::PublicKey;
 
-/// The command in a value message; `None` for a session message. Without the key of card proofs no card is proven.
+/// The command in a value message; `None` for a session message. `proof` is the keyed hash of a card's secret, if one came.
 #[must_use]
 pub fn command(
     request: &WireRequest,
     request_id: [u8; 32],
     sidecar: &RequestSidecar,
-    card_key: Option<&CardKey>,
+    proof: &dyn Fn(CardReference) -> Option<[u8; 32]>,
     gateway: &GatewayWord,
 ) -> Option<Request> {
     let header = &request.header;
-    let claim = |card: &WireCard| claim(*card, sidecar, card_key);
+    let claim = |card: &WireCard| claim(*card, proof);
     let has = |flag| header.flags.is_some_and(|flags| flags.contains(flag));
     let reserved = header.reserved.as_ref();
     let command = match &request.body {
@@ -212,12 +212,11 @@ pub fn sold(body: &Body) -> Vec<Sold> {
     .collect()
 }
 
-/// A card with the keyed hash of the secret that came beside it.
+/// A card with its proof: the keyed hash of the secret that came beside it, as `proof` has it.
 #[must_use]
-pub fn claim(card: WireCard, sidecar: &RequestSidecar, card_key: Option<&CardKey>) -> CardClaim {
-    let proof = sidecar.secret.as_ref().zip(card_key);
-    let proof = proof.map(|(secret, key)| key.proof(card.number(), secret.expose()));
-    CardClaim { card: CardReference(card.number()), proof }
+pub fn claim(card: WireCard, proof: &dyn Fn(CardReference) -> Option<[u8; 32]>) -> CardClaim {
+    let card = CardReference(card.number());
+    CardClaim { card, proof: proof(card) }
 }
 
 /// What every answer says about when and where it was decided.

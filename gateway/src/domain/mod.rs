@@ -65,7 +65,7 @@ pub mod tier_review;
 pub mod timekeeping;
 mod transfer;
 mod undo;
-mod unload;
+pub mod unload;
 mod use_entitlement;
 mod void;
 

@@ -335,24 +335,6 @@ impl Command {
         }
     }
 
-    /// The same, to be changed.
-    pub fn claim_mut(&mut self) -> Option<&mut CardClaim> {
-        match self {
-            Self::Activate { claim }
-            | Self::Load { claim, .. }
-            | Self::Purchase { claim, .. }
-            | Self::Authorize { claim, .. }
-            | Self::Transfer { claim, .. }
-            | Self::ChangePin { claim }
-            | Self::Join { claim, .. }
-            | Self::Award { claim, .. }
-            | Self::Redeem { claim, .. }
-            | Self::UseEntitlement { claim, .. }
-            | Self::Unload { claim, .. } => Some(claim),
-            _ => None,
-        }
-    }
-
     /// The amount that it asks for, if any.
     #[must_use]
     pub fn amount(&self) -> Option<i64> {

@@ -21,6 +21,31 @@ use super::terminal::Terminal;
 
 /// Most loads that one unload pays out.
 const LOADS: usize = 16;
+/// Most entries that are read to find them: bounds the time that everybody else waits.
+const SOURCES: usize = 64;
+
+/// Loads that an unload of this card may pay out, the newest first: those whose entries opened its principal lots, one more than
+/// it may use. `find` reads an entry; what is no load counts among those that are read.
+///
+/// # Errors
+/// That of `find`.
+pub fn loads_on<E>(
+    card: &Card,
+    mut find: impl FnMut(u64) -> Result<Option<Original>, E>,
+) -> Result<Vec<Original>, E> {
+    let principal = card.lots.iter().filter(|lot| lot.kind == Kind::PRINCIPAL);
+    let mut sources: Vec<u64> = principal.map(|lot| lot.source).collect();
+    sources.sort_unstable_by(|one, other| other.cmp(one));
+    sources.dedup();
+    let mut loads = Vec::new();
+    for source in sources.into_iter().take(SOURCES) {
+        if loads.len() > LOADS {
+            break;
+        }
+        loads.extend(find(source)?.filter(|found| found.message == message::LOAD));
+    }
+    Ok(loads)
+}
 
 pub(super) fn decide(
     facts: Facts<'_>,

@@ -4,7 +4,8 @@
 use tracing::{error, info, warn};
 
 use super::group::{Cause, Group};
-use super::writer::{InDoubt, Space, Writer, in_doubt};
+use super::housekeeping::Space;
+use super::writer::{InDoubt, Writer, in_doubt};
 use crate::domain::{Fault, expire};
 use crate::journal::record::Origin;
 use crate::storage::{DuePlace, card_of_key};

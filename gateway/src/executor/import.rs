@@ -151,8 +151,7 @@ impl Writer {
         }
         let request_id = RequestId::of(&opened.to_be_signed, sha256).0;
         let none = RequestSidecar::default();
-        translate::command(&wire, request_id, &none, Some(&self.card_key), &self.word())
-            .ok_or("is no value message")
+        translate::command(&wire, request_id, &none, &|_| None, &self.word()).ok_or("is no value message")
     }
 }
 

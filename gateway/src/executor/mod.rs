@@ -11,6 +11,7 @@ mod exceptions;
 mod follow;
 mod grants;
 mod group;
+mod housekeeping;
 mod import;
 mod inquiry;
 mod known;
@@ -28,7 +29,6 @@ mod value;
 mod writer;
 
 pub(crate) use known::remembered;
-pub(crate) use value::{LOADS, SOURCES};
 
 use std::collections::HashMap;
 use std::sync::mpsc::{SyncSender, TrySendError};
@@ -42,12 +42,13 @@ use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 pub use acts::{ActDone, IssuedCard};
+pub use housekeeping::SpaceLimits;
 pub use import::Imported;
 pub use open::{OpenError, Options, open};
 pub use programmes::Which;
 pub use queries::{Query, TerminalRow};
 pub use scrub::scrub;
-pub use writer::{InDoubt, SpaceLimits, Writer};
+pub use writer::{InDoubt, Writer};
 
 use crate::domain::purchase::Asked;
 use crate::domain::request::CardClaim;

@@ -8,9 +8,10 @@ use protocol::field::Installation;
 use tracing::info;
 
 use super::budget::GuessBudget;
+use super::housekeeping::{Space, SpaceLimits};
 use super::proposals::Proposals;
 use super::quotes::Quotes;
-use super::writer::{InForce, Space, SpaceLimits, Writer};
+use super::writer::{InForce, Writer};
 use super::{Handle, Job, QUEUE, Registry};
 use crate::clock::{self, Clock};
 use crate::domain::effect::Effect;

@@ -9,7 +9,8 @@ use tokio::sync::oneshot;
 use tracing::{error, warn};
 
 use super::group::{Cause, Group, Waiting};
-use super::writer::{InDoubt, Space, Writer};
+use super::housekeeping::Space;
+use super::writer::{InDoubt, Writer};
 use super::{Beside, Reply};
 use crate::domain::grant::{of_grant, of_grant_and_card};
 use crate::domain::payer::purse_of;
@@ -17,18 +18,14 @@ use crate::domain::request::message;
 use crate::domain::state::{State, Touched};
 use crate::domain::tally::{of_cashier, of_terminal};
 use crate::domain::tier_review::review;
-use crate::domain::{CardReference, Command, Decision, Effect, Facts, Kind, Now, Original, Request, Verdict};
+use crate::domain::unload::loads_on;
+use crate::domain::{CardReference, Command, Decision, Effect, Facts, Now, Original, Request, Verdict};
 use crate::domain::{Decline, Fault, Role, Terminal, TerminalStatus, decide};
 use crate::domain::{Member, Programme};
 use crate::journal::record::Origin;
 use crate::members::Personal;
 use crate::storage::Identity;
 use crate::translate::{self, Occasion};
-
-/// Most loads that an unload is shown: one more than it may use.
-pub(crate) const LOADS: usize = 17;
-/// Most entries that are read to find them: bounds the time that everybody else waits.
-pub(crate) const SOURCES: usize = 64;
 
 impl Writer {
     /// Decides one value message, or finds out that it was decided before.
@@ -252,24 +249,14 @@ impl Writer {
         }
     }
 
-    /// Loads that an unload of this card may pay out, the newest first; their fates in memory.
+    /// Loads that an unload of this card may pay out; their fates in memory.
     fn loads(&mut self, group: &Group, card: CardReference) -> Result<Vec<Original>, InDoubt> {
-        let lots = self.state.cards.get(&card).into_iter().flat_map(|card| &card.lots);
-        let mut sources: Vec<u64> =
-            lots.filter(|lot| lot.kind == Kind::PRINCIPAL).map(|lot| lot.source).collect();
-        sources.sort_unstable_by(|one, other| other.cmp(one));
-        sources.dedup();
-        let mut loads = Vec::new();
-        for source in sources.into_iter().take(SOURCES) {
-            if loads.len() == LOADS {
-                break;
-            }
-            let found = self.find_entry(group, source)?;
-            let Some(load) = found.filter(|found| found.message == message::LOAD) else { continue };
+        let Some(card) = self.state.cards.get(&card).cloned() else { return Ok(Vec::new()) };
+        loads_on(&card, |source| {
+            let Some(found) = self.find_entry(group, source)? else { return Ok(None) };
             self.fetch(&Touched::Transaction(source))?;
-            loads.push(self.followed(load)?);
-        }
-        Ok(loads)
+            self.followed(found).map(Some)
+        })
     }
 
     /// Decides and appends. A decision is a pure function, so a panic in it harms nobody else.

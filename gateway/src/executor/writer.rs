@@ -1,6 +1,6 @@
 //! The writer's loop: group, commit, answer, keep house.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 use protocol::code::ResponseCode;
 use protocol::field::Stan;
 use protocol::frame::MessageType;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use super::acts::Paper;
 use super::budget::GuessBudget;
 use super::follow::concerned;
 use super::group::{Cause, Draft, Group, Waiting, sidecar};
+use super::housekeeping::{Space, SpaceLimits};
 use super::known::state_when_decided;
 use super::pins::Whose;
 use super::proposals::Proposals;
@@ -25,16 +26,13 @@ use crate::domain::card::CardReference;
 use crate::domain::state::Touched;
 use crate::domain::{Card, Fault, Programme, State, Terminal};
 use crate::domain::{Now, Reading, Timekeeper};
-use crate::journal::anchor::{Anchor, AnchorFile};
+use crate::journal::anchor::AnchorFile;
 use crate::journal::record::{Details, Origin};
 use crate::journal::seal::{CHAIN, Head, Sealer};
 use crate::keys::{CardKey, PublicKey, fingerprint};
 use crate::members::Members;
 use crate::metrics::Metrics;
-use crate::storage::{
-    DuePlace, Row, SealRow, SnapshotRow, Storage, StorageError, decode_cell, due as due_second, encode_cell,
-    key_of,
-};
+use crate::storage::{DuePlace, Row, SealRow, Storage, StorageError, decode_cell, key_of};
 use crate::translate;
 
 /// How often the writer looks up from an empty queue.
@@ -45,8 +43,6 @@ const ANCHOR_EVERY: Duration = Duration::from_secs(1);
 const FLUSH_EVERY: Duration = Duration::from_secs(10);
 /// Pieces of dirty state that are worth a flush of their own: bounds memory and the tail that a restart replays.
 const FLUSH_AT: usize = 8192;
-/// Cards kept in memory. A card takes about half a kilobyte; a mall's daily customers fit.
-const CARDS_KEPT: usize = 200_000;
 /// How often free space is looked at.
 const SPACE_EVERY: Duration = Duration::from_secs(1);
 
@@ -114,30 +110,7 @@ impl std::fmt::Debug for Writer {
     }
 }
 
-/// What the free space on the data directory's medium still allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Space {
-    Enough,
-    /// Loads stop: the shop can still take what it owes.
-    NoLoads,
-    /// Sales stop too; reversals go on to the end.
-    NoSales,
-}
-
-/// Free bytes below which loads, then sales stop.
-#[derive(Debug, Clone, Copy)]
-pub struct SpaceLimits {
-    pub loads_bytes: u64,
-    pub sales_bytes: u64,
-}
-
-impl Default for SpaceLimits {
-    fn default() -> Self {
-        Self { loads_bytes: 256 << 20, sales_bytes: 64 << 20 }
-    }
-}
-
-type Step = Result<(), InDoubt>;
+pub(super) type Step = Result<(), InDoubt>;
 
 pub(super) fn in_doubt(doing: &'static str) -> impl FnOnce(StorageError) -> InDoubt {
     move |source| InDoubt { doing, source }
@@ -420,85 +393,6 @@ impl Writer {
         self.fetch(&touched)?;
         self.state.members.entry(card).or_default();
         Ok(())
-    }
-
-    /// Writes dirty state to the snapshot and drops what has not been used for long.
-    fn flush(&mut self) -> Step {
-        if !self.dirty.is_empty() {
-            let sorted: BTreeMap<Vec<u8>, &Touched> = self.dirty.iter().map(|t| (key_of(t), t)).collect();
-            let rows: Vec<SnapshotRow> = sorted
-                .into_iter()
-                .filter_map(|(key, touched)| {
-                    let cell = self.state.cell(touched)?;
-                    Some(SnapshotRow { key, state: encode_cell(touched, &cell), due: due_second(&cell) })
-                })
-                .collect();
-            self.storage.flush_snapshot(&rows, self.head.index).map_err(in_doubt("writing the snapshot"))?;
-            self.watermark = self.head.index;
-            self.dirty.clear();
-        }
-        self.swept = DuePlace::default();
-        self.evict();
-        Ok(())
-    }
-
-    /// Everything is clean here, so anything may go; the half of the cards that was used longest ago does.
-    fn evict(&mut self) {
-        self.state.shifts.clear();
-        self.state.transactions.clear();
-        self.state.tombstones.clear();
-        self.state.tallies.clear();
-        if self.state.cards.len() > CARDS_KEPT {
-            let mut used: Vec<u64> = self.last_used.values().copied().collect();
-            used.sort_unstable();
-            let cut = used.get(used.len() / 2).copied().unwrap_or(0);
-            self.last_used.retain(|_, group| *group > cut);
-            let kept = &self.last_used;
-            self.state.cards.retain(|card, _| kept.contains_key(card));
-            self.state.members.retain(|card, _| kept.contains_key(card));
-        }
-        self.metrics.cards_in_memory(self.state.cards.len());
-    }
-
-    fn anchor(&mut self) {
-        let head = self.head;
-        let anchor =
-            Anchor { epoch: head.epoch, group: head.group, index: head.index, seal_hash: head.seal_hash };
-        if let Err(reason) = self.anchors.append(anchor) {
-            self.metrics.anchor_failed();
-            error!(
-                reason = format!("{reason:#}"),
-                "no anchor could be written; the head is covered by receipts alone"
-            );
-        }
-    }
-
-    fn look_at_space(&mut self) {
-        let free = match rustix::fs::statvfs(&self.directory) {
-            Ok(stat) => stat.f_bavail.saturating_mul(stat.f_frsize),
-            Err(reason) => {
-                warn!(%reason, "free space cannot be read");
-                return;
-            }
-        };
-        self.metrics.free_bytes(free);
-        let space = match free {
-            free if free < self.limits.sales_bytes => Space::NoSales,
-            free if free < self.limits.loads_bytes => Space::NoLoads,
-            _ => Space::Enough,
-        };
-        if space != self.space {
-            self.space = space;
-            match space {
-                Space::Enough => info!(free, "there is space again; trading goes on"),
-                Space::NoLoads => {
-                    error!(free, "the disk is filling up: loads are refused (91); free some space")
-                }
-                Space::NoSales => {
-                    error!(free, "the disk is almost full: loads and sales are refused (91); free some space")
-                }
-            }
-        }
     }
 
     /// Takes no more money until somebody has looked.

@@ -20,8 +20,8 @@ use super::Shared;
 use super::outbound::Outbound;
 use super::proving::{Proving, personal, phone};
 use crate::clock;
-use crate::domain::TerminalStatus;
 use crate::domain::purchase::Asked;
+use crate::domain::{CardReference, TerminalStatus};
 use crate::executor::{Beside, Enrolment, Inquiry, Job, NotTaken, Reply, SignOn, TerminalView};
 use crate::journal::sha256;
 use crate::keys::{PublicKey, fingerprint};
@@ -349,9 +349,11 @@ impl Session {
         if let Body::CashierSignOn = request.body {
             return self.cashier_sign_on(frame, request, sidecar).await;
         }
-        let claim = |card: &protocol::field::CardReference| {
-            translate::claim(*card, sidecar, Some(&self.shared.card_key))
+        let proof = |card: CardReference| {
+            let secret = sidecar.secret.as_ref()?;
+            Some(self.shared.card_key.proof(card.0, secret.expose()))
         };
+        let claim = |card: &protocol::field::CardReference| translate::claim(*card, &proof);
         let inquiry = match &request.body {
             Body::SignOff => {
                 let (terminal, generation) = (terminal.clone(), *generation);
@@ -411,13 +413,7 @@ impl Session {
             }
             None => {
                 let request_id = RequestId::of(&opened.to_be_signed, sha256).0;
-                let command = translate::command(
-                    request,
-                    request_id,
-                    sidecar,
-                    Some(&self.shared.card_key),
-                    &self.shared.word,
-                );
+                let command = translate::command(request, request_id, sidecar, &proof, &self.shared.word);
                 let Some(request) = command else {
                     return refuse(ResponseCode::FORMAT_ERROR, "not a request of this version");
                 };
