@@ -1,6 +1,7 @@
 //! Award: what the programme gives for an activity (活动积分; LOYALTY B5).
 
 use super::card::Card;
+use super::customer::{Customer, Given};
 use super::decision::{Decision, Decline, Notes, Reason};
 use super::effect::Effect;
 use super::expiry::expire;
@@ -11,7 +12,6 @@ use super::programme::activity::Activity;
 use super::programme::{Cap, Measure};
 use super::quoted::check_quote;
 use super::request::{CardClaim, Now, Request};
-use super::reward::{Customer, Given};
 use super::terminal::Terminal;
 use super::{Fault, State};
 

@@ -3,10 +3,10 @@
 use super::Fault;
 use super::award::places_free_again;
 use super::card::CardReference;
+use super::earning::CARRY;
 use super::effect::Effect;
 use super::join::{came_back, left_again};
 use super::original::Original;
-use super::reward::CARRY;
 use super::slice::Slice;
 use super::state::State;
 

@@ -2,6 +2,7 @@
 //! from a purchase on, as the programme says. Until then the member is potential.
 
 use super::card::{Card, CardReference, CardStatus};
+use super::customer::Customer;
 use super::decision::{Decision, Decline, Notes, Reason};
 use super::effect::Effect;
 use super::expiry::expire;
@@ -13,7 +14,6 @@ use super::programme::{Circumstances, Membership};
 use super::quoted::check_quote;
 use super::referral::{Came, bring, referrer};
 use super::request::{CardClaim, Now, Request};
-use super::reward::Customer;
 use super::terminal::Terminal;
 use super::{Fault, State};
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Fault;
 use super::card::Card;
+use super::customer::{Customer, Given};
 use super::decision::{Decision, Decline, Reason};
 use super::effect::Effect;
 use super::expiry::expire;
@@ -13,7 +14,7 @@ use super::points::{Award, award_points};
 use super::programme::{Measure, Product};
 use super::quoted::check_quote;
 use super::request::{CardClaim, Command, Now, Request};
-use super::reward::{Customer, Given, ordinary};
+use super::reward::ordinary;
 use super::tally::{Counted, More, count};
 use super::terminal::Terminal;
 

@@ -2,12 +2,12 @@
 //! it adds. Rounded down over all of them together.
 
 use super::Fault;
+use super::customer::{Customer, Given};
 use super::decision::{Notes, Reason};
 use super::ledger::Kind;
 use super::programme::Multiplier;
 use super::programme::goods::Sale;
 use super::programme::multiplier::{Factor, How};
-use super::reward::{Customer, Given};
 
 impl Customer<'_> {
     /// What multipliers add to the points that were given for a sale.

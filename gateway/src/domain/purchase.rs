@@ -2,6 +2,7 @@
 
 use super::Fault;
 use super::card::Card;
+use super::customer::Customer;
 use super::decision::{Decision, Decline, Verdict};
 use super::effect::{Effect, Fate, TransactionState};
 use super::facts::Facts;
@@ -12,7 +13,7 @@ use super::points_payment;
 use super::programme::Discount;
 use super::quoted::check_quote;
 use super::request::{CardClaim, Command, Now, Request, Sold};
-use super::reward::{Customer, STORED_VALUE, reward_sale};
+use super::reward::{STORED_VALUE, reward_sale};
 use super::spend::choose;
 use super::tally::{Counted, More, count};
 use super::terminal::{Role, Terminal};

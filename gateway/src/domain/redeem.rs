@@ -2,6 +2,7 @@
 
 use super::Fault;
 use super::card::Card;
+use super::customer::Customer;
 use super::decision::{Decision, Decline, Notes, Reason};
 use super::effect::Effect;
 use super::facts::Facts;
@@ -14,7 +15,6 @@ use super::programme::catalogue::Price;
 use super::programme::{CatalogueItem, Gives, Product, Programme};
 use super::quoted::check_quote;
 use super::request::{CardClaim, Now, Request};
-use super::reward::Customer;
 use super::terminal::Terminal;
 
 /// Pieces of an item that a card may have, for its points.

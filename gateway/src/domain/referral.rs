@@ -2,6 +2,7 @@
 //! them back.
 
 use super::card::{Card, CardReference, CardStatus};
+use super::customer::{Customer, Given};
 use super::decision::{Notes, Reason};
 use super::effect::Effect;
 use super::expiry::expire;
@@ -10,7 +11,6 @@ use super::payer::purse_of;
 use super::points::{Award, award_points};
 use super::programme::referral::On;
 use super::programme::{Cap, Circumstances, Measure, Referral};
-use super::reward::{Customer, Given};
 use super::{Fault, State};
 
 /// What a new member has done.

@@ -1,13 +1,13 @@
 //! UseEntitlement: a counted benefit of the member's tier (权益; LOYALTY C7).
 
 use super::Fault;
+use super::customer::Customer;
 use super::decision::{Decision, Decline};
 use super::effect::Effect;
 use super::facts::Facts;
 use super::payer::Payer;
 use super::quoted::check_quote;
 use super::request::{CardClaim, Now, Request};
-use super::reward::Customer;
 use super::terminal::Terminal;
 
 /// `quantity` of `named`, both as the request has them.
