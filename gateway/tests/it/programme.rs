@@ -18,6 +18,7 @@ mod prices;
 mod redemption;
 mod referral;
 mod spend_points;
+mod tea_shop;
 mod tier_review;
 mod tiers;
 mod travel_agency;
