@@ -39,7 +39,9 @@ pub struct Review {
 /// What has become of a member's tier by now; `None` when nothing has, or while the time is not certain.
 #[must_use]
 pub fn review(programme: &Programme, card: CardReference, member: &Member, now: Now) -> Option<Review> {
-    if !now.certain || !programme.is_member(member) && member.standing.tier.is_none() {
+    // Who has no tier can reach one as a member alone, and only where there are some.
+    let may_reach = programme.is_member(member) && !programme.tiers.list.is_empty();
+    if !now.certain || !may_reach && member.standing.tier.is_none() {
         return None;
     }
     let mut grading = Grading { programme, tiers: &programme.tiers, member: member.clone() };

@@ -12,7 +12,9 @@ use super::group::{Cause, Group, Waiting};
 use super::housekeeping::Space;
 use super::writer::{InDoubt, Writer};
 use super::{Beside, Reply};
+use crate::domain::Programme;
 use crate::domain::grant::{of_grant, of_grant_and_card};
+use crate::domain::member::TierHeld;
 use crate::domain::payer::purse_of;
 use crate::domain::request::message;
 use crate::domain::state::{State, Touched};
@@ -21,7 +23,6 @@ use crate::domain::tier_review::review;
 use crate::domain::unload::loads_on;
 use crate::domain::{CardReference, Command, Decision, Effect, Facts, Now, Original, Request, Verdict};
 use crate::domain::{Decline, Fault, Role, Terminal, TerminalStatus, decide};
-use crate::domain::{Member, Programme};
 use crate::journal::record::Origin;
 use crate::members::Personal;
 use crate::storage::Identity;
@@ -316,7 +317,8 @@ impl Writer {
             now,
             effects: decision.effects.clone(),
         };
-        let held = decision.card.and_then(|card| self.state.members.get(&card)).cloned();
+        let member = decision.card.and_then(|card| self.state.members.get(&card));
+        let held = member.and_then(|member| member.standing.tier.clone());
         let grading = (held.as_ref(), in_force.programme.as_ref());
         let body = |state: &State| Some(final_body(state, request, &decision, occasion, grading));
         let position = self.append(group, &priced_by, cause, body)?;
@@ -333,7 +335,7 @@ fn final_body(
     request: &Request,
     decision: &Decision,
     occasion: Occasion,
-    (before, programme): (Option<&Member>, &Programme),
+    (before, programme): (Option<&TierHeld>, &Programme),
 ) -> (Vec<u8>, ResponseCode) {
     let card = decision.card.and_then(|card| state.cards.get(&card));
     let answer =
@@ -342,8 +344,7 @@ fn final_body(
     let tier = member.filter(|_| decision.is_approved()).and_then(|(card, member)| {
         let reviewed = review(programme, card, member, occasion.now);
         let after = reviewed.map_or_else(|| member.standing.tier.clone(), |reviewed| reviewed.tier);
-        let same = before.is_some_and(|before| before.standing.tier == after);
-        (!same).then(|| translate::tier(programme, after.as_ref())).flatten()
+        (before != after.as_ref()).then(|| translate::tier(programme, after.as_ref())).flatten()
     });
     let answer = Answer { tier, ..answer };
     (answer.encode(), answer.code)
