@@ -20,12 +20,14 @@ use std::time::Duration;
 
 use terminal_sim::rng::Rng;
 
-use crate::disk::{KILL_AT, SYNC_STALL_MS, operations};
-use crate::trial::{Shop, TO_OPERATION, Trial, Victim, Wrong, killed, seed, wrong};
-use undo_log::{Kind, Log};
+use crate::disk::{KILL_AT, SYNC_STALL_MS};
+use crate::trial::{Shop, TO_OPERATION, Trial, Victim, Wrong, killed, seed, within, wrong};
+use undo_log::{Kind, Log, Record};
 
 /// Kills on each side of a commit.
 const TARGETED: usize = 10;
+/// Kills that may miss: a machine that is busy with other things makes terminals late.
+const MISSED: usize = 60;
 const RANDOM: usize = 50;
 /// Random kills come so long after a start.
 const LIFE_MS: u64 = 500;
@@ -45,6 +47,17 @@ enum Struck {
     Elsewhere,
 }
 
+/// What a kill waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Aim {
+    /// The layer killed at an operation, in front of it.
+    Operation,
+    /// A sync of the database's log file.
+    Sync,
+    /// It did not come.
+    Missed,
+}
+
 /// What the layer's log says of a killed process.
 struct Autopsy {
     struck: Struck,
@@ -52,12 +65,18 @@ struct Autopsy {
     commits: u64,
 }
 
-/// The log has a record of each operation that was done. That a frame ends a commit is SQLite's own mark: bytes 4 to 8 of
+/// A record is in the log before its change is made, so what it says has been done only when something has begun since: the operation
+/// that the layer killed at, or the sync of the log file. That a frame ends a commit is SQLite's own mark: bytes 4 to 8 of
 /// the frame's header of 24 bytes, which comes before its page, are not 0.
-fn autopsy(log: &Path, data: &Path) -> Autopsy {
-    let records = Log::open(log).expect("the layer's log").records;
+fn autopsy(log: &Path, data: &Path, aim: Aim) -> Autopsy {
+    let Log { records, syncing, .. } = Log::open(log).expect("the layer's log");
     let path = data.join("gateway.db-wal");
     let inode = fs::metadata(&path).map_or(0, |file| file.ino());
+    let is_done = match aim {
+        Aim::Operation => true,
+        Aim::Sync => syncing == Some(inode),
+        Aim::Missed => false,
+    };
     let ends_commit = |page: u64| {
         let mut mark = [0; 4];
         let read = File::open(&path).and_then(|file| file.read_exact_at(&mut mark, page - 20));
@@ -65,7 +84,7 @@ fn autopsy(log: &Path, data: &Path) -> Autopsy {
     };
     let wal: Vec<_> = records.iter().filter(|record| record.inode == inode).collect();
     let struck = match records.last() {
-        Some(last) if last.inode == inode && last.kind == Kind::Write => {
+        Some(last) if is_done && last.inode == inode && last.kind == Kind::Write => {
             let page = last.length > HEADER;
             if page && ends_commit(last.offset) { Struck::BeforeAnswer } else { Struck::BeforeCommit }
         }
@@ -134,8 +153,8 @@ impl Killer {
         let (group, _) = self.last_group()?;
         match self.start(&[(KILL_AT, kill_at.to_string())])? {
             Ok(mut victim) => {
-                let struck = victim.ended_within(TO_OPERATION).is_some();
-                self.dissect(victim, group, struck)
+                let ended = victim.ended_within(TO_OPERATION).is_some();
+                self.dissect(victim, group, if ended { Aim::Operation } else { Aim::Missed })
             }
             Err(status) => killed(status),
         }
@@ -144,28 +163,33 @@ impl Killer {
     /// Each sync takes so long that SIGKILL finds the writer in one: that of its first commit, or of a later one.
     fn kill_in_sync(&mut self) -> Result<(), Wrong> {
         const STALL: Duration = Duration::from_millis(25);
-        /// A log file that is begun anew gets a header, which is synced before the commit is written.
-        const HEADER_OPERATIONS: u64 = 4;
         let (group, _) = self.last_group()?;
         let victim = self.start_well(&[(SYNC_STALL_MS, STALL.as_millis().to_string())])?;
-        let done = || operations(&self.log()).map_err(wrong);
-        let at_start = done()?;
-        for _ in 0..TO_OPERATION.as_millis() {
-            let before = done()?;
-            sleep(STALL / 5);
-            if before > at_start + HEADER_OPERATIONS && before == done()? {
-                return self.dissect(victim, group, true);
-            }
-        }
-        Err(format!("nobody trades\n{}", self.trial.bench.last_words()))
+        let log_file = self.trial.bench.site.data().join("gateway.db-wal");
+        let inode = fs::metadata(log_file).map_err(wrong)?.ino();
+        // A log file that is begun anew gets a header, which is synced before a commit is written.
+        let commits = |log: &Log| {
+            let page = |record: &Record| {
+                record.inode == inode && record.kind == Kind::Write && record.length > HEADER
+            };
+            log.syncing == Some(inode) && log.records.last().is_some_and(page)
+        };
+        let in_sync = || {
+            Log::open(&self.log())
+                .map_or_else(|error| Some(Err(error)), |log| commits(&log).then_some(Ok(())))
+        };
+        let aim = match within(TO_OPERATION, in_sync).transpose().map_err(wrong)? {
+            Some(()) => Aim::Sync,
+            None => Aim::Missed,
+        };
+        self.dissect(victim, group, aim)
     }
 
     /// Whether the journal has what the layer says that it must have, and no terminal more than that.
-    fn dissect(&mut self, victim: Victim, group_before: u64, struck: bool) -> Result<(), Wrong> {
+    fn dissect(&mut self, victim: Victim, group_before: u64, aim: Aim) -> Result<(), Wrong> {
         let status = victim.finish_off();
         killed(status).map_err(|wrong| format!("{wrong}\n{}", self.trial.bench.last_words()))?;
-        let Autopsy { struck: place, commits } = autopsy(&self.log(), &self.trial.bench.site.data());
-        let place = if struck { place } else { Struck::Elsewhere };
+        let Autopsy { struck: place, commits } = autopsy(&self.log(), &self.trial.bench.site.data(), aim);
         *self.found.entry(place).or_default() += 1;
         self.trial.bench.audit()?;
         let (group, answered) = self.last_group()?;
@@ -185,13 +209,8 @@ impl Killer {
         let held = || fs::read_dir(&receipts).map_or(0, Iterator::count);
         let victim = self.start_well(&[])?;
         let before = held();
-        for _ in 0..TO_OPERATION.as_millis() {
-            if held() > before {
-                return self.bury(victim, Struck::AfterAnswer);
-            }
-            sleep(Duration::from_millis(1));
-        }
-        Err(format!("nobody trades\n{}", self.trial.bench.last_words()))
+        let answered = within(TO_OPERATION, || (held() > before).then_some(()));
+        self.bury(victim, if answered.is_some() { Struck::AfterAnswer } else { Struck::Elsewhere })
     }
 
     /// SIGKILL at any time, now and then in the middle of an orderly stop.
@@ -212,17 +231,18 @@ impl Killer {
     }
 
     fn kill_often(&mut self) -> Result<(), Wrong> {
-        while self.found(Struck::BeforeCommit) < TARGETED {
-            self.kill_at_operation()?;
-        }
-        while self.found(Struck::BeforeAnswer) < TARGETED {
-            self.kill_in_sync()?;
-            if self.starts > 10 * TARGETED {
-                return Err(format!("the aim is bad: {:?}", self.found));
+        for (struck, kill) in [
+            (Struck::BeforeCommit, Self::kill_at_operation as fn(&mut Self) -> Result<(), Wrong>),
+            (Struck::BeforeAnswer, Self::kill_in_sync),
+            (Struck::AfterAnswer, Self::kill_after_answer),
+        ] {
+            while self.found(struck) < TARGETED {
+                kill(self)?;
+                if self.found(Struck::Elsewhere) > MISSED {
+                    let said = self.trial.bench.last_words();
+                    return Err(format!("the aim is bad: {:?}\n{said}", self.found));
+                }
             }
-        }
-        while self.found(Struck::AfterAnswer) < TARGETED {
-            self.kill_after_answer()?;
         }
         while self.found(Struck::AtRandom) < RANDOM {
             self.kill_at_random()?;

@@ -44,9 +44,10 @@ const ENOSPC: &str = "28";
 const SHORT_WRITE: &str = "0";
 /// A gateway that is about to die is dead by then.
 const SHORTLY: Duration = Duration::from_millis(500);
-/// Environment of a child: its data directory, and how hard it presses a commit onto the disk.
+/// Environment of a child: its data directory, how hard it presses a commit onto the disk, where it listens.
 const DATA: &str = "GATEWAY_CHILD_DATA";
 const SYNCHRONOUS: &str = "GATEWAY_CHILD_SYNCHRONOUS";
+const LISTEN: &str = "GATEWAY_CHILD_LISTEN";
 
 /// What is run under the layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +69,7 @@ impl Process {
         let module = module_path!().split_once("::").map_or("", |(_, path)| path);
         let mut child = Command::new(std::env::current_exe().expect("this test"));
         child.args([&format!("{module}::serve_from_the_library"), "--exact", "--ignored", "--nocapture"]);
-        child.env(DATA, bench.site.data()).env(SYNCHRONOUS, synchronous);
+        child.env(DATA, bench.site.data()).env(SYNCHRONOUS, synchronous).env(LISTEN, &bench.listen);
         bench.launch(child, &log, environment)
     }
 }
@@ -113,7 +114,7 @@ fn serve_from_the_library() {
     std::thread::spawn(move || ended.send(writer.run(&jobs)));
     let (_running, stopping) = watch::channel(false);
     Runtime::new().expect("a runtime").block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let listener = TcpListener::bind(std::env::var(LISTEN).expect("an address")).await.expect("a port");
         let listen = listener.local_addr().expect("its address").to_string();
         println!("\n{}", serde_json::json!({ "listen": listen }));
         tokio::select! {

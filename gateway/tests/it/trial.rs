@@ -8,8 +8,9 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::{JoinHandle, sleep};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gateway::journal::record::{Origin, Record};
 use gateway::journal::sha256;
@@ -31,8 +32,8 @@ const TERMINALS: [&str; 4] = ["T0001", "T0002", "T0003", "T0004"];
 const CARDS: u32 = 20;
 /// Acts of one run of the shop; then it compares every card, and begins the next run.
 const ACTS: u64 = 40;
-/// Terminals must outlast all kills that happen to hit them.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Terminals must outlast all kills that happen to hit them, also on a machine that takes seconds for a start.
+const PATIENCE: Duration = Duration::from_secs(900);
 const SIGKILL: i32 = 9;
 
 /// What does not hold, for people.
@@ -40,6 +41,22 @@ pub(crate) type Wrong = String;
 
 pub(crate) fn wrong(error: impl std::fmt::Display) -> Wrong {
     error.to_string()
+}
+
+/// Looks every millisecond whether something has come, for so long and no longer, however slow the machine is.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a test waits for a process; nothing is decided by it"
+)]
+pub(crate) fn within<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let began = Instant::now();
+    loop {
+        let found = look();
+        if found.is_some() || began.elapsed() > limit {
+            return found;
+        }
+        sleep(Duration::from_millis(1));
+    }
 }
 
 /// The seed of this run.
@@ -54,6 +71,9 @@ pub(crate) fn seed() -> u64 {
 pub(crate) struct Bench {
     pub(crate) site: Site,
     shim: Shim,
+    /// Where its gateways listen. The port of one that died must not become that of another test's gateway, which would be taken for
+    /// a stranger: each bench has an address of its own.
+    pub(crate) listen: String,
     /// Receipts that were found to be in the journal.
     audited: BTreeSet<PathBuf>,
 }
@@ -65,7 +85,9 @@ impl Bench {
     pub(crate) fn new() -> Self {
         let site = Site::new();
         fs::create_dir(site.data()).expect("a data directory");
-        Self { site, shim: Shim::build().expect("the layer"), audited: BTreeSet::new() }
+        static BENCHES: AtomicU8 = AtomicU8::new(2);
+        let listen = format!("127.0.0.{}:0", BENCHES.fetch_add(1, Ordering::Relaxed));
+        Self { site, shim: Shim::build().expect("the layer"), listen, audited: BTreeSet::new() }
     }
 
     /// Where terminals look for the gateway of the day.
@@ -84,7 +106,7 @@ impl Bench {
     /// `gateway serve` under the layer, which logs to `log`; `Err` with its end when it does not come to listening.
     pub(crate) fn start(&self, log: &Path, environment: &[(&str, String)]) -> Result<Victim, ExitStatus> {
         let mut serve = Command::new(BINARY);
-        serve.args(["serve", "--listen", "127.0.0.1:0", "--json", "--data"]).arg(self.site.data());
+        serve.args(["serve", "--listen", &self.listen, "--json", "--data"]).arg(self.site.data());
         self.launch(serve, log, environment)
     }
 
@@ -211,6 +233,7 @@ impl Trial {
         let enrolled = Runtime::new().expect("a runtime").block_on(shop::run(no_acts)).expect("enrolled");
         assert!(enrolled.is_right() && enrolled.is_complete(), "{enrolled}");
         assert!(first.stop().success(), "{}", trial.bench.last_words());
+        fs::remove_file(trial.bench.site.beside("gateway.json")).expect("removed");
         trial
     }
 
@@ -300,13 +323,7 @@ impl Victim {
 
     /// The same, after waiting for it.
     pub(crate) fn ended_within(&mut self, limit: Duration) -> Option<ExitStatus> {
-        for _ in 0..limit.as_millis() {
-            if let Some(status) = self.ended() {
-                return Some(status);
-            }
-            sleep(Duration::from_millis(1));
-        }
-        None
+        within(limit, || self.ended())
     }
 
     /// The same, for a task.

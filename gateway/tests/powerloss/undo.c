@@ -71,6 +71,7 @@ enum kind {
 
 struct header {
     uint64_t magic, end, operations; /* end: where the next record goes; what lies beyond is not part of the log */
+    uint64_t syncing;                /* the inode of which a sync has begun and not ended, the last of them; 0 when there is none */
 };
 
 struct record {
@@ -194,7 +195,7 @@ __attribute__((constructor)) static void start(void)
     if (fd < 0 || flock(fd, LOCK_EX) != 0)
         die("cannot open the log");
     if (lseek(fd, 0, SEEK_END) < (off_t)sizeof head) {
-        head = (struct header){LOG_MAGIC, sizeof head, 0};
+        head = (struct header){LOG_MAGIC, sizeof head, 0, 0};
         log_fd = fd;
         write_header();
     }
@@ -484,15 +485,20 @@ static int do_sync(int fd, long call)
     if (begin() > 0)
         return -1;
     uint64_t upto = head.end; /* Changes that other threads make while the disk works are not covered. */
+    head.syncing = st.st_ino;
+    write_header();
     unlock_log();
     if (sync_stall_ms > 0)
         usleep(sync_stall_ms * 1000);
-    int result = syscall(call, fd);
-    if (result == 0) {
-        lock_log();
+    int result = syscall(call, fd), saved = errno;
+    lock_log();
+    if (head.syncing == st.st_ino)
+        head.syncing = 0;
+    if (result == 0)
         save_sync(st.st_ino, upto);
-        unlock_log();
-    }
+    write_header();
+    unlock_log();
+    errno = saved;
     return result;
 }
 

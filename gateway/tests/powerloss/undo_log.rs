@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 const LOG_MAGIC: u64 = u64::from_le_bytes(*b"UNDOLOG1");
 const RECORD_MAGIC: u64 = 0x4452_4355;
-const HEADER_LEN: usize = 24;
+const HEADER_LEN: usize = 32;
 const RECORD_LEN: usize = 72;
 
 /// As `enum kind` in `undo.c`, which says what each field then holds.
@@ -49,18 +49,21 @@ pub(super) struct Log {
     dir: PathBuf,
     file: Option<File>,
     pub(super) operations: u64,
+    /// The file that was being synced, by its inode, while this was read or when the process died.
+    pub(super) syncing: Option<u64>,
     pub(super) records: Vec<Record>,
 }
 
 impl Log {
     /// A directory without a log is one in which nothing has happened yet.
     pub(super) fn open(dir: &Path) -> io::Result<Self> {
-        let mut log = Self { dir: dir.to_owned(), file: None, operations: 0, records: Vec::new() };
+        let mut log =
+            Self { dir: dir.to_owned(), file: None, operations: 0, syncing: None, records: Vec::new() };
         let file = match File::open(dir.join("undo.log")) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(log),
             file => file?,
         };
-        let [magic, end, operations] = words(&read(&file, 0, HEADER_LEN)?);
+        let [magic, end, operations, syncing] = words(&read(&file, 0, HEADER_LEN)?);
         if magic != LOG_MAGIC {
             return Err(io::Error::other("undo.log has no header"));
         }
@@ -71,6 +74,7 @@ impl Log {
             log.records.push(record);
         }
         log.operations = operations;
+        log.syncing = Some(syncing).filter(|inode| *inode != 0);
         log.file = Some(file);
         Ok(log)
     }
