@@ -15,6 +15,7 @@ use crate::domain::act::{Act, Drawn, Place, decide_act};
 use crate::domain::decision::Reason;
 use crate::domain::effect::{Effect, Posting};
 use crate::domain::follow::follow;
+use crate::domain::join::joined_by;
 use crate::domain::member::TierHeld;
 use crate::domain::programme::tier::Stood;
 use crate::domain::request::message;
@@ -344,7 +345,12 @@ fn decide_again(
         Command::Unload { claim, .. } => state.cards.get(&claim.card),
         _ => None,
     };
+    let member = original.as_ref().and_then(|original| state.members.get(&original.card?));
+    let joined_by =
+        member.map_or(Vec::new(), joined_by).into_iter().filter_map(|index| find(index).transpose());
+    let joined_by = joined_by.collect::<Result<Vec<_>, _>>()?;
     let loads = on.map_or(Ok(Vec::new()), |card| loads_on(card, find))?;
+    let entries = if loads.is_empty() { joined_by } else { loads };
     let quoted = quoted(request, details.programme_version);
     let terminal = state.terminals.get(&request.terminal).ok_or_else(damaged)?;
     // A right time is all that was ever booked.
@@ -359,7 +365,7 @@ fn decide_again(
             pricing: &pricing,
             index,
             original: original.as_ref(),
-            loads: &loads,
+            entries: &entries,
             quoted: quoted.as_ref(),
             birthday,
         };

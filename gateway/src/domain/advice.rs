@@ -48,7 +48,7 @@ pub(super) fn decide(
         effects.push(Effect::Tally { who, tally });
     }
     effects.extend(count_till(facts, request, Counted::Purchase, amount, now).0);
-    let (mut paid, mut explanation) = (0, Vec::new());
+    let (mut paid, mut rewarded, mut explanation) = (0, Vec::new(), Vec::new());
     if let Some((held, product)) = payer {
         let (held, ended) = expire(held, facts.programme, facts.index, now)?;
         effects.extend(ended);
@@ -63,8 +63,7 @@ pub(super) fn decide(
             }
             let (rewards, earned) =
                 reward_sale(facts, request, (&held, &terminal.store), (amount, paid), now)?;
-            effects.extend(rewards);
-            explanation = earned;
+            (rewarded, explanation) = (rewards, earned);
         }
     }
     effects.push(named(redemption(&terminal.store), Kind::MONEY, amount));
@@ -75,6 +74,7 @@ pub(super) fn decide(
         let held = Exception::open(ExceptionKind::OfflineShortfall, shortfall, bearer);
         effects.push(Effect::Exception { index: facts.index, held });
     }
+    effects.extend(rewarded);
     Ok(Decision {
         card: Some(card),
         amount: Some(amount),

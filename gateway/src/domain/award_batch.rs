@@ -47,7 +47,7 @@ pub(super) fn award_batch(
             pricing: programme,
             index,
             original: None,
-            loads: &[],
+            entries: &[],
             quoted: None,
             birthday: None,
         };

@@ -60,6 +60,8 @@ pub enum Decline {
     RefundAlreadySpent,
     /// Undoing it would leave a points debt, where points pay.
     PointsAlreadySpent,
+    /// Undoing a refund would bring back a reward whose room was given away since.
+    GivenAgain,
     RefundedAgainSince,
     NotAnAuthorize,
     NoHoldOfThisCard,

@@ -4,7 +4,7 @@ use super::customer::{Customer, Given};
 use super::decision::{Notes, Reason};
 use super::effect::Effect;
 use super::ledger::Kind;
-use super::member::{Window, counted};
+use super::member::{Counters, Member, Window, counted};
 use super::programme::goods::Sale;
 use super::programme::load_bonus::Wanted;
 use super::programme::purchase_points::Stage;
@@ -98,7 +98,7 @@ impl<'a> Customer<'a> {
             return None;
         }
         let from = rule.steps.iter().rev().find(|step| step.from <= reached)?.from;
-        let (card, counter) = (Some(self.card.reference), format!("turn:{}/{from}", rule.rule));
+        let (card, counter) = (Some(self.card.reference), format!("{TURN}{}/{from}", rule.rule));
         let rewarded = self.at.member.counted(&counter, Window::Ever, 0);
         let change = reached.checked_div(from)?.saturating_sub(rewarded);
         Some(Effect::Counter { card, counter, period: 0, change })
@@ -115,6 +115,16 @@ impl<'a> Customer<'a> {
         }
     }
 }
+
+/// How many turns of every Nth purchase a member can have had who has bought so often, if a counter is of that.
+pub(super) fn turns(counter: &str, counters: &Counters) -> Option<i64> {
+    let every: i64 = counter.strip_prefix(TURN)?.rsplit_once('/')?.1.parse().ok()?;
+    let member = Member { counters: counters.clone(), ..Member::nobody() };
+    Measure::Purchases.over(&member, None, 0).checked_div(every)
+}
+
+/// Turns of every Nth purchase that were rewarded: `turn:RULE/N`.
+const TURN: &str = "turn:";
 
 /// The counter of what a rule has left over for the next sale.
 pub(super) fn carry(rule: &str) -> String {

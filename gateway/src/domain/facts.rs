@@ -23,8 +23,9 @@ pub struct Facts<'a> {
     pub index: u64,
     /// What the journal has under the STAN that the request names.
     pub original: Option<&'a Original>,
-    /// Of an unload: loads whose money may be on its card, as far as the journal was read for them.
-    pub loads: &'a [Original],
+    /// Other entries that the journal was read for: loads whose money an unload may pay out, purchases by which a card became the
+    /// member's whose purchase is undone.
+    pub entries: &'a [Original],
     /// What is remembered of the quote that the request cites.
     pub quoted: Option<&'a Quoted>,
     /// Month and day of the member's birthday, where the programme asks for it and it is known.

@@ -9,6 +9,7 @@ use super::card::{Card, CardReference, Lot};
 use super::effect::{Account, Effect, Posting};
 use super::expiry::expire;
 use super::facts::Facts;
+use super::fall::Fall;
 use super::ledger::{Kind, named, points_expense, points_payment, points_receivable, redemption};
 use super::original::Original;
 use super::points::{owe, owed_all, take_back_or_owe};
@@ -16,13 +17,13 @@ use super::request::Now;
 use super::slice::Slice;
 use super::terminal::Terminal;
 
-/// Returns what the customer gets too.
+/// What falls with it is taken back too. Returns what the customer gets.
 pub(super) fn give_back(
     facts: Facts<'_>,
     terminal: &Terminal,
     (card, purse): (&Card, &Card),
     original: &Original,
-    slice: Slice,
+    (slice, fall): (Slice, &Fall),
     now: Now,
 ) -> Result<(Vec<Effect>, i64), Fault> {
     let worth = original.points_worth();
@@ -34,7 +35,7 @@ pub(super) fn give_back(
     if by_points.amount > 0 {
         giving.points(original, by_points)?;
     }
-    let withheld = giving.take_back_earned(original, money)?;
+    let withheld = giving.take_back_earned(original, money, fall)?;
     let left = Slice { amount: money.amount.checked_sub(withheld).ok_or(Fault::Overflow)?, ..money };
     giving.put_into_lots(left.of_legs(&legs(original.spent())?)?)?;
     giving.leg(redemption(&terminal.store), Kind::MONEY, minus(slice.amount)?);
@@ -122,15 +123,19 @@ impl Giving<'_> {
         self.put_into_lots(Slice { before, amount, ..back }.of_legs(&spent)?)
     }
 
-    /// What the sale earned goes in proportion, on every card that it gave points to. Points that are no longer there are owed;
+    /// What the sale earned goes in proportion, on every card that it gave points to, and what falls with it whole. Points that are no longer there are owed;
     /// where points pay, what the card owes by then is bought with the money of this refund, as far as that goes; returns how
     /// much of it is withheld for that.
-    fn take_back_earned(&mut self, original: &Original, money: Slice) -> Result<i64, Fault> {
+    fn take_back_earned(&mut self, original: &Original, money: Slice, fall: &Fall) -> Result<i64, Fault> {
         let mut bought_for = 0;
         let mut earned = original.points_earned();
         earned.entry((self.card.reference, Kind::POINTS)).or_default();
+        for of in fall.points.keys() {
+            earned.entry(*of).or_default();
+        }
         for ((reference, kind), (points, lot)) in earned {
-            let wanted = money.share_of(points)?;
+            let fallen = fall.points.get(&(reference, kind)).copied().unwrap_or(0);
+            let wanted = money.share_of(points)?.checked_add(fallen).ok_or(Fault::Overflow)?;
             let own = reference == self.card.reference;
             if !own {
                 self.take_back_from(reference, (kind, lot), wanted)?;

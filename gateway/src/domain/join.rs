@@ -10,7 +10,7 @@ use super::facts::{Facts, accept_card};
 use super::member::{Member, Standing, Window};
 use super::original::Original;
 use super::points::{Award, award_points};
-use super::programme::{Circumstances, Membership};
+use super::programme::{Circumstances, Membership, Programme};
 use super::quoted::check_quote;
 use super::referral::{Came, bring, referrer};
 use super::request::{CardClaim, Now, Request};
@@ -31,7 +31,9 @@ pub(super) struct Joining<'a> {
 const JOIN: &str = "join";
 /// ... entries by which the card became the member's ...
 const JOINED: &str = "joined";
-/// ... what balances have paid since the Join, until then ...
+/// ... of these the purchases: `join:by/INDEX` ...
+const BY: &str = "join:by/";
+/// ... what balances have paid since the Join, where a joining asks for it ...
 const SPENT: &str = "join:spent";
 /// ... and the first purchase since the Join.
 const BOUGHT: &str = "join:bought";
@@ -100,7 +102,8 @@ fn check<'a>(
 }
 
 /// What a purchase of which balances paid `paid` minor units is for its member's joining, and for who brought them. A purchase that
-/// points alone paid is nothing: a refund would have nothing to take back by.
+/// points alone paid is nothing: a refund would have nothing to take back by. What comes by the joining itself stands last, behind its
+/// mark ([`split`]).
 pub(super) fn by_sale(
     customer: &Customer<'_>,
     left: &mut Card,
@@ -117,24 +120,23 @@ pub(super) fn by_sale(
         effects.push(one_more(customer.card.reference, BOUGHT, 1));
     }
     let sale = Came::Sale { paid, first };
-    let standing = &member.standing;
-    let (more, reasons) = if standing.joined.is_some() {
-        bring(customer, left, &[sale])?
-    } else {
+    let spent = has(member, SPENT).checked_add(paid).ok_or(Fault::Overflow)?;
+    if membership.spend.is_some() {
         effects.push(one_more(customer.card.reference, SPENT, paid));
-        let spent = has(member, SPENT).checked_add(paid).ok_or(Fault::Overflow)?;
-        if membership.spend.is_some_and(|needed| spent < needed) {
-            bring(customer, left, &[sale])?
-        } else {
-            come_in(customer, standing.clone(), left, Some(sale))?
-        }
-    };
+    }
+    let not_yet = membership.spend.is_some_and(|needed| spent < needed);
+    if member.standing.joined.is_some() || not_yet {
+        let [(more, reasons)] = bring(customer, left, [sale])?;
+        effects.extend(more);
+        return Ok((effects, reasons));
+    }
+    let (more, reasons) = come_in(customer, member.standing.clone(), left, Some(sale))?;
     effects.extend(more);
     Ok((effects, reasons))
 }
 
-/// The card is the member's from now on. What is given for that is given once: a sale by which it became theirs before a Join that
-/// was undone since has given it.
+/// The card is the member's from now on, by a `sale` or by the Join alone. What is given for that is given once: a sale by which it
+/// became theirs before a Join that was undone since has given it.
 fn come_in(
     customer: &Customer<'_>,
     standing: Standing,
@@ -146,12 +148,37 @@ fn come_in(
     let member = Member { standing: standing.clone(), counters: customer.at.member.counters.clone() };
     let channel = member.standing.channel.as_deref();
     let new = Customer { at: Circumstances { member: &member, channel, ..customer.at }, ..*customer };
-    let mut effects = vec![one_more(card, JOINED, 1), Effect::Member { card, standing }];
-    let mut reasons = Vec::new();
-    let programme = customer.facts.pricing;
-    let anew = has(customer.at.member, JOINED) == 0;
+    let joined = Effect::Member { card, standing };
+    if has(customer.at.member, JOINED) > 0 {
+        let [(mut effects, reasons)] = match sale {
+            Some(sale) => bring(&new, left, [sale])?,
+            None => Default::default(),
+        };
+        effects.push(joined);
+        return Ok((effects, reasons));
+    }
+    let (sold, by_joining) = match sale {
+        Some(sale) => bring(&new, left, [sale, Came::Joined])?.into(),
+        None => {
+            (Default::default(), bring(&new, left, [Came::Joined])?.into_iter().next().unwrap_or_default())
+        }
+    };
+    let (mut effects, mut reasons) = sold;
+    let mark = format!("{BY}{}", customer.facts.index);
+    effects.extend(sale.map(|_| one_more(card, &mark, 1)));
+    effects.extend([one_more(card, JOINED, 1), joined]);
+    for (more, why) in [by_joining, gift(&new, left)?] {
+        effects.extend(more);
+        reasons.extend(why);
+    }
+    Ok((effects, reasons))
+}
+
+/// What a new member is given.
+fn gift(new: &Customer<'_>, left: &mut Card) -> Result<(Vec<Effect>, Vec<Reason>), Fault> {
+    let programme = new.facts.pricing;
     let gift = programme.membership.as_ref().and_then(|membership| membership.gift.as_ref());
-    if let Some(gift) = gift.filter(|gift| anew && gift.when.holds(programme, &new.at)) {
+    let given = gift.filter(|gift| gift.when.holds(programme, &new.at)).and_then(|gift| {
         let reason = Reason {
             rule: gift.rule.clone(),
             kind: gift.kind,
@@ -160,18 +187,51 @@ fn come_in(
             result: gift.points,
             notes: Notes::NONE,
         };
-        if let Some(given) = new.given(&gift.cap, reason, None) {
-            let award = Award { kind: given.kind, points: given.amount, pending_until: None };
-            effects.extend(award_points(left, award, programme, (customer.facts.index, customer.at.now))?);
-            effects.extend(given.counts);
-            reasons.push(given.reason);
-        }
-    }
-    let came: Vec<Came> = anew.then_some(Came::Joined).into_iter().chain(sale).collect();
-    let (more, brought) = bring(&new, left, &came)?;
-    effects.extend(more);
-    reasons.extend(brought);
-    Ok((effects, reasons))
+        new.given(&gift.cap, reason, None)
+    });
+    let Some(given) = given else { return Ok((Vec::new(), Vec::new())) };
+    let award = Award { kind: given.kind, points: given.amount, pending_until: None };
+    let mut effects = award_points(left, award, programme, (new.facts.index, new.at.now))?;
+    effects.extend(given.counts);
+    Ok((effects, vec![given.reason]))
+}
+
+/// An entry in two: without what came by a joining, and that alone. What a purchase is and what it made of its member are undone by
+/// themselves: the second when what was spent is no longer enough, whichever purchase came back.
+pub(super) fn split(entry: &Original) -> (Original, Option<Original>) {
+    let is_mark = |effect: &Effect| matches!(effect, Effect::Counter { counter, change: 1.., .. } if counter.starts_with(BY));
+    let Some(mark) = entry.effects.iter().position(is_mark) else { return (entry.clone(), None) };
+    let of_joining = |effect: &Effect| {
+        matches!(
+            effect,
+            Effect::Posting(_) | Effect::PointsDebt { .. } | Effect::Counter { .. } | Effect::Member { .. }
+        )
+    };
+    let (before, behind) = entry.effects.split_at(mark);
+    let (joining, own): (Vec<_>, Vec<_>) = behind.iter().cloned().partition(of_joining);
+    let own = before.iter().cloned().chain(own).collect();
+    let of = |effects| Original { effects, ..entry.clone() };
+    (of(own), Some(of(joining)))
+}
+
+/// Entries by which a card became its member's: their indexes.
+#[must_use]
+pub fn joined_by(member: &Member) -> Vec<u64> {
+    let from = (BY.to_owned(), 0);
+    let marks = member.counters.range(from..).map_while(|((name, _), _)| name.strip_prefix(BY));
+    marks.filter_map(|index| index.parse().ok()).collect()
+}
+
+/// Joinings among `entries` that rest on too little, now that this is counted of the member.
+pub(super) fn undone<'a>(
+    programme: &Programme,
+    member: &Member,
+    entries: &'a [Original],
+) -> impl Iterator<Item = Original> + use<'a> {
+    let needed = programme.membership.as_ref().and_then(|membership| membership.spend);
+    let falls = needed.is_some_and(|needed| has(member, SPENT) < needed.max(1));
+    let standing: Vec<u64> = if falls { joined_by(member) } else { Vec::new() };
+    entries.iter().filter(move |entry| standing.contains(&entry.index)).filter_map(|entry| split(entry).1)
 }
 
 /// Members of whose joining nothing is left when these counters have changed: what a Join said of them goes, and the date.
@@ -219,6 +279,11 @@ pub(super) fn came_back(state: &State, refund: &Original, counted: &[Effect]) ->
         member.standing.joined.is_none().then_some(Effect::Member { card: *card, standing })
     });
     again.collect()
+}
+
+/// What of a member is for once.
+pub(super) fn at_most(counter: &str) -> Option<i64> {
+    (counter == BOUGHT || counter == JOINED).then_some(1)
 }
 
 fn has(member: &Member, counter: &str) -> i64 {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Fault;
 use super::card::CardReference;
+use super::effect::Effect;
 
 /// What is counted: a name, and the period of business dates that it is about: 0 for ever, else YYYY0000, YYYYMM00 or YYYYMMDD.
 pub type Counters = BTreeMap<(String, u32), i64>;
@@ -62,6 +63,17 @@ impl Window {
             Self::Ever => 0,
         }
     }
+
+    /// The window that a period is of.
+    #[must_use]
+    pub fn named_by(period: u32) -> Self {
+        match period {
+            0 => Self::Ever,
+            year if year % 10_000 == 0 => Self::Year,
+            month if month % 100 == 0 => Self::Month,
+            _ => Self::Day,
+        }
+    }
 }
 
 impl Member {
@@ -82,6 +94,21 @@ impl Member {
     #[must_use]
     pub fn counted(&self, counter: &str, window: Window, business_date: u32) -> i64 {
         counted(&self.counters, counter, window, business_date)
+    }
+
+    /// The member whose card it is, after such effects.
+    pub(super) fn after(&self, of: CardReference, effects: &[Effect]) -> Result<Self, Fault> {
+        let mut member = self.clone();
+        for effect in effects {
+            match effect {
+                Effect::Counter { card: Some(card), counter, period, change } if *card == of => {
+                    member.count(counter, *period, *change)?;
+                }
+                Effect::Member { card, standing } if *card == of => member.standing = standing.clone(),
+                _ => {}
+            }
+        }
+        Ok(member)
     }
 
     /// Changes a counter; one at zero is gone.

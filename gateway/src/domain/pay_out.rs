@@ -4,6 +4,7 @@ use super::Fault;
 use super::card::Card;
 use super::decision::Decline;
 use super::effect::{Account, Effect};
+use super::fall::Fall;
 use super::ledger::{Kind, bonus_expense, clearing, named, points_payment};
 use super::original::Original;
 use super::points::take_back_or_owe;
@@ -13,12 +14,12 @@ use super::terminal::Terminal;
 
 /// A load's refund: the money goes back to its tenders, the bonus in proportion; bonus that is no longer in its lot is
 /// withheld from the money. Points that it gave go in proportion; those that are gone are owed, or, where points `pay`, withheld
-/// at their price. Returns what the customer gets.
+/// at their price; so is what falls with it. Returns what the customer gets.
 pub(super) fn pay_out(
     terminal: &Terminal,
     card: &Card,
     original: &Original,
-    slice: Slice,
+    (slice, fall): (Slice, &Fall),
     pay: Option<&PointsPayment>,
 ) -> Result<Result<(Vec<Effect>, i64), Decline>, Fault> {
     let given = |kind: Kind| original.given().find(|posting| posting.kind == kind);
@@ -47,13 +48,18 @@ pub(super) fn pay_out(
         effects.push(named(bonus_expense(), Kind::MONEY, bonus));
     }
     let (mut left, mut paid) = (card.clone(), paid);
-    for ((reference, kind), (points, lot)) in original.points_earned() {
+    let mut earned = original.points_earned();
+    for of in fall.points.keys() {
+        earned.entry(*of).or_default();
+    }
+    for ((reference, kind), (points, lot)) in earned {
         if reference != card.reference {
             continue;
         }
         let pay = pay.filter(|_| kind == Kind::POINTS);
         let bought = |_, missing: i64| pay.map_or(Some((0, 0)), |pay| pay.bought(missing, paid));
-        let wanted = slice.share_of(points)?;
+        let fallen = fall.points.get(&(reference, kind)).copied().unwrap_or(0);
+        let wanted = slice.share_of(points)?.checked_add(fallen).ok_or(Fault::Overflow)?;
         let price = take_back_or_owe(&mut left, (kind, lot), wanted, bought, &mut effects)?;
         if price > 0 {
             effects.push(named(points_payment(), Kind::MONEY, price));

@@ -39,52 +39,51 @@ pub(super) fn referrer<'a>(
     (member.standing.joined.is_some() && !own && !purse).then_some((held, member))
 }
 
-/// Rewards whoever brought a member, and the member (`left`: the card as it is by now), for what has come. The reasons are those of
-/// the member's own card. A card that is blocked or over gets nothing, then or later.
-pub(super) fn bring(
+/// Rewards whoever brought a member, and the member (`left`: the card as it is by now), for what has come, each by itself and in that
+/// order. The reasons are those of the member's own card. A card that is blocked or over gets nothing, then or later.
+pub(super) fn bring<const N: usize>(
     new: &Customer<'_>,
     left: &mut Card,
-    came: &[Came],
-) -> Result<(Vec<Effect>, Vec<Reason>), Fault> {
+    came: [Came; N],
+) -> Result<[(Vec<Effect>, Vec<Reason>); N], Fault> {
     let (facts, now) = (new.facts, new.at.now);
     // Rules ask how the member was won, whatever the purchase came by.
     let channel = new.at.member.standing.channel.as_deref();
     let new = &Customer { at: Circumstances { channel, ..new.at }, ..*new };
-    let (mut effects, mut reasons) = (Vec::new(), Vec::new());
+    let mut brought = came.map(|_| (Vec::new(), Vec::new()));
     let named = new.at.member.standing.referrer;
     let Some((card, member)) = named.and_then(|named| referrer(facts.state, named, left)) else {
-        return Ok((effects, reasons));
+        return Ok(brought);
     };
     let joins = i64::from(came.contains(&Came::Joined));
-    if facts.pricing.measures.contains(&Measure::Referrals) {
-        effects.extend(Measure::Referrals.count(card.reference, joins, now.business_date));
-    }
-    let brought = Measure::Referrals.over(member, None, now.business_date).saturating_add(joins);
+    let members = Measure::Referrals.over(member, None, now.business_date).saturating_add(joins);
     let usable = card.status == CardStatus::Active && !card.is_over(now.s());
-    let (mut theirs, ended) = expire(card, facts.programme, facts.index, now)?;
+    let (mut theirs, mut ended) = expire(card, facts.programme, facts.index, now)?;
     let by = Customer { facts, card, at: Circumstances { member, ..new.at } };
-    let mut booked = Vec::new();
-    for rule in facts.pricing.referrals.iter().filter(|rule| rule.when.holds(facts.pricing, &new.at)) {
-        let Some(paid) = came.iter().find_map(|came| applies(new, rule, *came)) else { continue };
-        let mut spent = 0;
-        if usable && let Some(given) = given_for(&by, rule, paid, brought)? {
-            spent = given.amount;
-            let award = Award { kind: given.kind, points: given.amount, pending_until: None };
-            booked.extend(award_points(&mut theirs, award, facts.pricing, (facts.index, now))?);
-            effects.extend(given.counts);
+    let holds = |rule: &&Referral| rule.when.holds(facts.pricing, &new.at);
+    for (came, (effects, reasons)) in came.iter().zip(&mut brought) {
+        if *came == Came::Joined && facts.pricing.measures.contains(&Measure::Referrals) {
+            effects.extend(Measure::Referrals.count(card.reference, 1, now.business_date));
         }
-        if let Some(given) = own(new, rule, spent) {
-            let award = Award { kind: given.kind, points: given.amount, pending_until: None };
-            effects.extend(award_points(left, award, facts.pricing, (facts.index, now))?);
-            effects.extend(given.counts);
-            reasons.push(given.reason);
+        for rule in facts.pricing.referrals.iter().filter(holds) {
+            let Some(paid) = applies(new, rule, *came) else { continue };
+            let mut spent = 0;
+            if usable && let Some(given) = given_for(&by, rule, paid, members)? {
+                spent = given.amount;
+                let award = Award { kind: given.kind, points: given.amount, pending_until: None };
+                effects.append(&mut ended);
+                effects.extend(award_points(&mut theirs, award, facts.pricing, (facts.index, now))?);
+                effects.extend(given.counts);
+            }
+            if let Some(given) = own(new, rule, spent) {
+                let award = Award { kind: given.kind, points: given.amount, pending_until: None };
+                effects.extend(award_points(left, award, facts.pricing, (facts.index, now))?);
+                effects.extend(given.counts);
+                reasons.push(given.reason);
+            }
         }
     }
-    if !booked.is_empty() {
-        effects.extend(ended);
-        effects.extend(booked);
-    }
-    Ok((effects, reasons))
+    Ok(brought)
 }
 
 /// What balances paid in what a rule pays for, if it is that.

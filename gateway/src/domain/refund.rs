@@ -7,8 +7,10 @@ use super::decision::{Decision, Decline};
 use super::effect::{Effect, Fate, Line, TransactionState};
 use super::expiry::expire;
 use super::facts::{Facts, Within, named_original};
+use super::fall::fall;
 use super::give_back::give_back;
 use super::items;
+use super::join::split;
 use super::pay_out::pay_out;
 use super::request::{Named, Now, Request, message};
 use super::slice::Slice;
@@ -30,6 +32,7 @@ pub(super) fn decide(
     };
     let state = original.state(facts);
     let refused = |decline| Ok(Decision::declined_for(original, state, decline));
+    let sale = &split(original).0;
     if !matches!(original.message, message::LOAD | message::PURCHASE | message::CAPTURE | message::ADVICE) {
         return refused(Decline::NotRefundable);
     }
@@ -77,9 +80,11 @@ pub(super) fn decide(
         if bound { expire(purse, facts.programme, facts.index, now)? } else { (card.clone(), Vec::new()) };
     effects.extend(ended);
     let slice = Slice { before, amount, whole };
+    let counted = count_back(facts.state, sale, Some(slice))?;
+    let fall = fall(facts, card.reference, &counted, now)?;
     let paid = if original.message == message::LOAD {
         let pay = facts.programme.points_payment(&card.product);
-        match pay_out(terminal, &card, original, slice, pay)? {
+        match pay_out(terminal, &card, original, (slice, &fall), pay)? {
             Ok((more, paid)) => {
                 effects.extend(more);
                 paid
@@ -87,11 +92,11 @@ pub(super) fn decide(
             Err(decline) => return refused(decline),
         }
     } else {
-        let (more, paid) = give_back(facts, terminal, (&card, &purse), original, slice, now)?;
+        let (more, paid) = give_back(facts, terminal, (&card, &purse), sale, (slice, &fall), now)?;
         effects.extend(more);
         paid
     };
-    effects.extend(count_back(facts.state, original, Some(slice))?);
+    effects.extend(counted.into_iter().chain(fall.counts));
     let refunded = before.checked_add(amount).ok_or(Fault::Overflow)?;
     let state = if amount == left { TransactionState::Refunded } else { TransactionState::RefundedInPart };
     if let Some(product) = facts.programme.products.get(&card.product) {

@@ -48,12 +48,13 @@ pub(super) fn reward_sale(
         .measures
         .iter()
         .filter_map(|measure| goods(measure).map(|goods| (measure.clone(), sale.paid_for(&goods))));
-    let (joining, given) = by_sale(&customer, &mut left, paid)?;
-    effects.extend(joining);
-    reasons.extend(given);
     let measures = [(Measure::Spent, paid), (Measure::Purchases, 1), (Measure::PointsEarned, points)];
     let measures: Vec<(Measure, i64)> = measures.into_iter().chain(by_goods).collect();
     effects.extend(customer.measured(&measures));
+    // Last: what comes by a joining stands at the end of its entry.
+    let (joining, given) = by_sale(&customer, &mut left, paid)?;
+    effects.extend(joining);
+    reasons.extend(given);
     Ok((effects, reasons))
 }
 

@@ -10,12 +10,15 @@ use super::decision::{Decision, Decline};
 use super::effect::{Account, Effect, Fate, Posting, TransactionState};
 use super::expiry::expire;
 use super::facts::Facts;
+use super::fall::fall;
+use super::given_again::given_again;
 use super::items;
+use super::join::split;
 use super::ledger::{Kind, named, offline_loss, points_receivable, suspense};
 use super::member::Member;
 use super::original::Original;
 use super::pin::Pin;
-use super::points::{owe, take_back};
+use super::points::{owe, owed_all, take_back, take_back_or_owe};
 use super::request::{Now, message};
 use super::tally::uncount;
 
@@ -57,6 +60,7 @@ pub(super) fn undo(
     state: TransactionState,
     now: Now,
 ) -> Result<Undone, Fault> {
+    let original = &split(original).0;
     let mut undoing = Undoing::of(facts, original, now)?;
     let mut amount = original.approved_amount;
     let undone = match original.message {
@@ -78,8 +82,18 @@ pub(super) fn undo(
         },
         _ => return Err(Fault::Misfit("not a message that can be undone")),
     };
+    let mut counted = count_back(facts.state, original, None)?;
+    if undone.is_ok() {
+        counted.extend(undoing.take_back_fallen(&counted)?);
+    }
     let undone = if state == TransactionState::Voided && undoing.leaves_worth_owed()? {
         undone.and(Err(Decline::PointsAlreadySpent))
+    } else {
+        undone
+    };
+    let is_refund = matches!(original.message, message::REFUND | message::UNLOAD);
+    let undone = if state == TransactionState::Voided && is_refund && given_again(facts, &counted)? {
+        undone.and(Err(Decline::GivenAgain))
     } else {
         undone
     };
@@ -93,7 +107,7 @@ pub(super) fn undo(
     effects.push(Effect::Transaction { index: original.index, fate: Fate::of(state) });
     effects.extend(count_out(facts, original)?);
     effects.extend(uncounted);
-    effects.extend(count_back(facts.state, original, None)?);
+    effects.extend(counted);
     let exception = facts.state.exceptions.get(&original.index).filter(|held| held.open);
     effects.extend(exception.map(|held| Effect::Exception { index: original.index, held: held.settled() }));
     Ok(Undone::Done { effects, amount })
@@ -179,6 +193,27 @@ impl<'a> Undoing<'a> {
         }
         self.settle_points_debts(missing)?;
         Ok(true)
+    }
+
+    /// What falls with it: what is gone of it is owed. Returns what was counted of it.
+    fn take_back_fallen(&mut self, counted: &[Effect]) -> Result<Vec<Effect>, Fault> {
+        let Some(card) = self.original.card else { return Ok(Vec::new()) };
+        let fall = fall(self.facts, card, counted, self.now)?;
+        for ((reference, kind), points) in fall.points {
+            let mut held = match self.cards.remove(&reference) {
+                Some(held) => held,
+                None => {
+                    let held = self.facts.state.cards.get(&reference);
+                    let held = held.ok_or(Fault::Misfit("a card that got points is gone"))?;
+                    let (held, ended) = expire(held, self.facts.programme, self.facts.index, self.now)?;
+                    self.effects.splice(0..0, ended);
+                    held
+                }
+            };
+            take_back_or_owe(&mut held, (kind, 0), points, owed_all, &mut self.effects)?;
+            self.cards.insert(reference, held);
+        }
+        Ok(fall.counts)
     }
 
     /// Whether more points are owed than before, and points pay: a person would give money back for points that are spent.

@@ -8,6 +8,7 @@ use super::decision::{Decision, Decline};
 use super::effect::{Account, Effect, Fate, TransactionState};
 use super::expiry::expire;
 use super::facts::{Facts, accept_card};
+use super::fall::fall;
 use super::ledger::Kind;
 use super::original::Original;
 use super::pay_out::pay_out;
@@ -63,7 +64,7 @@ pub(super) fn decide(
         Err(decline) => return Ok(Decision::declined(decline)),
     };
     let (card, mut effects) = expire(card, facts.programme, facts.index, now)?;
-    let Some((more, paid)) = cash_out(facts, terminal, &card, amount)? else {
+    let Some((more, paid)) = cash_out(facts, terminal, &card, (amount, now))? else {
         return Ok(Decision::declined(Decline::NotEnoughLoaded));
     };
     effects.extend(more);
@@ -103,7 +104,7 @@ fn cash_out(
     facts: Facts<'_>,
     terminal: &Terminal,
     card: &Card,
-    amount: i64,
+    (amount, now): (i64, Now),
 ) -> Result<Option<(Vec<Effect>, i64)>, Fault> {
     let (mut left, mut effects) = (card.clone(), Vec::new());
     let (mut missing, mut paid, mut used) = (amount, 0_i64, 0_usize);
@@ -111,7 +112,11 @@ fn cash_out(
         let Some((slice, fate)) = next_slice(facts, &left, load, missing)? else { continue };
         // What would be withheld whole stays where it is.
         let pay = facts.programme.points_payment(&card.product);
-        let Ok((postings, cash)) = pay_out(terminal, &left, load, slice, pay)? else { continue };
+        let counted = count_back(facts.state, load, Some(slice))?;
+        // What has fallen with the loads in front of it is among the effects.
+        let so_far: Vec<Effect> = effects.iter().chain(&counted).cloned().collect();
+        let fall = fall(facts, card.reference, &so_far, now)?;
+        let Ok((postings, cash)) = pay_out(terminal, &left, load, (slice, &fall), pay)? else { continue };
         // Two loads may have their bonus in one lot.
         for effect in &postings {
             match effect {
@@ -121,7 +126,7 @@ fn cash_out(
             }
         }
         effects.extend(postings);
-        effects.extend(count_back(facts.state, load, Some(slice))?);
+        effects.extend(counted.into_iter().chain(fall.counts));
         effects.push(Effect::Transaction { index: load.index, fate });
         missing = missing.checked_sub(slice.amount).ok_or(Fault::Overflow)?;
         paid = paid.checked_add(cash).ok_or(Fault::Overflow)?;
@@ -144,7 +149,7 @@ fn loads_of<'a>(facts: Facts<'a>, terminal: &Terminal, card: &Card) -> Vec<&'a O
     sources.sort_unstable_by(|one, other| other.cmp(one));
     sources.dedup();
     let load = |source: u64| {
-        facts.loads.iter().find(|load| {
+        facts.entries.iter().find(|load| {
             load.index == source
                 && load.message == message::LOAD
                 && load.approved

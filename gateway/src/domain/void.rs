@@ -41,7 +41,10 @@ pub(super) fn decide(
         Undone::Done { .. } => true,
         Undone::Stands(decline) => matches!(
             decline,
-            Decline::LoadAlreadySpent | Decline::RefundAlreadySpent | Decline::PointsAlreadySpent
+            Decline::LoadAlreadySpent
+                | Decline::RefundAlreadySpent
+                | Decline::PointsAlreadySpent
+                | Decline::GivenAgain
         ),
         Undone::Lapsed(_) => false,
     };

@@ -177,7 +177,7 @@ impl Writer {
             pricing: &in_force.programme,
             index: self.head.index,
             original: None,
-            loads: &[],
+            entries: &[],
             quoted: None,
             birthday: None,
         }

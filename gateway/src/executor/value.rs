@@ -14,6 +14,7 @@ use super::writer::{InDoubt, Writer};
 use super::{Beside, Reply};
 use crate::domain::Programme;
 use crate::domain::grant::{of_grant, of_grant_and_card};
+use crate::domain::join::joined_by;
 use crate::domain::member::TierHeld;
 use crate::domain::payer::purse_of;
 use crate::domain::request::message;
@@ -83,12 +84,12 @@ impl Writer {
         }
         self.prefetch(&request, &terminal, now)?;
         let original = self.original(group, &request)?;
-        let loads = match &request.command {
+        let entries = match &request.command {
             Command::Unload { claim, .. } => self.loads(group, claim.card)?,
-            _ => Vec::new(),
+            _ => self.joined_by(group, original.as_ref())?,
         };
         let birthday = self.birthday_of(&request, original.as_ref(), now)?;
-        let named = (original.as_ref(), loads.as_slice(), birthday);
+        let named = (original.as_ref(), entries.as_slice(), birthday);
         match self.enter(group, &terminal, &request, (signed, beside.personal), named, now) {
             Ok(waiting) => group.waiting.push((reply, waiting)),
             Err(fault) => {
@@ -260,6 +261,18 @@ impl Writer {
         })
     }
 
+    /// Purchases by which the card of an original became its member's.
+    fn joined_by(&mut self, group: &Group, original: Option<&Original>) -> Result<Vec<Original>, InDoubt> {
+        let member = original.and_then(|original| self.state.members.get(&original.card?));
+        let mut found = Vec::new();
+        for index in member.map_or(Vec::new(), joined_by) {
+            if let Some(entry) = self.find_entry(group, index)? {
+                found.push(self.followed(entry)?);
+            }
+        }
+        Ok(found)
+    }
+
     /// Decides and appends. A decision is a pure function, so a panic in it harms nobody else.
     pub(super) fn enter(
         &mut self,
@@ -267,7 +280,7 @@ impl Writer {
         terminal: &Terminal,
         request: &Request,
         (signed, personal): (Vec<u8>, Option<Personal>),
-        (original, loads, birthday): (Option<&Original>, &[Original], Option<(u8, u8)>),
+        (original, entries, birthday): (Option<&Original>, &[Original], Option<(u8, u8)>),
         now: Now,
     ) -> Result<Waiting, Fault> {
         self.catch_up(group, request, original, now);
@@ -284,7 +297,7 @@ impl Writer {
             pricing: &priced_by.programme,
             index,
             original,
-            loads,
+            entries,
             quoted,
             birthday,
         };

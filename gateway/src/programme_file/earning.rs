@@ -8,6 +8,7 @@ use toml::{Spanned, Value};
 use super::Checker;
 use super::raw::{RawLoadBonus, RawMultiplier, RawPointStep, RawPurchasePoints, RawStacking};
 use crate::domain::Kind;
+use crate::domain::member::Window;
 use crate::domain::programme::goods::Goods;
 use crate::domain::programme::load_bonus::{Bonus, LoadStep};
 use crate::domain::programme::multiplier::How;
@@ -51,6 +52,11 @@ impl Checker<'_> {
             self.counts(Measure::Loads);
         }
         let products = self.products(raw.products, known);
+        let mut cap = self.cap(raw.most, kind);
+        if raw.first_load {
+            // Also when a load that was the first is refunded, another one is, and the refund is undone.
+            cap.times.push((Window::Ever, 1));
+        }
         LoadBonus {
             rule: self.rule(raw.rule),
             when: self.when(raw.when, products),
@@ -59,7 +65,7 @@ impl Checker<'_> {
             every: raw.every,
             first_load: raw.first_load,
             exclusive: raw.exclusive,
-            cap: self.cap(raw.most, kind),
+            cap,
         }
     }
 

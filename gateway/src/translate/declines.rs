@@ -65,6 +65,7 @@ pub fn code(verdict: Verdict) -> ResponseCode {
             | Decline::AboveCardLimit(_)
             | Decline::AboveTillLimit
             | Decline::PointsNotAllowed
+            | Decline::GivenAgain
             | Decline::AboveHold => ResponseCode::AMOUNT_LIMIT,
             Decline::NotSufficientFunds
             | Decline::NotEnoughLoaded
@@ -138,6 +139,7 @@ pub fn detail(decline: Decline) -> &'static str {
         Decline::AboveItemSold => "more of an item than was sold and has not come back",
         Decline::RefundAlreadySpent => "what the refund gave back is spent already",
         Decline::PointsAlreadySpent => "points that it gave are spent already; refund it",
+        Decline::GivenAgain => "a reward that it took back was given again since; sell it again",
         Decline::RefundedAgainSince => "it was refunded again since; undo that one",
         Decline::NotAnAuthorize => "only an authorize can be captured",
         Decline::NoHoldOfThisCard => "that is no authorize of this card",

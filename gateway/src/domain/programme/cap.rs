@@ -1,6 +1,7 @@
 //! How much a rule gives at most (LOYALTY A2, B4, B5, B7): to a member in a time, and to all together. What is given is counted in
 //! the entry that gives it, so that terminals that race cannot give more, and undoing it makes room again.
 
+use super::Programme;
 use crate::domain::card::CardReference;
 use crate::domain::decision::Notes;
 use crate::domain::effect::Effect;
@@ -50,6 +51,32 @@ pub fn left_for_all(cap: &Cap, rule: &str, programme: &Counters, business_date: 
     cap.budget.iter().map(|bound| left(programme, &gave(rule), *bound, business_date)).min()
 }
 
+/// The least that a programme's rules of earning give at most by a counter, own or of all together, in such a window.
+pub fn bound(programme: &Programme, counter: &str, own: bool, window: Window) -> Option<i64> {
+    let (rule, often) = match (counter.strip_prefix(GAVE), counter.strip_prefix(TIMES)) {
+        (Some(rule), _) => (rule, false),
+        (None, Some(rule)) => (rule, true),
+        (None, None) => return None,
+    };
+    let bounds =
+        caps(programme).filter(|(named, _)| *named == rule).flat_map(|(_, cap)| match (own, often) {
+            (true, true) => &cap.times,
+            (true, false) => &cap.member,
+            (false, _) => &cap.budget,
+        });
+    bounds.filter(|(of, _)| *of == window).map(|(_, most)| *most).min()
+}
+
+/// The rules by which loads, purchases and those who join are rewarded, and what each gives at most.
+fn caps(programme: &Programme) -> impl Iterator<Item = (&str, &Cap)> {
+    let loads = programme.load_bonuses.iter().map(|rule| (rule.rule.as_str(), &rule.cap));
+    let sales = programme.purchase_points.iter().map(|rule| (rule.rule.as_str(), &rule.cap));
+    let more = programme.multipliers.iter().map(|rule| (rule.rule.as_str(), &rule.cap));
+    let brought = programme.referrals.iter().map(|rule| (rule.rule.as_str(), &rule.cap));
+    let gift = programme.membership.iter().filter_map(|membership| membership.gift.as_ref());
+    loads.chain(sales).chain(more).chain(brought).chain(gift.map(|gift| (gift.rule.as_str(), &gift.cap)))
+}
+
 fn left(counters: &Counters, counter: &str, (window, most): (Window, i64), business_date: u32) -> i64 {
     most.saturating_sub(counted(counters, counter, window, business_date)).max(0)
 }
@@ -69,10 +96,15 @@ pub fn count_given(cap: &Cap, rule: &str, given: i64, of: Counted<'_>) -> Vec<Ef
     own.chain(often).chain(all).collect()
 }
 
+/// What a rule gave ...
+const GAVE: &str = "gave:";
+/// ... and how often.
+const TIMES: &str = "times:";
+
 fn gave(rule: &str) -> String {
-    format!("gave:{rule}")
+    format!("{GAVE}{rule}")
 }
 
 fn times(rule: &str) -> String {
-    format!("times:{rule}")
+    format!("{TIMES}{rule}")
 }

@@ -123,7 +123,7 @@ impl Shop {
             pricing: &self.programme,
             index: self.index,
             original: original.as_ref(),
-            loads: &[],
+            entries: &[],
             quoted: None,
             birthday: None,
         };

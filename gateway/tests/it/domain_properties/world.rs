@@ -310,7 +310,7 @@ impl World {
             pricing: &self.programme,
             index: self.index,
             original,
-            loads: &[],
+            entries: &[],
             quoted: None,
             birthday: None,
         };

@@ -110,7 +110,7 @@ impl Bench {
             pricing: &self.programme,
             index: self.index,
             original: original.as_ref(),
-            loads: &[],
+            entries: &[],
             quoted: None,
             birthday: None,
         };

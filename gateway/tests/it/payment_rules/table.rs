@@ -446,6 +446,15 @@ fn cases(row: &str, column: &str, condition: Option<&str>) -> Vec<Case> {
             shop.refund(sale, 1_00);
             first
         })],
+        (_, Some("a reward that it took back was given again since")) => {
+            let mut case = case(|shop| {
+                shop.join();
+                let load = shop.load(50_00);
+                if row == "Unload, live" { shop.unload(50_00) } else { shop.refund(load, 50_00) }
+            });
+            case.shop.load(50_00);
+            vec![case]
+        }
         (_, Some("something was captured")) => then(|shop, of| {
             let raised =
                 shop.world.asked[of].entry.as_ref().is_some_and(gateway::domain::Original::raised_another);

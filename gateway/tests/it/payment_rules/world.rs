@@ -111,6 +111,8 @@ fn programme(principal_ends: bool) -> Programme {
     }
     document += &payment;
     document += CATALOGUE;
+    document += "[[load_bonus]]\nrule = \"once\"\nof = \"other\"\nsteps = [{ from = \"1.00\", bonus = 1 }]\n\
+                 when = { customer = \"person\" }\nmost = { times = 1 }\n";
     programme_file::parse(&document).expect("a programme")
 }
 
@@ -245,7 +247,7 @@ impl World {
             pricing: &self.programme,
             index: self.index,
             original: original.map(|at| self.asked[at].entry.as_ref().expect("it arrived")),
-            loads: &loads,
+            entries: &loads,
             quoted: None,
             birthday: None,
         };

@@ -55,14 +55,14 @@ impl Book {
         self.now = Now { ms: s * 1000, business_date, ..self.now };
     }
 
-    fn facts<'a>(&'a self, original: Option<&'a Original>, loads: &'a [Original]) -> Facts<'a> {
+    fn facts<'a>(&'a self, original: Option<&'a Original>, entries: &'a [Original]) -> Facts<'a> {
         Facts {
             state: &self.state,
             programme: &self.programme,
             pricing: &self.programme,
             index: self.entries.len() as u64 + 1,
             original,
-            loads,
+            entries,
             quoted: None,
             birthday: self.birthday,
         }
@@ -92,9 +92,7 @@ impl Book {
             command,
         };
         let terminal = self.state.terminals["R1"].clone();
-        let loads: Vec<Original> =
-            self.entries.iter().filter(|entry| entry.message == 0x12).cloned().collect();
-        let decided = decide(self.facts(original.as_ref(), &loads), &terminal, &request, self.now);
+        let decided = decide(self.facts(original.as_ref(), &self.entries), &terminal, &request, self.now);
         let decision = decided.expect("it can be decided");
         apply(&mut self.state, &decision.effects).expect("every effect fits");
         self.entries.push(entry(u64::from(stan), &request, &terminal, self.now, &decision));

@@ -125,7 +125,7 @@ impl Club {
             pricing: &self.programme,
             index,
             original: original.as_ref(),
-            loads: &[],
+            entries: &self.decided,
             quoted: None,
             birthday: None,
         };

@@ -140,8 +140,8 @@ struct Shop {
     /// What was approved.
     approved: Vec<usize>,
     follows: u64,
-    /// What that gave back has been given again, maybe: it may be more than a rule gives.
-    refunds_undone: bool,
+    /// A lost answer of a refund: what that gave back has been given again, maybe, and may be more than a rule gives.
+    refunds_reversed: bool,
 }
 
 impl Shop {
@@ -152,7 +152,7 @@ impl Shop {
             let card = Card::issued(reference(card), "p", &[7; 32]);
             book.state.cards.insert(card.reference, Card { status: CardStatus::Active, ..card });
         }
-        Self { book, approved: Vec::new(), follows: 1_000_000, refunds_undone: false }
+        Self { book, approved: Vec::new(), follows: 1_000_000, refunds_reversed: false }
     }
 
     fn ask(&mut self, command: Command, tea: i64) -> Decision {
@@ -248,15 +248,15 @@ impl Shop {
                 return;
             }
         };
-        self.note_undone_refund(&command);
+        self.note_reversed_refund(&command);
         self.ask(command, i64::from(b % 3));
         self.check();
     }
 
-    fn note_undone_refund(&mut self, command: &Command) {
-        if let Command::Void { original } | Command::Reversal { original } = command {
+    fn note_reversed_refund(&mut self, command: &Command) {
+        if let Command::Reversal { original } = command {
             let of = self.book.message(original.stan as usize - 1);
-            self.refunds_undone |= of == message::REFUND || of == message::UNLOAD;
+            self.refunds_reversed |= of == message::REFUND || of == message::UNLOAD;
         }
     }
 
@@ -264,7 +264,7 @@ impl Shop {
     fn check(&self) {
         let counted = |name: &str| self.book.state.counters.get(&(name.to_owned(), 0)).copied().unwrap_or(0);
         assert!(self.book.state.counters.values().all(|count| *count >= 0), "{:?}", self.book.state.counters);
-        if !self.refunds_undone {
+        if !self.refunds_reversed {
             let bounds = [
                 ("gave:on-joining", 30),
                 ("gave:step", 1000),
@@ -275,6 +275,16 @@ impl Shop {
             ];
             for (counter, most) in bounds {
                 assert!(counted(counter) <= most, "{counter} {}", counted(counter));
+            }
+            for member in self.book.state.members.values() {
+                let counted = |name: &str| member.counters.get(&(name.to_owned(), 0)).copied().unwrap_or(0);
+                for (counter, most) in
+                    [("joined", 1), ("join:bought", 1), ("times:first-load", 1), ("tier/gift/silver", 30)]
+                {
+                    assert!(counted(counter) <= most, "{counter} {}", counted(counter));
+                }
+                let spent = counted("join:spent");
+                assert!(member.standing.joined.is_none() || spent >= 20_00, "a member by {spent}");
             }
         }
         let visited = self
@@ -479,7 +489,6 @@ fn a_join_that_is_undone_and_said_again_gives_no_second_gift() {
 }
 
 #[test]
-#[ignore = "a refund makes room, somebody takes it, and the void of the refund brings back what was given before"]
 fn a_refund_that_is_undone_gives_no_more_than_the_rule_may() {
     let rule = "[[purchase_points]]\nrule = \"first\"\ngives = 50\nmost = { times = 1, budget = 60 }\n";
     let mut book = Book::new(rule);
@@ -494,7 +503,6 @@ fn a_refund_that_is_undone_gives_no_more_than_the_rule_may() {
 }
 
 #[test]
-#[ignore = "a joining rests on the sale that reached the sum, not on the sales in front of it"]
 fn a_member_by_what_was_spent_has_spent_it() {
     let rules =
         "[membership]\njoining = \"spend\"\nspend = \"20.00\"\ngift = { rule = \"welcome\", points = 7 }\n";
@@ -509,7 +517,6 @@ fn a_member_by_what_was_spent_has_spent_it() {
 }
 
 #[test]
-#[ignore = "a tier is looked at behind the refund that undoes it: its gift is owed, not withheld"]
 fn a_gift_of_a_tier_that_is_spent_is_withheld_where_points_pay() {
     let rules = "[[tier]]\nkey = \"silver\"\nname = \"Silver\"\nany = [{ spent = \"40.00\", months = 12 }]\ngift = { points = 30 }\n";
     let mut shop = Shop::new(&format!("{rules}\n{PAY}"));
@@ -527,6 +534,76 @@ fn a_gift_of_a_tier_that_is_spent_is_withheld_where_points_pay() {
     let original = shop.book.named(1);
     assert!(shop.ask(Command::Refund { original, amount: 4000, lines: Vec::new() }, 0).is_approved());
     assert_eq!((shop.money(), shop.book.owes(0, 16)), (4000 - 210, 0));
+}
+
+#[test]
+fn what_stands_when_a_refund_is_voided_is_within_what_may_be_given() {
+    let twice = |rules: &str, deal: fn(&mut Book) -> usize, between: fn(&mut Book)| {
+        let mut book = Book::new(rules);
+        book.load(0, 1_000);
+        book.ask(Command::Join { claim: claim(0), referral: None, customer: 1 }, Vec::new());
+        let sale = deal(&mut book);
+        let before = book.state.members.get(&reference(0)).cloned();
+        let (refund, _) = book.refund(sale, 10);
+        between(&mut book);
+        let original = book.named(refund);
+        let voided = book.ask(Command::Void { original }, Vec::new());
+        (voided.is_approved(), book.state.members.get(&reference(0)).cloned() == before)
+    };
+    let sale = |book: &mut Book| book.sale(0, 10).0;
+    let load = |book: &mut Book| book.load(0, 10).0;
+    let third = "[[purchase_points]]\nrule = \"third\"\nby = \"purchases\"\nevery = true\nsteps = [{ from = 1, gives = 50 }]\n";
+    let once = "[[purchase_points]]\nrule = \"once\"\ngives = 5\nmost = { times_day = 1 }\n";
+    let first = "[[load_bonus]]\nrule = \"first\"\nfirst_load = true\nsteps = [{ from = \"0.01\", bonus = \"0.01\" }]\n";
+    let free = "[membership]\njoining = \"first-purchase\"\n[[referral]]\nrule = \"r\"\non = \"first-purchase\"\npoints = 3\n";
+    for rules in [third, once, free] {
+        assert_eq!(twice(rules, sale, |_| ()), (true, true), "{rules}");
+        assert_eq!(twice(rules, sale, |book| drop(book.load(0, 10))).0, true, "{rules}");
+    }
+    for rules in [once, free] {
+        assert_eq!(twice(rules, sale, |book| drop(book.sale(0, 10))).0, false, "{rules}");
+    }
+    // The first visit counts again: it is two visits by then, and two rewards.
+    assert_eq!(twice(third, sale, |book| drop(book.sale(0, 10))).0, true);
+    let loads = |between| {
+        let mut book = Book::new(first);
+        let at = load(&mut book);
+        let (refund, _) = book.refund(at, 10);
+        if between {
+            load(&mut book);
+        }
+        let original = book.named(refund);
+        book.ask(Command::Void { original }, Vec::new()).is_approved()
+    };
+    assert_eq!((loads(false), loads(true)), (true, false));
+}
+
+#[test]
+fn a_voided_sale_does_not_leave_the_gift_of_its_tier_to_be_paid_by_nobody() {
+    let rules = "[[tier]]\nkey = \"silver\"\nname = \"Silver\"\nany = [{ spent = \"40.00\", months = 12 }]\ngift = { points = 30 }\n";
+    let mut shop = Shop::new(&format!("{rules}\n{PAY}"));
+    let buy = |amount, points| Command::Purchase {
+        claim: claim(0),
+        amount,
+        partial_allowed: false,
+        points,
+        lines: Vec::new(),
+    };
+    shop.ask(Command::Load { claim: claim(0), amount: 4000, tenders: vec![(1, 4000)] }, 0);
+    assert!(shop.ask(buy(4000, None), 0).is_approved());
+    let original = shop.book.named(1);
+    assert!(shop.ask(buy(210, Some(30)), 0).is_approved());
+    let voided = shop.ask(Command::Void { original: original.clone() }, 0);
+    assert!(!voided.is_approved(), "refund it: that withholds 2.10");
+    // In parts: the one that makes the tier fall pays for the gift, and the next ones what it could not.
+    let mut got = 0;
+    for amount in [100, 1, 3899] {
+        let refunded = shop.ask(Command::Refund { original: original.clone(), amount, lines: Vec::new() }, 0);
+        got += refunded.amount.expect("approved");
+    }
+    // What is rounded by refunding in parts is not the customer's.
+    assert!((4000 - 213..=4000 - 210).contains(&got), "{got}");
+    assert_eq!(shop.book.owes(0, 16), 0);
 }
 
 #[test]

@@ -85,13 +85,16 @@ async fn the_first_purchase_makes_the_member_and_its_full_refund_unmakes_them() 
     let (sale, answer) = till.deal(purchase(&all[0], 3_00), &all[0]).await;
     assert_eq!(why(&answer), [("spend-points".to_owned(), 3), ("welcome".to_owned(), 10)]);
     assert_eq!(join_by(&mut till, &all[1], &all[0]).await.1.code(), APPROVED);
-    let answer = till.deal(purchase(&all[0], 1_00), &all[0]).await.1;
+    let (second, answer) = till.deal(purchase(&all[0], 1_00), &all[0]).await;
     assert_eq!(why(&answer).len(), 1, "the gift is for once");
 
     till.deal(refund(&sale, 2_99), &all[0]).await;
-    assert_eq!(points(&mut till, &all[0], [17]).await, [0], "as of any sale, rounded up");
+    assert_eq!(points(&mut till, &all[0], [17]).await, [10], "of the sale's own points three, rounded up");
     assert_eq!(join_by(&mut till, &all[2], &all[0]).await.1.code(), APPROVED, "still a member");
+    till.deal(refund(&second, 1_00), &all[0]).await;
+    assert_eq!(points(&mut till, &all[0], [17]).await, [10], "0.01 stands");
     till.deal(refund(&sale, 1), &all[0]).await;
+    assert_eq!(points(&mut till, &all[0], [17]).await, [0], "with the last purchase the gift goes");
     assert_eq!(join_by(&mut till, &all[3], &all[0]).await.1.code(), INVALID, "potential again");
     let (again, answer) = till.deal(purchase(&all[0], 1_00), &all[0]).await;
     assert_eq!(why(&answer).len(), 2);

@@ -184,7 +184,7 @@ impl Case {
             pricing: &self.programme,
             index,
             original: self.original.as_ref(),
-            loads: &self.loads,
+            entries: &self.loads,
             quoted: self.quoted.as_ref(),
             birthday: None,
         }
