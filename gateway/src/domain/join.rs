@@ -12,7 +12,7 @@ use super::original::Original;
 use super::points::{Award, award_points};
 use super::programme::{Circumstances, Membership, Programme};
 use super::quoted::check_quote;
-use super::referral::{Came, bring, referrer};
+use super::referral::{Brought, Came, bring, referrer};
 use super::request::{CardClaim, Now, Request};
 use super::terminal::Terminal;
 use super::{Fault, State};
@@ -104,11 +104,7 @@ fn check<'a>(
 /// What a purchase of which balances paid `paid` minor units is for its member's joining, and for who brought them. A purchase that
 /// points alone paid is nothing: a refund would have nothing to take back by. What comes by the joining itself stands last, behind its
 /// mark ([`split`]).
-pub(super) fn by_sale(
-    customer: &Customer<'_>,
-    left: &mut Card,
-    paid: i64,
-) -> Result<(Vec<Effect>, Vec<Reason>), Fault> {
+pub(super) fn by_sale(customer: &Customer<'_>, left: &mut Card, paid: i64) -> Result<Brought, Fault> {
     let member = customer.at.member;
     let membership = customer.facts.pricing.membership.as_ref();
     let Some(membership) = membership.filter(|_| paid > 0 && has(member, JOIN) > 0) else {
@@ -142,7 +138,7 @@ fn come_in(
     standing: Standing,
     left: &mut Card,
     sale: Option<Came>,
-) -> Result<(Vec<Effect>, Vec<Reason>), Fault> {
+) -> Result<Brought, Fault> {
     let card = customer.card.reference;
     let standing = Standing { joined: Some(customer.at.now.business_date), ..standing };
     let member = Member { standing: standing.clone(), counters: customer.at.member.counters.clone() };
@@ -175,7 +171,7 @@ fn come_in(
 }
 
 /// What a new member is given.
-fn gift(new: &Customer<'_>, left: &mut Card) -> Result<(Vec<Effect>, Vec<Reason>), Fault> {
+fn gift(new: &Customer<'_>, left: &mut Card) -> Result<Brought, Fault> {
     let programme = new.facts.pricing;
     let gift = programme.membership.as_ref().and_then(|membership| membership.gift.as_ref());
     let given = gift.filter(|gift| gift.when.holds(programme, &new.at)).and_then(|gift| {

@@ -22,6 +22,9 @@ pub(super) enum Came {
     Sale { paid: i64, first: bool },
 }
 
+/// What is booked, and why.
+pub(super) type Brought = (Vec<Effect>, Vec<Reason>);
+
 /// The member who brings another one, and the card that they have by now: one that has joined, is not `new` itself, and not the
 /// account whose money that one spends.
 pub(super) fn referrer<'a>(
@@ -45,12 +48,12 @@ pub(super) fn bring<const N: usize>(
     new: &Customer<'_>,
     left: &mut Card,
     came: [Came; N],
-) -> Result<[(Vec<Effect>, Vec<Reason>); N], Fault> {
+) -> Result<[Brought; N], Fault> {
     let (facts, now) = (new.facts, new.at.now);
     // Rules ask how the member was won, whatever the purchase came by.
     let channel = new.at.member.standing.channel.as_deref();
     let new = &Customer { at: Circumstances { channel, ..new.at }, ..*new };
-    let mut brought = came.map(|_| (Vec::new(), Vec::new()));
+    let mut brought = came.map(|_| Brought::default());
     let named = new.at.member.standing.referrer;
     let Some((card, member)) = named.and_then(|named| referrer(facts.state, named, left)) else {
         return Ok(brought);
