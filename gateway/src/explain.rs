@@ -345,10 +345,9 @@ fn decide_again(
         Command::Unload { claim, .. } => state.cards.get(&claim.card),
         _ => None,
     };
-    let member = original.as_ref().and_then(|original| state.members.get(&original.card?));
+    let joined_by = original.as_ref().map_or(Vec::new(), |original| joined_by(state, original));
     let joined_by =
-        member.map_or(Vec::new(), joined_by).into_iter().filter_map(|index| find(index).transpose());
-    let joined_by = joined_by.collect::<Result<Vec<_>, _>>()?;
+        joined_by.into_iter().filter_map(|index| find(index).transpose()).collect::<Result<Vec<_>, _>>()?;
     let loads = on.map_or(Ok(Vec::new()), |card| loads_on(card, find))?;
     let entries = if loads.is_empty() { joined_by } else { loads };
     let quoted = quoted(request, details.programme_version);

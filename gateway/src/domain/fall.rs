@@ -32,7 +32,7 @@ pub(super) fn fall(
     let mut fall = Fall::default();
     let Some(member) = facts.state.members.get(&card) else { return Ok(fall) };
     let member = member.after(card, counted)?;
-    for joining in join::undone(facts.programme, &member, facts.entries) {
+    if let Some(joining) = join::undone(facts.programme, &member, facts.entries) {
         for (of, (points, _)) in joining.points_earned() {
             fall.add(of, points)?;
         }

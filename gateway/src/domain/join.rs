@@ -210,35 +210,46 @@ pub(super) fn split(entry: &Original) -> (Original, Option<Original>) {
     (of(own), Some(of(joining)))
 }
 
-/// Entries by which a card became its member's: their indexes.
+/// Entries by which the card of an original became its member's, and those that undoing it brings back: their indexes.
 #[must_use]
-pub fn joined_by(member: &Member) -> Vec<u64> {
-    let from = (BY.to_owned(), 0);
-    let marks = member.counters.range(from..).map_while(|((name, _), _)| name.strip_prefix(BY));
-    marks.filter_map(|index| index.parse().ok()).collect()
+pub fn joined_by(state: &State, original: &Original) -> Vec<u64> {
+    let member = original.card.and_then(|card| state.members.get(&card));
+    let of = |counter: &str| counter.strip_prefix(BY)?.parse().ok();
+    let taken = original.effects.iter().filter_map(|effect| match effect {
+        Effect::Counter { counter, change: ..=-1, .. } => of(counter),
+        _ => None,
+    });
+    member.into_iter().flat_map(marks).chain(taken).collect()
 }
 
-/// Joinings among `entries` that rest on too little, now that this is counted of the member.
-pub(super) fn undone<'a>(
-    programme: &Programme,
-    member: &Member,
-    entries: &'a [Original],
-) -> impl Iterator<Item = Original> + use<'a> {
+fn marks(member: &Member) -> impl Iterator<Item = u64> {
+    let from = (BY.to_owned(), 0);
+    let marks = member.counters.range(from..).map_while(|((name, _), _)| name.strip_prefix(BY));
+    marks.filter_map(|index| index.parse().ok())
+}
+
+/// The joining, by one of `entries` or several, that rests on too little now that this is counted of the member.
+pub(super) fn undone(programme: &Programme, member: &Member, entries: &[Original]) -> Option<Original> {
     let needed = programme.membership.as_ref().and_then(|membership| membership.spend);
     let falls = needed.is_some_and(|needed| has(member, SPENT) < needed.max(1));
-    let standing: Vec<u64> = if falls { joined_by(member) } else { Vec::new() };
-    entries.iter().filter(move |entry| standing.contains(&entry.index)).filter_map(|entry| split(entry).1)
+    let standing: Vec<u64> = if falls { marks(member).collect() } else { Vec::new() };
+    let joinings =
+        entries.iter().filter(|entry| standing.contains(&entry.index)).filter_map(|entry| split(entry).1);
+    joinings.reduce(|mut all, one| {
+        all.effects.extend(one.effects);
+        all
+    })
 }
 
 /// Members of whose joining nothing is left when these counters have changed: what a Join said of them goes, and the date.
 pub(super) fn left_again(state: &State, counted: &[Effect]) -> Vec<Effect> {
     let mut members: Vec<(CardReference, Standing)> = Vec::new();
     for effect in counted {
-        let Effect::Counter { card: Some(card), counter, period: 0, change } = effect else { continue };
+        let Effect::Counter { card: Some(card), counter, period: 0, .. } = effect else { continue };
         let Some(member) = state.members.get(card).filter(|_| counter == JOIN || counter == JOINED) else {
             continue;
         };
-        if has(member, counter).saturating_add(*change) > 0 {
+        if has(member, counter).saturating_add(change_of(counted, *card, counter)) > 0 {
             continue;
         }
         let held = members.iter().position(|(held, _)| held == card).unwrap_or_else(|| {
@@ -280,6 +291,16 @@ pub(super) fn came_back(state: &State, refund: &Original, counted: &[Effect]) ->
 /// What of a member is for once.
 pub(super) fn at_most(counter: &str) -> Option<i64> {
     (counter == BOUGHT || counter == JOINED).then_some(1)
+}
+
+fn change_of(counted: &[Effect], of: CardReference, named: &str) -> i64 {
+    let changes = counted.iter().filter_map(|effect| match effect {
+        Effect::Counter { card, counter, change, .. } if *card == Some(of) && counter == named => {
+            Some(*change)
+        }
+        _ => None,
+    });
+    changes.fold(0, i64::saturating_add)
 }
 
 fn has(member: &Member, counter: &str) -> i64 {

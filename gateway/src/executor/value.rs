@@ -263,9 +263,8 @@ impl Writer {
 
     /// Purchases by which the card of an original became its member's.
     fn joined_by(&mut self, group: &Group, original: Option<&Original>) -> Result<Vec<Original>, InDoubt> {
-        let member = original.and_then(|original| self.state.members.get(&original.card?));
         let mut found = Vec::new();
-        for index in member.map_or(Vec::new(), joined_by) {
+        for index in original.map_or(Vec::new(), |original| joined_by(&self.state, original)) {
             if let Some(entry) = self.find_entry(group, index)? {
                 found.push(self.followed(entry)?);
             }

@@ -127,7 +127,7 @@ def test_tier(tiered):
     assert told(member, 16) == (150,)
     assert member.fields[41] == gold.fields[41] and ["supreme", 1, 5000, 20000] in [[p[0], *p[2:]] for p in member.fields[42]]
     undone = terminal.reversal(sold(terminal, gold))
-    assert undone.fields[12] == {1: 4000, 16: -40} and undone.fields[41][0] == "regular"
+    assert undone.fields[12] == {1: 4000, 16: -140} and undone.fields[41][0] == "regular"
     assert told(terminal.balance(card), 16) == (10,)
     again = lost(terminal, terminal.card_request(m.PURCHASE, card, 4000))
     assert again.fields[41][0] == "gold" and told(terminal.balance(card), 16) == (150,)

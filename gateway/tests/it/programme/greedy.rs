@@ -356,12 +356,17 @@ impl Shop {
     }
 }
 
+/// How many histories are drawn: `GREEDY_CASES=3000 cargo test -p gateway --test it greedy`.
+fn cases() -> u32 {
+    std::env::var("GREEDY_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300)
+}
+
 fn steps() -> impl Strategy<Value = Vec<(u8, u8, u8, i64)>> {
     prop::collection::vec((0..24_u8, any::<u8>(), any::<u8>(), 0..6_000_i64), 1..60)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn of_all_that_is_undone_nothing_is_left(steps in steps(), order in any::<u64>()) {
