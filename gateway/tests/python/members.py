@@ -3,6 +3,7 @@
 from collections import Counter, namedtuple
 
 import messages as m
+from falls import BY, counts_of, fallen, split
 
 Member = namedtuple("Member", "joined channel referrer kind tier since until")
 NOBODY = Member(None, None, None, 0, None, 0, None)
@@ -27,7 +28,8 @@ class Members:
         self.counted, self.before = {}, {}  # index -> what the entry counted, less what was refunded of it; index -> {card: Member before it}
         self.promised = {}  # card -> (tier, until) that an answer told, and that no entry has set yet
         self.carried = set()  # (index, place) of counters that an entry raises and lowers: what is left over is carried on
-        self.refunds = {}  # index of a refund -> the entry that it refunds, in part
+        self.refunds = {}  # index of a refund -> the entry that it refunds, in part, and what that counted of it
+        self.joinings = {}  # index -> what the joining counted that the entry led to
 
     def apply(self, entry, effects, fates, books):
         """`fates` and `books` are those after the entry. Yields a sentence for every fault."""
@@ -38,6 +40,9 @@ class Members:
             ends = later is not None and was[0] is not None and later.joined is None
             if later is not None and not (ends and self.known.get(card) == Member(*was)):
                 yield "a member changes twice in one entry"
+        own, joining = split(effects)
+        if joining:
+            self.joinings[entry.index] = counts_of(joining)
         counts = Counter()
         for _, card, counter, period, change in (e for e in effects if e[0] == 25):
             if counts[card, counter, period] * change < 0:
@@ -50,8 +55,11 @@ class Members:
         undoing = acting and entry.asked[1] in (m.REVERSAL, m.VOID) and entry.told.get(12) is not None
         if entry.due == "tier":
             yield from self._due(entry, effects)
-        yield from self._members(entry, told, original, undoing, acting, books)
+        ended = {card for (card, counter, _), change in counts.items() if counter.startswith(BY) and change < 0}
+        yield from self._members(entry, told, original, undoing, acting, books, ended)
         yield from self._counters(entry, counts, original, undoing, acting, fates, books)
+        if joining:
+            self.counted[entry.index] = counts_of(own)
         self.before[entry.index] = {card: self.known.get(card, NOBODY) for card in told}
         self.known |= told
         for place, change in counts.items():
@@ -68,7 +76,7 @@ class Members:
 
     # ---- members ----
 
-    def _members(self, entry, told, original, undoing, acting, books):
+    def _members(self, entry, told, original, undoing, acting, books, ended):
         kind, card = (entry.asked[1], entry.told.get(8)) if acting else (None, None)
         for one, now in told.items():
             old = self.known.get(one, NOBODY)
@@ -81,8 +89,8 @@ class Members:
             before = self.before.get(original, {}).get(one, old)
             if undoing and now[1:4] == (old if now[1:4] == old[1:4] else before)[1:4] and now.joined in (before.joined, old.joined):
                 continue  # what a Join said, or the day on which a sale made a member
-            if kind == m.REFUND and now == old._replace(joined=None) and before.joined is None:
-                continue
+            if now == old._replace(joined=None) and one in ended and (undoing or kind == m.REFUND):
+                continue  # too little is left of what was spent
             if kind not in FIRST_SALE | {m.JOIN} or one != card or old.joined is not None or now.joined not in (entry.date, None):
                 yield f"membership of {one} changes without a reason"
             elif kind != m.JOIN and now[:4] != (entry.date, *old[1:4]):
@@ -146,17 +154,22 @@ class Members:
             for (card, *rest), change in self.counted.get(original, Counter()).items():
                 wanted[(last(card, books), *rest)] -= change
             wanted = {place: change for place, change in wanted.items() if change}
-            if self._without_places(counts) != self._without_places(wanted):
+            beside = Counter(self._without_places(counts))
+            beside.subtract(self._without_places(wanted))
+            if self._fallen(beside, books)[2]:
                 yield f"undone, but what entry {original} counted is changed by {dict(counts)}, not {dict(wanted)}"
             if original in self.refunds:
-                add(self.counted.setdefault(self.refunds[original], Counter()), self.counted[original], -1)
+                refunded, back = self.refunds[original]
+                add(self.counted.setdefault(refunded, Counter()), back, -1)
         elif kind == m.REFUND and original is not None:
-            yield from self._refunded(counts, original, books)
-            self.refunds[entry.index] = original
+            back = self._fallen(counts, books)[2]
+            yield from self._refunded(back, original, books)
+            self.refunds[entry.index] = original, back
         elif acting:
+            counts_by_date = self._fallen(counts, books)[2]
             earlier = [original, *(fates.known[entry.index].unloaded if kind == m.UNLOAD else ())]
             dates = {entry.date} | {fates.known[index].date for index in earlier if index in fates.known}
-            for (card, counter, period) in counts:
+            for (card, counter, period) in counts_by_date:
                 if not any(period in periods_of(date) for date in dates):
                     yield f"counter {counter} of {card} counts in period {period}"
             if kind == m.USE_ENTITLEMENT and 40 in entry.told and not any(place[0] == entry.told[8] and change == entry.asked.get(49, 1) for place, change in counts.items()):
@@ -170,6 +183,15 @@ class Members:
         elif counts and entry.due != "tier":
             yield f"counters change without a reason: {dict(counts)}"
         self.counted[entry.index] = counts
+
+    def _fallen(self, counts, books):
+        """`fallen`, by the joinings as the cards are now."""
+        moved = {}
+        for index, joining in self.joinings.items():
+            moved[index] = Counter()
+            for (card, *rest), change in joining.items():
+                moved[index][last(card, books), *rest] += change
+        return fallen(counts, moved)
 
     def _refunded(self, counts, original, books):
         """A refund takes back no more than the sale counted."""

@@ -175,11 +175,19 @@ def test_good_members(club):
 
 def test_good_membership_by_a_sale(club):
     club.join(member(joined=None, channel="web", kind=1), asked={41: "web"})
-    club.sale(member(channel="web"), counted("purchases", 1))
-    club.refund(1000, member(joined=None, channel="web"), counted("purchases", -1))
+    mark = f"join:by/{club.site.journal.index + 1}"
+    club.sale(counted("purchases", 1), counted(mark, 1), counted("joined", 1), member(channel="web"))
+    club.refund(1000, counted("purchases", -1), counted(mark, -1), counted("joined", -1), member(joined=None, channel="web"))
     club.sale(member(channel="web"))
     club.undo(club.joined, member(kind=0))
     assert club.site.faults() == []
+
+
+def test_a_membership_does_not_end_by_itself(club):
+    club.join(member(joined=None, channel="web", kind=1), asked={41: "web"})
+    club.sale(counted("purchases", 1), counted("joined", 1), member(channel="web"))
+    club.refund(1000, counted("purchases", -1), counted("joined", -1), member(joined=None, channel="web"))
+    assert any("changes without a reason" in text for text in club.site.faults())
 
 
 def test_good_undone_refund(club):
