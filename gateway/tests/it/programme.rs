@@ -23,6 +23,7 @@ mod tier_review;
 mod tiers;
 mod travel_agency;
 mod wire;
+mod year;
 
 use protocol::field::{BalanceKind, CustomerKind};
 use protocol::request::{Body, Header, Reserved};

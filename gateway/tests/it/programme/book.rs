@@ -1,4 +1,6 @@
-//! One register, one store and two members' cards, on paper: what is asked is decided, applied and kept.
+//! One register, one store and a few members' cards, on paper: what is asked is decided, applied and kept.
+
+use std::collections::BTreeSet;
 
 use gateway::domain::request::{CardClaim, Sold};
 use gateway::domain::{
@@ -20,6 +22,8 @@ pub(super) struct Book {
     pub(super) now: Now,
     pub(super) birthday: Option<(u8, u8)>,
     pub(super) channel: Option<String>,
+    /// The till asks for the programme's prices.
+    pub(super) prices: bool,
     entries: Vec<Original>,
 }
 
@@ -36,15 +40,20 @@ pub(super) fn read(rules: &str) -> Programme {
 
 impl Book {
     pub(super) fn new(rules: &str) -> Self {
+        Self::of(read(rules), ["p"; 2])
+    }
+
+    /// Under any programme, with a card of each of these products.
+    pub(super) fn of<'a>(programme: Programme, products: impl IntoIterator<Item = &'a str>) -> Self {
         let mut state = State::default();
-        for card in 0..2 {
-            let card = Card::issued(reference(card), "p", &PROOF);
+        for (product, card) in products.into_iter().zip(0..) {
+            let card = Card::issued(reference(card), product, &PROOF);
             state.cards.insert(card.reference, Card { status: CardStatus::Active, ..card });
         }
         state.terminals.insert("R1".into(), register("R1", 999_999_999_999));
         let now = Now { ms: 0, business_date: 0, certain: true };
-        let programme = read(rules);
-        let mut book = Self { state, programme, now, birthday: None, channel: None, entries: Vec::new() };
+        let (birthday, channel, prices) = (None, None, false);
+        let mut book = Self { state, programme, now, birthday, channel, prices, entries: Vec::new() };
         book.clock(START_S);
         book
     }
@@ -87,13 +96,14 @@ impl Book {
             pins: Pins::default(),
             currency: 156,
             quote: None,
-            prices: false,
+            prices: self.prices,
             sold,
             command,
         };
         let terminal = self.state.terminals["R1"].clone();
-        let loads: Vec<Original> =
-            self.entries.iter().filter(|entry| entry.message == 0x12).cloned().collect();
+        let cashes_out = matches!(request.command, Command::Unload { .. });
+        let loads = self.entries.iter().filter(|entry| cashes_out && entry.message == 0x12);
+        let loads: Vec<Original> = loads.cloned().collect();
         let decided = decide(self.facts(original.as_ref(), &loads), &terminal, &request, self.now);
         let decision = decided.expect("it can be decided");
         apply(&mut self.state, &decision.effects).expect("every effect fits");
@@ -143,6 +153,11 @@ impl Book {
     /// How many requests were decided.
     pub(super) fn entries(&self) -> usize {
         self.entries.len()
+    }
+
+    /// The cards that one of them was about.
+    pub(super) fn cards_of(&self, at: usize) -> BTreeSet<CardReference> {
+        self.entries[at].cards()
     }
 
     pub(super) fn message(&self, at: usize) -> u8 {

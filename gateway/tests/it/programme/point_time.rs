@@ -40,6 +40,25 @@ fn points_are_pending_to_the_end_of_the_last_return_day_and_released_once() {
 }
 
 #[test]
+fn points_end_by_the_day_of_their_release_however_late_it_is_booked() {
+    let day_after = "[expiry]\npoints_months = 12\n";
+    for late in [0, 1, 40, 364, 365, 366, 800] {
+        let mut book = pending(&format!("pending_days = 7\n{day_after}"));
+        book.sale(0, 30_00);
+        // Released on 9 March 2027: to the end of 9 March 2028.
+        let (release, ends) = (DAY_ENDS + 7 * DAY, DAY_ENDS + 8 * DAY + 366 * DAY);
+        book.clock(release + late * DAY);
+        let card = &book.state.cards[&reference(0)];
+        let (left, _) = expire(card, &book.programme, 99, book.now).expect("in range");
+        let lots = left.lots.iter().filter(|lot| lot.kind != Kind(1));
+        let lots: Vec<_> = lots.map(|lot| (lot.kind, lot.amount, lot.expires)).collect();
+        let there = if book.now.s() < ends { vec![(Kind(16), 30, Some(ends))] } else { Vec::new() };
+        assert_eq!(lots, there, "{late} days late");
+        assert_eq!(left.due(), lots.first().map(|_| ends), "nothing is left to be booked");
+    }
+}
+
+#[test]
 fn a_refund_takes_what_is_pending_first() {
     let mut book = pending("pending_days = 6");
     let (first, _) = book.sale(0, 30_00);
