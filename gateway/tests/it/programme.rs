@@ -5,6 +5,7 @@ mod adjusting;
 mod audit;
 mod book;
 mod catalogue;
+mod classic_points;
 mod entitlements;
 mod given_back;
 mod greedy;

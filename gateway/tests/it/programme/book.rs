@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use gateway::domain::follow::follow;
 use gateway::domain::request::{CardClaim, Sold};
 use gateway::domain::{
     Card, CardReference, CardStatus, Command, Decision, Facts, Kind, Named, Now, Original, Pins, Programme,
-    Request, State, decide, quote,
+    Request, State, decide, expire, quote,
 };
 use gateway::{programme_file, translate};
 
@@ -15,6 +16,8 @@ const PROOF: [u8; 32] = [7; 32];
 /// 1 March 2027, noon in Shanghai: a Monday.
 pub(super) const START_S: i64 = 1_803_873_600;
 pub(super) const DAY: i64 = 24 * 3600;
+/// Entries of the system's own have numbers of their own.
+const OWN: u64 = 1_000_000_000;
 
 pub(super) struct Book {
     pub(super) state: State,
@@ -25,6 +28,8 @@ pub(super) struct Book {
     /// The till asks for the programme's prices.
     pub(super) prices: bool,
     entries: Vec<Original>,
+    /// How many entries of the system's own there are.
+    own: u64,
 }
 
 /// A programme with one product whose cards hold a lot.
@@ -53,7 +58,7 @@ impl Book {
         state.terminals.insert("R1".into(), register("R1", 999_999_999_999));
         let now = Now { ms: 0, business_date: 0, certain: true };
         let (birthday, channel, prices) = (None, None, false);
-        let mut book = Self { state, programme, now, birthday, channel, prices, entries: Vec::new() };
+        let mut book = Self { state, programme, now, birthday, channel, prices, entries: Vec::new(), own: 0 };
         book.clock(START_S);
         book
     }
@@ -109,6 +114,35 @@ impl Book {
         apply(&mut self.state, &decision.effects).expect("every effect fits");
         self.entries.push(entry(u64::from(stan), &request, &terminal, self.now, &decision));
         decision
+    }
+
+    /// Books what follows for a member by now.
+    pub(super) fn follow(&mut self, card: CardReference) {
+        self.own += 1;
+        let at = (OWN + self.own, self.now);
+        let effects = follow(&self.state, &self.programme, card, at).expect("no fault");
+        apply(&mut self.state, &effects).expect("every effect fits");
+    }
+
+    /// Books what is due by now, of every card.
+    pub(super) fn sweep(&mut self) {
+        let cards: BTreeSet<CardReference> = self.state.cards.keys().copied().collect();
+        for card in cards {
+            let held = &self.state.cards[&card];
+            if held.due().is_some_and(|due| due <= self.now.s()) {
+                self.own += 1;
+                let booked = expire(held, &self.programme, OWN + self.own, self.now);
+                let effects = booked.expect("no fault").1;
+                apply(&mut self.state, &effects).expect("every effect fits");
+            }
+            self.follow(card);
+        }
+    }
+
+    /// The tier that a card's member holds.
+    pub(super) fn tier(&self, card: u64) -> Option<&str> {
+        let member = self.state.members.get(&reference(card))?;
+        member.standing.tier.as_ref().map(|held| held.tier.as_str())
     }
 
     fn approved(&mut self, command: Command, sold: Vec<Sold>) -> (usize, Decision) {

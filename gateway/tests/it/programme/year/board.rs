@@ -37,10 +37,17 @@ pub(super) struct Times {
     pub(super) on: Occasion,
 }
 
+/// How long a tier is held before it must be earned again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lasts {
+    pub(super) months: i64,
+    pub(super) grace_days: i64,
+}
+
 #[derive(Debug)]
 pub(super) struct Tier {
     pub(super) key: &'static str,
-    /// Spent in twelve months.
+    /// Spent: in twelve months where tiers end, else ever.
     pub(super) needs: i64,
     pub(super) gift: i64,
     /// Price rule, and percent off.
@@ -73,6 +80,8 @@ pub(super) struct Board {
     pub(super) times: &'static [Times],
     pub(super) payment_rule: &'static str,
     pub(super) tiers: &'static [Tier],
+    /// None for ever.
+    pub(super) tiers_last: Option<Lasts>,
     /// Rule, category, day of the month, percent off; for members above the first tier.
     pub(super) day_price: Option<(&'static str, &'static str, i64, i64)>,
     pub(super) catalogue: &'static [(&'static str, i64)],
@@ -112,6 +121,7 @@ const PLAIN: Board = Board {
     times: &[],
     payment_rule: "points-as-money",
     tiers: &[],
+    tiers_last: None,
     day_price: None,
     catalogue: &[],
     brings: None,
@@ -181,6 +191,7 @@ pub(super) const MALL: Board = Board {
         Tier { key: "platinum", needs: 100_000_00, gift: 300, price: Some(("platinum-price", 8)) },
         Tier { key: "diamond", needs: 200_000_00, gift: 1000, price: Some(("diamond-price", 12)) },
     ],
+    tiers_last: Some(Lasts { months: 12, grace_days: 30 }),
     day_price: Some(("member-day-dining", "dining", 18, 10)),
     sale: (20_00, 9_000_00),
     ..PLAIN
@@ -223,6 +234,12 @@ pub(super) const POINTS_FIXED: Board = Board {
     products: &[Product { returns: Some(7), ..CARD }],
     carries: true,
     pending: true,
+    tiers: &[
+        Tier { key: "regular", needs: 0, gift: 0, price: None },
+        Tier { key: "silver", needs: 10_000_00, gift: 0, price: None },
+        Tier { key: "gold", needs: 50_000_00, gift: 0, price: None },
+    ],
+    sale: (1_00, 2_500_00),
     ..PLAIN
 };
 

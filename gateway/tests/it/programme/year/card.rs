@@ -135,6 +135,10 @@ impl Card {
         (last - 11..=last).map(|month| self.counted(Count::Spent, month)).sum()
     }
 
+    pub(super) fn spent_ever(&self) -> i64 {
+        self.counts.iter().filter(|((what, _), _)| *what == Count::Spent).map(|(_, spent)| spent).sum()
+    }
+
     pub(super) fn post(&mut self, leg: Leg) {
         let Leg { lot, kind, ends, amount, .. } = leg;
         let held = self.lots.entry(lot).or_insert(Lot { kind, amount: 0, ends });

@@ -1,20 +1,17 @@
-//! A member's tier on paper: reached at once, held for twelve months and thirty days of grace, lost by a step, undone by a refund.
+//! A member's tier on paper: reached at once, held for ever or for its months and days of grace, lost by a step, undone by a refund.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::board::Tier;
+use super::board::{Lasts, Tier};
 use super::calendar::{business_day, ends, months_later};
-
-const LASTS_MONTHS: i64 = 12;
-const GRACE_DAYS: i64 = 30;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Held {
     pub(super) rank: usize,
     /// Business day.
     pub(super) since: i64,
-    /// Unix second.
-    pub(super) until: i64,
+    /// Unix second; none for ever.
+    pub(super) until: Option<i64>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -28,13 +25,18 @@ pub(super) struct Ladder {
     rests: BTreeMap<usize, (i64, i64)>,
     /// Gifts that were given, and whether they can still be taken back.
     gifts: BTreeMap<usize, bool>,
+    lasts: Option<Lasts>,
 }
 
-fn from(rank: usize, since: i64) -> Held {
-    Held { rank, since, until: ends(months_later(since, LASTS_MONTHS)) }
+fn from(rank: usize, since: i64, lasts: Option<Lasts>) -> Held {
+    Held { rank, since, until: lasts.map(|lasts| ends(months_later(since, lasts.months))) }
 }
 
 impl Ladder {
+    pub(super) fn new(lasts: Option<Lasts>) -> Self {
+        Self { lasts, ..Self::default() }
+    }
+
     pub(super) fn rank(&self) -> usize {
         self.held.map_or(0, |held| held.rank)
     }
@@ -53,8 +55,9 @@ impl Ladder {
     fn step(&mut self, tiers: &[Tier], now: i64, spent: &impl Fn(i64) -> i64) -> bool {
         let earned = |day: i64| tiers.iter().rposition(|tier| spent(day) >= tier.needs).unwrap_or(0);
         if let Some(held) = self.held {
-            if held.until <= now {
-                self.period_is_over(held, tiers, earned(business_day(held.until - 1)));
+            if let Some((until, lasts)) = held.until.filter(|until| *until <= now).zip(self.lasts) {
+                let last = business_day(until - 1);
+                self.period_is_over(held, tiers, (last, earned(last)), lasts);
                 return true;
             }
             let rests = self.rests.get(&held.rank).copied();
@@ -72,15 +75,14 @@ impl Ladder {
             self.gifts.entry(rank).or_insert(true);
         }
         self.below.extend(self.held);
-        self.held = Some(from(to, today));
+        self.held = Some(from(to, today, self.lasts));
         self.rests.insert(to, (today, tiers[to].needs));
         true
     }
 
-    fn period_is_over(&mut self, held: Held, tiers: &[Tier], earned: usize) {
-        let last = business_day(held.until - 1);
+    fn period_is_over(&mut self, held: Held, tiers: &[Tier], (last, earned): (i64, usize), lasts: Lasts) {
         if earned < held.rank && self.grace.insert(held.rank) {
-            self.held = Some(Held { until: ends(last + GRACE_DAYS), ..held });
+            self.held = Some(Held { until: Some(ends(last + lasts.grace_days)), ..held });
             return;
         }
         self.grace.clear();
@@ -88,7 +90,7 @@ impl Ladder {
         self.below.clear();
         self.gifts.values_mut().for_each(|open| *open = false);
         let to = earned.max(held.rank - 1);
-        self.held = (to > 0).then(|| from(to, last + 1));
+        self.held = (to > 0).then(|| from(to, last + 1, self.lasts));
         if earned == to {
             self.rests.insert(to, (last, tiers[to].needs));
         }
@@ -100,7 +102,7 @@ impl Ladder {
         self.grace.remove(&held.rank);
         let saved = self.below.last().copied();
         if earned > saved.map_or(0, |saved| saved.rank) {
-            self.held = Some(from(earned, held.since));
+            self.held = Some(from(earned, held.since, self.lasts));
             self.rests.insert(earned, (day, tiers[earned].needs));
         } else {
             self.below.pop();

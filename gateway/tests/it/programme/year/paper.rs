@@ -217,7 +217,7 @@ pub(super) struct Paper {
 
 impl Paper {
     pub(super) fn new(board: &'static Board, now: i64, cards: Vec<Card>) -> Self {
-        let ladders = cards.iter().map(|_| Ladder::default()).collect();
+        let ladders = cards.iter().map(|_| Ladder::new(board.tiers_last)).collect();
         Self { board, now, cards, ladders, acts: Vec::new(), books: Books::default() }
     }
 
@@ -250,7 +250,7 @@ impl Paper {
             let lots = card.lots.values().filter_map(|lot| lot.ends);
             lots.chain(card.holds.iter().map(|hold| hold.ends)).min()
         };
-        let tiers = self.ladders.iter().filter_map(|ladder| Some(ladder.held?.until));
+        let tiers = self.ladders.iter().filter_map(|ladder| ladder.held?.until);
         self.cards.iter().filter_map(of).chain(tiers).min()
     }
 
@@ -289,7 +289,9 @@ impl Paper {
             return;
         }
         let held = &self.cards[card];
-        let gift = self.ladders[card].look(self.board.tiers, self.now, |day| held.spent_in_a_year(day));
+        let lasts = self.board.tiers_last;
+        let spent = |day| lasts.map_or(held.spent_ever(), |_| held.spent_in_a_year(day));
+        let gift = self.ladders[card].look(self.board.tiers, self.now, spent);
         let ends = self.points_end(self.today());
         let held = &mut self.cards[card];
         if gift > 0 {
@@ -331,8 +333,8 @@ impl Paper {
             Wish::Hold { card, amount, part } => self.hold(at, *card, *amount, *part),
             Wish::Capture { of, amount, more } => self.capture(*of, *amount, *more),
             Wish::Refund { of, amount } => self.refund(at, *of, *amount),
-            Wish::Void { of } => self.undo(at, *of, true),
-            Wish::Reverse { of } => self.undo(at, *of, false),
+            Wish::Void { of } => self.undo(*of, true),
+            Wish::Reverse { of } => self.undo(*of, false),
             Wish::Redeem { card, item, pieces } => self.redeem(*card, item, *pieces),
             Wish::Join { card, by } => self.join(*card, *by),
             Wish::Transfer { .. } | Wish::Unload { .. } | Wish::Award { .. } | Wish::Use { .. } => {

@@ -140,7 +140,7 @@ impl Paper {
         }
     }
 
-    pub(super) fn undo(&mut self, at: usize, of: usize, by_person: bool) -> Result<Draft, u8> {
+    pub(super) fn undo(&mut self, of: usize, by_person: bool) -> Result<Draft, u8> {
         let act = self.acts[of].clone();
         let mut draft = self.draft(Deed::Other, act.card);
         match act.state {
@@ -148,7 +148,6 @@ impl Paper {
             State::Declined | State::Undone if !by_person => return Ok(draft),
             _ => return Err(INVALID),
         }
-        let _ = at;
         draft.answer.amount = act.amount;
         if act.deed == Deed::Hold {
             let holds = &mut draft.cards[act.purse].holds;

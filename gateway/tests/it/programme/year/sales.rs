@@ -96,6 +96,8 @@ impl Paper {
             return Err(NO_FUNDS);
         }
         draft.answer.code = if money < wanted { IN_PART } else { 0 };
+        // Points look for their lot among those that were there before.
+        self.reward(&mut draft, money);
         let parts = draft.cards[purse].choose(money).expect("enough");
         let legs = draft.cards[purse].take(&parts);
         draft.act.legs.extend(legs);
@@ -104,7 +106,6 @@ impl Paper {
         draft.act.books = Books { redemption: money + worth, points_payment: -worth, ..Books::default() };
         draft.answer.amount = money + worth;
         draft.answer.discount = discount;
-        self.reward(&mut draft, money);
         Ok(draft)
     }
 
@@ -246,12 +247,12 @@ impl Paper {
         } else {
             draft.cards[purse].holds.insert(place, hold);
         }
+        self.reward(&mut draft, amount);
         let legs = draft.cards[purse].take(&taken);
         draft.act.legs.extend(legs);
         draft.act.amount = amount;
         draft.act.books.redemption = amount;
         draft.answer.amount = amount;
-        self.reward(&mut draft, amount);
         Ok(draft)
     }
 
@@ -277,10 +278,9 @@ impl Paper {
         }
         draft.cards[card].joined = true;
         let bounds = by.zip(self.board.brings);
-        if let Some((by, (points, a_day))) =
+        if let Some((by, (points, _))) =
             bounds.filter(|(by, (_, a_day))| self.cards[*by].counted(Count::Brought, self.today()) < *a_day)
         {
-            let _ = a_day;
             draft.award(by, points, self.points_end(self.today()));
             draft.count(by, Count::Brought, self.today(), 1);
         }

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gateway::domain::follow::follow;
-use gateway::domain::{Card as Held, CardReference, Command, Decision, Effect, Kind as Balance, expire};
+use gateway::domain::{Card as Held, CardReference, Command, Decision, Effect, Kind as Balance};
 use gateway::{programme_file, translate};
 
 use super::super::book::{Book, claim, goods, reference};
@@ -12,14 +11,10 @@ use super::calendar::{begins, date};
 use super::card::{Card, Kind};
 use super::paper::{APPROVED, Answer, IN_PART, Paper, Wish};
 
-/// Entries of the gateway's own have numbers of their own.
-const OWN: u64 = 1_000_000_000;
-
 pub(super) struct Shop {
     pub(super) seed: u64,
     pub(super) paper: Paper,
     book: Book,
-    own: u64,
     /// How often each kind of request got each code.
     pub(super) tally: BTreeMap<(String, u8), u32>,
     /// The gateway runs by itself between requests; else it was away, and nothing was looked at yet.
@@ -55,14 +50,7 @@ impl Shop {
         }
         let now = begins(day);
         book.clock(now);
-        Self {
-            seed,
-            paper: Paper::new(board, now, cards),
-            book,
-            own: OWN,
-            tally: BTreeMap::new(),
-            is_up: true,
-        }
+        Self { seed, paper: Paper::new(board, now, cards), book, tally: BTreeMap::new(), is_up: true }
     }
 
     /// Where a failure is found again.
@@ -84,25 +72,8 @@ impl Shop {
 
     /// Books what is due of every card.
     pub(super) fn sweep(&mut self, after: &str) {
-        for card in 0..self.paper.cards.len() {
-            let held = &self.book.state.cards[&reference(number(card))];
-            if held.due().is_some_and(|due| due <= self.book.now.s()) {
-                self.own += 1;
-                let booked = expire(held, &self.book.programme, self.own, self.book.now);
-                let effects = booked.expect("no fault").1;
-                crate::bench::apply(&mut self.book.state, &effects).expect("it fits");
-            }
-            self.follow(reference(number(card)));
-        }
+        self.book.sweep();
         self.compare_cards(after, 0..self.paper.cards.len());
-    }
-
-    fn follow(&mut self, card: CardReference) {
-        self.own += 1;
-        let at = (self.own, self.book.now);
-        let book = &mut self.book;
-        let effects = follow(&book.state, &book.programme, card, at).expect("no fault");
-        crate::bench::apply(&mut book.state, &effects).expect("it fits");
     }
 
     /// Binds a card to an account, or to none.
@@ -120,7 +91,7 @@ impl Shop {
             _ => BTreeSet::new(),
         };
         for card in &about {
-            self.follow(*card);
+            self.book.follow(*card);
         }
         let holder = about.iter().map(|card| self.paper.cards[card_of(*card)].birthday).next();
         let small = |number: i64| u8::try_from(number).expect("a date");
@@ -143,7 +114,7 @@ impl Shop {
         let place = self.place();
         let decision = self.book.ask(command, sold);
         for card in part(decision.effects.clone()) {
-            self.follow(card);
+            self.book.follow(card);
         }
         let (said, wanted) = (answer(&decision), self.paper.ask(wish));
         assert_eq!(
@@ -230,18 +201,14 @@ impl Shop {
             let (owes, held) = (self.book.owes(number(card), 16), self.held(card));
             let wanted = kinds.map(|(_, kind)| paper.has(kind));
             assert_eq!((has, owes), (wanted, paper.debt), "{}: card {card} after {after}", self.place());
-            // The lots themselves, by when they end.
-            let mut lots: Vec<(u8, Option<i64>, i64)> =
-                held.lots.iter().map(|lot| (lot.kind.0, lot.expires, lot.amount)).collect();
+            // By when they end, in how many lots ever.
             let of = |kind: Kind| kinds.iter().find(|(_, of)| *of == kind).expect("a kind").0;
-            let mut wanted: Vec<_> =
-                paper.lots.values().map(|lot| (of(lot.kind), lot.ends, lot.amount)).collect();
-            lots.sort_unstable();
-            wanted.sort_unstable();
+            let lots = by_end(held.lots.iter().map(|lot| (lot.kind.0, lot.expires, lot.amount)));
+            let wanted = by_end(paper.lots.values().map(|lot| (of(lot.kind), lot.ends, lot.amount)));
             assert_eq!(lots, wanted, "{}: lots of card {card} after {after}", self.place());
             let member = self.book.state.members.get(&reference(number(card)));
             let tier = member.and_then(|member| member.standing.tier.clone());
-            let tier = tier.map(|held| (held.tier, held.since, held.until.expect("an end")));
+            let tier = tier.map(|held| (held.tier, held.since, held.until));
             let wanted = self.paper.ladders[card].held.map(|held| {
                 let (year, month, day) = date(held.since);
                 let since = u32::try_from(year * 10_000 + month * 100 + day).expect("a date");
@@ -325,4 +292,12 @@ fn answer(decision: &Decision) -> Answer {
         discount: decision.discount.filter(|_| approved).unwrap_or(0),
         why: why.filter(|_| approved).collect(),
     }
+}
+
+fn by_end(lots: impl Iterator<Item = (u8, Option<i64>, i64)>) -> BTreeMap<(u8, Option<i64>), i64> {
+    let mut all = BTreeMap::new();
+    for (kind, ends, amount) in lots {
+        *all.entry((kind, ends)).or_default() += amount;
+    }
+    all
 }
