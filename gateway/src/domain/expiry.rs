@@ -2,7 +2,7 @@
 //! card is next touched or swept, whichever comes first. A hold holds until its end is booked.
 
 use super::Fault;
-use super::card::Card;
+use super::card::{Card, Lot};
 use super::effect::{Effect, Fate, TransactionState};
 use super::ledger::{breakage, named, points_release};
 use super::points::credit_points;
@@ -31,9 +31,9 @@ pub fn expire(
         effects.push(Effect::Hold { card: card.reference, hold: hold.ended() });
         effects.push(Effect::Transaction { index: hold.id, fate: Fate::of(TransactionState::Lapsed) });
     }
-    // What is still held does not expire before its hold ends.
-    let ended = left.lots.iter().filter(|lot| lot.is_expired(now.s()) && left.free(lot) > 0);
-    for lot in ended.cloned().collect::<Vec<_>>() {
+    // What is still held does not expire before its hold ends. What is released may have ended since.
+    while let Some(lot) = left.lots.iter().find(|lot| lot.is_expired(now.s()) && left.free(lot) > 0).cloned()
+    {
         let free = left.free(&lot);
         let amount = free.checked_neg().ok_or(Fault::Overflow)?;
         effects.push(Effect::Posting(card.posting(&lot, amount)));
@@ -42,9 +42,11 @@ pub fn expire(
             effects.push(named(breakage(), lot.kind, free));
             continue;
         }
+        // They come on the day on which they are released, whenever that is booked: so it makes no difference to their own end.
+        let released = released_at(&lot, programme, now)?;
         // Each leg of a release stands in front of its counterpart, as that of an expiry does.
         effects.push(named(points_release(), lot.kind, free));
-        for effect in credit_points(&mut left, lot.kind.released(), free, programme, (index, now))? {
+        for effect in credit_points(&mut left, lot.kind.released(), free, programme, (index, released))? {
             let leg = match &effect {
                 Effect::Posting(posting) => Some(posting.amount),
                 _ => None,
@@ -57,4 +59,10 @@ pub fn expire(
         }
     }
     Ok((left, effects))
+}
+
+/// When a pending lot has ended.
+fn released_at(lot: &Lot, programme: &Programme, now: Now) -> Result<Now, Fault> {
+    let ms = lot.expires.unwrap_or(now.s()).checked_mul(1000).ok_or(Fault::Overflow)?;
+    Ok(Now { ms, business_date: programme.business_date(ms)?, ..now })
 }

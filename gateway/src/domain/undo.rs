@@ -184,8 +184,14 @@ impl<'a> Undoing<'a> {
             let free = held.lot(*lot).map_or(0, |lot| held.free(lot));
             // Points that a refund gave back had paid as money does.
             let is_value = posting.kind.is_money() || self.original.message == message::REFUND;
-            if free < posting.amount && is_value {
-                return Ok(false);
+            if is_value {
+                if free < posting.amount {
+                    return Ok(false);
+                }
+                // Out of the very lot: points beside it may be pending.
+                held.post(*lot, *expires, *source, posting.kind, amount)?;
+                self.effects.push(Effect::Posting(Posting { amount, ..posting.clone() }));
+                continue;
             }
             let gone = take_back(held, *lot, posting.kind, posting.amount, &mut self.effects)?;
             let missing = missing.entry((*card, posting.kind.released())).or_default();

@@ -5,6 +5,7 @@ mod adjusting;
 mod audit;
 mod book;
 mod catalogue;
+mod classic_points;
 mod entitlements;
 mod given_back;
 mod greedy;
@@ -23,6 +24,7 @@ mod tier_review;
 mod tiers;
 mod travel_agency;
 mod wire;
+mod year;
 
 use protocol::field::{BalanceKind, CustomerKind};
 use protocol::request::{Body, Header, Reserved};

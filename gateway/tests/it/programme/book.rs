@@ -1,9 +1,12 @@
-//! One register, one store and two members' cards, on paper: what is asked is decided, applied and kept.
+//! One register, one store and a few members' cards, on paper: what is asked is decided, applied and kept.
 
+use std::collections::BTreeSet;
+
+use gateway::domain::follow::follow;
 use gateway::domain::request::{CardClaim, Sold};
 use gateway::domain::{
     Card, CardReference, CardStatus, Command, Decision, Facts, Kind, Named, Now, Original, Pins, Programme,
-    Request, State, decide, quote,
+    Request, State, decide, expire, quote,
 };
 use gateway::{programme_file, translate};
 
@@ -13,6 +16,8 @@ const PROOF: [u8; 32] = [7; 32];
 /// 1 March 2027, noon in Shanghai: a Monday.
 pub(super) const START_S: i64 = 1_803_873_600;
 pub(super) const DAY: i64 = 24 * 3600;
+/// Entries of the system's own have numbers of their own.
+const OWN: u64 = 1_000_000_000;
 
 pub(super) struct Book {
     pub(super) state: State,
@@ -20,7 +25,11 @@ pub(super) struct Book {
     pub(super) now: Now,
     pub(super) birthday: Option<(u8, u8)>,
     pub(super) channel: Option<String>,
+    /// The till asks for the programme's prices.
+    pub(super) prices: bool,
     entries: Vec<Original>,
+    /// How many entries of the system's own there are.
+    own: u64,
 }
 
 /// A programme with one product whose cards hold a lot.
@@ -36,15 +45,20 @@ pub(super) fn read(rules: &str) -> Programme {
 
 impl Book {
     pub(super) fn new(rules: &str) -> Self {
+        Self::of(read(rules), ["p"; 2])
+    }
+
+    /// Under any programme, with a card of each of these products.
+    pub(super) fn of<'a>(programme: Programme, products: impl IntoIterator<Item = &'a str>) -> Self {
         let mut state = State::default();
-        for card in 0..2 {
-            let card = Card::issued(reference(card), "p", &PROOF);
+        for (product, card) in products.into_iter().zip(0..) {
+            let card = Card::issued(reference(card), product, &PROOF);
             state.cards.insert(card.reference, Card { status: CardStatus::Active, ..card });
         }
         state.terminals.insert("R1".into(), register("R1", 999_999_999_999));
         let now = Now { ms: 0, business_date: 0, certain: true };
-        let programme = read(rules);
-        let mut book = Self { state, programme, now, birthday: None, channel: None, entries: Vec::new() };
+        let (birthday, channel, prices) = (None, None, false);
+        let mut book = Self { state, programme, now, birthday, channel, prices, entries: Vec::new(), own: 0 };
         book.clock(START_S);
         book
     }
@@ -87,7 +101,7 @@ impl Book {
             pins: Pins::default(),
             currency: 156,
             quote: None,
-            prices: false,
+            prices: self.prices,
             sold,
             command,
         };
@@ -97,6 +111,35 @@ impl Book {
         apply(&mut self.state, &decision.effects).expect("every effect fits");
         self.entries.push(entry(u64::from(stan), &request, &terminal, self.now, &decision));
         decision
+    }
+
+    /// Books what follows for a member by now.
+    pub(super) fn follow(&mut self, card: CardReference) {
+        self.own += 1;
+        let at = (OWN + self.own, self.now);
+        let effects = follow(&self.state, &self.programme, card, at).expect("no fault");
+        apply(&mut self.state, &effects).expect("every effect fits");
+    }
+
+    /// Books what is due by now, of every card.
+    pub(super) fn sweep(&mut self) {
+        let cards: BTreeSet<CardReference> = self.state.cards.keys().copied().collect();
+        for card in cards {
+            let held = &self.state.cards[&card];
+            if held.due().is_some_and(|due| due <= self.now.s()) {
+                self.own += 1;
+                let booked = expire(held, &self.programme, OWN + self.own, self.now);
+                let effects = booked.expect("no fault").1;
+                apply(&mut self.state, &effects).expect("every effect fits");
+            }
+            self.follow(card);
+        }
+    }
+
+    /// The tier that a card's member holds.
+    pub(super) fn tier(&self, card: u64) -> Option<&str> {
+        let member = self.state.members.get(&reference(card))?;
+        member.standing.tier.as_ref().map(|held| held.tier.as_str())
     }
 
     fn approved(&mut self, command: Command, sold: Vec<Sold>) -> (usize, Decision) {
@@ -141,6 +184,11 @@ impl Book {
     /// How many requests were decided.
     pub(super) fn entries(&self) -> usize {
         self.entries.len()
+    }
+
+    /// The cards that one of them was about.
+    pub(super) fn cards_of(&self, at: usize) -> BTreeSet<CardReference> {
+        self.entries[at].cards()
     }
 
     pub(super) fn message(&self, at: usize) -> u8 {

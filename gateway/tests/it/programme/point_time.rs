@@ -1,8 +1,8 @@
 //! When points come and go (LOYALTY B8, B9): pending until the return right ends, and where their last day is.
 
-use gateway::domain::{Account, Effect, Kind, expire};
+use gateway::domain::{Account, Command, Effect, Kind, expire};
 
-use super::book::{Book, DAY, START_S, lines, reference};
+use super::book::{Book, DAY, START_S, claim, lines, reference};
 
 /// 04:00 of the day after 1 March 2027, when its business day ends.
 const DAY_ENDS: i64 = START_S + 16 * 3600;
@@ -40,6 +40,25 @@ fn points_are_pending_to_the_end_of_the_last_return_day_and_released_once() {
 }
 
 #[test]
+fn points_end_by_the_day_of_their_release_however_late_it_is_booked() {
+    let day_after = "[expiry]\npoints_months = 12\n";
+    for late in [0, 1, 40, 364, 365, 366, 800] {
+        let mut book = pending(&format!("pending_days = 7\n{day_after}"));
+        book.sale(0, 30_00);
+        // Released on 9 March 2027: to the end of 9 March 2028.
+        let (release, ends) = (DAY_ENDS + 7 * DAY, DAY_ENDS + 8 * DAY + 366 * DAY);
+        book.clock(release + late * DAY);
+        let card = &book.state.cards[&reference(0)];
+        let (left, _) = expire(card, &book.programme, 99, book.now).expect("in range");
+        let lots = left.lots.iter().filter(|lot| lot.kind != Kind(1));
+        let lots: Vec<_> = lots.map(|lot| (lot.kind, lot.amount, lot.expires)).collect();
+        let there = if book.now.s() < ends { vec![(Kind(16), 30, Some(ends))] } else { Vec::new() };
+        assert_eq!(lots, there, "{late} days late");
+        assert_eq!(left.due(), lots.first().map(|_| ends), "nothing is left to be booked");
+    }
+}
+
+#[test]
 fn a_refund_takes_what_is_pending_first() {
     let mut book = pending("pending_days = 6");
     let (first, _) = book.sale(0, 30_00);
@@ -64,6 +83,24 @@ fn a_sale_whose_points_are_pending_is_reversed_before_and_after_they_are_release
         book.reverse(sale);
         assert_eq!((book.has(0, 16), book.has(0, 48), book.owes(0, 16)), (0, 0, 0));
     }
+}
+
+#[test]
+fn a_refund_that_is_undone_takes_the_points_that_it_gave_and_leaves_pending_ones_pending() {
+    let mut book = pending("pending_days = 7\n[points_payment]\nrule = \"pay\"\npoints = 1\npays = \"1.00\"");
+    book.sale(0, 30_00);
+    book.clock(DAY_ENDS + 7 * DAY);
+    let (claim, lines) = (claim(0), Vec::new());
+    let by_points =
+        Command::Purchase { claim, amount: 20_00, partial_allowed: false, points: Some(5), lines };
+    assert!(book.ask(by_points, Vec::new()).is_approved());
+    let sale = book.entries() - 1;
+    assert_eq!((book.has(0, 16), book.has(0, 48)), (25, 15));
+    let (refund, _) = book.refund(sale, 20_00);
+    assert_eq!((book.has(0, 16), book.has(0, 48)), (30, 0));
+    let original = book.named(refund);
+    assert!(book.ask(Command::Void { original }, Vec::new()).is_approved());
+    assert_eq!((book.has(0, 16), book.has(0, 48)), (25, 15), "as before the refund");
 }
 
 /// The last business day of points that are earned on 1 March 2027.
