@@ -5,6 +5,7 @@ mod currency;
 pub mod difference;
 mod earning;
 mod member;
+mod member_value;
 mod price;
 mod product;
 mod raw;
@@ -22,7 +23,7 @@ use toml::Spanned;
 
 use self::raw::File;
 use crate::domain::Kind;
-use crate::domain::programme::{Measure, Product, Programme};
+use crate::domain::programme::{Measure, MemberValue, Product, Programme};
 
 /// The programme that a new gateway starts with.
 pub const DEFAULT: &str = include_str!("../programmes/default.toml");
@@ -96,6 +97,7 @@ struct Checker<'a> {
     measures: Vec<Measure>,
     /// A rule asks for birthdays.
     birthdays: bool,
+    value: Option<MemberValue>,
 }
 
 impl Checker<'_> {
@@ -118,6 +120,7 @@ impl Checker<'_> {
         let products: BTreeMap<_, _> =
             file.product.into_iter().map(|(key, raw)| (key, self.product(raw))).collect();
         let currencies = self.currencies(file.points);
+        self.value = file.member_value.map(|raw| self.member_value(raw));
         let segments = self.segments(file.segment, &products);
         let load_bonuses = file.load_bonus.into_iter().map(|raw| self.load_bonus(raw, &products)).collect();
         let purchase_points =
@@ -172,6 +175,7 @@ impl Checker<'_> {
             membership,
             referrals,
             activities,
+            member_value: self.value,
             points_payment,
             terminal_day,
             cashier_day,
@@ -436,6 +440,18 @@ mod tests {
             ("50000.00\", months = 12", "50000.00\", months = 0", "write 1 to 120 calendar months"),
             ("points_earned = 5000", "points_earned = 0", "write a number above zero"),
             ("brand = \"acme\", amount", "amount", "write a category or a brand"),
+            ("spent = \"0.1\"", "spent = \"0\"", "write what 1.00 is worth"),
+            ("spent = \"0.1\"", "spent = \"0.0000001\"", "write what 1.00 is worth"),
+            ("invitees_spent = \"0.01\"", "invitees_spent = \"101\"", "write what 1.00 is worth"),
+            ("units = \"0.10\"", "units = \"0\"", "write what one is worth"),
+            ("brand = \"acme\", worth", "worth", "write a category or a brand with the worth"),
+            ("\"jewel\", worth", "\"jew;el\", worth", "without ; in its name"),
+            ("decay = \"0.95\"", "decay = \"1\"", "write what is left after a month"),
+            ("decay = \"0.95\"", "decay = \"0.12345\"", "write what is left after a month"),
+            ("decay = \"0.95\"", "months = 121 #", "write 1 to 120 calendar months"),
+            ("decay = \"0.95\"", "decay = \"0.9\"\nmonths = 2 #", "write months or decay, not both"),
+            ("{ value = \"9000.00\" }", "{ value = \"0\" }", "write an amount above zero"),
+            ("{ value = \"9000.00\" }", "{ value = \"1\", months = 2 }", "a value looks back as"),
             ("promotion = \"keep\"", "promotion = \"null\"", "write one of \"keep\", \"reset\""),
             ("\nlasts_months = 12", "\nlasts_months = 0", "write 1 to 120 months"),
             ("\ngrace_days = 30", "\ngrace_days = 367", "write 0 to 366 days"),

@@ -59,6 +59,11 @@ pub(super) fn bring(
     if facts.pricing.measures.contains(&Measure::Referrals) {
         effects.extend(Measure::Referrals.count(card.reference, joins, now.business_date));
     }
+    if facts.pricing.measures.contains(&Measure::InviteesSpent) {
+        let spent = came.iter().map(|came| if let Came::Sale { paid, .. } = came { *paid } else { 0 });
+        let spent = spent.fold(0, i64::saturating_add);
+        effects.extend(Measure::InviteesSpent.count(card.reference, spent, now.business_date));
+    }
     let brought = Measure::Referrals.over(member, None, now.business_date).saturating_add(joins);
     let usable = card.status == CardStatus::Active && !card.is_over(now.s());
     let (mut theirs, ended) = expire(card, facts.programme, facts.index, now)?;

@@ -51,7 +51,13 @@ pub(super) fn reward_sale(
     let (joining, given) = by_sale(&customer, &mut left, paid)?;
     effects.extend(joining);
     reasons.extend(given);
-    let measures = [(Measure::Spent, paid), (Measure::Purchases, 1), (Measure::PointsEarned, points)];
+    let units = sale.units_of(&Goods::default());
+    let measures = [
+        (Measure::Spent, paid),
+        (Measure::Purchases, 1),
+        (Measure::Units, units),
+        (Measure::PointsEarned, points),
+    ];
     let measures: Vec<(Measure, i64)> = measures.into_iter().chain(by_goods).collect();
     effects.extend(customer.measured(&measures));
     Ok((effects, reasons))

@@ -240,8 +240,7 @@ impl<'a> Grading<'a> {
     /// All that is counted now is used up by the promotion (归零).
     fn use_up(&mut self, rank: usize) {
         let key = self.key(rank);
-        for measure in self.tiers.measures() {
-            let counter = measure.counter();
+        for counter in self.tiers.counters() {
             let periods = self.member.counters.keys().filter(|(name, _)| *name == counter).map(|(_, at)| *at);
             for period in periods.collect::<Vec<_>>() {
                 let left = self.left(&counter, period);

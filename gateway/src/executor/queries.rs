@@ -26,6 +26,8 @@ pub enum Query {
     Card(CardReference),
     Operators,
     Member(CardReference),
+    /// What a card's member is worth.
+    MemberValue(CardReference),
     Cashiers,
     Programmes,
     /// One version, whole.
@@ -100,6 +102,7 @@ impl Writer {
                     None => json!({ "error": "nothing is kept of that card's holder" }),
                 }
             }
+            Query::MemberValue(card) => self.member_value(card, now)?,
             Query::Operators => {
                 json!({ "operators": self.state.operators.iter().map(|(name, (active, key))| json!({
                 "operator": name,

@@ -39,6 +39,7 @@ pub(super) struct File {
     pub stacking: RawStacking,
     #[serde(default)]
     pub points: BTreeMap<String, Spanned<RawCurrency>>,
+    pub member_value: Option<Spanned<RawMemberValue>>,
     #[serde(default)]
     pub segment: Vec<RawSegment>,
     #[serde(default)]
@@ -345,6 +346,7 @@ pub(super) struct RawRoute {
     pub activities: Option<Spanned<i64>>,
     pub referrals: Option<Spanned<i64>>,
     pub spent_on: Vec<RawSpentOn>,
+    pub value: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -531,4 +533,28 @@ pub(super) struct RawCap {
     pub budget_day: Option<Spanned<toml::Value>>,
     pub budget_month: Option<Spanned<toml::Value>>,
     pub budget_year: Option<Spanned<toml::Value>>,
+}
+
+/// What each thing that a member does is worth.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMemberValue {
+    pub spent: Option<Spanned<String>>,
+    #[serde(default)]
+    pub spent_on: Vec<RawWorthOn>,
+    pub units: Option<Spanned<String>>,
+    pub purchases: Option<Spanned<String>>,
+    pub activities: Option<Spanned<String>>,
+    pub referrals: Option<Spanned<String>>,
+    pub invitees_spent: Option<Spanned<String>>,
+    pub months: Option<Spanned<u16>>,
+    pub decay: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawWorthOn {
+    pub category: Option<String>,
+    pub brand: Option<String>,
+    pub worth: Spanned<String>,
 }

@@ -46,8 +46,15 @@ impl Checker<'_> {
         let measure = self.measure(&raw.measure);
         let money = matches!(
             measure,
-            Measure::Spent | Measure::Loaded | Measure::SpentOnCategory(_) | Measure::SpentOnBrand(_)
+            Measure::Spent
+                | Measure::Loaded
+                | Measure::SpentOnCategory(_)
+                | Measure::SpentOnBrand(_)
+                | Measure::Value(_)
         );
+        if let Some(months) = raw.months.as_ref().filter(|_| matches!(measure, Measure::Value(_))) {
+            self.problem(months, "a value looks back as [member_value] says; take months away");
+        }
         let kind = if money { Kind::MONEY } else { Kind::POINTS };
         let (from, below) =
             (raw.from.map(|value| self.given(&value, kind)), raw.below.map(|value| self.given(&value, kind)));
@@ -60,6 +67,9 @@ impl Checker<'_> {
     /// What is counted of members, such as "spent" or "spent:category:tea"; from now on it is counted.
     pub(super) fn measure(&mut self, word: &Spanned<String>) -> Measure {
         let text = word.get_ref();
+        if text == "value" {
+            return self.value_of(word).unwrap_or(Measure::Spent);
+        }
         let of = |prefix: &str| text.strip_prefix(prefix).filter(|name| (1..=16).contains(&name.len()));
         let goods = of("spent:category:").map(|name| Measure::SpentOnCategory(name.into()));
         let goods = goods.or_else(|| of("spent:brand:").map(|name| Measure::SpentOnBrand(name.into())));
@@ -68,7 +78,7 @@ impl Checker<'_> {
             let names = MEASURES.each_ref().map(|(name, _)| format!("{name:?}")).join(", ");
             self.problem(
                 word,
-                format!("write one of {names}, \"spent:category:NAME\", \"spent:brand:NAME\""),
+                format!("write one of {names}, \"value\", \"spent:category:NAME\", \"spent:brand:NAME\""),
             );
             Measure::Spent
         });
@@ -78,7 +88,7 @@ impl Checker<'_> {
 
     /// A rule needs this measure.
     pub(super) fn counts(&mut self, measure: Measure) {
-        if !self.measures.contains(&measure) {
+        if !self.measures.contains(&measure) && !matches!(measure, Measure::Value(_)) {
             self.measures.push(measure);
         }
     }

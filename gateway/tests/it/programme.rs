@@ -12,6 +12,7 @@ mod guide;
 mod joining;
 mod load_bonus;
 mod member_inquiry;
+mod member_value;
 mod multipliers;
 mod point_time;
 mod prices;

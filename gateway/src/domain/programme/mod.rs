@@ -10,6 +10,7 @@ pub mod entitlement;
 pub mod goods;
 pub mod load_bonus;
 pub mod measure;
+pub mod member_value;
 pub mod membership;
 pub mod multiplier;
 pub mod price;
@@ -33,6 +34,7 @@ pub use self::currency::{Ends, PointCurrency};
 pub use self::entitlement::{Entitlement, Uses};
 pub use self::load_bonus::LoadBonus;
 pub use self::measure::Measure;
+pub use self::member_value::MemberValue;
 pub use self::membership::{Gift, Membership};
 pub use self::multiplier::{Multiplier, Multiplying};
 pub use self::price::{Discount, Prices};
@@ -87,6 +89,8 @@ pub struct Programme {
     pub membership: Option<Membership>,
     pub referrals: Vec<Referral>,
     pub activities: Vec<Activity>,
+    /// How much a member is worth; `None` when nobody asks.
+    pub member_value: Option<MemberValue>,
     pub expiry: Expiry,
     pub tiers: Tiers,
     pub prices: Prices,

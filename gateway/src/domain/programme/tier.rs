@@ -1,6 +1,8 @@
 //! Tiers of members (会员等级; LOYALTY C1 to C5): what leads to one, how long it lasts, and how far the next one is (C8). By what
 //! was earned and done, never by what is left.
 
+use std::collections::BTreeSet;
+
 use jiff::ToSpan;
 
 use super::measure::over;
@@ -112,6 +114,12 @@ pub(in crate::domain) fn counted(
     months: Option<u16>,
     business_date: u32,
 ) -> (i64, i64) {
+    if let Measure::Value(value) = measure {
+        let prefixes: BTreeSet<&str> =
+            used_up(member).filter_map(|used| used.name.strip_suffix(used.counter)).collect();
+        let used = value.used_up(&member.counters, prefixes, business_date);
+        return (value.over(&member.counters, business_date), used);
+    }
     let counter = measure.counter();
     let mut names: Vec<&str> = Vec::new();
     for used in used_up(member).filter(|used| used.counter == counter) {
@@ -209,6 +217,12 @@ impl Tiers {
         let upto = self.list.iter().take(most.saturating_add(1)).enumerate().rev();
         let done = |tier: &'_ Tier| tier.routes.iter().position(|route| route.is_done(member, business_date));
         upto.filter_map(|(rank, tier)| tier.routes.get(done(tier)?).map(|route| (rank, route))).next()
+    }
+
+    /// The counters of every measure that leads to a tier, each once.
+    #[must_use]
+    pub fn counters(&self) -> BTreeSet<String> {
+        self.measures().iter().flat_map(Measure::counters).collect()
     }
 
     /// Every measure that leads to a tier, each once.
