@@ -18,6 +18,7 @@ use crate::domain::follow::follow;
 use crate::domain::member::TierHeld;
 use crate::domain::programme::tier::Stood;
 use crate::domain::request::message;
+use crate::domain::tier_review::review;
 use crate::domain::unload::loads_on;
 use crate::domain::{CardReference, Member, expire};
 use crate::domain::{Command, Decision, Facts, Now, Original, Pins, Programme, Quoted, Request, State};
@@ -28,6 +29,7 @@ use crate::journal::seal::Head;
 use crate::journal::walk::{Entry, WalkError, next_group, replay};
 use crate::keys::PublicKey;
 use crate::programme_file;
+use crate::statement::claimed;
 use crate::storage::{Identity, Storage};
 use crate::translate::{self, GatewayWord};
 
@@ -197,13 +199,10 @@ fn explain_due(state: &State, entry: &Entry, name: &str, key: &str) -> Result<Ex
     let effects = follow(state, &programme, card, (index, now))?;
     let nobody = Member::nobody();
     let member = state.members.get(&card).unwrap_or(&nobody);
-    let before = member.standing.tier.clone();
-    let standing = details.effects.iter().find_map(|effect| match effect {
-        Effect::Member { standing, .. } => Some(standing),
-        _ => None,
-    });
-    let after = standing.map_or_else(|| before.clone(), |standing| standing.tier.clone());
-    let over = before.as_ref().and_then(|held| held.until).filter(|until| *until <= now.s());
+    let before = programme.tiers.held(member);
+    let after =
+        review(&programme, card, member, now).map_or_else(|| before.clone(), |reviewed| reviewed.tier);
+    let over = member.standing.tier.as_ref().and_then(|held| held.until).filter(|until| *until <= now.s());
     let last = over.and_then(|until| until.checked_mul(1000)?.checked_sub(1));
     let as_of = last.and_then(|ms| programme.business_date(ms).ok()).unwrap_or(now.business_date);
     let stood = programme.tiers.stood(member, as_of);
@@ -223,6 +222,7 @@ fn explain_act(state: &State, entry: &Entry, signed: &[Vec<u8>]) -> Result<Expla
             | Act::CardAdjust { .. }
             | Act::CardRefund { .. }
             | Act::CardReplace { .. }
+            | Act::MemberMatch { .. }
             | Act::CardMerge { .. }
     );
     if !by_rules {
@@ -231,8 +231,10 @@ fn explain_act(state: &State, entry: &Entry, signed: &[Vec<u8>]) -> Result<Expla
     let programme = compiled(state, in_force(state, details).ok_or_else(damaged)?).ok_or_else(damaged)?;
     let place = Place { merchant: &details.merchant, store: &details.store, index, about: None };
     let now = Now { ms: details.time_ms, business_date: details.business_date, certain: true };
+    let claim = claimed(&programme, &act).map_err(ExplainError::NoRules)?;
+    let drawn = Drawn { claim: claim.as_ref(), ..Drawn::default() };
     let same = [true, false].into_iter().any(|certain| {
-        let decided = decide_act(state, &programme, &act, Drawn::default(), place, Now { certain, ..now });
+        let decided = decide_act(state, &programme, &act, drawn, place, Now { certain, ..now });
         decided.is_ok_and(|effects| is_written(&entry.record, &effects))
     });
     Ok(Explained { same, ..told(entry, act_name(&act), &programme) })

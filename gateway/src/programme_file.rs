@@ -6,6 +6,7 @@ pub mod difference;
 mod earning;
 mod member;
 mod member_value;
+mod partner;
 mod price;
 mod product;
 mod raw;
@@ -141,6 +142,7 @@ impl Checker<'_> {
         if referrals.iter().any(|rule| !rule.grades.is_empty()) {
             self.counts(Measure::Referrals);
         }
+        let partners = self.partners(file.partner, &tiers);
         let points_payment = file.points_payment.map(|raw| self.points_payment(raw, &products));
         let terminal_day = file.limits.terminal_day.map(|raw| self.allowance(raw));
         let cashier_day = file.limits.cashier_day.map(|raw| self.allowance(raw));
@@ -176,6 +178,7 @@ impl Checker<'_> {
             referrals,
             activities,
             member_value: self.value,
+            partners,
             points_payment,
             terminal_day,
             cashier_day,
@@ -452,6 +455,12 @@ mod tests {
             ("decay = \"0.95\"", "decay = \"0.9\"\nmonths = 2 #", "write months or decay, not both"),
             ("{ value = \"9000.00\" }", "{ value = \"0\" }", "write an amount above zero"),
             ("{ value = \"9000.00\" }", "{ value = \"1\", months = 2 }", "a value looks back as"),
+            ("name = \"Sea Hotel\"", "name = \"\"", "a partner's name has 1 to 32 bytes"),
+            ("public_key = \"302a", "public_key = \"312a", "not a public key"),
+            ("plus = \"gold\"", "plus = \"bronze\"", "there is no [[tier]]"),
+            ("plus = \"gold\"", "plus = \"regular\"", "there is no [[tier]]"),
+            ("{ elite = \"platinum\", plus = \"gold\" }", "{ }", "write which tiers are honoured"),
+            ("most_months = 6", "most_months = 0", "write 1 to 120 months"),
             ("promotion = \"keep\"", "promotion = \"null\"", "write one of \"keep\", \"reset\""),
             ("\nlasts_months = 12", "\nlasts_months = 0", "write 1 to 120 months"),
             ("\ngrace_days = 30", "\ngrace_days = 367", "write 0 to 366 days"),

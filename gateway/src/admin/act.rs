@@ -105,6 +105,7 @@ pub fn name(act: &Act) -> &'static str {
         Act::CashierPin { .. } => "cashier-pin",
         Act::CashierEnd { .. } => "cashier-end",
         Act::MemberErase { .. } => "member-erase",
+        Act::MemberMatch { .. } => "member-match",
         Act::ExceptionSettle { .. } => "exception-settle",
         Act::AdviceImport { .. } => "advice-import",
         Act::OperatorAdd { .. } => "operator-add",
@@ -165,6 +166,9 @@ fn arguments(e: &mut Encoder<Vec<u8>>, act: &Act) -> Write {
         }
         Act::CardReplace { card, by: other, reason } | Act::CardMerge { card, into: other, reason } => {
             e.map(3)?.u8(0)?.u64(card.0)?.u8(1)?.u64(other.0)?.u8(2)?.str(reason)?.ok()
+        }
+        Act::MemberMatch { card, partner, statement } => {
+            e.map(3)?.u8(0)?.u64(card.0)?.u8(1)?.str(partner)?.u8(2)?.bytes(statement)?.ok()
         }
         Act::ExceptionSettle { index, settlement, reason } => {
             let (number, card) = match settlement {
@@ -287,6 +291,14 @@ fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> 
         "cashier-pin" => Act::CashierPin { cashier: text(d)? },
         "cashier-end" => Act::CashierEnd { cashier: text(d)? },
         "member-erase" => Act::MemberErase { card: card(d)?, reason: text(d)? },
+        "member-match" => Act::MemberMatch {
+            card: card(d)?,
+            partner: text(d)?,
+            statement: {
+                key(d)?;
+                d.bytes()?.into()
+            },
+        },
         "exception-settle" => {
             let (index, number, reason) = (number(d)?, number(d)?, text(d)?);
             let settlement = match number {
@@ -379,6 +391,7 @@ mod tests {
             },
             Act::CardUnbind { card },
             Act::MemberErase { card, reason: "asked for it".into() },
+            Act::MemberMatch { card, partner: "Sea Hotel".into(), statement: vec![1; 200] },
             Act::CashierAdd { cashier: "amy".into(), store: Some("S".into()), supervisor: true },
             Act::CashierAdd { cashier: "amy".into(), store: None, supervisor: false },
             Act::CashierPin { cashier: "amy".into() },

@@ -57,6 +57,10 @@ pub enum Ask {
     MemberValue {
         card: u64,
     },
+    /// What can be said of a card's member to a partner.
+    MemberStatement {
+        card: u64,
+    },
     Cashiers,
     Programmes,
     /// One version: by number, at a Unix second, or the one in force.
@@ -143,6 +147,7 @@ async fn answer(ask: Ask, handle: &Handle, nonce: [u8; 16], used: &mut bool) -> 
         Ask::Operators => Query::Operators,
         Ask::Member { card } => Query::Member(CardReference(card)),
         Ask::MemberValue { card } => Query::MemberValue(CardReference(card)),
+        Ask::MemberStatement { card } => Query::MemberStatement(CardReference(card)),
         Ask::Cashiers => Query::Cashiers,
         Ask::Programmes => Query::Programmes,
         Ask::Programme { version: Some(version), .. } => Query::Programme(Which::Version(version)),

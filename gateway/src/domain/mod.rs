@@ -38,6 +38,7 @@ mod load;
 pub mod member;
 mod multiplying;
 pub mod original;
+pub mod partner_match;
 mod pay_out;
 pub mod payer;
 pub mod pin;

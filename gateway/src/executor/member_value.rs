@@ -1,4 +1,4 @@
-//! What a member is worth, for the operator who asks (LOYALTY B12).
+//! What a member is worth, and what can be said of them to a partner, for the operator who asks (LOYALTY B12, C9).
 
 use serde_json::{Value, json};
 
@@ -8,6 +8,9 @@ use crate::domain::programme::member_value::{DECAY, Fading, PARTS, Share};
 use crate::domain::programme::{MemberValue, Programme};
 use crate::domain::refusal::Refusal;
 use crate::domain::{Member, Now};
+
+/// A tier that does not end is stated for so many months.
+const STATED_MONTHS: u16 = 12;
 
 impl Writer {
     /// The value of a card's member by now, what it is made of, and its curve.
@@ -42,6 +45,31 @@ impl Writer {
             "time": time(value),
             "measures": measures.iter().map(|share| share_value(programme, share)).collect::<Vec<_>>(),
             "curve": curve.collect::<Vec<_>>(),
+        }))
+    }
+}
+
+impl Writer {
+    /// What can be said of a card's member to a partner: the tier that they have earned here, not one that is only honoured.
+    pub(super) fn member_statement(&mut self, card: CardReference, now: Now) -> Result<Value, InDoubt> {
+        self.fetch_card(card)?;
+        if !self.state.cards.contains_key(&card) {
+            return Ok(json!({ "error": Refusal::NoSuchCard.to_string() }));
+        }
+        let in_force = self.in_force(now);
+        let tiers = &in_force.programme.tiers;
+        let held = self.state.members.get(&card).and_then(|member| member.standing.tier.as_ref());
+        let held = held.filter(|held| held.until.is_none_or(|until| until > now.s()));
+        let Some(held) = held.filter(|held| now.certain && tiers.rank(&held.tier).is_some()) else {
+            let error =
+                "there is no tier to state: the member has earned none here, or the clock is in doubt";
+            return Ok(json!({ "error": error }));
+        };
+        Ok(json!({
+            "issuer": in_force.programme.name,
+            "member": crate::keys::hex(&self.card_key.member(card.0)),
+            "tier": held.tier, "until": held.until, "issued": now.s(),
+            "latest": in_force.programme.after_months(now, Some(STATED_MONTHS)),
         }))
     }
 }

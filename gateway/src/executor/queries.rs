@@ -25,6 +25,8 @@ pub enum Query {
     Terminal(String),
     Card(CardReference),
     Operators,
+    /// What can be said of a card's member to a partner.
+    MemberStatement(CardReference),
     Member(CardReference),
     /// What a card's member is worth.
     MemberValue(CardReference),
@@ -102,6 +104,7 @@ impl Writer {
                     None => json!({ "error": "nothing is kept of that card's holder" }),
                 }
             }
+            Query::MemberStatement(card) => self.member_statement(card, now)?,
             Query::MemberValue(card) => self.member_value(card, now)?,
             Query::Operators => {
                 json!({ "operators": self.state.operators.iter().map(|(name, (active, key))| json!({
@@ -227,6 +230,8 @@ fn member_value(member: &Member) -> Value {
         .counters
         .iter()
         .map(|((counter, period), value)| json!({ "counter": counter, "period": period, "value": value }));
+    let matched =
+        member.matched().map(|held| json!({ "tier": held.tier, "since": held.since, "until": held.until }));
     json!({
         "joined": joined,
         "channel": channel,
@@ -240,6 +245,7 @@ fn member_value(member: &Member) -> Value {
         "tier": tier.as_ref().map(|held| &held.tier),
         "tier_since": tier.as_ref().map(|held| held.since),
         "tier_until": tier.as_ref().and_then(|held| held.until),
+        "matched": matched.collect::<Vec<_>>(),
         "counters": counters.collect::<Vec<_>>(),
     })
 }

@@ -318,7 +318,7 @@ impl Writer {
             effects: decision.effects.clone(),
         };
         let member = decision.card.and_then(|card| self.state.members.get(&card));
-        let held = member.and_then(|member| member.standing.tier.clone());
+        let held = member.and_then(|member| in_force.programme.tiers.held(member));
         let grading = (held.as_ref(), in_force.programme.as_ref());
         let body = |state: &State| Some(final_body(state, request, &decision, occasion, grading));
         let position = self.append(group, &priced_by, cause, body)?;
@@ -343,7 +343,7 @@ fn final_body(
     let member = decision.card.and_then(|card| Some((card, state.members.get(&card)?)));
     let tier = member.filter(|_| decision.is_approved()).and_then(|(card, member)| {
         let reviewed = review(programme, card, member, occasion.now);
-        let after = reviewed.map_or_else(|| member.standing.tier.clone(), |reviewed| reviewed.tier);
+        let after = reviewed.map_or_else(|| programme.tiers.held(member), |reviewed| reviewed.tier);
         (before != after.as_ref()).then(|| translate::tier(programme, after.as_ref())).flatten()
     });
     let answer = Answer { tier, ..answer };

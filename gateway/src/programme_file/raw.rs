@@ -39,6 +39,8 @@ pub(super) struct File {
     pub stacking: RawStacking,
     #[serde(default)]
     pub points: BTreeMap<String, Spanned<RawCurrency>>,
+    #[serde(default)]
+    pub partner: Vec<RawPartner>,
     pub member_value: Option<Spanned<RawMemberValue>>,
     #[serde(default)]
     pub segment: Vec<RawSegment>,
@@ -557,4 +559,14 @@ pub(super) struct RawWorthOn {
     pub category: Option<String>,
     pub brand: Option<String>,
     pub worth: Spanned<String>,
+}
+
+/// Another programme whose tiers are honoured.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPartner {
+    pub name: Spanned<String>,
+    pub public_key: Spanned<String>,
+    pub honours: Spanned<BTreeMap<String, Spanned<String>>>,
+    pub most_months: Spanned<u16>,
 }

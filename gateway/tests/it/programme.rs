@@ -14,6 +14,7 @@ mod load_bonus;
 mod member_inquiry;
 mod member_value;
 mod multipliers;
+mod partner;
 mod point_time;
 mod prices;
 mod redemption;

@@ -13,6 +13,7 @@ pub mod measure;
 pub mod member_value;
 pub mod membership;
 pub mod multiplier;
+pub mod partner;
 pub mod price;
 pub mod purchase_points;
 pub mod referral;
@@ -37,6 +38,7 @@ pub use self::measure::Measure;
 pub use self::member_value::MemberValue;
 pub use self::membership::{Gift, Membership};
 pub use self::multiplier::{Multiplier, Multiplying};
+pub use self::partner::Partner;
 pub use self::price::{Discount, Prices};
 pub use self::purchase_points::{Pending, PurchasePoints};
 pub use self::referral::{Grade, Referral};
@@ -91,6 +93,8 @@ pub struct Programme {
     pub activities: Vec<Activity>,
     /// How much a member is worth; `None` when nobody asks.
     pub member_value: Option<MemberValue>,
+    /// Programmes whose tiers are honoured.
+    pub partners: Vec<Partner>,
     pub expiry: Expiry,
     pub tiers: Tiers,
     pub prices: Prices,

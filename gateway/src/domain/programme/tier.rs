@@ -203,10 +203,19 @@ impl Tiers {
         self.list.first().filter(|tier| tier.routes.is_empty())
     }
 
+    /// What a member has: what they have earned, or what a partner's tier is honoured at where that is higher.
+    #[must_use]
+    pub fn held(&self, member: &Member) -> Option<TierHeld> {
+        let rank = |held: &TierHeld| self.rank(&held.tier);
+        let own = member.standing.tier.as_ref();
+        let matched = member.matched().filter(|held| rank(held).is_some()).max_by_key(rank);
+        matched.filter(|held| rank(held) > own.and_then(rank)).or_else(|| own.cloned())
+    }
+
     /// The tier of a member.
     #[must_use]
     pub fn of(&self, member: &Member) -> Option<&Tier> {
-        let held = member.standing.tier.as_ref();
+        let held = self.held(member);
         let held = held.and_then(|held| self.list.iter().find(|tier| tier.key == held.tier));
         held.or(self.base())
     }
@@ -253,13 +262,6 @@ impl Programme {
     pub fn days_after(&self, end_s: i64, days: u16) -> Option<i64> {
         let last = self.business_date(end_s.checked_mul(1000)?.checked_sub(1)?).ok()?;
         self.end_of(date(last)?.checked_add(i64::from(days).days()).ok()?)
-    }
-
-    /// The tier of a member, with what is held of it; `None` for what everybody has.
-    #[must_use]
-    pub fn tier_of<'a>(&'a self, member: &'a Member) -> Option<(&'a Tier, Option<&'a TierHeld>)> {
-        let tier = self.tiers.of(member)?;
-        Some((tier, member.standing.tier.as_ref().filter(|held| held.tier == tier.key)))
     }
 }
 
