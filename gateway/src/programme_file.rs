@@ -98,6 +98,8 @@ struct Checker<'a> {
     measures: Vec<Measure>,
     /// A rule asks for birthdays.
     birthdays: bool,
+    /// A rule asks when members last bought.
+    recency: bool,
     value: Option<MemberValue>,
 }
 
@@ -170,6 +172,7 @@ impl Checker<'_> {
             currencies,
             segments,
             birthdays: self.birthdays,
+            recency: self.recency,
             expiry,
             measures: self.measures,
             tiers,
@@ -418,6 +421,11 @@ mod tests {
             ("ends = \"year\"", "ends = \"week\"", "write one of \"day\", \"month\", \"year\""),
             ("\nmonths = 6\nends", "\nmonths = 1201\nends", "write 1 to 1200 months"),
             ("points_ends = \"day\"", "points_ends = \"days\"", "write one of \"day\""),
+            ("tags = [\"vip\"", "tags = [\"+vip\"", "a tag has 1 to 32 bytes"),
+            ("age = { from = 18, below = 30 }", "age = { }", "write whole years"),
+            ("age = { from = 18, below = 30 }", "age = { from = 30, below = 30 }", "write whole years"),
+            ("last_purchase = { over_days = 90 }", "last_purchase = { }", "write { within_days = 30 }"),
+            ("{ over_days = 90 }", "{ over_days = 9, within_days = 9 }", "write { within_days = 30 }"),
             ("segment = \"sleeping\"", "segment = \"young\"", "another segment has this name"),
             ("measure = \"purchases\"", "measure = \"visits\"", "write one of \"spent\""),
             (

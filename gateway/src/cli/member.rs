@@ -1,5 +1,6 @@
 //! `gateway member`: what is kept of a card's holder, and what the programme makes of the member.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -51,6 +52,23 @@ Each line of what it is made of is rounded down by itself, the value once over a
         /// Show its curve over time.
         #[arg(long)]
         curve: bool,
+    },
+    /// Tag a member (标签), or take tags away; segments of the programme ask for them.
+    #[command(after_help = "Examples:
+  gateway member tag 9000000000000014 +vip -sleeper
+  gateway member tag 9000000000000014 --add vip --remove sleeper     the same
+
+`gateway card show` lists a member's tags.")]
+    Tag {
+        /// The member's card.
+        #[arg(value_name = "CARD")]
+        card: u64,
+        /// A tag to give, 1 to 32 bytes; also written +TAG.
+        #[arg(long, value_name = "TAG")]
+        add: Vec<String>,
+        /// A tag to take away; also written -TAG.
+        #[arg(long, value_name = "TAG", required_unless_present = "add")]
+        remove: Vec<String>,
     },
     /// Honour a partner's tier (合作伙伴会员互认) until a day, by the partner's signed statement, which is used once.
     #[command(after_help = "Example:
@@ -115,6 +133,9 @@ pub(super) fn member(common: &Common, command: Member) -> Result<ExitCode> {
             let answer = ask(common, &Ask::MemberValue { card })?;
             show(common, &answer, |answer| value(answer, curve))
         }
+        Member::Tag { card, add, remove } => {
+            done(common, Act::MemberTag { card: CardReference(card), add, remove })
+        }
         Member::Match { card, partner, statement } => {
             let bytes = read(&statement)?;
             done(common, Act::MemberMatch { card: CardReference(card), partner, statement: bytes })
@@ -130,6 +151,22 @@ pub(super) fn member(common: &Common, command: Member) -> Result<ExitCode> {
             }
         }
     }
+}
+
+/// `+TAG` and `-TAG` of `member tag` as the options that they mean.
+pub(super) fn signed_tags(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut all: Vec<OsString> = arguments.into_iter().collect();
+    let Some(at) = all.windows(2).position(|pair| pair == ["member", "tag"]) else { return all };
+    for argument in all.iter_mut().skip(at) {
+        let Some(text) = argument.to_str() else { continue };
+        let given = text.strip_prefix('+').map(|tag| format!("--add={tag}"));
+        let taken =
+            text.strip_prefix('-').filter(|tag| !tag.is_empty() && !tag.starts_with('-') && *tag != "h");
+        if let Some(option) = given.or(taken.map(|tag| format!("--remove={tag}"))) {
+            *argument = option.into();
+        }
+    }
+    all
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -89,7 +89,7 @@ SIGTERM or Ctrl-C: open requests are answered, then it ends.")]
     /// People at the till: add cashiers and supervisors, list them, give a new PIN, end.
     #[command(subcommand)]
     Cashier(CashierCommand),
-    /// Members: their personal data, and what they are worth.
+    /// Members: personal data, what they are worth, tags, tiers that partners honour.
     #[command(subcommand)]
     Member(member::Member),
     /// Operators: add, list, revoke.
@@ -528,7 +528,7 @@ enum Receipt {
 /// Runs a command line, the program's name first; the exit code says what happened.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match Cli::try_parse_from(member::signed_tags(arguments)) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no errors and go to standard output.

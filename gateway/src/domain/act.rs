@@ -16,6 +16,7 @@ use super::request::Now;
 use super::schedule::{self, Start};
 use super::settle::{About, Settlement, settle};
 use super::succession;
+use super::tag::tag;
 use super::terminal::{Limits, Role, Terminal, TerminalStatus};
 
 /// An operator's act.
@@ -124,6 +125,12 @@ pub enum Act {
     MemberErase {
         card: CardReference,
         reason: String,
+    },
+    /// What operators say of a member, for segments to ask for.
+    MemberTag {
+        card: CardReference,
+        add: Vec<String>,
+        remove: Vec<String>,
     },
     /// A partner's tier is honoured, by its signed statement.
     MemberMatch {
@@ -428,6 +435,7 @@ pub fn decide_act(
             let without = Card { holder: None, ..held.clone() };
             Ok(held.holder.iter().map(|_| without.with_status(held.status, None)).collect())
         }
+        Act::MemberTag { card, add, remove } => tag(state, *card, add, remove),
         Act::MemberMatch { card, partner, .. } => honour(state, programme, *card, partner, drawn, now),
         Act::ExceptionSettle { index, settlement, reason } => {
             settle(state, programme, (*index, *settlement), reason, place, now)

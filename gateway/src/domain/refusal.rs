@@ -65,6 +65,10 @@ pub enum Refusal {
         "the load that the claim names stands, so the money is on its card; settle it as paid out, or void the load first"
     )]
     LoadStands,
+    #[error("nothing would change: the member has these tags, or has them not, already")]
+    NothingToTag,
+    #[error("a member has 64 tags at most")]
+    Tags,
     #[error("the card is no member's yet: it joins at a terminal")]
     NotAMember,
     #[error("the programme in force has no [[partner]] with name = {0:?}")]

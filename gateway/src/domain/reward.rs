@@ -11,6 +11,7 @@ use super::ledger::Kind;
 use super::points::{Award, award_points};
 use super::programme::Measure;
 use super::programme::goods::{Goods, Sale};
+use super::recency::bought;
 use super::request::{Now, Request};
 
 /// Tender kind of what a card pays.
@@ -60,6 +61,9 @@ pub(super) fn reward_sale(
     ];
     let measures: Vec<(Measure, i64)> = measures.into_iter().chain(by_goods).collect();
     effects.extend(customer.measured(&measures));
+    if facts.pricing.recency {
+        effects.extend(bought(customer.at.member, card.reference, now.business_date));
+    }
     Ok((effects, reasons))
 }
 

@@ -100,6 +100,7 @@ impl Writer {
             | Act::CardExtend { card, .. }
             | Act::CardUnbind { card }
             | Act::MemberMatch { card, .. }
+            | Act::MemberTag { card, .. }
             | Act::MemberErase { card, .. } => self.fetch_card(*card)?,
             Act::CardReplace { card, by: other, .. }
             | Act::CardMerge { card, into: other, .. }

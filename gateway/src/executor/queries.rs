@@ -16,6 +16,7 @@ use crate::domain::member::{Member, Standing};
 use crate::domain::programme::Gives;
 use crate::domain::refusal::Refusal;
 use crate::domain::schedule::Start;
+use crate::domain::tag::tags;
 use crate::domain::{ClockDoubt, Now};
 
 /// What an operator may ask.
@@ -245,6 +246,7 @@ fn member_value(member: &Member) -> Value {
         "tier": tier.as_ref().map(|held| &held.tier),
         "tier_since": tier.as_ref().map(|held| held.since),
         "tier_until": tier.as_ref().and_then(|held| held.until),
+        "tags": tags(member).collect::<Vec<_>>(),
         "matched": matched.collect::<Vec<_>>(),
         "counters": counters.collect::<Vec<_>>(),
     })

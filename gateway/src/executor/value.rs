@@ -12,6 +12,7 @@ use super::group::{Cause, Group, Waiting};
 use super::housekeeping::Space;
 use super::writer::{InDoubt, Writer};
 use super::{Beside, Reply};
+use crate::domain::Born;
 use crate::domain::Programme;
 use crate::domain::grant::{of_grant, of_grant_and_card};
 use crate::domain::member::TierHeld;
@@ -267,7 +268,7 @@ impl Writer {
         terminal: &Terminal,
         request: &Request,
         (signed, personal): (Vec<u8>, Option<Personal>),
-        (original, loads, birthday): (Option<&Original>, &[Original], Option<(u8, u8)>),
+        (original, loads, birthday): (Option<&Original>, &[Original], Option<Born>),
         now: Now,
     ) -> Result<Waiting, Fault> {
         self.catch_up(group, request, original, now);

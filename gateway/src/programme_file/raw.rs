@@ -271,6 +271,10 @@ pub(super) struct RawSegment {
     #[serde(default)]
     pub joined_by: Vec<String>,
     #[serde(default)]
+    pub tags: Vec<Spanned<String>>,
+    pub age: Option<Spanned<RawAge>>,
+    pub last_purchase: Option<Spanned<RawLastPurchase>>,
+    #[serde(default)]
     pub measures: Vec<RawBound>,
 }
 
@@ -569,4 +573,20 @@ pub(super) struct RawPartner {
     pub public_key: Spanned<String>,
     pub honours: Spanned<BTreeMap<String, Spanned<String>>>,
     pub most_months: Spanned<u16>,
+}
+
+/// Whole years, at least and less than.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAge {
+    pub from: Option<u16>,
+    pub below: Option<u16>,
+}
+
+/// Business days since the last purchase.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLastPurchase {
+    pub within_days: Option<u16>,
+    pub over_days: Option<u16>,
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 
 use super::Checker;
-use super::raw::{RawBound, RawSegment};
+use super::raw::{RawAge, RawBound, RawLastPurchase, RawSegment};
 use crate::domain::Kind;
-use crate::domain::programme::segment::Bound;
+use crate::domain::programme::segment::{Bound, LastPurchase};
 use crate::domain::programme::{Measure, Product, Segment};
+use crate::domain::tag::is_tag;
 
 const MEASURES: [(&str, Measure); 7] = [
     ("spent", Measure::Spent),
@@ -37,9 +38,42 @@ impl Checker<'_> {
                 self.problem(&raw.segment, "another segment has this name");
             }
             self.known_segments.push(name.clone());
-            all.push(Segment { name, when, joined_by: raw.joined_by, measures });
+            let tags = raw.tags.iter().map(|name| self.tag(name)).collect();
+            let age = raw.age.map(|raw| self.age(&raw));
+            let last_purchase = raw.last_purchase.map(|raw| self.last_purchase(&raw));
+            all.push(Segment { name, when, joined_by: raw.joined_by, tags, age, last_purchase, measures });
         }
         all
+    }
+
+    fn tag(&mut self, name: &Spanned<String>) -> String {
+        if !is_tag(name.get_ref()) {
+            self.problem(name, "a tag has 1 to 32 bytes and begins with no + or -");
+        }
+        name.get_ref().clone()
+    }
+
+    /// The year is with the personal data: it is asked for, and never written.
+    fn age(&mut self, raw: &Spanned<RawAge>) -> (u16, Option<u16>) {
+        self.birthdays = true;
+        let RawAge { from, below } = raw.get_ref();
+        let least = from.unwrap_or(0);
+        let empty = from.is_none() && below.is_none() || below.is_some_and(|below| below <= least);
+        if empty || least.max(below.unwrap_or(0)) > 150 {
+            self.problem(raw, "write whole years, such as { from = 18, below = 30 }");
+        }
+        (least, *below)
+    }
+
+    fn last_purchase(&mut self, raw: &Spanned<RawLastPurchase>) -> LastPurchase {
+        self.recency = true;
+        let RawLastPurchase { within_days: within, over_days: over } = *raw.get_ref();
+        let never = within.zip(over).is_some_and(|(within, over)| over >= within);
+        let both = || within.into_iter().chain(over);
+        if both().count() == 0 || never || both().any(|days| days > 3660) {
+            self.problem(raw, "write { within_days = 30 }, or { over_days = 90 }, or both, up to 3660 days");
+        }
+        LastPurchase { within, over }
     }
 
     fn bound(&mut self, raw: RawBound) -> Bound {

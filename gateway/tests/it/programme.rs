@@ -19,6 +19,7 @@ mod point_time;
 mod prices;
 mod redemption;
 mod referral;
+mod segments;
 mod spend_points;
 mod tea_shop;
 mod tier_review;

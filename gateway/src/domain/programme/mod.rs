@@ -88,6 +88,8 @@ pub struct Programme {
     pub segments: Vec<Segment>,
     /// A rule asks for birthdays.
     pub birthdays: bool,
+    /// A rule asks when members last bought.
+    pub recency: bool,
     pub membership: Option<Membership>,
     pub referrals: Vec<Referral>,
     pub activities: Vec<Activity>,

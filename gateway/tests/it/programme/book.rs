@@ -2,8 +2,8 @@
 
 use gateway::domain::request::{CardClaim, Sold};
 use gateway::domain::{
-    Card, CardReference, CardStatus, Command, Decision, Facts, Kind, Named, Now, Original, Pins, Programme,
-    Request, State, decide, quote,
+    Born, Card, CardReference, CardStatus, Command, Decision, Facts, Kind, Named, Now, Original, Pins,
+    Programme, Request, State, decide, quote,
 };
 use gateway::{programme_file, translate};
 
@@ -19,6 +19,8 @@ pub(super) struct Book {
     pub(super) programme: Programme,
     pub(super) now: Now,
     pub(super) birthday: Option<(u8, u8)>,
+    /// Of the birthday; 0 when it is not known.
+    pub(super) born_in: u16,
     pub(super) channel: Option<String>,
     entries: Vec<Original>,
 }
@@ -44,7 +46,8 @@ impl Book {
         state.terminals.insert("R1".into(), register("R1", 999_999_999_999));
         let now = Now { ms: 0, business_date: 0, certain: true };
         let programme = read(rules);
-        let mut book = Self { state, programme, now, birthday: None, channel: None, entries: Vec::new() };
+        let mut book =
+            Self { state, programme, now, birthday: None, born_in: 0, channel: None, entries: Vec::new() };
         book.clock(START_S);
         book
     }
@@ -64,7 +67,7 @@ impl Book {
             original,
             loads,
             quoted: None,
-            birthday: self.birthday,
+            birthday: self.birthday.map(|(month, day)| Born { year: self.born_in, month, day }),
         }
     }
 
