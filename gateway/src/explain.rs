@@ -1,7 +1,7 @@
 //! Why an entry gave, took and priced what it did: worked out again from the journal alone, by the same rules, and compared with
 //! what was written then.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::RangeInclusive;
 
 use protocol::answer::Answer;
@@ -19,8 +19,9 @@ use crate::domain::join::joined_by;
 use crate::domain::member::TierHeld;
 use crate::domain::programme::tier::Stood;
 use crate::domain::request::message;
+use crate::domain::tier_review::review;
 use crate::domain::unload::loads_on;
-use crate::domain::{CardReference, Member, expire};
+use crate::domain::{Born, CardReference, Member, expire};
 use crate::domain::{Command, Decision, Facts, Now, Original, Pins, Programme, Quoted, Request, State};
 use crate::domain::{Fault, decide};
 use crate::executor::remembered;
@@ -29,6 +30,7 @@ use crate::journal::seal::Head;
 use crate::journal::walk::{Entry, WalkError, next_group, replay};
 use crate::keys::PublicKey;
 use crate::programme_file;
+use crate::statement::claimed;
 use crate::storage::{Identity, Storage};
 use crate::translate::{self, GatewayWord};
 
@@ -198,13 +200,10 @@ fn explain_due(state: &State, entry: &Entry, name: &str, key: &str) -> Result<Ex
     let effects = follow(state, &programme, card, (index, now))?;
     let nobody = Member::nobody();
     let member = state.members.get(&card).unwrap_or(&nobody);
-    let before = member.standing.tier.clone();
-    let standing = details.effects.iter().find_map(|effect| match effect {
-        Effect::Member { standing, .. } => Some(standing),
-        _ => None,
-    });
-    let after = standing.map_or_else(|| before.clone(), |standing| standing.tier.clone());
-    let over = before.as_ref().and_then(|held| held.until).filter(|until| *until <= now.s());
+    let before = programme.tiers.held(member);
+    let after =
+        review(&programme, card, member, now).map_or_else(|| before.clone(), |reviewed| reviewed.tier);
+    let over = member.standing.tier.as_ref().and_then(|held| held.until).filter(|until| *until <= now.s());
     let last = over.and_then(|until| until.checked_mul(1000)?.checked_sub(1));
     let as_of = last.and_then(|ms| programme.business_date(ms).ok()).unwrap_or(now.business_date);
     let stood = programme.tiers.stood(member, as_of);
@@ -224,6 +223,8 @@ fn explain_act(state: &State, entry: &Entry, signed: &[Vec<u8>]) -> Result<Expla
             | Act::CardAdjust { .. }
             | Act::CardRefund { .. }
             | Act::CardReplace { .. }
+            | Act::MemberMatch { .. }
+            | Act::MemberTag { .. }
             | Act::CardMerge { .. }
     );
     if !by_rules {
@@ -232,8 +233,10 @@ fn explain_act(state: &State, entry: &Entry, signed: &[Vec<u8>]) -> Result<Expla
     let programme = compiled(state, in_force(state, details).ok_or_else(damaged)?).ok_or_else(damaged)?;
     let place = Place { merchant: &details.merchant, store: &details.store, index, about: None };
     let now = Now { ms: details.time_ms, business_date: details.business_date, certain: true };
+    let claim = claimed(&programme, &act).map_err(ExplainError::NoRules)?;
+    let drawn = Drawn { claim: claim.as_ref(), ..Drawn::default() };
     let same = [true, false].into_iter().any(|certain| {
-        let decided = decide_act(state, &programme, &act, Drawn::default(), place, Now { certain, ..now });
+        let decided = decide_act(state, &programme, &act, drawn, place, Now { certain, ..now });
         decided.is_ok_and(|effects| is_written(&entry.record, &effects))
     });
     Ok(Explained { same, ..told(entry, act_name(&act), &programme) })
@@ -357,7 +360,7 @@ fn decide_again(
     let written = || details.effects.iter().filter(|effect| !matches!(effect, Effect::Version { .. }));
     let mut first = None;
     // Whose birthday it is, and when the clock was in doubt, is not in the journal: it shows in what was written.
-    for (birthday, certain) in possible(details.business_date) {
+    for (birthday, certain) in possible(details.business_date, &[&programme, &pricing]) {
         let facts = Facts {
             state,
             programme: &programme,
@@ -377,13 +380,31 @@ fn decide_again(
     Ok((first.ok_or_else(damaged)?, pricing))
 }
 
-/// What the journal does not say: no birthday, one on that day, or another day of that month; a clock that was believed, or not.
-fn possible(business_date: u32) -> Vec<(Option<(u8, u8)>, bool)> {
+/// What the journal does not say: no birthday, one on that day, on another day of that month, or in another month, at each age that a
+/// rule tells from others; a clock that was believed, or not.
+fn possible(business_date: u32, programmes: &[&Programme]) -> Vec<(Option<Born>, bool)> {
     let part = |number: u32| u8::try_from(number % 100).unwrap_or(0);
     let (month, day) = (part(business_date / 100), part(business_date));
     let other = if day == 1 { 2 } else { 1 };
-    let birthdays = [None, Some((month, day)), Some((month, other))];
-    birthdays.into_iter().flat_map(|birthday| [(birthday, true), (birthday, false)]).collect()
+    let mut born = vec![None];
+    let near = |year| [(month, day), (month, other)].map(|(month, day)| Some(Born { year, month, day }));
+    born.extend(near(0));
+    let ages = programmes.iter().flat_map(|programme| &programme.segments).filter_map(|segment| segment.age);
+    let ages: BTreeSet<u16> = ages.flat_map(|(from, below)| [Some(0), Some(from), below]).flatten().collect();
+    let this = u16::try_from(business_date / 10_000).unwrap_or(0);
+    for age in ages {
+        let year = this.saturating_sub(age);
+        // A birthday that comes later in this year makes whoever is as old a year older by their birth year.
+        let before = if other > day { year.saturating_sub(1) } else { year };
+        let far = Born {
+            year: if month == 1 { year.saturating_sub(1) } else { year },
+            month: if month == 1 { 2 } else { 1 },
+            day: 1,
+        };
+        let of_month = [Born { year, month, day }, Born { year: before, month, day: other }];
+        born.extend(of_month.into_iter().chain([far]).map(Some));
+    }
+    born.into_iter().flat_map(|born| [(born, true), (born, false)]).collect()
 }
 
 /// The request as it was decided: what came beside it is not in the journal, and was right if it was approved.

@@ -84,8 +84,8 @@ fn of_card(card: &Card, now: Now) -> Vec<Foreseen> {
 
 fn of_member(programme: &Programme, card: CardReference, member: &Member, now: Now) -> Option<Foreseen> {
     let reviewed = review(programme, card, member, now)?;
-    let key = |held: Option<&crate::domain::member::TierHeld>| held.map(|held| held.tier.clone());
-    let (from, to) = (key(member.standing.tier.as_ref()), key(reviewed.tier.as_ref()));
+    let key = |held: Option<crate::domain::member::TierHeld>| held.map(|held| held.tier);
+    let (from, to) = (key(programme.tiers.held(member)), key(reviewed.tier));
     let at = member.due().unwrap_or(now.s());
     (from != to).then_some(Foreseen { card, at, what: What::Tier(from, to) })
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use ring::signature::{self, EcdsaKeyPair, KeyPair as _};
+use rustls_pki_types::pem::PemObject as _;
 
 use crate::clock;
 use crate::journal::sha256;
@@ -78,6 +79,37 @@ fn has_small_order(key: &[u8; 32]) -> bool {
     let near_zero = middle_is(0) && masked[31] == 0 && masked[0] <= 1;
     let near_prime = middle_is(0xff) && masked[31] == 0x7f && (0xec..=0xee).contains(&masked[0]);
     near_zero || near_prime || ORDER_8.contains(&hex(&masked).as_str())
+}
+
+/// A SubjectPublicKeyInfo as text: PEM (RFC 7468).
+#[must_use]
+pub fn pem(spki: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let four = |three: &[u8]| -> [char; 4] {
+        let byte = |at: usize| u32::from(three.get(at).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        let digit = |at: usize| match DIGITS
+            .get(usize::try_from(bits >> (18_usize.saturating_sub(at.saturating_mul(6))) & 63).unwrap_or(0))
+        {
+            Some(digit) if at <= three.len() => char::from(*digit),
+            _ => '=',
+        };
+        [0, 1, 2, 3].map(digit)
+    };
+    let text: Vec<char> = spki.chunks(3).flat_map(four).collect();
+    let lines: Vec<String> = text.chunks(64).map(|line| line.iter().collect()).collect();
+    format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
+}
+
+/// The SubjectPublicKeyInfo of a public key that may sign, written as PEM or as hex.
+#[must_use]
+pub fn spki_in(text: &str) -> Option<Vec<u8>> {
+    let spki = if text.contains("-----BEGIN") {
+        rustls_pki_types::SubjectPublicKeyInfoDer::from_pem_slice(text.as_bytes()).ok()?.to_vec()
+    } else {
+        from_hex(text.trim())?
+    };
+    PublicKey::from_spki(&spki).map(|_| spki)
 }
 
 /// SHA-256 of a SubjectPublicKeyInfo.
@@ -218,6 +250,17 @@ impl CardKey {
 }
 
 impl CardKey {
+    /// Who a card's member is to a partner: the same each time, and it says nothing of the card.
+    #[must_use]
+    pub fn member(&self, card: u64) -> [u8; 32] {
+        let mut context = ring::hmac::Context::with_key(&self.0);
+        context.update(b"member statement");
+        context.update(&card.to_be_bytes());
+        let mut member = [0; 32];
+        member.copy_from_slice(context.sign().as_ref());
+        member
+    }
+
     /// HMAC-SHA-256 over what a PIN was stretched to: without this key nobody can try PINs against a stolen journal.
     #[must_use]
     pub fn pin_hash(&self, stretched: &[u8; 32]) -> [u8; 32] {

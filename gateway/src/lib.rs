@@ -15,5 +15,6 @@ pub mod members;
 pub mod metrics;
 pub mod programme_file;
 pub mod server;
+pub mod statement;
 pub mod storage;
 pub mod translate;

@@ -8,6 +8,7 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use zeroize::Zeroizing;
 
 use crate::clock;
+use crate::domain::Born;
 use crate::domain::CardReference;
 use crate::keys::secret_of_32;
 use crate::storage::{MEMBERS, MemberFile, MemberRow, StorageError};
@@ -137,15 +138,11 @@ impl Members {
         Ok(Some(plain))
     }
 
-    /// Month and day of a birthday (LOYALTY B3), when it is kept and was registered by that commitment.
+    /// A birthday (LOYALTY B3, E7), when it is kept and was registered by that commitment.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn birthday(
-        &self,
-        card: CardReference,
-        commitment: &[u8; 32],
-    ) -> Result<Option<(u8, u8)>, StorageError> {
+    pub fn birthday(&self, card: CardReference, commitment: &[u8; 32]) -> Result<Option<Born>, StorageError> {
         let fields = self.fields(card, commitment)?;
         Ok(fields.and_then(|fields| birthday_in(&fields)))
     }
@@ -166,14 +163,15 @@ impl Members {
 }
 
 /// Of `YYYY-MM-DD` among personal fields.
-fn birthday_in(fields: &[u8]) -> Option<(u8, u8)> {
+fn birthday_in(fields: &[u8]) -> Option<Born> {
     let mut decoder = minicbor::Decoder::new(fields);
     for _ in 0..decoder.map().ok()?? {
         let (number, text) = (decoder.u8().ok()?, decoder.str().ok()?);
         if number == protocol::request::BIRTHDAY {
-            let (_, month_day) = text.split_once('-')?;
+            let (year, month_day) = text.split_once('-')?;
             let (month, day) = month_day.split_once('-')?;
-            return Some((month.parse().ok()?, day.parse().ok()?));
+            let year = year.parse().unwrap_or(0);
+            return Some(Born { year, month: month.parse().ok()?, day: day.parse().ok()? });
         }
     }
     None
@@ -220,7 +218,7 @@ mod tests {
             writer.map(2).and_then(|w| w.u8(1)?.str("8613800138000")?.u8(number)?.str(text)).expect("fields");
             writer.into_writer()
         };
-        assert_eq!(birthday_in(&fields(3, "1988-02-29")), Some((2, 29)));
+        assert_eq!(birthday_in(&fields(3, "1988-02-29")), Some(Born { year: 1988, month: 2, day: 29 }));
         assert_eq!(birthday_in(&fields(2, "1988-02-29")), None, "a name");
         assert_eq!(birthday_in(b"no map"), None);
     }

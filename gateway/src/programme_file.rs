@@ -5,6 +5,8 @@ mod currency;
 pub mod difference;
 mod earning;
 mod member;
+mod member_value;
+mod partner;
 mod price;
 mod product;
 mod raw;
@@ -22,7 +24,7 @@ use toml::Spanned;
 
 use self::raw::File;
 use crate::domain::Kind;
-use crate::domain::programme::{Measure, Product, Programme};
+use crate::domain::programme::{Measure, MemberValue, Product, Programme};
 
 /// The programme that a new gateway starts with.
 pub const DEFAULT: &str = include_str!("../programmes/default.toml");
@@ -96,6 +98,9 @@ struct Checker<'a> {
     measures: Vec<Measure>,
     /// A rule asks for birthdays.
     birthdays: bool,
+    /// A rule asks when members last bought.
+    recency: bool,
+    value: Option<MemberValue>,
 }
 
 impl Checker<'_> {
@@ -118,6 +123,7 @@ impl Checker<'_> {
         let products: BTreeMap<_, _> =
             file.product.into_iter().map(|(key, raw)| (key, self.product(raw))).collect();
         let currencies = self.currencies(file.points);
+        self.value = file.member_value.map(|raw| self.member_value(raw));
         let segments = self.segments(file.segment, &products);
         let load_bonuses = file.load_bonus.into_iter().map(|raw| self.load_bonus(raw, &products)).collect();
         let purchase_points =
@@ -138,6 +144,7 @@ impl Checker<'_> {
         if referrals.iter().any(|rule| !rule.grades.is_empty()) {
             self.counts(Measure::Referrals);
         }
+        let partners = self.partners(file.partner, &tiers);
         let points_payment = file.points_payment.map(|raw| self.points_payment(raw, &products));
         let terminal_day = file.limits.terminal_day.map(|raw| self.allowance(raw));
         let cashier_day = file.limits.cashier_day.map(|raw| self.allowance(raw));
@@ -165,6 +172,7 @@ impl Checker<'_> {
             currencies,
             segments,
             birthdays: self.birthdays,
+            recency: self.recency,
             expiry,
             measures: self.measures,
             tiers,
@@ -172,6 +180,8 @@ impl Checker<'_> {
             membership,
             referrals,
             activities,
+            member_value: self.value,
+            partners,
             points_payment,
             terminal_day,
             cashier_day,
@@ -411,6 +421,11 @@ mod tests {
             ("ends = \"year\"", "ends = \"week\"", "write one of \"day\", \"month\", \"year\""),
             ("\nmonths = 6\nends", "\nmonths = 1201\nends", "write 1 to 1200 months"),
             ("points_ends = \"day\"", "points_ends = \"days\"", "write one of \"day\""),
+            ("tags = [\"vip\"", "tags = [\"+vip\"", "a tag has 1 to 32 bytes"),
+            ("age = { from = 18, below = 30 }", "age = { }", "write whole years"),
+            ("age = { from = 18, below = 30 }", "age = { from = 30, below = 30 }", "write whole years"),
+            ("last_purchase = { over_days = 90 }", "last_purchase = { }", "write { within_days = 30 }"),
+            ("{ over_days = 90 }", "{ over_days = 9, within_days = 9 }", "write { within_days = 30 }"),
             ("segment = \"sleeping\"", "segment = \"young\"", "another segment has this name"),
             ("measure = \"purchases\"", "measure = \"visits\"", "write one of \"spent\""),
             (
@@ -436,6 +451,24 @@ mod tests {
             ("50000.00\", months = 12", "50000.00\", months = 0", "write 1 to 120 calendar months"),
             ("points_earned = 5000", "points_earned = 0", "write a number above zero"),
             ("brand = \"acme\", amount", "amount", "write a category or a brand"),
+            ("spent = \"0.1\"", "spent = \"0\"", "write what 1.00 is worth"),
+            ("spent = \"0.1\"", "spent = \"0.0000001\"", "write what 1.00 is worth"),
+            ("invitees_spent = \"0.01\"", "invitees_spent = \"101\"", "write what 1.00 is worth"),
+            ("units = \"0.10\"", "units = \"0\"", "write what one is worth"),
+            ("brand = \"acme\", worth", "worth", "write a category or a brand with the worth"),
+            ("\"jewel\", worth", "\"jew;el\", worth", "without ; in its name"),
+            ("decay = \"0.95\"", "decay = \"1\"", "write what is left after a month"),
+            ("decay = \"0.95\"", "decay = \"0.12345\"", "write what is left after a month"),
+            ("decay = \"0.95\"", "months = 121 #", "write 1 to 120 calendar months"),
+            ("decay = \"0.95\"", "decay = \"0.9\"\nmonths = 2 #", "write months or decay, not both"),
+            ("{ value = \"9000.00\" }", "{ value = \"0\" }", "write an amount above zero"),
+            ("{ value = \"9000.00\" }", "{ value = \"1\", months = 2 }", "a value looks back as"),
+            ("name = \"Sea Hotel\"", "name = \"\"", "a partner's name has 1 to 32 bytes"),
+            ("public_key = \"302a", "public_key = \"312a", "not a public key"),
+            ("plus = \"gold\"", "plus = \"bronze\"", "there is no [[tier]]"),
+            ("plus = \"gold\"", "plus = \"regular\"", "there is no [[tier]]"),
+            ("{ elite = \"platinum\", plus = \"gold\" }", "{ }", "write which tiers are honoured"),
+            ("most_months = 6", "most_months = 0", "write 1 to 120 months"),
             ("promotion = \"keep\"", "promotion = \"null\"", "write one of \"keep\", \"reset\""),
             ("\nlasts_months = 12", "\nlasts_months = 0", "write 1 to 120 months"),
             ("\ngrace_days = 30", "\ngrace_days = 367", "write 0 to 366 days"),

@@ -51,6 +51,8 @@ pub enum Part {
     Status,
     /// An offline grant (section 9.1).
     Grant,
+    /// What one programme says of a member to another (section 12.1).
+    Statement,
     /// A receipt file (section 8.4).
     ReceiptFile,
     /// The state that a terminal has persisted; never on the wire.
@@ -117,6 +119,7 @@ impl Part {
             Part::Receipt => "receipt",
             Part::Status => "status",
             Part::Grant => "offline grant",
+            Part::Statement => "statement",
             Part::ReceiptFile => "receipt file",
             Part::TerminalState => "terminal state",
         }

@@ -11,6 +11,7 @@
 //! | [`answer`], [`hello`] | 6 and 9, answers and the gateway's first frame |
 //! | [`code`] | 7, response codes |
 //! | [`merkle`], [`receipt`] | 8 and 9.1, receipts, status and offline grants |
+//! | [`statement`] | 12.1, what programmes say of a member to each other |
 //! | [`terminal`] | 9 to 11, the terminal's side as a state machine |
 //!
 //! Cryptography is passed in by the caller: a [`Sha256`] function, and closures that sign or verify.
@@ -38,6 +39,7 @@ pub mod merkle;
 mod message_type;
 pub mod receipt;
 pub mod request;
+pub mod statement;
 pub mod strict;
 pub mod terminal;
 

@@ -105,6 +105,8 @@ pub fn name(act: &Act) -> &'static str {
         Act::CashierPin { .. } => "cashier-pin",
         Act::CashierEnd { .. } => "cashier-end",
         Act::MemberErase { .. } => "member-erase",
+        Act::MemberTag { .. } => "member-tag",
+        Act::MemberMatch { .. } => "member-match",
         Act::ExceptionSettle { .. } => "exception-settle",
         Act::AdviceImport { .. } => "advice-import",
         Act::OperatorAdd { .. } => "operator-add",
@@ -165,6 +167,17 @@ fn arguments(e: &mut Encoder<Vec<u8>>, act: &Act) -> Write {
         }
         Act::CardReplace { card, by: other, reason } | Act::CardMerge { card, into: other, reason } => {
             e.map(3)?.u8(0)?.u64(card.0)?.u8(1)?.u64(other.0)?.u8(2)?.str(reason)?.ok()
+        }
+        Act::MemberTag { card, add, remove } => {
+            e.map(3)?.u8(0)?.u64(card.0)?;
+            for (key, names) in [(1, add), (2, remove)] {
+                e.u8(key)?.array(names.len() as u64)?;
+                names.iter().try_for_each(|name| e.str(name)?.ok())?;
+            }
+            Ok(())
+        }
+        Act::MemberMatch { card, partner, statement } => {
+            e.map(3)?.u8(0)?.u64(card.0)?.u8(1)?.str(partner)?.u8(2)?.bytes(statement)?.ok()
         }
         Act::ExceptionSettle { index, settlement, reason } => {
             let (number, card) = match settlement {
@@ -287,6 +300,15 @@ fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> 
         "cashier-pin" => Act::CashierPin { cashier: text(d)? },
         "cashier-end" => Act::CashierEnd { cashier: text(d)? },
         "member-erase" => Act::MemberErase { card: card(d)?, reason: text(d)? },
+        "member-tag" => Act::MemberTag { card: card(d)?, add: names(d)?, remove: names(d)? },
+        "member-match" => Act::MemberMatch {
+            card: card(d)?,
+            partner: text(d)?,
+            statement: {
+                key(d)?;
+                d.bytes()?.into()
+            },
+        },
         "exception-settle" => {
             let (index, number, reason) = (number(d)?, number(d)?, text(d)?);
             let settlement = match number {
@@ -329,6 +351,12 @@ fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> 
         "clock-confirm" => Act::ClockConfirm,
         _ => return Err(minicbor::decode::Error::message("unknown act")),
     })
+}
+
+fn names(d: &mut Decoder<'_>) -> Result<Vec<String>, minicbor::decode::Error> {
+    d.u8()?;
+    let count = d.array()?.unwrap_or(0);
+    (0..count).map(|_| d.str().map(String::from)).collect()
 }
 
 fn card(d: &mut Decoder<'_>) -> Result<CardReference, minicbor::decode::Error> {
@@ -379,6 +407,8 @@ mod tests {
             },
             Act::CardUnbind { card },
             Act::MemberErase { card, reason: "asked for it".into() },
+            Act::MemberTag { card, add: vec!["vip".into(), "学生".into()], remove: Vec::new() },
+            Act::MemberMatch { card, partner: "Sea Hotel".into(), statement: vec![1; 200] },
             Act::CashierAdd { cashier: "amy".into(), store: Some("S".into()), supervisor: true },
             Act::CashierAdd { cashier: "amy".into(), store: None, supervisor: false },
             Act::CashierPin { cashier: "amy".into() },

@@ -53,6 +53,14 @@ pub enum Ask {
     Member {
         card: u64,
     },
+    /// What a card's member is worth.
+    MemberValue {
+        card: u64,
+    },
+    /// What can be said of a card's member to a partner.
+    MemberStatement {
+        card: u64,
+    },
     Cashiers,
     Programmes,
     /// One version: by number, at a Unix second, or the one in force.
@@ -138,6 +146,8 @@ async fn answer(ask: Ask, handle: &Handle, nonce: [u8; 16], used: &mut bool) -> 
         Ask::Card { card } => Query::Card(CardReference(card)),
         Ask::Operators => Query::Operators,
         Ask::Member { card } => Query::Member(CardReference(card)),
+        Ask::MemberValue { card } => Query::MemberValue(CardReference(card)),
+        Ask::MemberStatement { card } => Query::MemberStatement(CardReference(card)),
         Ask::Cashiers => Query::Cashiers,
         Ask::Programmes => Query::Programmes,
         Ask::Programme { version: Some(version), .. } => Query::Programme(Which::Version(version)),

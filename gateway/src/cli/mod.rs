@@ -2,6 +2,7 @@
 
 mod exceptions;
 mod journal;
+mod member;
 mod operate;
 mod programme;
 mod serve;
@@ -88,9 +89,9 @@ SIGTERM or Ctrl-C: open requests are answered, then it ends.")]
     /// People at the till: add cashiers and supervisors, list them, give a new PIN, end.
     #[command(subcommand)]
     Cashier(CashierCommand),
-    /// Card holders' personal data: show it, erase it.
+    /// Members: personal data, what they are worth, tags, tiers that partners honour.
     #[command(subcommand)]
-    Member(Member),
+    Member(member::Member),
     /// Operators: add, list, revoke.
     #[command(subcommand)]
     Operator(Operator),
@@ -373,26 +374,6 @@ Whether a till needs cashiers who are signed on, and what needs a supervisor, is
 }
 
 #[derive(Debug, Subcommand)]
-enum Member {
-    /// Show what is kept of a card's holder.
-    Show {
-        #[arg(long, value_name = "REFERENCE")]
-        card: u64,
-    },
-    /// Erase what is kept of a card's holder. Card, balances and journal stay as they are.
-    #[command(after_help = "Example:
-  gateway member erase --card 9000000000000014 --reason 'asked for it'
-
-Copies of members.db in backups are yours to erase.")]
-    Erase {
-        #[arg(long, value_name = "REFERENCE")]
-        card: u64,
-        #[arg(long)]
-        reason: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 enum Operator {
     /// Make an operator's key in DIR/keys and admit it.
     Add {
@@ -547,7 +528,7 @@ enum Receipt {
 /// Runs a command line, the program's name first; the exit code says what happened.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match Cli::try_parse_from(member::signed_tags(arguments)) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no errors and go to standard output.
@@ -562,7 +543,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Terminal(command) => operate::terminal(common, command),
         Command::Card(command) => operate::card(common, command),
         Command::Cashier(command) => operate::cashier(common, command),
-        Command::Member(command) => operate::member(common, command),
+        Command::Member(command) => member::member(common, command),
         Command::Operator(command) => operate::operator(common, command),
         Command::Programme(command) => programme::programme(common, command),
         Command::Act(command) => operate::act(common, command),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::exceptions::imported;
 use super::show::{bar, rows, table, text};
-use super::{Acts, Awards, Card, CashierCommand, Common, Member, Operator, RoleArgument, Terminal};
+use super::{Acts, Awards, Card, CashierCommand, Common, Operator, RoleArgument, Terminal};
 use crate::admin::act::SignedAct;
 use crate::admin::client::Client;
 use crate::admin::socket::Ask;
@@ -274,25 +274,6 @@ fn issue(common: &Common, product: &str, count: u32) -> Result<ExitCode> {
         println!("Secrets are shown this once; the gateway keeps only what it needs to check them.");
     })?;
     Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
-}
-
-pub(super) fn member(common: &Common, command: Member) -> Result<ExitCode> {
-    match command {
-        Member::Show { card } => {
-            let answer = ask(common, &Ask::Member { card })?;
-            show(common, &answer, |answer| {
-                let fields = answer["fields"].as_object();
-                let rows = fields.into_iter().flatten();
-                table(
-                    ["field", "value"],
-                    rows.map(|(name, _)| [name.clone(), text(&answer["fields"], name)]),
-                );
-            })
-        }
-        Member::Erase { card, reason } => {
-            done(common, Act::MemberErase { card: CardReference(card), reason })
-        }
-    }
 }
 
 pub(super) fn cashier(common: &Common, command: CashierCommand) -> Result<ExitCode> {

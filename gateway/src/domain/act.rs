@@ -8,6 +8,7 @@ use super::card_acts::{bind, extend, refund_without_sale, set_card};
 use super::cashier::Cashier;
 use super::effect::Effect;
 use super::ledger::Kind;
+use super::partner_match::{Claim, honour};
 use super::pin::Pin;
 use super::programme::Programme;
 use super::refusal::{Refusal, check_reason};
@@ -15,6 +16,7 @@ use super::request::Now;
 use super::schedule::{self, Start};
 use super::settle::{About, Settlement, settle};
 use super::succession;
+use super::tag::tag;
 use super::terminal::{Limits, Role, Terminal, TerminalStatus};
 
 /// An operator's act.
@@ -123,6 +125,19 @@ pub enum Act {
     MemberErase {
         card: CardReference,
         reason: String,
+    },
+    /// What operators say of a member, for segments to ask for.
+    MemberTag {
+        card: CardReference,
+        add: Vec<String>,
+        remove: Vec<String>,
+    },
+    /// A partner's tier is honoured, by its signed statement.
+    MemberMatch {
+        card: CardReference,
+        partner: String,
+        /// As it was signed; the journal keeps it.
+        statement: Vec<u8>,
     },
     /// What a person had to look into is settled; two people answer for it.
     ExceptionSettle {
@@ -250,6 +265,8 @@ pub struct Drawn<'a> {
     pub cards: &'a [(CardReference, [u8; 32])],
     /// For an act that gives a cashier a PIN.
     pub pin: Pin,
+    /// For [`Act::MemberMatch`]: what the statement says, when its signature is its partner's.
+    pub claim: Option<&'a Claim>,
 }
 
 /// Decides an act. The state holds the card that an act names, if there is one.
@@ -418,6 +435,8 @@ pub fn decide_act(
             let without = Card { holder: None, ..held.clone() };
             Ok(held.holder.iter().map(|_| without.with_status(held.status, None)).collect())
         }
+        Act::MemberTag { card, add, remove } => tag(state, *card, add, remove),
+        Act::MemberMatch { card, partner, .. } => honour(state, programme, *card, partner, drawn, now),
         Act::ExceptionSettle { index, settlement, reason } => {
             settle(state, programme, (*index, *settlement), reason, place, now)
         }

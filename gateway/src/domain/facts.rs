@@ -28,8 +28,26 @@ pub struct Facts<'a> {
     pub entries: &'a [Original],
     /// What is remembered of the quote that the request cites.
     pub quoted: Option<&'a Quoted>,
-    /// Month and day of the member's birthday, where the programme asks for it and it is known.
-    pub birthday: Option<(u8, u8)>,
+    /// The member's birthday, where the programme asks for it and it is known.
+    pub birthday: Option<Born>,
+}
+
+/// A birthday. It is never journalled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Born {
+    /// 0 when it is not known.
+    pub year: u16,
+    pub month: u8,
+    pub day: u8,
+}
+
+impl Born {
+    /// The day of a year that counts as the birthday: 28 February for the 29th where there is none.
+    #[must_use]
+    pub fn in_year(self, is_leap: bool) -> (u8, u8) {
+        let leap_day = (self.month, self.day) == (2, 29) && !is_leap;
+        (self.month, if leap_day { 28 } else { self.day })
+    }
 }
 
 /// The card, when its proof is right and its state and product let it trade.

@@ -76,6 +76,9 @@ impl Window {
     }
 }
 
+/// A tier that a partner's is honoured at: `tier/matched/TIER/since` and `.../until`.
+pub(super) const MATCHED: &str = "tier/matched/";
+
 impl Member {
     /// A member of whom nothing is known.
     #[must_use]
@@ -87,7 +90,21 @@ impl Member {
     /// Unix second at which something of this member is next looked at.
     #[must_use]
     pub fn due(&self) -> Option<i64> {
-        self.standing.tier.as_ref().and_then(|held| held.until)
+        let own = self.standing.tier.as_ref().and_then(|held| held.until);
+        self.matched().filter_map(|held| held.until).chain(own).min()
+    }
+
+    /// Tiers that partners' are honoured at, whether their time is over or not.
+    pub fn matched(&self) -> impl Iterator<Item = TierHeld> {
+        let from = (MATCHED.to_owned(), 0);
+        let own = self
+            .counters
+            .range(from..)
+            .map_while(|((name, _), until)| Some((name.strip_prefix(MATCHED)?.split_once('/')?, *until)));
+        own.filter(|((_, what), _)| *what == "until").map(|((tier, _), until)| {
+            let since = self.counters.get(&(format!("{MATCHED}{tier}/since"), 0)).copied().unwrap_or(0);
+            TierHeld { tier: tier.to_owned(), since: u32::try_from(since).unwrap_or(0), until: Some(until) }
+        })
     }
 
     /// What was counted under a name in the window that a business date is in; 0 when nothing was.

@@ -68,6 +68,11 @@ pub(super) fn bring<const N: usize>(
         if *came == Came::Joined && facts.pricing.measures.contains(&Measure::Referrals) {
             effects.extend(Measure::Referrals.count(card.reference, 1, now.business_date));
         }
+        if let Came::Sale { paid, .. } = came
+            && facts.pricing.measures.contains(&Measure::InviteesSpent)
+        {
+            effects.extend(Measure::InviteesSpent.count(card.reference, *paid, now.business_date));
+        }
         for rule in facts.pricing.referrals.iter().filter(holds) {
             let Some(paid) = applies(new, rule, *came) else { continue };
             let mut spent = 0;

@@ -65,6 +65,20 @@ pub enum Refusal {
         "the load that the claim names stands, so the money is on its card; settle it as paid out, or void the load first"
     )]
     LoadStands,
+    #[error("nothing would change: the member has these tags, or has them not, already")]
+    NothingToTag,
+    #[error("a member has 64 tags at most")]
+    Tags,
+    #[error("the card is no member's yet: it joins at a terminal")]
+    NotAMember,
+    #[error("the programme in force has no [[partner]] with name = {0:?}")]
+    NoSuchPartner(String),
+    #[error("the statement is not accepted: {0}")]
+    Statement(&'static str),
+    #[error("{partner} says tier {tier:?}, which the programme's [[partner]] does not honour")]
+    NotHonoured { partner: String, tier: String },
+    #[error("the member has as high a tier already, for as long; the statement can still be used later")]
+    NoHigher,
     #[error("that time is over; it is {now} now")]
     Past { now: String },
     #[error(

@@ -11,6 +11,7 @@ use super::ledger::Kind;
 use super::points::{Award, award_points};
 use super::programme::Measure;
 use super::programme::goods::{Goods, Sale};
+use super::recency::bought;
 use super::request::{Now, Request};
 
 /// Tender kind of what a card pays.
@@ -48,9 +49,18 @@ pub(super) fn reward_sale(
         .measures
         .iter()
         .filter_map(|measure| goods(measure).map(|goods| (measure.clone(), sale.paid_for(&goods))));
-    let measures = [(Measure::Spent, paid), (Measure::Purchases, 1), (Measure::PointsEarned, points)];
+    let units = sale.units_of(&Goods::default());
+    let measures = [
+        (Measure::Spent, paid),
+        (Measure::Purchases, 1),
+        (Measure::Units, units),
+        (Measure::PointsEarned, points),
+    ];
     let measures: Vec<(Measure, i64)> = measures.into_iter().chain(by_goods).collect();
     effects.extend(customer.measured(&measures));
+    if facts.pricing.recency {
+        effects.extend(bought(customer.at.member, card.reference, now.business_date));
+    }
     // Last: what comes by a joining stands at the end of its entry.
     let (joining, given) = by_sale(&customer, &mut left, paid)?;
     effects.extend(joining);

@@ -6,7 +6,7 @@
 
 use super::card::CardReference;
 use super::effect::Effect;
-use super::member::{Member, TierHeld};
+use super::member::{MATCHED, Member, TierHeld};
 use super::programme::Programme;
 use super::programme::measure::over;
 use super::programme::tier::{Route, Tiers, counted, used_up};
@@ -28,7 +28,7 @@ const GIVEN: &str = "tier/given/";
 /// What a review changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Review {
-    /// What the member has afterwards.
+    /// What the member has afterwards, by a partner's word too.
     pub tier: Option<TierHeld>,
     /// Points that are given for it, or taken back.
     pub gift: i64,
@@ -41,7 +41,8 @@ pub struct Review {
 pub fn review(programme: &Programme, card: CardReference, member: &Member, now: Now) -> Option<Review> {
     // Who has no tier can reach one as a member alone, and only where there are some.
     let may_reach = programme.is_member(member) && !programme.tiers.list.is_empty();
-    if !now.certain || !may_reach && member.standing.tier.is_none() {
+    let has_some = member.standing.tier.is_some() || member.matched().next().is_some();
+    if !now.certain || !may_reach && !has_some {
         return None;
     }
     let mut grading = Grading { programme, tiers: &programme.tiers, member: member.clone() };
@@ -50,6 +51,7 @@ pub fn review(programme: &Programme, card: CardReference, member: &Member, now: 
             break;
         }
     }
+    grading.end_matches(now);
     grading.changes(card, member)
 }
 
@@ -88,6 +90,9 @@ pub(super) fn gifts_lost(
 /// their tier rests on only with the tier, and a gift is given to either once.
 pub(super) fn goes_over(counter: &str, to: &Member) -> bool {
     let own_tier = [RESTS, HELD, GIVEN, GRACE].iter().any(|own| counter.starts_with(own));
+    if counter.starts_with(MATCHED) {
+        return to.matched().next().is_none();
+    }
     let gift = counter.starts_with(GIFT) && to.counters.contains_key(&(counter.to_owned(), 0));
     !(gift || own_tier && to.standing.tier.is_some())
 }
@@ -120,6 +125,13 @@ impl<'a> Grading<'a> {
             }
             held => self.promote(held.as_ref(), now.business_date),
         }
+    }
+
+    /// What partners' tiers were honoured at until now: what was earned is left.
+    fn end_matches(&mut self, now: Now) {
+        let over = |held: &TierHeld| held.until.is_some_and(|until| until <= now.s());
+        let over: Vec<_> = self.member.matched().filter(over).collect();
+        over.iter().for_each(|held| self.drop(&format!("{MATCHED}{}/", held.tier)));
     }
 
     /// Its time is over: it was earned again by its last day, or there is a time of grace, or it falls.
@@ -271,8 +283,7 @@ impl<'a> Grading<'a> {
     /// All that is counted now is used up by the promotion (归零).
     fn use_up(&mut self, rank: usize) {
         let key = self.key(rank);
-        for measure in self.tiers.measures() {
-            let counter = measure.counter();
+        for counter in self.tiers.counters() {
             let periods = self.member.counters.keys().filter(|(name, _)| *name == counter).map(|(_, at)| *at);
             for period in periods.collect::<Vec<_>>() {
                 let left = self.left(&counter, period);
@@ -391,6 +402,6 @@ impl<'a> Grading<'a> {
         if after.standing != before.standing {
             effects.insert(0, Effect::Member { card, standing: after.standing.clone() });
         }
-        (!effects.is_empty()).then_some(Review { tier: after.standing.tier, gift, effects })
+        (!effects.is_empty()).then_some(Review { tier: self.tiers.held(&after), gift, effects })
     }
 }

@@ -26,6 +26,7 @@ use crate::journal::sha256;
 use crate::keys::PublicKey;
 use crate::programme_file;
 use crate::server::stretch;
+use crate::statement::claimed;
 
 /// An act as it comes from its operator.
 #[derive(Debug)]
@@ -98,6 +99,8 @@ impl Writer {
             | Act::CardPin { card, .. }
             | Act::CardExtend { card, .. }
             | Act::CardUnbind { card }
+            | Act::MemberMatch { card, .. }
+            | Act::MemberTag { card, .. }
             | Act::MemberErase { card, .. } => self.fetch_card(*card)?,
             Act::CardReplace { card, by: other, .. }
             | Act::CardMerge { card, into: other, .. }
@@ -117,6 +120,7 @@ impl Writer {
         let asked: Vec<_> = match &act.act {
             Act::CardMerge { card, into, .. } => vec![*card, *into],
             Act::AwardImport { awards, .. } => awards.iter().map(|(card, _)| *card).collect(),
+            Act::MemberMatch { card, .. } => vec![*card],
             _ => Vec::new(),
         };
         self.follow_all(group, asked, self.now());
@@ -159,7 +163,15 @@ impl Writer {
             _ => None,
         };
         let proofs: Vec<_> = drawn.iter().map(|(card, _, proof)| (*card, *proof)).collect();
-        let for_act = Drawn { cards: &proofs, pin: pin.as_ref().map(|(_, pin)| *pin).unwrap_or_default() };
+        let claim = match claimed(&self.in_force(self.now()).programme, &act.act) {
+            Ok(claim) => claim,
+            Err(reason) => {
+                drop(reply.send(Err(reason)));
+                return Ok(());
+            }
+        };
+        let pin_of = pin.as_ref().map(|(_, pin)| *pin).unwrap_or_default();
+        let for_act = Drawn { cards: &proofs, pin: pin_of, claim: claim.as_ref() };
         let erased = match &act.act {
             Act::MemberErase { card, .. } => self.kept_under(*card)?,
             _ => Vec::new(),

@@ -49,7 +49,7 @@ impl Writer {
         let (coming, more) = coming(&ended(card, &in_force.programme, now), after, now);
         Ok(Answer {
             balances: Some(balances(&self.state, &in_force.programme, card, now)),
-            tier: translate::tier(&in_force.programme, at.member.standing.tier.as_ref()),
+            tier: translate::tier(&in_force.programme, in_force.programme.tiers.held(at.member).as_ref()),
             progress: progress_of(&in_force.programme, at.member, now),
             coming,
             entitlements: entitlements(&in_force.programme, &at),

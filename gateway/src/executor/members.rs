@@ -9,6 +9,7 @@ use tracing::error;
 use super::Reply;
 use super::session::ready;
 use super::writer::{InDoubt, Writer, in_doubt};
+use crate::domain::Born;
 use crate::domain::request::message;
 use crate::domain::{CardReference, Command, Fault, Now, Original, Request, Terminal};
 use crate::members::Personal;
@@ -89,7 +90,7 @@ impl Writer {
         request: &Request,
         original: Option<&Original>,
         now: Now,
-    ) -> Result<Option<(u8, u8)>, InDoubt> {
+    ) -> Result<Option<Born>, InDoubt> {
         let quoted = request.quote.is_some() && self.programmes.iter().any(|one| one.programme.birthdays);
         let asked = quoted || self.in_force(now).programme.birthdays;
         let card = match &request.command {
@@ -104,7 +105,7 @@ impl Writer {
         &mut self,
         card: Option<CardReference>,
         asked: bool,
-    ) -> Result<Option<(u8, u8)>, InDoubt> {
+    ) -> Result<Option<Born>, InDoubt> {
         let Some(card) = card.filter(|_| asked) else { return Ok(None) };
         self.fetch_card(card)?;
         let Some(holder) = self.state.cards.get(&card).and_then(|held| held.holder) else { return Ok(None) };

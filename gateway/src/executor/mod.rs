@@ -16,6 +16,7 @@ mod import;
 mod inquiry;
 mod known;
 mod member_inquiry;
+mod member_value;
 mod members;
 mod open;
 mod pins;

@@ -16,6 +16,7 @@ use crate::domain::member::{Member, Standing};
 use crate::domain::programme::Gives;
 use crate::domain::refusal::Refusal;
 use crate::domain::schedule::Start;
+use crate::domain::tag::tags;
 use crate::domain::{ClockDoubt, Now};
 
 /// What an operator may ask.
@@ -25,7 +26,11 @@ pub enum Query {
     Terminal(String),
     Card(CardReference),
     Operators,
+    /// What can be said of a card's member to a partner.
+    MemberStatement(CardReference),
     Member(CardReference),
+    /// What a card's member is worth.
+    MemberValue(CardReference),
     Cashiers,
     Programmes,
     /// One version, whole.
@@ -100,6 +105,8 @@ impl Writer {
                     None => json!({ "error": "nothing is kept of that card's holder" }),
                 }
             }
+            Query::MemberStatement(card) => self.member_statement(card, now)?,
+            Query::MemberValue(card) => self.member_value(card, now)?,
             Query::Operators => {
                 json!({ "operators": self.state.operators.iter().map(|(name, (active, key))| json!({
                 "operator": name,
@@ -224,6 +231,8 @@ fn member_value(member: &Member) -> Value {
         .counters
         .iter()
         .map(|((counter, period), value)| json!({ "counter": counter, "period": period, "value": value }));
+    let matched =
+        member.matched().map(|held| json!({ "tier": held.tier, "since": held.since, "until": held.until }));
     json!({
         "joined": joined,
         "channel": channel,
@@ -237,6 +246,8 @@ fn member_value(member: &Member) -> Value {
         "tier": tier.as_ref().map(|held| &held.tier),
         "tier_since": tier.as_ref().map(|held| held.since),
         "tier_until": tier.as_ref().and_then(|held| held.until),
+        "tags": tags(member).collect::<Vec<_>>(),
+        "matched": matched.collect::<Vec<_>>(),
         "counters": counters.collect::<Vec<_>>(),
     })
 }

@@ -12,6 +12,7 @@ use super::group::{Cause, Group, Waiting};
 use super::housekeeping::Space;
 use super::writer::{InDoubt, Writer};
 use super::{Beside, Reply};
+use crate::domain::Born;
 use crate::domain::Programme;
 use crate::domain::grant::{of_grant, of_grant_and_card};
 use crate::domain::join::joined_by;
@@ -279,7 +280,7 @@ impl Writer {
         terminal: &Terminal,
         request: &Request,
         (signed, personal): (Vec<u8>, Option<Personal>),
-        (original, entries, birthday): (Option<&Original>, &[Original], Option<(u8, u8)>),
+        (original, entries, birthday): (Option<&Original>, &[Original], Option<Born>),
         now: Now,
     ) -> Result<Waiting, Fault> {
         self.catch_up(group, request, original, now);
@@ -330,7 +331,7 @@ impl Writer {
             effects: decision.effects.clone(),
         };
         let member = decision.card.and_then(|card| self.state.members.get(&card));
-        let held = member.and_then(|member| member.standing.tier.clone());
+        let held = member.and_then(|member| in_force.programme.tiers.held(member));
         let grading = (held.as_ref(), in_force.programme.as_ref());
         let body = |state: &State| Some(final_body(state, request, &decision, occasion, grading));
         let position = self.append(group, &priced_by, cause, body)?;
@@ -355,7 +356,7 @@ fn final_body(
     let member = decision.card.and_then(|card| Some((card, state.members.get(&card)?)));
     let tier = member.filter(|_| decision.is_approved()).and_then(|(card, member)| {
         let reviewed = review(programme, card, member, occasion.now);
-        let after = reviewed.map_or_else(|| member.standing.tier.clone(), |reviewed| reviewed.tier);
+        let after = reviewed.map_or_else(|| programme.tiers.held(member), |reviewed| reviewed.tier);
         (before != after.as_ref()).then(|| translate::tier(programme, after.as_ref())).flatten()
     });
     let answer = Answer { tier, ..answer };

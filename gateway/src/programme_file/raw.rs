@@ -40,6 +40,9 @@ pub(super) struct File {
     #[serde(default)]
     pub points: BTreeMap<String, Spanned<RawCurrency>>,
     #[serde(default)]
+    pub partner: Vec<RawPartner>,
+    pub member_value: Option<Spanned<RawMemberValue>>,
+    #[serde(default)]
     pub segment: Vec<RawSegment>,
     #[serde(default)]
     pub expiry: RawExpiry,
@@ -268,6 +271,10 @@ pub(super) struct RawSegment {
     #[serde(default)]
     pub joined_by: Vec<String>,
     #[serde(default)]
+    pub tags: Vec<Spanned<String>>,
+    pub age: Option<Spanned<RawAge>>,
+    pub last_purchase: Option<Spanned<RawLastPurchase>>,
+    #[serde(default)]
     pub measures: Vec<RawBound>,
 }
 
@@ -345,6 +352,7 @@ pub(super) struct RawRoute {
     pub activities: Option<Spanned<i64>>,
     pub referrals: Option<Spanned<i64>>,
     pub spent_on: Vec<RawSpentOn>,
+    pub value: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -531,4 +539,54 @@ pub(super) struct RawCap {
     pub budget_day: Option<Spanned<toml::Value>>,
     pub budget_month: Option<Spanned<toml::Value>>,
     pub budget_year: Option<Spanned<toml::Value>>,
+}
+
+/// What each thing that a member does is worth.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMemberValue {
+    pub spent: Option<Spanned<String>>,
+    #[serde(default)]
+    pub spent_on: Vec<RawWorthOn>,
+    pub units: Option<Spanned<String>>,
+    pub purchases: Option<Spanned<String>>,
+    pub activities: Option<Spanned<String>>,
+    pub referrals: Option<Spanned<String>>,
+    pub invitees_spent: Option<Spanned<String>>,
+    pub months: Option<Spanned<u16>>,
+    pub decay: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawWorthOn {
+    pub category: Option<String>,
+    pub brand: Option<String>,
+    pub worth: Spanned<String>,
+}
+
+/// Another programme whose tiers are honoured.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPartner {
+    pub name: Spanned<String>,
+    pub public_key: Spanned<String>,
+    pub honours: Spanned<BTreeMap<String, Spanned<String>>>,
+    pub most_months: Spanned<u16>,
+}
+
+/// Whole years, at least and less than.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAge {
+    pub from: Option<u16>,
+    pub below: Option<u16>,
+}
+
+/// Business days since the last purchase.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLastPurchase {
+    pub within_days: Option<u16>,
+    pub over_days: Option<u16>,
 }

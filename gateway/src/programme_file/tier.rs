@@ -110,7 +110,14 @@ impl Checker<'_> {
             };
             needs.push((measure, self.threshold(&goods.amount)));
         }
-        if needs.is_empty() {
+        if let Some(amount) = &raw.value {
+            let needed = self.threshold(amount);
+            if needs.is_empty() && over != Over::Ever {
+                self.problem(amount, "a value looks back as [member_value] says; take months or year away");
+            }
+            needs.extend(self.value_of(amount).map(|value| (value, needed)));
+        }
+        if needs.is_empty() && raw.value.is_none() {
             self.problem(&at, "this route asks for nothing; write { spent = \"50000.00\", months = 12 }");
         }
         Route { over, needs }

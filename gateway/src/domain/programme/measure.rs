@@ -1,6 +1,7 @@
 //! What is counted of a member, month by month and in all, for tiers, segments and steps (LOYALTY B1, C2, E7): what was earned and
 //! done, never what is left. Counting begins with the first programme version that asks for a measure.
 
+use super::MemberValue;
 use crate::domain::card::CardReference;
 use crate::domain::effect::Effect;
 use crate::domain::member::{Counters, Member, Window, counted};
@@ -23,6 +24,12 @@ pub enum Measure {
     SpentOnCategory(String),
     /// The same, of a brand.
     SpentOnBrand(String),
+    /// Thousandths of goods that balances paid for.
+    Units,
+    /// What the members whom one has brought have spent.
+    InviteesSpent,
+    /// Of several, each weighed; what they are is counted, not this.
+    Value(MemberValue),
 }
 
 impl Measure {
@@ -39,13 +46,25 @@ impl Measure {
             Self::Referrals => "referrals".into(),
             Self::SpentOnCategory(category) => format!("spent:category:{category}"),
             Self::SpentOnBrand(brand) => format!("spent:brand:{brand}"),
+            Self::Units => "units".into(),
+            Self::InviteesSpent => "invitees-spent".into(),
+            Self::Value(value) => value.name(),
+        }
+    }
+
+    /// The names of the counters that it is worked out from.
+    #[must_use]
+    pub fn counters(&self) -> Vec<String> {
+        match self {
+            Self::Value(value) => value.weights.iter().map(|weight| weight.counter.clone()).collect(),
+            counted => vec![counted.counter()],
         }
     }
 
     /// Its counters after so much more.
     #[must_use]
     pub fn count(&self, card: CardReference, change: i64, business_date: u32) -> Vec<Effect> {
-        if change == 0 {
+        if change == 0 || matches!(self, Self::Value(_)) {
             return Vec::new();
         }
         let windows = [Window::Month, Window::Ever];
@@ -68,10 +87,12 @@ impl Measure {
             Self::Loaded | Self::Loads => 4,
             Self::Activities => 5,
             Self::Referrals => 6,
+            Self::Value(_) | Self::Units | Self::InviteesSpent => 7,
         }
     }
 
-    /// What was counted in the last `months` calendar months, the present one among them; `None` for all there is.
+    /// What was counted in the last `months` calendar months, the present one among them; `None` for all there is. A value looks
+    /// back as its formula says.
     #[must_use]
     pub fn over(&self, member: &Member, months: Option<u16>, business_date: u32) -> i64 {
         over(&member.counters, &self.counter(), months, business_date)
@@ -79,8 +100,12 @@ impl Measure {
 }
 
 /// What a counter says of the last `months` calendar months, the one of the business date among them; `None` for all there is.
+/// Of a value's name, the value.
 #[must_use]
 pub fn over(counters: &Counters, counter: &str, months: Option<u16>, business_date: u32) -> i64 {
+    if let Some(value) = MemberValue::named(counter) {
+        return value.over(counters, business_date);
+    }
     let Some(months) = months else {
         return counted(counters, counter, Window::Ever, business_date);
     };

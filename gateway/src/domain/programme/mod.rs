@@ -10,8 +10,10 @@ pub mod entitlement;
 pub mod goods;
 pub mod load_bonus;
 pub mod measure;
+pub mod member_value;
 pub mod membership;
 pub mod multiplier;
+pub mod partner;
 pub mod price;
 pub mod purchase_points;
 pub mod referral;
@@ -33,8 +35,10 @@ pub use self::currency::{Ends, PointCurrency};
 pub use self::entitlement::{Entitlement, Uses};
 pub use self::load_bonus::LoadBonus;
 pub use self::measure::Measure;
+pub use self::member_value::MemberValue;
 pub use self::membership::{Gift, Membership};
 pub use self::multiplier::{Multiplier, Multiplying};
+pub use self::partner::Partner;
 pub use self::price::{Discount, Prices};
 pub use self::purchase_points::{Pending, PurchasePoints};
 pub use self::referral::{Grade, Referral};
@@ -84,9 +88,15 @@ pub struct Programme {
     pub segments: Vec<Segment>,
     /// A rule asks for birthdays.
     pub birthdays: bool,
+    /// A rule asks when members last bought.
+    pub recency: bool,
     pub membership: Option<Membership>,
     pub referrals: Vec<Referral>,
     pub activities: Vec<Activity>,
+    /// How much a member is worth; `None` when nobody asks.
+    pub member_value: Option<MemberValue>,
+    /// Programmes whose tiers are honoured.
+    pub partners: Vec<Partner>,
     pub expiry: Expiry,
     pub tiers: Tiers,
     pub prices: Prices,

@@ -1,6 +1,8 @@
 //! Tiers of members (会员等级; LOYALTY C1 to C5): what leads to one, how long it lasts, and how far the next one is (C8). By what
 //! was earned and done, never by what is left.
 
+use std::collections::BTreeSet;
+
 use jiff::ToSpan;
 
 use super::measure::over;
@@ -112,6 +114,12 @@ pub(in crate::domain) fn counted(
     months: Option<u16>,
     business_date: u32,
 ) -> (i64, i64) {
+    if let Measure::Value(value) = measure {
+        let prefixes: BTreeSet<&str> =
+            used_up(member).filter_map(|used| used.name.strip_suffix(used.counter)).collect();
+        let used = value.used_up(&member.counters, prefixes, business_date);
+        return (value.over(&member.counters, business_date), used);
+    }
     let counter = measure.counter();
     let mut names: Vec<&str> = Vec::new();
     for used in used_up(member).filter(|used| used.counter == counter) {
@@ -195,10 +203,19 @@ impl Tiers {
         self.list.first().filter(|tier| tier.routes.is_empty())
     }
 
+    /// What a member has: what they have earned, or what a partner's tier is honoured at where that is higher.
+    #[must_use]
+    pub fn held(&self, member: &Member) -> Option<TierHeld> {
+        let rank = |held: &TierHeld| self.rank(&held.tier);
+        let own = member.standing.tier.as_ref();
+        let matched = member.matched().filter(|held| rank(held).is_some()).max_by_key(rank);
+        matched.filter(|held| rank(held) > own.and_then(rank)).or_else(|| own.cloned())
+    }
+
     /// The tier of a member.
     #[must_use]
     pub fn of(&self, member: &Member) -> Option<&Tier> {
-        let held = member.standing.tier.as_ref();
+        let held = self.held(member);
         let held = held.and_then(|held| self.list.iter().find(|tier| tier.key == held.tier));
         held.or(self.base())
     }
@@ -209,6 +226,12 @@ impl Tiers {
         let upto = self.list.iter().take(most.saturating_add(1)).enumerate().rev();
         let done = |tier: &'_ Tier| tier.routes.iter().position(|route| route.is_done(member, business_date));
         upto.filter_map(|(rank, tier)| tier.routes.get(done(tier)?).map(|route| (rank, route))).next()
+    }
+
+    /// The counters of every measure that leads to a tier, each once.
+    #[must_use]
+    pub fn counters(&self) -> BTreeSet<String> {
+        self.measures().iter().flat_map(Measure::counters).collect()
     }
 
     /// Every measure that leads to a tier, each once.
@@ -239,13 +262,6 @@ impl Programme {
     pub fn days_after(&self, end_s: i64, days: u16) -> Option<i64> {
         let last = self.business_date(end_s.checked_mul(1000)?.checked_sub(1)?).ok()?;
         self.end_of(date(last)?.checked_add(i64::from(days).days()).ok()?)
-    }
-
-    /// The tier of a member, with what is held of it; `None` for what everybody has.
-    #[must_use]
-    pub fn tier_of<'a>(&'a self, member: &'a Member) -> Option<(&'a Tier, Option<&'a TierHeld>)> {
-        let tier = self.tiers.of(member)?;
-        Some((tier, member.standing.tier.as_ref().filter(|held| held.tier == tier.key)))
     }
 }
 

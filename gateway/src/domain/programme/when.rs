@@ -4,6 +4,7 @@
 use jiff::civil::{Date, Time};
 
 use super::{Programme, date};
+use crate::domain::facts::Born;
 use crate::domain::member::Member;
 use crate::domain::request::Now;
 
@@ -13,8 +14,8 @@ pub struct Circumstances<'a> {
     /// Of the card, its key in the programme.
     pub product: &'a str,
     pub member: &'a Member,
-    /// Month and day of the member's birthday, when it is known.
-    pub birthday: Option<(u8, u8)>,
+    /// The member's birthday, when it is known.
+    pub birthday: Option<Born>,
     pub store: &'a str,
     /// Where the sale came from, or how the member is being won.
     pub channel: Option<&'a str>,
@@ -131,9 +132,8 @@ fn in_hours((from, until): (u16, u16), time: Time) -> bool {
     if from <= until { (from..until).contains(&minute) } else { minute >= from || minute < until }
 }
 
-fn is_birthday(near: Birthday, (month, day): (u8, u8), today: Date) -> bool {
+fn is_birthday(near: Birthday, born: Born, today: Date) -> bool {
+    let (month, day) = born.in_year(today.in_leap_year());
     let same_month = today.month().unsigned_abs() == month;
-    let leap_day = (month, day) == (2, 29) && !today.in_leap_year();
-    let day = if leap_day { 28 } else { day };
     same_month && (near == Birthday::Month || today.day().unsigned_abs() == day)
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use gateway::domain::follow::follow;
 use gateway::domain::request::{CardClaim, Sold};
 use gateway::domain::{
-    Card, CardReference, CardStatus, Command, Decision, Facts, Kind, Named, Now, Original, Pins, Programme,
-    Request, State, decide, expire, quote,
+    Born, Card, CardReference, CardStatus, Command, Decision, Facts, Kind, Named, Now, Original, Pins,
+    Programme, Request, State, decide, expire, quote,
 };
 use gateway::{programme_file, translate};
 
@@ -24,6 +24,8 @@ pub(super) struct Book {
     pub(super) programme: Programme,
     pub(super) now: Now,
     pub(super) birthday: Option<(u8, u8)>,
+    /// Of the birthday; 0 when it is not known.
+    pub(super) born_in: u16,
     pub(super) channel: Option<String>,
     /// The till asks for the programme's prices.
     pub(super) prices: bool,
@@ -57,8 +59,9 @@ impl Book {
         }
         state.terminals.insert("R1".into(), register("R1", 999_999_999_999));
         let now = Now { ms: 0, business_date: 0, certain: true };
-        let (birthday, channel, prices) = (None, None, false);
-        let mut book = Self { state, programme, now, birthday, channel, prices, entries: Vec::new(), own: 0 };
+        let (birthday, born_in, channel, prices) = (None, 0, None, false);
+        let entries = Vec::new();
+        let mut book = Self { state, programme, now, birthday, born_in, channel, prices, entries, own: 0 };
         book.clock(START_S);
         book
     }
@@ -78,7 +81,7 @@ impl Book {
             original,
             entries,
             quoted: None,
-            birthday: self.birthday,
+            birthday: self.birthday.map(|(month, day)| Born { year: self.born_in, month, day }),
         }
     }
 
