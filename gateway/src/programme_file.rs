@@ -4,6 +4,7 @@ mod catalogue;
 mod currency;
 pub mod difference;
 mod earning;
+mod leaderboard;
 mod member;
 mod price;
 mod product;
@@ -135,6 +136,7 @@ impl Checker<'_> {
         let membership = file.membership.map(|raw| self.membership(raw, &products));
         let referrals = self.referrals(file.referral, membership.as_ref(), &products);
         let activities = self.activities(file.activity, &products);
+        let leaderboards = self.leaderboards(file.leaderboard);
         if referrals.iter().any(|rule| !rule.grades.is_empty()) {
             self.counts(Measure::Referrals);
         }
@@ -172,6 +174,7 @@ impl Checker<'_> {
             membership,
             referrals,
             activities,
+            leaderboards,
             points_payment,
             terminal_day,
             cashier_day,
@@ -339,7 +342,8 @@ mod tests {
         assert_eq!((payment.points, payment.pays, payment.minimum, payment.step), (100, 1_00, 500, 100));
         assert_eq!(programme.offline.map(|offline| (offline.sum, offline.hours)), Some((200_000, 72)));
         // Every key that there is has its example.
-        let raw = include_str!("programme_file/raw.rs");
+        let raw =
+            concat!(include_str!("programme_file/raw.rs"), include_str!("programme_file/leaderboard.rs"));
         let fields = raw.lines().filter_map(|line| line.trim().strip_prefix("pub "));
         for field in fields.filter_map(|field| field.split_once(": ")).map(|(name, _)| name) {
             assert!(document.contains(field), "{field} is not in the default programme");

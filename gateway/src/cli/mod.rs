@@ -2,6 +2,7 @@
 
 mod exceptions;
 mod journal;
+mod leaderboard;
 mod operate;
 mod programme;
 mod serve;
@@ -97,6 +98,8 @@ SIGTERM or Ctrl-C: open requests are answered, then it ends.")]
     /// The programme: check a file, compare, put it in force now or at a time, show and list versions.
     #[command(subcommand)]
     Programme(programme::Command),
+    /// Leaderboards: who is where, with masked references.
+    Leaderboard(leaderboard::Board),
     /// Acts that two people must sign: list those that wait, confirm one.
     #[command(subcommand)]
     Act(Acts),
@@ -565,6 +568,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Member(command) => operate::member(common, command),
         Command::Operator(command) => operate::operator(common, command),
         Command::Programme(command) => programme::programme(common, command),
+        Command::Leaderboard(wanted) => leaderboard::leaderboard(common, &wanted),
         Command::Act(command) => operate::act(common, command),
         Command::Exception(command) => exceptions::exception(common, command),
         Command::Advice(command) => exceptions::advice(common, command),

@@ -60,6 +60,9 @@ pub(super) fn bring(
         effects.extend(Measure::Referrals.count(card.reference, joins, now.business_date));
     }
     let brought = Measure::Referrals.over(member, None, now.business_date).saturating_add(joins);
+    let place = (card.reference, member);
+    let placed = (&Measure::Referrals, joins);
+    effects.extend(facts.pricing.placed(place, placed, &facts.state.counters, now.business_date));
     let usable = card.status == CardStatus::Active && !card.is_over(now.s());
     let (mut theirs, ended) = expire(card, facts.programme, facts.index, now)?;
     let by = Customer { facts, card, at: Circumstances { member, ..new.at } };

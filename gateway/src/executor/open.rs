@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use protocol::field::Installation;
 use tracing::info;
 
+use super::boards::standings;
 use super::budget::GuessBudget;
 use super::housekeeping::{Space, SpaceLimits};
 use super::proposals::Proposals;
@@ -115,8 +116,13 @@ pub fn open(
         replayed = head.index.saturating_sub(watermark),
         "journal open"
     );
+    let programmes = compile(&state)?;
+    let compiled = programmes.iter().map(|version| version.programme.as_ref());
+    let standings = standings(&storage, &state, compiled)?;
     let writer = Writer {
-        programmes: compile(&state)?,
+        programmes,
+        standings,
+        rewarded: HashMap::new(),
         dirty,
         storage,
         state,
@@ -246,7 +252,10 @@ fn check_anchors(storage: &Storage, anchors: &AnchorFile) -> Result<()> {
 }
 
 /// The snapshot, and on top of it the verified tail of the journal; with what the tail has changed.
-fn restore(storage: &Storage, installation: &Installation) -> Result<(State, Head, HashSet<Touched>)> {
+pub(crate) fn restore(
+    storage: &Storage,
+    installation: &Installation,
+) -> Result<(State, Head, HashSet<Touched>)> {
     let mut state = small_state(storage)?;
     let watermark = storage.watermark()?;
     let damaged = |index, what| OpenError::Damaged { index, what };

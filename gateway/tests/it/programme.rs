@@ -10,6 +10,7 @@ mod given_back;
 mod greedy;
 mod guide;
 mod joining;
+mod leaderboards;
 mod load_bonus;
 mod member_inquiry;
 mod multipliers;

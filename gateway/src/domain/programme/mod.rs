@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod currency;
 pub mod entitlement;
 pub mod goods;
+pub mod leaderboard;
 pub mod load_bonus;
 pub mod measure;
 pub mod membership;
@@ -31,6 +32,7 @@ pub use self::cap::Cap;
 pub use self::catalogue::{CatalogueItem, Gives, PointsWorth};
 pub use self::currency::{Ends, PointCurrency};
 pub use self::entitlement::{Entitlement, Uses};
+pub use self::leaderboard::Leaderboard;
 pub use self::load_bonus::LoadBonus;
 pub use self::measure::Measure;
 pub use self::membership::{Gift, Membership};
@@ -87,6 +89,7 @@ pub struct Programme {
     pub membership: Option<Membership>,
     pub referrals: Vec<Referral>,
     pub activities: Vec<Activity>,
+    pub leaderboards: Vec<Leaderboard>,
     pub expiry: Expiry,
     pub tiers: Tiers,
     pub prices: Prices,
