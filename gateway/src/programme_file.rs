@@ -1,5 +1,6 @@
 //! Reads a programme file: TOML in, a whole and consistent [`Programme`] out, or errors that name the line.
 
+mod alert;
 mod catalogue;
 mod currency;
 pub mod difference;
@@ -21,6 +22,7 @@ use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use toml::Spanned;
 
+pub use self::alert::words as alert_words;
 use self::raw::File;
 use crate::domain::Kind;
 use crate::domain::programme::{Measure, Product, Programme};
@@ -137,6 +139,7 @@ impl Checker<'_> {
         let referrals = self.referrals(file.referral, membership.as_ref(), &products);
         let activities = self.activities(file.activity, &products);
         let leaderboards = self.leaderboards(file.leaderboard);
+        let alerts = self.alerts(file.alert);
         if referrals.iter().any(|rule| !rule.grades.is_empty()) {
             self.counts(Measure::Referrals);
         }
@@ -175,6 +178,7 @@ impl Checker<'_> {
             referrals,
             activities,
             leaderboards,
+            alerts,
             points_payment,
             terminal_day,
             cashier_day,
@@ -342,8 +346,11 @@ mod tests {
         assert_eq!((payment.points, payment.pays, payment.minimum, payment.step), (100, 1_00, 500, 100));
         assert_eq!(programme.offline.map(|offline| (offline.sum, offline.hours)), Some((200_000, 72)));
         // Every key that there is has its example.
-        let raw =
-            concat!(include_str!("programme_file/raw.rs"), include_str!("programme_file/leaderboard.rs"));
+        let raw = concat!(
+            include_str!("programme_file/raw.rs"),
+            include_str!("programme_file/leaderboard.rs"),
+            include_str!("programme_file/alert.rs")
+        );
         let fields = raw.lines().filter_map(|line| line.trim().strip_prefix("pub "));
         for field in fields.filter_map(|field| field.split_once(": ")).map(|(name, _)| name) {
             assert!(document.contains(field), "{field} is not in the default programme");

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod alerts;
 mod exceptions;
 mod journal;
 mod leaderboard;
@@ -98,6 +99,8 @@ SIGTERM or Ctrl-C: open requests are answered, then it ends.")]
     /// The programme: check a file, compare, put it in force now or at a time, show and list versions.
     #[command(subcommand)]
     Programme(programme::Command),
+    /// Alerts: what was unusual, by the lines that the programme draws.
+    Alerts(alerts::Span),
     /// Leaderboards: who is where, with masked references.
     Leaderboard(leaderboard::Board),
     /// Acts that two people must sign: list those that wait, confirm one.
@@ -568,6 +571,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Member(command) => operate::member(common, command),
         Command::Operator(command) => operate::operator(common, command),
         Command::Programme(command) => programme::programme(common, command),
+        Command::Alerts(span) => Ok(alerts::told(common, &span)),
         Command::Leaderboard(wanted) => leaderboard::leaderboard(common, &wanted),
         Command::Act(command) => operate::act(common, command),
         Command::Exception(command) => exceptions::exception(common, command),

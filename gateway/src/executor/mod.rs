@@ -27,6 +27,7 @@ mod quotes;
 mod scrub;
 mod session;
 mod value;
+mod watch;
 mod writer;
 
 pub(crate) use boards::{standing_in, state_now};

@@ -12,6 +12,7 @@ use super::budget::GuessBudget;
 use super::housekeeping::{Space, SpaceLimits};
 use super::proposals::Proposals;
 use super::quotes::Quotes;
+use super::watch::watched;
 use super::writer::{InForce, Writer};
 use super::{Handle, Job, QUEUE, Registry};
 use crate::clock::{self, Clock};
@@ -119,8 +120,10 @@ pub fn open(
     let programmes = compile(&state)?;
     let compiled = programmes.iter().map(|version| version.programme.as_ref());
     let standings = standings(&storage, &state, compiled)?;
+    let watch = watched(&storage, &programmes, head.index)?;
     let writer = Writer {
         programmes,
+        watch,
         standings,
         rewarded: HashMap::new(),
         dirty,

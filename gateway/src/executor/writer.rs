@@ -23,6 +23,7 @@ use super::quotes::Quotes;
 use super::{GROUP_MAX, Job, Registry, Reply, TerminalView};
 use crate::clock::{Clock, stopwatch};
 use crate::domain::card::CardReference;
+use crate::domain::programme::alert::Watch;
 use crate::domain::programme::leaderboard::Slot;
 use crate::domain::standing::Standings;
 use crate::domain::state::Touched;
@@ -84,6 +85,8 @@ pub struct Writer {
     pub(super) standings: Standings,
     /// Of those that are being closed: rank and card that were rewarded last. A start begins anew, and finds who has theirs.
     pub(super) rewarded: HashMap<Slot, (u64, CardReference)>,
+    /// What alerts have seen this month.
+    pub(super) watch: Watch,
     pub(super) dirty: HashSet<Touched>,
     pub(super) last_used: HashMap<CardReference, u64>,
     pub(super) anchors: AnchorFile,
@@ -223,6 +226,7 @@ impl Writer {
         self.storage.commit_group(&rows, &seal).map_err(in_doubt("a commit"))?;
         self.metrics.committed(rows.len(), started);
         self.head = sealed.head;
+        self.watch(&group, first_index);
         for terminal in &group.terminals {
             if let Some(held) = self.state.terminals.get(terminal) {
                 self.registry.publish(terminal, view(held));

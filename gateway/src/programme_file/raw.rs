@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::alert::RawAlert;
 use super::leaderboard::RawLeaderboard;
 
 #[derive(Deserialize)]
@@ -23,6 +24,8 @@ pub(super) struct File {
     pub activity: Vec<RawActivity>,
     #[serde(default)]
     pub leaderboard: Vec<RawLeaderboard>,
+    #[serde(default)]
+    pub alert: Vec<RawAlert>,
     #[serde(default)]
     pub catalogue: Vec<RawCatalogueItem>,
     #[serde(default)]

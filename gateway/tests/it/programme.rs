@@ -2,6 +2,7 @@
 
 mod activities;
 mod adjusting;
+mod alerts;
 mod audit;
 mod book;
 mod catalogue;

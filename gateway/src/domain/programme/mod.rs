@@ -3,6 +3,7 @@
 //! The document is parsed elsewhere; what stands here is already whole and consistent.
 
 pub mod activity;
+pub mod alert;
 pub mod cap;
 pub mod catalogue;
 pub mod currency;
@@ -28,6 +29,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 pub use self::activity::Activity;
+pub use self::alert::Alert;
 pub use self::cap::Cap;
 pub use self::catalogue::{CatalogueItem, Gives, PointsWorth};
 pub use self::currency::{Ends, PointCurrency};
@@ -90,6 +92,7 @@ pub struct Programme {
     pub referrals: Vec<Referral>,
     pub activities: Vec<Activity>,
     pub leaderboards: Vec<Leaderboard>,
+    pub alerts: Vec<Alert>,
     pub expiry: Expiry,
     pub tiers: Tiers,
     pub prices: Prices,
