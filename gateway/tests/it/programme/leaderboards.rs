@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
+use gateway::domain::leaderboard::reward_rank;
+use gateway::domain::{CardReference, CardStatus, Kind, Member, Now, State};
 use gateway::programme_file::{DEFAULT, parse};
 use protocol::answer::Rank;
 use protocol::request::Body;
@@ -306,6 +308,12 @@ async fn closes_are_caught_up_once_and_a_refund_after_them_takes_no_reward_back(
     assert_eq!(points(&mut till, &all[0], [16, 17]).await, [500, 100]);
     assert_eq!(points(&mut till, &all[1], [16, 17]).await, [50, 55]);
     let index = settled(&gateway);
+    let counts = |places: Vec<(u64, String, i64, i64)>| {
+        places.into_iter().map(|place| (place.0, place.2)).collect::<Vec<_>>()
+    };
+    let stood = [(1, 85_00), (2, 80_00), (2, 80_00), (4, 60_00), (5, 59_99)];
+    assert_eq!(counts(listed(site, &["few-days"])), stood);
+    assert_eq!(site.json(&["leaderboard", "few-days"])["state"], "closed");
     assert!(gateway.stop().success());
     for _ in 0..2 {
         let gateway = machine.start();
@@ -328,6 +336,40 @@ async fn closes_are_caught_up_once_and_a_refund_after_them_takes_no_reward_back(
     .into();
     wanted.sort();
     assert_eq!(given, wanted);
+    site.verify();
+}
+
+/// More ranks than one look rewards, and a gateway that is killed on the way: each gets theirs once.
+#[tokio::test]
+async fn many_who_tie_are_rewarded_in_several_groups_and_once_whatever_is_killed_between() {
+    const MANY: u32 = 140;
+    let machine = Machine::new();
+    let site = &machine.site;
+    let gateway = machine.start();
+    put_in_force(site, &with(&format!("{MONTH}rewards = [{{ rank = 1, points = 3 }}]\n")));
+    let mut till = Till::open(site, &gateway, "T0001").await;
+    let all = till.sell(site, MANY, &[1_00]).await;
+    for card in &all {
+        assert_eq!(till.code(purchase(card, 1_00), card).await, APPROVED);
+    }
+    assert_eq!(listed(site, &["month"]).len(), all.len(), "who ties with the last that is shown is shown");
+    assert!(gateway.stop().success());
+    machine.set_clock(40 * DAY);
+    let gateway = machine.start();
+    let before = last_index(&gateway);
+    site.json(&["clock", "confirm"]);
+    while last_index(&gateway) < before + 2 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    gateway.kill();
+    let gateway = machine.start();
+    settled(&gateway);
+    let given = rewards(site);
+    let cards: std::collections::BTreeSet<&String> = given.iter().map(|(.., card)| card).collect();
+    assert_eq!((given.len(), cards.len()), (all.len(), all.len()));
+    let rate = format!("rank 1 with {} others", MANY - 1);
+    assert!(given.iter().all(|(_, said, points, _)| (said, *points) == (&rate, 3)));
+    drop(gateway);
     site.verify();
 }
 
@@ -422,4 +464,38 @@ fn mistakes_of_a_leaderboard_name_their_line_and_what_to_write() {
     }
     let twice = with(&format!("{MONTH}{MONTH}"));
     assert!(parse(&twice).expect_err("two of one key")[0].message.contains("another [[leaderboard]]"));
+}
+
+#[test]
+fn a_rank_is_rewarded_once_and_on_a_members_card_in_use_alone() {
+    let reference = CardReference(9_000_000_000_000_014);
+    let rewarded = |state: &State, rules: &str| {
+        let programme = parse(&with(&format!("{rules}\n{MONTH}rewards = [{{ rank = 1, points = 9 }}]")))
+            .expect("a programme");
+        let now = Now { ms: 1_804_000_000_000, business_date: 2027_03_03, certain: true };
+        let slot = ("board:month".to_owned(), 2027_02_00);
+        let board = &programme.leaderboards[0];
+        reward_rank(state, (&programme, board), &slot, (reference, 9), (7, now)).expect("in range")
+    };
+    let mut state = State::default();
+    let card = gateway::domain::Card {
+        status: CardStatus::Active,
+        ..gateway::domain::Card::issued(reference, "standard", &[0; 32])
+    };
+    assert_eq!(rewarded(&state, ""), [], "there is no such card");
+    state.cards.insert(reference, card.clone());
+    state.members.insert(reference, Member::default());
+    assert_eq!(rewarded(&state, "[membership]\njoining = \"free\""), [], "no member's");
+    for (status, gets) in
+        [(CardStatus::Blocked, true), (CardStatus::Issued, false), (CardStatus::Replaced, false)]
+    {
+        state.cards.insert(reference, gateway::domain::Card { status, ..card.clone() });
+        assert_eq!(!rewarded(&state, "").is_empty(), gets, "{status:?}");
+    }
+    state.cards.insert(reference, card);
+    for effect in rewarded(&state, "") {
+        state.apply(&effect).expect("it fits");
+    }
+    assert_eq!(state.cards[&reference].available(Kind::POINTS, 1_804_000_000), 9);
+    assert_eq!(rewarded(&state, ""), [], "once");
 }
