@@ -1,9 +1,12 @@
 //! Why an entry gave, took and priced what it did: worked out again from the journal alone, by the same rules, and compared with
 //! what was written then.
 
+mod board;
+
 use std::collections::{BTreeSet, HashSet};
 use std::ops::RangeInclusive;
 
+pub(crate) use board::programmes;
 use protocol::answer::Answer;
 use protocol::cose::Sign1;
 use protocol::field::Installation;
@@ -179,19 +182,23 @@ fn is_written(record: &Record, effects: &[Effect]) -> bool {
     written.eq(effects)
 }
 
-/// Explains what was due by itself: expiries, and what has become of a tier.
+/// Explains what was due by itself: expiries, what has become of a tier, and the close of a leaderboard.
 fn explain_due(state: &State, entry: &Entry, name: &str, key: &str) -> Result<Explained, ExplainError> {
-    if ![Origin::TIER, Origin::EXPIRY].contains(&name) {
+    if ![Origin::TIER, Origin::EXPIRY, Origin::LEADERBOARD].contains(&name) {
         return Err(ExplainError::NoRules(name.to_owned()));
     }
     let (index, details) = (entry.row.index, &entry.record.details);
     let damaged = || ExplainError::Damaged(index);
     let programme = compiled(state, in_force(state, details).ok_or_else(damaged)?).ok_or_else(damaged)?;
-    let card = key.split('/').next().and_then(|card| card.parse().ok()).map(CardReference);
-    let card = card.ok_or_else(damaged)?;
     // Nothing was due while the time was in doubt.
     let now = Now { ms: details.time_ms, business_date: details.business_date, certain: true };
+    if name == Origin::LEADERBOARD {
+        let pricing = compiled(state, details.programme_version).ok_or_else(damaged)?;
+        return board::explain(state, (index, &entry.record), now, told(entry, name, &pricing));
+    }
     let base = told(entry, name, &programme);
+    let card = key.split('/').next().and_then(|card| card.parse().ok()).map(CardReference);
+    let card = card.ok_or_else(damaged)?;
     if name == Origin::EXPIRY {
         let held = state.cards.get(&card).ok_or_else(damaged)?;
         let (_, effects) = expire(held, &programme, index, now)?;

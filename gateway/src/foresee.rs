@@ -3,9 +3,13 @@
 
 use protocol::field::Installation;
 
+use crate::domain::leaderboard::reward_rank;
 use crate::domain::programme::Programme;
+use crate::domain::programme::leaderboard::closing;
+use crate::domain::standing::Standings;
 use crate::domain::tier_review::review;
 use crate::domain::{Card, CardReference, Kind, Member, Now, State};
+use crate::explain::programmes;
 use crate::journal::walk::{WalkError, replayed};
 use crate::programme_file;
 use crate::storage::Storage;
@@ -29,6 +33,8 @@ pub enum What {
     HoldEnds(i64),
     /// A tier changes, from one to another; `None` is none.
     Tier(Option<String>, Option<String>),
+    /// A leaderboard closes, and a rank gets so many points: name, rank, balance, points.
+    Rank(String, u64, Kind, i64),
 }
 
 /// Why nothing can be foreseen.
@@ -56,7 +62,10 @@ pub fn foresee(
     let programme = programme_file::parse(&programme.document).map_err(|_| ForeseeError::NoProgramme)?;
     let ms = until_s.saturating_mul(1000);
     let business_date = programme.business_date(ms).map_err(|_| ForeseeError::NoProgramme)?;
-    Ok(due(&state, &programme, Now { ms, business_date, certain: true }))
+    let mut all = due(&state, &programme, Now { ms, business_date, certain: true });
+    all.extend(of_boards(&state, until_s));
+    all.sort_by_key(|foreseen| (foreseen.card, foreseen.at));
+    Ok(all)
 }
 
 /// What is due by then.
@@ -65,7 +74,32 @@ fn due(state: &State, programme: &Programme, now: Now) -> Vec<Foreseen> {
     for (card, member) in &state.members {
         all.extend(of_member(programme, *card, member, now));
     }
-    all.sort_by_key(|foreseen| (foreseen.card, foreseen.at));
+    all
+}
+
+/// What ranks get when their leaderboards close by then, as they stand.
+fn of_boards(state: &State, until_s: i64) -> Vec<Foreseen> {
+    let versions = programmes(state, until_s);
+    let mut standings = Standings::default();
+    for (card, member) in &state.members {
+        standings.learn_member(*card, member, &state.counters);
+    }
+    let mut all = Vec::new();
+    for slot in standings.slots() {
+        let each = versions.iter().map(|(_, effective_from, programme)| (*effective_from, programme));
+        let Some((programme, board, at)) = closing(each, slot).filter(|(.., end)| *end <= until_s) else {
+            continue;
+        };
+        let Some(standing) = standings.get(slot) else { continue };
+        let now = Now { ms: at.saturating_mul(1000), business_date: 0, certain: false };
+        for (place, points) in standing.rewarded(board) {
+            let given = reward_rank(state, (programme, board), slot, (place.card, points), (0, now));
+            if given.is_ok_and(|effects| !effects.is_empty()) {
+                let what = What::Rank(board.name.clone(), place.rank, board.kind, points);
+                all.push(Foreseen { card: place.card, at, what });
+            }
+        }
+    }
     all
 }
 

@@ -1,6 +1,7 @@
 //! The stored-value and loyalty gateway. ARCHITECTURE.md is the map.
 
 pub mod admin;
+pub mod alerts;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -21,6 +21,11 @@ struct ReasonLabel {
     reason: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AlertLabel {
+    alert: String,
+}
+
 /// Every counter of the gateway, with the registry that prints them.
 #[derive(Debug)]
 pub struct Metrics {
@@ -37,6 +42,7 @@ pub struct Metrics {
     anchor_failures: Counter,
     stopped: Gauge,
     clock_in_doubt: Gauge,
+    alerts: Family<AlertLabel, Counter>,
 }
 
 impl Default for Metrics {
@@ -56,6 +62,7 @@ impl Default for Metrics {
             anchor_failures: Counter::default(),
             stopped: Gauge::default(),
             clock_in_doubt: Gauge::default(),
+            alerts: Family::default(),
         };
         let r = &mut metrics.registry;
         r.register("answers", "Answers by response code", metrics.answers.clone());
@@ -89,6 +96,11 @@ impl Default for Metrics {
             "clock_in_doubt",
             "1 while the machine's clock is not believed and expiries wait",
             metrics.clock_in_doubt.clone(),
+        );
+        r.register(
+            "alerts",
+            "Lines of the programme's alerts that were crossed, by alert",
+            metrics.alerts.clone(),
         );
         metrics
     }
@@ -142,6 +154,10 @@ impl Metrics {
 
     pub(crate) fn clock_in_doubt(&self, doubt: bool) {
         self.clock_in_doubt.set(i64::from(doubt));
+    }
+
+    pub(crate) fn alert(&self, alert: &str) {
+        self.alerts.get_or_create(&AlertLabel { alert: alert.to_owned() }).inc();
     }
 
     pub(crate) fn stopped(&self) {

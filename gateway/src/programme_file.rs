@@ -1,9 +1,11 @@
 //! Reads a programme file: TOML in, a whole and consistent [`Programme`] out, or errors that name the line.
 
+mod alert;
 mod catalogue;
 mod currency;
 pub mod difference;
 mod earning;
+mod leaderboard;
 mod member;
 mod member_value;
 mod partner;
@@ -22,6 +24,7 @@ use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use toml::Spanned;
 
+pub use self::alert::words as alert_words;
 use self::raw::File;
 use crate::domain::Kind;
 use crate::domain::programme::{Measure, MemberValue, Product, Programme};
@@ -141,6 +144,8 @@ impl Checker<'_> {
         let membership = file.membership.map(|raw| self.membership(raw, &products));
         let referrals = self.referrals(file.referral, membership.as_ref(), &products);
         let activities = self.activities(file.activity, &products);
+        let leaderboards = self.leaderboards(file.leaderboard);
+        let alerts = self.alerts(file.alert);
         if referrals.iter().any(|rule| !rule.grades.is_empty()) {
             self.counts(Measure::Referrals);
         }
@@ -182,6 +187,8 @@ impl Checker<'_> {
             activities,
             member_value: self.value,
             partners,
+            leaderboards,
+            alerts,
             points_payment,
             terminal_day,
             cashier_day,
@@ -349,7 +356,11 @@ mod tests {
         assert_eq!((payment.points, payment.pays, payment.minimum, payment.step), (100, 1_00, 500, 100));
         assert_eq!(programme.offline.map(|offline| (offline.sum, offline.hours)), Some((200_000, 72)));
         // Every key that there is has its example.
-        let raw = include_str!("programme_file/raw.rs");
+        let raw = concat!(
+            include_str!("programme_file/raw.rs"),
+            include_str!("programme_file/leaderboard.rs"),
+            include_str!("programme_file/alert.rs")
+        );
         let fields = raw.lines().filter_map(|line| line.trim().strip_prefix("pub "));
         for field in fields.filter_map(|field| field.split_once(": ")).map(|(name, _)| name) {
             assert!(document.contains(field), "{field} is not in the default programme");

@@ -1,7 +1,9 @@
 //! The command line.
 
+mod alerts;
 mod exceptions;
 mod journal;
+mod leaderboard;
 mod member;
 mod operate;
 mod programme;
@@ -98,6 +100,10 @@ SIGTERM or Ctrl-C: open requests are answered, then it ends.")]
     /// The programme: check a file, compare, put it in force now or at a time, show and list versions.
     #[command(subcommand)]
     Programme(programme::Command),
+    /// Alerts: what was unusual, by the lines that the programme draws.
+    Alerts(alerts::Span),
+    /// Leaderboards: who is where, with masked references.
+    Leaderboard(leaderboard::Board),
     /// Acts that two people must sign: list those that wait, confirm one.
     #[command(subcommand)]
     Act(Acts),
@@ -546,6 +552,8 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Member(command) => member::member(common, command),
         Command::Operator(command) => operate::operator(common, command),
         Command::Programme(command) => programme::programme(common, command),
+        Command::Alerts(span) => Ok(alerts::told(common, &span)),
+        Command::Leaderboard(wanted) => leaderboard::leaderboard(common, &wanted),
         Command::Act(command) => operate::act(common, command),
         Command::Exception(command) => exceptions::exception(common, command),
         Command::Advice(command) => exceptions::advice(common, command),

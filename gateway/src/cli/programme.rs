@@ -83,7 +83,7 @@ activate the one in force again (`programme show`): for that time, or now with -
     List,
     /// Show what points can be redeemed for, and how many pieces are left.
     Catalogue,
-    /// Say what will happen by itself until a time: what expires, is released, is no longer held, and which tiers change.
+    /// Say what will happen by itself until a time: what expires, is released, is no longer held, which tiers change, and what ranks get.
     #[command(after_help = "Examples:
   gateway programme due --at 2027-01-01         what ends with the year, if nobody touches a card before
   gateway programme due --at '2026-12-24 18:00' --json
@@ -295,6 +295,9 @@ fn due(common: &Common, until_s: i64) -> Result<ExitCode> {
             What::Expires(kind, amount) => ("expires".to_owned(), Some(kind.0), Some(*amount)),
             What::Released(kind, amount) => ("is released".to_owned(), Some(kind.0), Some(*amount)),
             What::HoldEnds(amount) => ("is no longer held".to_owned(), None, Some(*amount)),
+            What::Rank(board, rank, kind, points) => {
+                (format!("rank {rank} of {board}"), Some(kind.0), Some(*points))
+            }
             What::Tier(from, to) => (format!("tier {} to {}", tier(from), tier(to)), None, None),
         };
         let at = jiff::Timestamp::from_second(*at).map_or_else(|_| at.to_string(), |at| at.to_string());

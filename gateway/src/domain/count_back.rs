@@ -7,11 +7,13 @@ use super::earning::CARRY;
 use super::effect::Effect;
 use super::join::{came_back, left_again};
 use super::original::Original;
+use super::programme::leaderboard::is_closed;
 use super::slice::Slice;
 use super::state::State;
 
 /// The counters that an original changed, without it, or without a refund's slice of it, rounded down over all refunds so far: by
-/// what balances paid, where points paid a part; and the joining that went with them. A month that is no longer kept stays forgotten.
+/// what balances paid, where points paid a part; and the joining that went with them. A month that is no longer kept stays forgotten, a leaderboard
+/// that is closed stays as it is.
 pub(super) fn count_back(
     state: &State,
     original: &Original,
@@ -27,6 +29,9 @@ pub(super) fn count_back(
             Some(slice) => slice.rounded_down(*change)?.amount,
         };
         let key = (counter.clone(), *period);
+        if is_closed(&state.counters, &key) {
+            continue;
+        }
         let held = match card {
             Some(card) => state.members.get(card).and_then(|member| member.counters.get(&key)),
             None => state.counters.get(&key),

@@ -71,6 +71,14 @@ impl<'a> Customer<'a> {
     pub(super) fn measured(&self, what: &[(Measure, i64)]) -> Vec<Effect> {
         let wanted = what.iter().filter(|(measure, _)| self.facts.pricing.measures.contains(measure));
         let date = self.at.now.business_date;
-        wanted.flat_map(|(measure, change)| measure.count(self.card.reference, *change, date)).collect()
+        let counted = wanted.flat_map(|(measure, change)| measure.count(self.card.reference, *change, date));
+        let placed = what.iter().flat_map(|(measure, change)| self.placed(measure, *change));
+        counted.chain(placed).collect()
+    }
+
+    /// Counts a measure on the leaderboards that are open.
+    pub(super) fn placed(&self, measure: &Measure, change: i64) -> Vec<Effect> {
+        let (member, date) = ((self.card.reference, self.at.member), self.at.now.business_date);
+        self.facts.pricing.placed(member, (measure, change), &self.facts.state.counters, date)
     }
 }

@@ -46,6 +46,6 @@ pub fn follow(
     Ok(effects)
 }
 
-fn is_in_use(status: CardStatus) -> bool {
+pub(super) fn is_in_use(status: CardStatus) -> bool {
     matches!(status, CardStatus::Active | CardStatus::Blocked)
 }

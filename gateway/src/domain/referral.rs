@@ -68,6 +68,13 @@ pub(super) fn bring<const N: usize>(
         if *came == Came::Joined && facts.pricing.measures.contains(&Measure::Referrals) {
             effects.extend(Measure::Referrals.count(card.reference, 1, now.business_date));
         }
+        let placed = (&Measure::Referrals, i64::from(*came == Came::Joined));
+        effects.extend(facts.pricing.placed(
+            (card.reference, member),
+            placed,
+            &facts.state.counters,
+            now.business_date,
+        ));
         if let Came::Sale { paid, .. } = came
             && facts.pricing.measures.contains(&Measure::InviteesSpent)
         {

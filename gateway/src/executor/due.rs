@@ -33,7 +33,7 @@ impl Writer {
         }
     }
 
-    /// Books the next few expiries that are due, as one write group. `swept` goes round with each flush: what was swept
+    /// Books the next few expiries that are due, and rewards of leaderboards whose time is over, as one write group. `swept` goes round with each flush: what was swept
     /// before it is no longer due then, and what became due since is.
     pub(super) fn sweep(&mut self) -> Result<(), InDoubt> {
         let now = self.now();
@@ -51,6 +51,7 @@ impl Writer {
             }
             self.swept = place;
         }
+        self.close_boards(&mut group)?;
         self.commit(group)
     }
 

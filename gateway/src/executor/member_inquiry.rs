@@ -55,6 +55,7 @@ impl Writer {
             entitlements: entitlements(&in_force.programme, &at),
             more: Some(more),
             joined: at.member.standing.joined.and_then(Date::new),
+            ranks: self.ranks(&in_force.programme, (card.reference, at.member), now),
             ..base
         })
     }

@@ -5,6 +5,7 @@
 //! Invariant: when a commit is undecided the writer ends and the process with it; it never says "declined".
 
 mod acts;
+mod boards;
 mod budget;
 mod due;
 mod exceptions;
@@ -27,8 +28,10 @@ mod quotes;
 mod scrub;
 mod session;
 mod value;
+mod watch;
 mod writer;
 
+pub(crate) use boards::{standing_in, state_now};
 pub(crate) use known::remembered;
 
 use std::collections::HashMap;

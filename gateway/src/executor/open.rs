@@ -7,10 +7,12 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use protocol::field::Installation;
 use tracing::info;
 
+use super::boards::standings;
 use super::budget::GuessBudget;
 use super::housekeeping::{Space, SpaceLimits};
 use super::proposals::Proposals;
 use super::quotes::Quotes;
+use super::watch::watched;
 use super::writer::{InForce, Writer};
 use super::{Handle, Job, QUEUE, Registry};
 use crate::clock::{self, Clock};
@@ -115,8 +117,15 @@ pub fn open(
         replayed = head.index.saturating_sub(watermark),
         "journal open"
     );
+    let programmes = compile(&state)?;
+    let compiled = programmes.iter().map(|version| version.programme.as_ref());
+    let standings = standings(&storage, &state, compiled)?;
+    let watch = watched(&storage, &programmes, head.index)?;
     let writer = Writer {
-        programmes: compile(&state)?,
+        programmes,
+        watch,
+        standings,
+        rewarded: HashMap::new(),
         dirty,
         storage,
         state,
@@ -246,7 +255,10 @@ fn check_anchors(storage: &Storage, anchors: &AnchorFile) -> Result<()> {
 }
 
 /// The snapshot, and on top of it the verified tail of the journal; with what the tail has changed.
-fn restore(storage: &Storage, installation: &Installation) -> Result<(State, Head, HashSet<Touched>)> {
+pub(crate) fn restore(
+    storage: &Storage,
+    installation: &Installation,
+) -> Result<(State, Head, HashSet<Touched>)> {
     let mut state = small_state(storage)?;
     let watermark = storage.watermark()?;
     let damaged = |index, what| OpenError::Damaged { index, what };

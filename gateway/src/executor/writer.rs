@@ -23,8 +23,11 @@ use super::quotes::Quotes;
 use super::{GROUP_MAX, Job, Registry, Reply, TerminalView};
 use crate::clock::{Clock, stopwatch};
 use crate::domain::card::CardReference;
+use crate::domain::programme::alert::Watch;
+use crate::domain::programme::leaderboard::Slot;
+use crate::domain::standing::Standings;
 use crate::domain::state::Touched;
-use crate::domain::{Card, Fault, Programme, State, Terminal};
+use crate::domain::{Card, Effect, Fault, Programme, State, Terminal};
 use crate::domain::{Now, Reading, Timekeeper};
 use crate::journal::anchor::AnchorFile;
 use crate::journal::record::{Details, Origin};
@@ -78,6 +81,12 @@ pub struct Writer {
     pub(super) time: Reading,
     /// Where the sweep of what is due stands.
     pub(super) swept: DuePlace,
+    /// Leaderboards that are open.
+    pub(super) standings: Standings,
+    /// Of those that are being closed: rank and card that were rewarded last. A start begins anew, and finds who has theirs.
+    pub(super) rewarded: HashMap<Slot, (u64, CardReference)>,
+    /// What alerts have seen this month.
+    pub(super) watch: Watch,
     pub(super) dirty: HashSet<Touched>,
     pub(super) last_used: HashMap<CardReference, u64>,
     pub(super) anchors: AnchorFile,
@@ -217,6 +226,7 @@ impl Writer {
         self.storage.commit_group(&rows, &seal).map_err(in_doubt("a commit"))?;
         self.metrics.committed(rows.len(), started);
         self.head = sealed.head;
+        self.watch(&group, first_index);
         for terminal in &group.terminals {
             if let Some(held) = self.state.terminals.get(terminal) {
                 self.registry.publish(terminal, view(held));
@@ -306,10 +316,13 @@ impl Writer {
             Origin::System { .. } => BTreeSet::new(),
             _ => concerned(&details.effects),
         };
+        let placed: Vec<Effect> =
+            details.effects.iter().filter(|effect| Standings::concerns(effect)).cloned().collect();
         let draft =
             Draft { origin: cause.origin, identity: cause.identity, request_id: cause.request_id, details };
         let position = group.append(&mut self.state, &mut self.dirty, draft, answer)?;
         self.latest_ms = self.latest_ms.max(cause.now.ms);
+        self.standings.learn(&placed, &self.state);
         self.follow_all(group, concerned, cause.now);
         Ok(position)
     }

@@ -126,6 +126,8 @@ impl Origin {
     pub const EXPIRY: &str = "expiry";
     /// A member's tier that was reached, earned again or lost; its key is the card and the entry's own index.
     pub const TIER: &str = "tier";
+    /// The close of a leaderboard, and what ranks get.
+    pub const LEADERBOARD: &str = "leaderboard";
 
     fn encode<W: minicbor::encode::Write>(
         &self,

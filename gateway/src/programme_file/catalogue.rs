@@ -163,7 +163,7 @@ impl Checker<'_> {
     }
 
     /// What a terminal shows.
-    fn shown_name(&mut self, name: &Spanned<String>) -> String {
+    pub(super) fn shown_name(&mut self, name: &Spanned<String>) -> String {
         let text = name.get_ref();
         if text.parse::<protocol::field::Text<32>>().is_err() {
             self.problem(name, "a name has 1 to 32 bytes (a Chinese character has 3); terminals show it");

@@ -9,7 +9,8 @@ use toml::{Table, Value};
 use super::{Problem, line_of};
 
 /// Keys that say which entry of a list is which: the first that all of them have, each another one.
-const NAMES: [&str; 9] = ["rule", "key", "code", "tier", "item", "activity", "entitlement", "name", FROM];
+const NAMES: [&str; 10] =
+    ["rule", "key", "code", "tier", "item", "activity", "entitlement", "alert", "name", FROM];
 /// What a step is known by.
 const FROM: &str = "from";
 

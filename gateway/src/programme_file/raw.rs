@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::alert::RawAlert;
+use super::leaderboard::RawLeaderboard;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
@@ -19,6 +22,10 @@ pub(super) struct File {
     pub referral: Vec<RawReferral>,
     #[serde(default)]
     pub activity: Vec<RawActivity>,
+    #[serde(default)]
+    pub leaderboard: Vec<RawLeaderboard>,
+    #[serde(default)]
+    pub alert: Vec<RawAlert>,
     #[serde(default)]
     pub catalogue: Vec<RawCatalogueItem>,
     #[serde(default)]

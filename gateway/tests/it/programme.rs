@@ -2,6 +2,7 @@
 
 mod activities;
 mod adjusting;
+mod alerts;
 mod audit;
 mod book;
 mod catalogue;
@@ -11,6 +12,7 @@ mod given_back;
 mod greedy;
 mod guide;
 mod joining;
+mod leaderboards;
 mod load_bonus;
 mod member_inquiry;
 mod member_value;

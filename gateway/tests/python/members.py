@@ -56,6 +56,8 @@ class Members:
         if entry.due == "tier":
             yield from self._due(entry, effects)
         ended = {card for (card, counter, _), change in counts.items() if counter.startswith(BY) and change < 0}
+        if entry.due == "leaderboard":
+            yield from self._ranked(entry, counts)
         yield from self._members(entry, told, original, undoing, acting, books, ended)
         yield from self._counters(entry, counts, original, undoing, acting, fates, books)
         if joining:
@@ -132,6 +134,20 @@ class Members:
         if index != str(entry.index) or subjects - {card} or not any(e[0] in (24, 25) for e in effects):
             yield "a due item about a tier is about something else"
 
+    def _closed(self, place):
+        """Nothing changes what was counted of members on a leaderboard that is closed."""
+        return place[1].startswith("board:") and self.counters[None, place[1], place[2]] > 0
+
+    def _ranked(self, entry, counts):
+        """A due item about a leaderboard closes it, says that it is done, or rewards one card once, after the close."""
+        (card, counter, period), change = next(iter(counts.items()), ((None, "", 0), 0))
+        board = (None, counter.replace("board-won:", "board:", 1), period)
+        closed = self.counters[board]
+        last = "" if card is None and closed == 0 else "/done" if card is None else f"/{card}"
+        fits = 0 < change and closed + change <= 2 if card is None else closed == 1 and change > 0 and not self.counters[card, counter, period]
+        if len(counts) != 1 or not board[1].startswith("board:") or not fits or entry.key != f"{board[1]}/{period}{last}":
+            yield f"a due item about a leaderboard counts {dict(counts)} as {entry.key}"
+
     # ---- counters ----
 
     @staticmethod
@@ -153,7 +169,7 @@ class Members:
             wanted = Counter()
             for (card, *rest), change in self.counted.get(original, Counter()).items():
                 wanted[(last(card, books), *rest)] -= change
-            wanted = {place: change for place, change in wanted.items() if change}
+            wanted = {place: change for place, change in wanted.items() if change and not self._closed(place)}
             beside = Counter(self._without_places(counts))
             beside.subtract(self._without_places(wanted))
             if self._fallen(beside, books)[2]:
@@ -180,7 +196,7 @@ class Members:
                 moved[tuple(rest)] += change
             if any(moved.values()):
                 yield "counters are not those of the card whose place is taken"
-        elif counts and entry.due != "tier":
+        elif counts and entry.due not in ("tier", "leaderboard"):
             yield f"counters change without a reason: {dict(counts)}"
         self.counted[entry.index] = counts
 

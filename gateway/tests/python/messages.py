@@ -232,6 +232,7 @@ ANSWER_FIELDS = {
     39: uint(1, INT64), 40: uint(0, INT64), 41: tup(code(16), text(1, 32), either(seconds, nothing)),
     42: many(0, 12, tup(code(16), uint(0, 255), uint(0, INT64), sint, sint)), 43: coming,
     44: many(0, 16, tup(code(24), text(1, 32), either(uint(0, INT64), nothing))), 45: catalogue, 46: lambda v: type(v) is bool, 47: date,
+    48: many(1, 8, tup(code(24), text(1, 32), uint(0, 255), date, uint(0, INT64), either(uint(0, INT64), nothing), uint(0, INT64), either(text(1, 32), nothing))),
 }
 SALE, UNDOING = ({3, 5, 6, 7, 8, 10, 11, 12}, {13}), ({3, 5, 6, 7, 8, 10, 11, 12, 15}, set())
 TIERED = {ACTIVATE, LOAD, PURCHASE, JOIN, AWARD, REDEEM, CAPTURE, REFUND, VOID, REVERSAL, ADVICE}  # may tell of a member's new tier
@@ -243,7 +244,7 @@ APPROVED = {  # (required, also allowed), beyond 0, 1, 2 and 4, when the code is
     TRANSFER: SALE, SHIFT_REPORT: ({5, 17, 23, 32, 33, 34}, set()),
     UNLOAD: SALE, CHANGE_PIN: SALE, CASH_TAKEN: ({3, 5, 6, 7, 10}, {8}), ADVICE: ({3, 5, 6, 7, 8, 10, 36}, {11, 12, 13}), CASHIER_SIGN_ON: ({5}, set()), CARD_LOOKUP: ({5, 38}, set()),
     JOIN: SALE, AWARD: SALE, REDEEM: SALE, USE_ENTITLEMENT: (SALE[0], {13, 40}),
-    MEMBER_INQUIRY: ({5, 7, 8, 11, 42, 43, 44, 46}, {41, 47}), CATALOGUE: ({5, 7, 45, 46}, set()),
+    MEMBER_INQUIRY: ({5, 7, 8, 11, 42, 43, 44, 46}, {41, 47, 48}), CATALOGUE: ({5, 7, 45, 46}, set()),
 }
 OUTCOMES = {REVERSAL: {REVERSED, VOIDED, DECLINED, BLOCKED}, VOID: {VOIDED}, REFUND: {REFUNDED, REFUNDED_IN_PART}}  # key 15 of an approval
 PARTLY = {PURCHASE, AUTHORIZE, PURCHASE_QUOTE}

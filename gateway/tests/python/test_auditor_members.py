@@ -320,3 +320,56 @@ VERSIONS = [
 def test_planted_versions(site, fault, plant):
     plant(site)
     assert any(fault in text for text in site.faults()), site.faults()
+
+
+# ---- leaderboards ----
+
+BOARD = "board:month"
+
+
+def closed(club, undo=True):
+    """A sale that counts, the close, one reward, the end; and the sale undone, of which the board keeps what it counted."""
+    club.sale(counted(BOARD, 10, MONTH), counted("spent", 1000, MONTH))
+    journal = club.site.journal
+    journal.system("leaderboard", f"{BOARD}/{MONTH}", [counted(BOARD, 1, MONTH, card=None)])
+    journal.system("leaderboard", f"{BOARD}/{MONTH}/{CARD}", [*reward(club), counted("board-won:month", 5, MONTH)])
+    journal.system("leaderboard", f"{BOARD}/{MONTH}/done", [counted(BOARD, 1, MONTH, card=None)])
+    if undo:
+        club.undo(club.sold, *club.site.paid(-1000), counted("spent", -1000, MONTH))
+
+
+def reward(club, points=5):
+    lot = club.site.journal.books.cards[CARD].next_lot
+    return [[1, "points-expense", 16, -points], [1, CARD, 16, points, lot, None, club.site.journal.index + 1]]
+
+
+def test_good_leaderboard(club):
+    closed(club)
+    assert club.site.faults() == []
+
+
+def due(key, *effects):
+    def plant(club):
+        closed(club, undo=False)
+        club.site.journal.system("leaderboard", key, list(effects))
+    return plant
+
+
+@pytest.mark.parametrize("plant", [
+    due(f"{BOARD}/{MONTH}/{CARD}", counted("board-won:month", 5, MONTH)),  # twice
+    due(f"{BOARD}/{MONTH}/done", counted(BOARD, 1, MONTH, card=None)),  # done twice
+    due(f"{BOARD}/{YEAR}/{CARD}", counted("board-won:month", 5, YEAR)),  # not closed
+    due(f"{BOARD}/{YEAR}/done", counted(BOARD, 1, YEAR, card=None)),  # a close has another key
+    due(f"{BOARD}/{YEAR}", counted("spent", 1, YEAR, card=None)),  # no leaderboard
+    due(f"{BOARD}/{YEAR}", counted(BOARD, 1, YEAR, card=None), counted("spent", 1)),  # and something else
+    due(f"{BOARD}/{YEAR}", counted(BOARD, -1, YEAR, card=None)),
+])
+def test_leaderboards(club, plant):
+    plant(club)
+    assert any("about a leaderboard" in fault for fault in club.site.faults())
+
+
+def test_what_a_closed_leaderboard_has_counted_stays(club):
+    closed(club, undo=False)
+    club.undo(club.sold, *club.site.paid(-1000), counted("spent", -1000, MONTH), counted(BOARD, -10, MONTH))
+    assert any("but what entry" in fault for fault in club.site.faults())

@@ -64,7 +64,6 @@ fn misplaced() -> Vec<BadAnswerVector> {
         (format!("{kind} with key {key}"), format!("it has no key {key}"), Answer { kind, ..answer })
     };
     [
-        without(40, uses, Answer { uses_left: None, ..answer(uses) }),
         without(42, inquiry, Answer { progress: None, ..member.clone() }),
         without(43, inquiry, Answer { coming: None, ..member.clone() }),
         without(44, inquiry, Answer { entitlements: None, ..member.clone() }),
@@ -81,7 +80,8 @@ fn misplaced() -> Vec<BadAnswerVector> {
         with(44, balance, Answer { entitlements: member.entitlements.clone(), ..answer(balance) }),
         with(45, inquiry, Answer { catalogue: items.catalogue.clone(), ..member.clone() }),
         with(46, balance, Answer { more: Some(false), ..answer(balance) }),
-        with(47, catalogue, Answer { joined: member.joined, ..items }),
+        with(47, catalogue, Answer { joined: member.joined, ..items.clone() }),
+        with(48, catalogue, Answer { ranks: member.ranks.clone(), ..items }),
         with(41, MessageType::JOIN, Answer { code: declined, ..answer(MessageType::JOIN) }),
     ]
     .into_iter()

@@ -1,4 +1,4 @@
-//! What an answer says of a member: tier, progress, what comes, entitlements, and the catalogue (keys 41 to 45).
+//! What an answer says of a member: tier, progress, what comes, entitlements, and the catalogue (keys 41 to 45 and 48).
 
 use alloc::vec::Vec;
 
@@ -6,7 +6,7 @@ use minicbor::Decoder;
 
 use crate::cbor::{Item, Writer, expect_array};
 use crate::error::Problem;
-use crate::field::{BalanceKind, Code, Count, Due, List, Measure, Text, UnixSeconds};
+use crate::field::{BalanceKind, Code, Count, Date, Due, List, Measure, Text, UnixSeconds};
 
 /// Measures in one answer to a MemberInquiry, at most.
 pub const MAX_PROGRESS: usize = 12;
@@ -17,10 +17,15 @@ pub const MAX_ENTITLEMENTS: usize = 16;
 /// Items in one answer to a Catalogue, at most.
 pub const MAX_CATALOGUE: usize = 12;
 
+/// Leaderboards in one answer to a MemberInquiry, at most.
+pub const MAX_RANKS: usize = 8;
+
 /// Key 42.
 pub type Routes = List<Progress, 0, MAX_PROGRESS>;
 /// Key 44.
 pub type Entitlements = List<Entitlement, 0, MAX_ENTITLEMENTS>;
+/// Key 48.
+pub type Ranks = List<Rank, 1, MAX_RANKS>;
 
 /// What a member is (key 41).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,11 +92,33 @@ pub struct CatalogueItem {
     pub pieces_left: Option<Count>,
 }
 
+/// Where the member is on a leaderboard that is open (key 48).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rank {
+    /// Its code in the programme.
+    pub board: Code<24>,
+    /// What it is called.
+    pub name: Text<32>,
+    /// What is measured.
+    pub measure: Measure,
+    /// The last business date that counts.
+    pub until: Date,
+    /// What the member has by now, in the measure's unit.
+    pub count: Count,
+    /// One more than have a higher count; `None` with too little for a place.
+    pub rank: Option<Count>,
+    /// How many have a place.
+    pub members: Count,
+    /// What the member is called who has so much, where there is a title for it.
+    pub title: Option<Text<32>>,
+}
+
 tuples! {
     Tier [3] { tier, name, until }
     Progress [5] { tier, route, measure, so_far, needed }
     Coming [4] { time, kind, amount, what }
     Entitlement [3] { entitlement, name, uses_left }
+    Rank [8] { board, name, measure, until, count, rank, members, title }
     CatalogueItem [5] { item, name, kind, points, pieces_left }
 }
 

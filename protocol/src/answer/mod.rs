@@ -23,7 +23,7 @@ mod sidecar;
 
 pub use member::{
     Catalogue, CatalogueItem, Coming, ComingLots, Entitlement, Entitlements, MAX_CATALOGUE, MAX_COMING,
-    MAX_ENTITLEMENTS, MAX_PROGRESS, Progress, Routes, Tier,
+    MAX_ENTITLEMENTS, MAX_PROGRESS, MAX_RANKS, Progress, Rank, Ranks, Routes, Tier,
 };
 pub use parts::{
     Balances, CurrencyUnit, Explanation, Explanations, FoundCards, Hold, InFlight, Limits, MAX_BALANCES,
@@ -150,6 +150,8 @@ pub struct Answer {
     pub more: Option<bool>,
     /// Key 47: MemberInquiry; since when the card is a member's.
     pub joined: Option<Date>,
+    /// Key 48: MemberInquiry; where the member is on the leaderboards that are open, where there are some.
+    pub ranks: Option<Ranks>,
 }
 
 impl Answer {
@@ -203,6 +205,7 @@ impl Answer {
             catalogue: None,
             more: None,
             joined: None,
+            ranks: None,
         }
     }
 
@@ -258,6 +261,7 @@ impl Answer {
         map.put_optional(45, self.catalogue.as_ref());
         map.put_optional(46, self.more.as_ref());
         map.put_optional(47, self.joined.as_ref());
+        map.put_optional(48, self.ranks.as_ref());
         map.close();
         writer.finish()
     }
@@ -344,6 +348,7 @@ impl Answer {
             45 => self.catalogue = Some(Item::read(decoder)?),
             46 => self.more = Some(Item::read(decoder)?),
             47 => self.joined = Some(Item::read(decoder)?),
+            48 => self.ranks = Some(Item::read(decoder)?),
             _ => return Ok(false),
         }
         Ok(true)

@@ -114,6 +114,7 @@ pub(super) fn check_keys(answer: &Answer) -> Result<(), FormatError> {
         (45, answer.catalogue.is_some(), lists, lists),
         (46, answer.more.is_some(), tells_member || lists, tells_member || lists),
         (47, answer.joined.is_some(), false, tells_member),
+        (48, answer.ranks.is_some(), false, tells_member),
     ] {
         if required && !there {
             return Err(FormatError::at(Part::Answer, key, Problem::Missing));

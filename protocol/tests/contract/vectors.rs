@@ -212,7 +212,7 @@ fn every_answer_is_proven_as_it_says() {
     assert!([14, 55, 65, 70, 75, 76, 77].iter().all(|code| codes.contains(code)), "{codes:?}");
 }
 
-/// Keys 39 to 47 are where section 6 has them.
+/// Keys 39 to 48 are where section 6 has them.
 fn check_member_keys(answer: &Answer, name: &str) {
     let is = |kind| answer.kind == kind && answer.code.is_approval();
     let (member, lists) = (is(MessageType::MEMBER_INQUIRY), is(MessageType::CATALOGUE));
@@ -223,7 +223,7 @@ fn check_member_keys(answer: &Answer, name: &str) {
     let told = [answer.progress.is_some(), answer.coming.is_some(), answer.entitlements.is_some()];
     assert_eq!(told, [member; 3], "{name}");
     assert_eq!((answer.catalogue.is_some(), answer.more.is_some()), (lists, lists || member), "{name}");
-    assert!(answer.joined.is_none() || member, "{name}");
+    assert!((answer.joined.is_none() && answer.ranks.is_none()) || member, "{name}");
 }
 
 fn says_tier(answer: &Answer) -> bool {
@@ -410,6 +410,7 @@ fn every_bad_answer_breaks_a_rule_of_section_6() {
             answer.catalogue.is_some() == lists,
             answer.more.is_some() == (member || lists),
             answer.joined.is_none() || member,
+            answer.ranks.is_none() || member,
         ];
         assert_eq!(right.iter().filter(|right| !**right).count(), 1, "{}", vector.name);
     }

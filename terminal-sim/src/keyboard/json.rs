@@ -128,7 +128,7 @@ fn of_answer(answer: &Answer) -> Map<String, Value> {
     fields
 }
 
-/// Keys 39 to 47.
+/// Keys 39 to 48.
 fn of_member(answer: &Answer) -> Value {
     let seconds = |time: UnixSeconds| time.get();
     json!({
@@ -155,6 +155,11 @@ fn of_member(answer: &Answer) -> Value {
         })).collect::<Value>()),
         "more": answer.more,
         "joined": answer.joined.map(|joined| joined.to_string()),
+        "ranks": answer.ranks.as_ref().map(|all| all.iter().map(|one| json!({
+            "leaderboard": one.board.as_str(), "name": one.name.as_str(), "measure": one.measure.name(),
+            "until": one.until.to_string(), "count": one.count.get(), "rank": one.rank.map(Count::get),
+            "members": one.members.get(), "title": one.title.map(|title| title.as_str().to_owned()),
+        })).collect::<Value>()),
     })
 }
 

@@ -3,11 +3,13 @@
 //! The document is parsed elsewhere; what stands here is already whole and consistent.
 
 pub mod activity;
+pub mod alert;
 pub mod cap;
 pub mod catalogue;
 pub mod currency;
 pub mod entitlement;
 pub mod goods;
+pub mod leaderboard;
 pub mod load_bonus;
 pub mod measure;
 pub mod member_value;
@@ -29,10 +31,12 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 pub use self::activity::Activity;
+pub use self::alert::Alert;
 pub use self::cap::Cap;
 pub use self::catalogue::{CatalogueItem, Gives, PointsWorth};
 pub use self::currency::{Ends, PointCurrency};
 pub use self::entitlement::{Entitlement, Uses};
+pub use self::leaderboard::Leaderboard;
 pub use self::load_bonus::LoadBonus;
 pub use self::measure::Measure;
 pub use self::member_value::MemberValue;
@@ -97,6 +101,8 @@ pub struct Programme {
     pub member_value: Option<MemberValue>,
     /// Programmes whose tiers are honoured.
     pub partners: Vec<Partner>,
+    pub leaderboards: Vec<Leaderboard>,
+    pub alerts: Vec<Alert>,
     pub expiry: Expiry,
     pub tiers: Tiers,
     pub prices: Prices,

@@ -2,7 +2,7 @@
 
 use protocol::answer::{
     Answer, Catalogue, CatalogueItem, Coming, ComingLots, Entitlement, Entitlements, Explanation, Progress,
-    Routes, Tier,
+    Rank, Ranks, Routes, Tier,
 };
 use protocol::field::{
     BalanceKind, CardReference, Code, Count, Date, Due, Measure, Notes, Quantity, TotalMinor, UnixSeconds,
@@ -111,8 +111,33 @@ pub(crate) fn typical_member(answer: Answer) -> Answer {
         ]),
         more: Some(false),
         joined: Date::new(2025_03_01),
+        ranks: ranks(),
         ..answer
     }
+}
+
+pub(crate) fn ranks() -> Option<Ranks> {
+    let rank = Rank {
+        board: "month-points".parse().unwrap(),
+        name: "Points this month".parse().unwrap(),
+        measure: Measure::POINTS_EARNED,
+        until: Date::new(2026_12_31).unwrap(),
+        count: count(812),
+        rank: Some(count(3)),
+        members: count(2041),
+        title: Some("Hero of points".parse().unwrap()),
+    };
+    let contest = Rank {
+        board: "contest".parse().unwrap(),
+        name: "Bring your friends".parse().unwrap(),
+        measure: Measure::MEMBERS_BROUGHT,
+        count: count(1),
+        rank: None,
+        members: count(17),
+        title: None,
+        ..rank
+    };
+    Ranks::new(vec![rank, contest])
 }
 
 pub(crate) fn typical_catalogue(answer: Answer) -> Answer {
@@ -144,7 +169,21 @@ pub(crate) fn largest_member(answer: Answer) -> Answer {
         entitlements: Entitlements::new(vec![entitlement; 16]),
         more: Some(true),
         joined: Date::new(9999_12_31),
+        ranks: Ranks::new(vec![largest_rank(); 8]),
         ..answer
+    }
+}
+
+fn largest_rank() -> Rank {
+    Rank {
+        board: code(),
+        name: text(),
+        measure: Measure(255),
+        until: Date::new(9999_12_31).unwrap(),
+        count: Count::MAX,
+        rank: Some(Count::MAX),
+        members: Count::MAX,
+        title: Some(text()),
     }
 }
 

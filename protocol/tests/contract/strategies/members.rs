@@ -3,7 +3,8 @@
 use proptest::option;
 use proptest::prelude::*;
 use protocol::answer::{
-    Answer, Catalogue, CatalogueItem, Coming, ComingLots, Entitlement, Entitlements, Progress, Routes, Tier,
+    Answer, Catalogue, CatalogueItem, Coming, ComingLots, Entitlement, Entitlements, Progress, Rank, Ranks,
+    Routes, Tier,
 };
 use protocol::code::ResponseCode;
 use protocol::field::{BalanceKind, Code, Due, Measure, UnixSeconds};
@@ -83,14 +84,35 @@ fn catalogue() -> impl Strategy<Value = Catalogue> {
     })
 }
 
-/// An answer with any of keys 39 to 47, and with no other.
+fn ranks() -> impl Strategy<Value = Ranks> {
+    let named = (code(), text(), any::<u8>(), date());
+    let one = (named, ranged(), option::of(ranged()), ranged(), option::of(text())).prop_map(
+        |((board, name, measure, until), count, rank, members, title)| Rank {
+            board,
+            name,
+            measure: Measure(measure),
+            until,
+            count,
+            rank,
+            members,
+            title,
+        },
+    );
+    prop::collection::vec(one, 1..=8).prop_map(|all| Ranks::new(all).unwrap())
+}
+
+/// An answer with any of keys 39 to 48, and with no other.
 pub(super) fn said() -> BoxedStrategy<Box<Answer>> {
     let numbers = (option::of(ranged()), option::of(ranged()), option::of(any::<bool>()), option::of(date()));
     let lists =
         (option::of(progress()), option::of(coming()), option::of(entitlements()), option::of(catalogue()));
-    (numbers, option::of(tier()), lists)
+    (numbers, (option::of(tier()), option::of(ranks())), lists)
         .prop_map(
-            |((discount, uses_left, more, joined), tier, (progress, coming, entitlements, catalogue))| {
+            |(
+                (discount, uses_left, more, joined),
+                (tier, ranks),
+                (progress, coming, entitlements, catalogue),
+            )| {
                 Box::new(Answer {
                     discount,
                     uses_left,
@@ -101,6 +123,7 @@ pub(super) fn said() -> BoxedStrategy<Box<Answer>> {
                     catalogue,
                     more,
                     joined,
+                    ranks,
                     ..Answer::new(MessageType::REJECT, ResponseCode::APPROVED, UnixSeconds::MIN)
                 })
             },

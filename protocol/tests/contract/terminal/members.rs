@@ -73,6 +73,8 @@ fn what_is_said_of_a_member_is_where_section_6_has_it_and_nowhere_else() {
     assert_eq!(fault(inquiry.clone(), |_| ()), None);
     assert_eq!(fault(catalogue.clone(), |_| ()), None);
     assert_eq!(fault(inquiry.clone(), |answer| (answer.tier, answer.joined) = (None, None)), None);
+    assert_eq!(fault(inquiry.clone(), |answer| answer.ranks = None), None, "there is no leaderboard");
+    assert_eq!(fault(catalogue.clone(), |answer| answer.ranks = members::ranks()), Some(48));
     assert_eq!(fault(inquiry.clone(), |answer| answer.progress = None), Some(42));
     assert_eq!(fault(inquiry.clone(), |answer| answer.coming = None), Some(43));
     assert_eq!(fault(inquiry.clone(), |answer| answer.entitlements = None), Some(44));

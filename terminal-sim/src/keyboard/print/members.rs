@@ -1,12 +1,12 @@
 //! What a member is, has and can get, on paper.
 
-use protocol::answer::{Answer, CatalogueItem, Coming, Entitlement, Progress, Tier};
+use protocol::answer::{Answer, CatalogueItem, Coming, Entitlement, Progress, Rank, Tier};
 use protocol::field::{BalanceKind, Due, Measure, Notes, UnixSeconds};
 
 use super::super::slip::{Shop, kind_name, notes};
 use super::{Paper, optional, value};
 
-/// Keys 40 to 47.
+/// Keys 40 to 48.
 pub(super) fn member(paper: &mut Paper, answer: &Answer, shop: &Shop) {
     optional(paper, "Member since", answer.joined);
     if let Some(tier) = &answer.tier {
@@ -14,6 +14,7 @@ pub(super) fn member(paper: &mut Paper, answer: &Answer, shop: &Shop) {
     }
     optional(paper, "Uses left", answer.uses_left);
     list(paper, "On the way", answer.progress.as_deref(), |paper, one| of_progress(paper, one, shop));
+    list(paper, "Ranks", answer.ranks.as_deref(), |paper, one| of_rank(paper, one, shop));
     list(paper, "Coming", answer.coming.as_ref().map(|all| all.as_slice()), of_coming);
     list(paper, "Entitled to", answer.entitlements.as_deref(), of_entitlement);
     list(paper, "To redeem", answer.catalogue.as_ref().map(|all| all.as_slice()), of_item);
@@ -52,6 +53,18 @@ fn of_progress(paper: &mut Paper, one: &Progress, shop: &Shop) {
     };
     let way = format!("  {} {}: {}", one.tier, one.route, one.measure.name());
     paper.pair(&way, &format!("{} of {}", show(one.so_far), show(one.needed)));
+}
+
+fn of_rank(paper: &mut Paper, one: &Rank, shop: &Shop) {
+    let count = match one.measure {
+        Measure::SPENT | Measure::LOADED => shop.unit.show(one.count.get()),
+        _ => one.count.to_string(),
+    };
+    let place =
+        one.rank.map_or_else(|| "no place yet".to_owned(), |rank| format!("{rank} of {}", one.members));
+    paper.pair(&format!("  {}", one.name), &place);
+    let title = one.title.map(|title| format!(", {title}")).unwrap_or_default();
+    paper.pair(&format!("    until {}", one.until), &format!("{count}{title}"));
 }
 
 fn of_coming(paper: &mut Paper, one: &Coming) {

@@ -1,9 +1,10 @@
 //! What is printed and said of members, to the letter.
 
 use protocol::answer::{
-    Catalogue, CatalogueItem, Coming, ComingLots, Entitlement, Entitlements, Progress, Routes, Tier,
+    Catalogue, CatalogueItem, Coming, ComingLots, Entitlement, Entitlements, Progress, Rank, Ranks, Routes,
+    Tier,
 };
-use protocol::field::{Count, Due, Measure};
+use protocol::field::{Count, Date, Due, Measure};
 
 use super::*;
 use crate::keyboard::json::object;
@@ -60,6 +61,28 @@ fn member() -> Answer {
             entitlement("lounge", "Lounge", Count::new(2)),
             entitlement("wifi", "Free Wi-Fi", None),
         ]),
+        ranks: Ranks::new(vec![
+            Rank {
+                board: "spent".parse().unwrap(),
+                name: "Spent this year".parse().unwrap(),
+                measure: Measure::SPENT,
+                until: Date::new(2026_12_31).unwrap(),
+                count: Count::new(812_50).unwrap(),
+                rank: Count::new(3),
+                members: Count::new(2041).unwrap(),
+                title: "Hero".parse().ok(),
+            },
+            Rank {
+                board: "contest".parse().unwrap(),
+                name: "Bring friends".parse().unwrap(),
+                measure: Measure::MEMBERS_BROUGHT,
+                until: Date::new(2026_12_24).unwrap(),
+                count: Count::new(1).unwrap(),
+                rank: None,
+                members: Count::new(17).unwrap(),
+                title: None,
+            },
+        ]),
         more: Some(true),
         ..asked(MessageType::MEMBER_INQUIRY)
     }
@@ -100,6 +123,11 @@ Tier                                Silver
 On the way
   gold 1: amount spent   812.50 of 2000.00
   gold 2: members brought           1 of 5
+Ranks
+  Spent this year                3 of 2041
+    until 2026-12-31          812.50, Hero
+  Bring friends               no place yet
+    until 2026-12-24                     1
 Coming
   2026-09-21 14:13      37 points released
   2027-01-01 00:00        85 points expire
@@ -185,6 +213,11 @@ fn json_says_of_members_what_paper_does() {
     assert_eq!(said["coming"][0], first);
     let second = serde_json::json!({ "entitlement": "wifi", "name": "Free Wi-Fi", "uses_left": null });
     assert_eq!(said["entitlements"][1], second);
+    let second = serde_json::json!({
+        "leaderboard": "contest", "name": "Bring friends", "measure": "members brought", "until": "2026-12-24",
+        "count": 1, "rank": null, "members": 17, "title": null,
+    });
+    assert_eq!(said["ranks"][1], second);
     let said = object(&Said::Asked(Box::new(catalogue())), Some("catalogue"));
     let second = serde_json::json!({
         "item": "mug", "name": "Mug", "kind": "points", "points": 250, "pieces_left": 17,
