@@ -12,10 +12,12 @@ use protocol::request::{Request as WireRequest, RequestSidecar};
 
 use crate::admin::act::{SignedAct, name as act_name};
 use crate::domain::act::{Act, Drawn, Place, decide_act};
+use crate::domain::birthday::birthday_gift;
 use crate::domain::decision::Reason;
 use crate::domain::effect::{Effect, Posting};
 use crate::domain::follow::follow;
 use crate::domain::member::TierHeld;
+use crate::domain::programme::birthday_gift::births_on;
 use crate::domain::programme::tier::Stood;
 use crate::domain::request::message;
 use crate::domain::unload::loads_on;
@@ -176,9 +178,9 @@ fn is_written(record: &Record, effects: &[Effect]) -> bool {
     written.eq(effects)
 }
 
-/// Explains what was due by itself: expiries, and what has become of a tier.
+/// Explains what was due by itself: expiries, what has become of a tier, and birthday gifts.
 fn explain_due(state: &State, entry: &Entry, name: &str, key: &str) -> Result<Explained, ExplainError> {
-    if ![Origin::TIER, Origin::EXPIRY].contains(&name) {
+    if ![Origin::TIER, Origin::EXPIRY, Origin::BIRTHDAY].contains(&name) {
         return Err(ExplainError::NoRules(name.to_owned()));
     }
     let (index, details) = (entry.row.index, &entry.record.details);
@@ -189,6 +191,12 @@ fn explain_due(state: &State, entry: &Entry, name: &str, key: &str) -> Result<Ex
     // Nothing was due while the time was in doubt.
     let now = Now { ms: details.time_ms, business_date: details.business_date, certain: true };
     let base = told(entry, name, &programme);
+    if name == Origin::BIRTHDAY {
+        let year = key.split('/').nth(1).and_then(|year| year.parse().ok()).ok_or_else(damaged)?;
+        let gift = gift_again(state, &programme, entry, (card, year), now)?;
+        let (same, reasons) = gift.map_or((false, Vec::new()), |reason| (true, vec![reason]));
+        return Ok(Explained { same, reasons, ..base });
+    }
     if name == Origin::EXPIRY {
         let held = state.cards.get(&card).ok_or_else(damaged)?;
         let (_, effects) = expire(held, &programme, index, now)?;
@@ -209,6 +217,34 @@ fn explain_due(state: &State, entry: &Entry, name: &str, key: &str) -> Result<Ex
     let stood = programme.tiers.stood(member, as_of);
     let tier = Some(TierStory { before, after, as_of, stood });
     Ok(Explained { tier, same: is_written(&entry.record, &effects), ..base })
+}
+
+/// A birthday gift, decided again: why it was given. Whose birthday it is is not in the journal, so every day of that year is tried
+/// on which it can have been.
+fn gift_again(
+    state: &State,
+    programme: &Programme,
+    entry: &Entry,
+    (card, year): (CardReference, i16),
+    now: Now,
+) -> Result<Option<Reason>, ExplainError> {
+    let (index, record) = (entry.row.index, &entry.record);
+    let days = programme.birthdays_due(0, 0, now.business_date).ok_or(ExplainError::Damaged(index))?;
+    let (mut day, first) = (*days.end(), *days.start());
+    while day >= first {
+        if day.year() == year
+            && let Some(born) = births_on(day).first()
+        {
+            let store = record.details.store.as_str();
+            let gift = birthday_gift(state, programme, (card, store), (year, *born), (index, now))?;
+            if let Some((_, reason)) = gift.filter(|(effects, _)| is_written(record, effects)) {
+                return Ok(Some(reason));
+            }
+        }
+        let Ok(before) = day.yesterday() else { break };
+        day = before;
+    }
+    Ok(None)
 }
 
 /// Explains an operator's act that rules have decided from what the journal has.

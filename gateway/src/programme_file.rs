@@ -1,5 +1,6 @@
 //! Reads a programme file: TOML in, a whole and consistent [`Programme`] out, or errors that name the line.
 
+mod birthday_gift;
 mod catalogue;
 mod currency;
 pub mod difference;
@@ -135,6 +136,7 @@ impl Checker<'_> {
         let membership = file.membership.map(|raw| self.membership(raw, &products));
         let referrals = self.referrals(file.referral, membership.as_ref(), &products);
         let activities = self.activities(file.activity, &products);
+        let birthday_gifts = self.birthday_gifts(file.birthday_gift, &segments, &products);
         if referrals.iter().any(|rule| !rule.grades.is_empty()) {
             self.counts(Measure::Referrals);
         }
@@ -172,6 +174,7 @@ impl Checker<'_> {
             membership,
             referrals,
             activities,
+            birthday_gifts,
             points_payment,
             terminal_day,
             cashier_day,

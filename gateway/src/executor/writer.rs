@@ -12,6 +12,7 @@ use protocol::frame::MessageType;
 use tracing::{error, info};
 
 use super::acts::Paper;
+use super::birthdays::Round;
 use super::budget::GuessBudget;
 use super::follow::concerned;
 use super::group::{Cause, Draft, Group, Waiting, sidecar};
@@ -78,6 +79,8 @@ pub struct Writer {
     pub(super) time: Reading,
     /// Where the sweep of what is due stands.
     pub(super) swept: DuePlace,
+    /// Where the round of birthdays stands.
+    pub(super) birthdays: Round,
     pub(super) dirty: HashSet<Touched>,
     pub(super) last_used: HashMap<CardReference, u64>,
     pub(super) anchors: AnchorFile,
@@ -147,6 +150,7 @@ impl Writer {
             if due(&mut swept, TICK) {
                 self.look_at_clock();
                 self.sweep()?;
+                self.give_birthday_gifts()?;
             }
         }
         self.flush()?;

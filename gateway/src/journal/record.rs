@@ -126,6 +126,10 @@ impl Origin {
     pub const EXPIRY: &str = "expiry";
     /// A member's tier that was reached, earned again or lost; its key is the card and the entry's own index.
     pub const TIER: &str = "tier";
+    /// A member's birthday gift; its key is the card and the year of the birthday.
+    pub const BIRTHDAY: &str = "birthday";
+    /// All birthdays up to a business date have been looked at; its key is that date.
+    pub const BIRTHDAYS: &str = "birthdays";
 
     fn encode<W: minicbor::encode::Write>(
         &self,

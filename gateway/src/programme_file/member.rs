@@ -213,7 +213,7 @@ impl Checker<'_> {
         activities
     }
 
-    fn within(&mut self, number: &Spanned<i64>, least: i64, unit: &str) -> i64 {
+    pub(super) fn within(&mut self, number: &Spanned<i64>, least: i64, unit: &str) -> i64 {
         if !(least..=MOST).contains(number.get_ref()) {
             self.problem(number, format!("write {least} to 1,000,000,000 {unit}"));
             return least;

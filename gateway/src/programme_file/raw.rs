@@ -20,6 +20,8 @@ pub(super) struct File {
     #[serde(default)]
     pub activity: Vec<RawActivity>,
     #[serde(default)]
+    pub birthday_gift: Vec<super::birthday_gift::RawBirthdayGift>,
+    #[serde(default)]
     pub catalogue: Vec<RawCatalogueItem>,
     #[serde(default)]
     pub points_worth: Vec<RawPointsWorth>,

@@ -3,6 +3,7 @@
 mod activities;
 mod adjusting;
 mod audit;
+mod birthday_gifts;
 mod book;
 mod catalogue;
 mod entitlements;

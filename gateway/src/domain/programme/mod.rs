@@ -3,6 +3,7 @@
 //! The document is parsed elsewhere; what stands here is already whole and consistent.
 
 pub mod activity;
+pub mod birthday_gift;
 pub mod cap;
 pub mod catalogue;
 pub mod currency;
@@ -27,6 +28,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 pub use self::activity::Activity;
+pub use self::birthday_gift::BirthdayGift;
 pub use self::cap::Cap;
 pub use self::catalogue::{CatalogueItem, Gives, PointsWorth};
 pub use self::currency::{Ends, PointCurrency};
@@ -87,6 +89,7 @@ pub struct Programme {
     pub membership: Option<Membership>,
     pub referrals: Vec<Referral>,
     pub activities: Vec<Activity>,
+    pub birthday_gifts: Vec<BirthdayGift>,
     pub expiry: Expiry,
     pub tiers: Tiers,
     pub prices: Prices,
@@ -368,7 +371,8 @@ impl Programme {
 }
 
 /// YYYYMMDD as a date.
-fn date(business_date: u32) -> Option<Date> {
+#[must_use]
+pub fn date(business_date: u32) -> Option<Date> {
     let day = i8::try_from(business_date % 100).ok()?;
     let month = i8::try_from(business_date / 100 % 100).ok()?;
     Date::new(i16::try_from(business_date / 10_000).ok()?, month, day).ok()
