@@ -14,6 +14,7 @@ pub mod keys;
 pub mod members;
 pub mod metrics;
 pub mod programme_file;
+pub mod report;
 pub mod server;
 pub mod storage;
 pub mod translate;

@@ -313,9 +313,8 @@ mod tests {
         members.keep(CardReference(8), [1; 32], &personal("no fields", "8613800138000"), 5).expect("kept");
         drop(members);
         let mut members = open();
-        let on = |members: &Members, after| {
-            members.born_on((2, 29), after).map(|card| card.0).collect::<Vec<_>>()
-        };
+        let on =
+            |members: &Members, after| members.born_on((2, 29), after).map(|card| card.0).collect::<Vec<_>>();
         assert_eq!(on(&members, 0), [0; 0], "nobody has asked");
         members.keep(CardReference(3), [1; 32], &born("2001-02-29"), 5).expect("kept");
         let learnt = (0..4).map(|_| members.learn_births(2).expect("read")).collect::<Vec<_>>();
@@ -342,8 +341,7 @@ mod tests {
     #[test]
     fn the_file_holds_no_plain_text_and_nothing_of_what_was_erased() {
         let directory = tempfile::tempdir().expect("a directory");
-        let mut members =
-            Members::open(directory.path(), &directory.path().join("key")).expect("members");
+        let mut members = Members::open(directory.path(), &directory.path().join("key")).expect("members");
         let card = CardReference(9_000_000_000_000_006);
         members.keep(card, [0xA7; 32], &personal("Wang Xiaoming", "8613800138000"), 5).expect("kept");
         let holds = |needle: &[u8]| {

@@ -4,6 +4,7 @@ mod exceptions;
 mod journal;
 mod operate;
 mod programme;
+mod report;
 mod serve;
 mod show;
 mod transaction;
@@ -88,9 +89,12 @@ SIGTERM or Ctrl-C: open requests are answered, then it ends.")]
     /// People at the till: add cashiers and supervisors, list them, give a new PIN, end.
     #[command(subcommand)]
     Cashier(CashierCommand),
-    /// Card holders' personal data: show it, erase it.
+    /// Members: report what they did and have; show or erase the personal data of card holders.
     #[command(subcommand)]
     Member(Member),
+    /// Entitlements of members: what was promised and what was delivered.
+    #[command(subcommand)]
+    Entitlements(report::Entitlements),
     /// Operators: add, list, revoke.
     #[command(subcommand)]
     Operator(Operator),
@@ -379,6 +383,28 @@ enum Member {
         #[arg(long, value_name = "REFERENCE")]
         card: u64,
     },
+    /// Report a period of a member, or of all: gathered, spent, expired and owed, progress to the next tiers and the nearest way, what comes.
+    #[command(after_help = "Examples:
+  gateway member report --period 202612 9000000000000014
+  gateway member report --period 2026 9000000000000014 --json
+  gateway member report --period 202612 --all --out outbox
+
+With --all it writes outbox/members-202612.jsonl, a line for each member by rising card, in the place of an earlier one and whole:
+a messenger may watch that folder. Once the journal goes on after the period, taking it again gives the same bytes. The
+columns are in PROGRAMME.md.")]
+    Report {
+        /// A month (YYYYMM) or a year (YYYY) of business days.
+        #[arg(long, value_name = "PERIOD")]
+        period: crate::report::Period,
+        #[arg(value_name = "CARD", required_unless_present = "all")]
+        card: Option<u64>,
+        /// Every member.
+        #[arg(long, requires = "out", conflicts_with = "card")]
+        all: bool,
+        /// The folder that the period's file is written into.
+        #[arg(long, value_name = "DIR", requires = "all")]
+        out: Option<PathBuf>,
+    },
     /// Erase what is kept of a card's holder. Card, balances and journal stay as they are.
     #[command(after_help = "Example:
   gateway member erase --card 9000000000000014 --reason 'asked for it'
@@ -563,6 +589,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Card(command) => operate::card(common, command),
         Command::Cashier(command) => operate::cashier(common, command),
         Command::Member(command) => operate::member(common, command),
+        Command::Entitlements(command) => report::entitlements(common, command),
         Command::Operator(command) => operate::operator(common, command),
         Command::Programme(command) => programme::programme(common, command),
         Command::Act(command) => operate::act(common, command),

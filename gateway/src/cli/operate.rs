@@ -278,6 +278,9 @@ fn issue(common: &Common, product: &str, count: u32) -> Result<ExitCode> {
 
 pub(super) fn member(common: &Common, command: Member) -> Result<ExitCode> {
     match command {
+        Member::Report { period, card, all: _, out } => {
+            super::report::member(common, period, card, out.as_deref())
+        }
         Member::Show { card } => {
             let answer = ask(common, &Ask::Member { card })?;
             show(common, &answer, |answer| {

@@ -99,7 +99,8 @@ pub fn last_looked_at(state: &State) -> u32 {
 /// whether it has gifts.
 #[must_use]
 pub fn gifts_since(versions: &[(i64, bool)], now_s: i64) -> Option<i64> {
-    let at = |second: i64| versions.iter().rev().find(|(from, _)| *from <= second).filter(|(_, gifts)| *gifts);
+    let at =
+        |second: i64| versions.iter().rev().find(|(from, _)| *from <= second).filter(|(_, gifts)| *gifts);
     let mut since = at(now_s)?.0;
     while let Some((before, _)) = at(since.saturating_sub(1)) {
         since = *before;
@@ -118,7 +119,9 @@ mod tests {
     #[test]
     fn gifts_are_since_the_first_version_of_those_that_have_them_without_a_break() {
         let versions = [(10, true), (20, false), (30, true), (50, true), (40, true)];
-        for (now, since) in [(9, None), (10, Some(10)), (20, None), (29, None), (30, Some(30)), (39, Some(30))] {
+        for (now, since) in
+            [(9, None), (10, Some(10)), (20, None), (29, None), (30, Some(30)), (39, Some(30))]
+        {
             assert_eq!(gifts_since(&versions, now), since, "{now}");
         }
         assert_eq!(gifts_since(&versions, 60), Some(30), "the version of 50 never came into force");

@@ -45,7 +45,8 @@ impl Writer {
             return Ok(());
         }
         let began = (now.business_date, in_force.version);
-        if self.birthdays.began != began || self.birthdays.rest.is_none() && now.ms >= self.birthdays.again_ms {
+        if self.birthdays.began != began || self.birthdays.rest.is_none() && now.ms >= self.birthdays.again_ms
+        {
             let rest = self.birthdays_due(&in_force, now);
             self.birthdays = Round { began, rest, again_ms: now.ms.saturating_add(PAUSE_MS) };
         }
@@ -108,7 +109,9 @@ impl Writer {
         now: Now,
     ) -> Result<Result<(), Fault>, InDoubt> {
         let birth = self.members.birth_of(registered).map_err(in_doubt("reading personal data"))?;
-        let Some(birth) = birth.filter(|birth| births_on(day).contains(&birth.born)) else { return Ok(Ok(())) };
+        let Some(birth) = birth.filter(|birth| births_on(day).contains(&birth.born)) else {
+            return Ok(Ok(()));
+        };
         let Some(card) = self.registered(registered, birth.commitment)? else { return Ok(Ok(())) };
         let in_force = self.in_force(now);
         // A birthday before anybody knew of it is none.
@@ -134,8 +137,7 @@ impl Writer {
     /// Notes that all birthdays before today have been looked at.
     fn have_looked(&mut self, group: &mut Group, in_force: &InForce, now: Now) {
         let yesterday = day_before(now.business_date);
-        let Some((up_to, effect)) =
-            yesterday.and_then(|up_to| Some((up_to, looked_at(&self.state, up_to)?)))
+        let Some((up_to, effect)) = yesterday.and_then(|up_to| Some((up_to, looked_at(&self.state, up_to)?)))
         else {
             return;
         };

@@ -65,7 +65,8 @@ impl Checker<'_> {
         let of_a_visit = "nobody is at a till when a birthday gift is given; take this condition away";
         let texts = stores.iter().chain(channels).chain(tenders).chain(hours);
         texts.for_each(|condition| self.problem(condition, of_a_visit));
-        let of_a_day = "a birthday gift has its day: the birthday, or days_before it; take this condition away";
+        let of_a_day =
+            "a birthday gift has its day: the birthday, or days_before it; take this condition away";
         weekdays.iter().chain(birthday).for_each(|condition| self.problem(condition, of_a_day));
         days.iter().for_each(|condition| self.problem(condition, of_a_day));
         for name in raw.when.segments.iter().filter(|name| asks_of_a_visit(name.get_ref(), segments)) {

@@ -201,7 +201,7 @@ impl Checker<'_> {
             activities.push(Activity {
                 code: raw.code.into_inner(),
                 rule: self.rule(raw.rule),
-                when: self.when(raw.when, products),
+                when: self.when_early(raw.when, raw.early, products),
                 kind,
                 points: self.within(&raw.points, 0, "points"),
                 per_unit: raw.per_unit,

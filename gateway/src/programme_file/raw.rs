@@ -366,6 +366,7 @@ pub(super) struct RawCatalogueItem {
     pub products: Vec<Spanned<String>>,
     #[serde(default)]
     pub when: RawWhen,
+    pub early: Option<RawEarly>,
     #[serde(default)]
     pub most: RawCap,
     pub points: Spanned<i64>,
@@ -480,6 +481,7 @@ pub(super) struct RawActivity {
     pub products: Vec<Spanned<String>>,
     #[serde(default)]
     pub when: RawWhen,
+    pub early: Option<RawEarly>,
     #[serde(default)]
     pub most: RawCap,
     pub of: Option<Spanned<String>>,
@@ -515,6 +517,14 @@ pub(super) struct RawWhen {
     pub hours: Option<Spanned<String>>,
     pub birthday: Option<Spanned<String>>,
     pub customer: Option<Spanned<String>>,
+}
+
+/// Who comes in before the others.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawEarly {
+    pub tiers: Vec<Spanned<String>>,
+    pub days: Spanned<u16>,
 }
 
 /// Bounds of any rule that gives something; amounts of money are text, points are numbers.

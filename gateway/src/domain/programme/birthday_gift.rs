@@ -42,7 +42,12 @@ impl Programme {
     /// The birthdays, by business date, for which gifts may be given by `today`: from the first that nobody has looked at yet
     /// (`looked_at` is the last that somebody has, 0 for none), but not from before there were gifts, nor from too long ago.
     #[must_use]
-    pub fn birthdays_due(&self, looked_at: u32, gifts_since: u32, today: u32) -> Option<RangeInclusive<Date>> {
+    pub fn birthdays_due(
+        &self,
+        looked_at: u32,
+        gifts_since: u32,
+        today: u32,
+    ) -> Option<RangeInclusive<Date>> {
         let lead = self.birthday_gifts.iter().map(|gift| gift.days_before).max()?;
         let today = date(today)?;
         let next = date(looked_at).and_then(|last| last.tomorrow().ok());

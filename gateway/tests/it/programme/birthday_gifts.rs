@@ -73,9 +73,12 @@ fn it_is_given_from_its_days_before_on_to_members_who_were_there_on_the_birthday
     // Who must join is none before.
     let mut none = book("rule = \"b\"\npoints = 5\n[membership]\njoining = \"free\"");
     assert_eq!(gift(&mut none, 0, 2027, (3, 1)), None);
-    for (status, comes) in
-        [(CardStatus::Issued, false), (CardStatus::Active, true), (CardStatus::Blocked, true), (CardStatus::Replaced, false)]
-    {
+    for (status, comes) in [
+        (CardStatus::Issued, false),
+        (CardStatus::Active, true),
+        (CardStatus::Blocked, true),
+        (CardStatus::Replaced, false),
+    ] {
         let mut book = book("rule = \"b\"\npoints = 5");
         book.state.cards.get_mut(&reference(0)).expect("a card").status = status;
         assert_eq!(gift(&mut book, 0, 2027, (3, 1)).is_some(), comes, "{status:?}");
@@ -100,8 +103,14 @@ fn the_first_rule_that_has_something_gives_within_its_cap_in_its_currency() {
     let tier = gateway::domain::member::TierHeld { tier: "gold".into(), since: 20_270_101, until: None };
     member(&mut book, 5, Standing { tier: Some(tier), ..Standing::default() });
     let all: Vec<_> = (0..6).map(|card| gift(&mut book, card, 2027, (3, 1))).collect();
-    let expected =
-        [given("all", 10), given("all", 10), given("all", 5), given("rest", 1), given("rest", 1), given("gold", 50)];
+    let expected = [
+        given("all", 10),
+        given("all", 10),
+        given("all", 5),
+        given("rest", 1),
+        given("rest", 1),
+        given("gold", 50),
+    ];
     assert_eq!(all, expected);
     assert_eq!([16, 17].map(|kind| book.has(2, kind)), [0, 5]);
     // The next year's budget is another one; the next year's birthday too.
@@ -159,11 +168,19 @@ fn what_was_missed_is_made_up_for_as_far_back_as_is_said_and_not_from_before_the
     assert_eq!(days(20_270_301, 20_260_101, 20_270_302), is("2027-03-02", "2027-03-09"));
     assert_eq!(days(20_270_301, 20_260_101, 20_270_312), is("2027-03-02", "2027-03-19"));
     assert_eq!(days(0, 20_270_302, 20_270_302), is("2027-03-02", "2027-03-09"), "the first day");
-    assert_eq!(days(20_270_101, 20_270_302, 20_270_310), is("2027-03-02", "2027-03-17"), "not before the rule");
+    assert_eq!(
+        days(20_270_101, 20_270_302, 20_270_310),
+        is("2027-03-02", "2027-03-17"),
+        "not before the rule"
+    );
     assert_eq!(MADE_UP_FOR_DAYS, 366);
     assert_eq!(days(20_270_228, 20_260_101, 20_280_301), is("2027-03-01", "2028-03-08"));
     assert_eq!(days(20_270_227, 20_260_101, 20_280_301), is("2027-03-01", "2028-03-08"), "too long ago");
-    assert_eq!(days(20_271_231, 20_260_101, 20_280_101), is("2028-01-01", "2028-01-08"), "over the year's end");
+    assert_eq!(
+        days(20_271_231, 20_260_101, 20_280_101),
+        is("2028-01-01", "2028-01-08"),
+        "over the year's end"
+    );
 }
 
 /// Years of members whose gateway is looked in on at odd times, against the calendar alone.
@@ -180,7 +197,8 @@ fn whenever_the_gateway_is_up_each_birthday_is_given_once_on_the_first_day_that_
             let held = Card::issued(reference(card), "p", &[7; 32]);
             book.state.cards.insert(held.reference, Card { status: CardStatus::Active, ..held });
             let odd = [(2, 28), (2, 29), (3, 1), (12, 31), (1, 1)];
-            let any = jiff::civil::date(2028, 1, 1) + i64::try_from(below(&mut rng, 366)).expect("few").days();
+            let any =
+                jiff::civil::date(2028, 1, 1) + i64::try_from(below(&mut rng, 366)).expect("few").days();
             let any = (any.month().unsigned_abs(), any.day().unsigned_abs());
             let born = odd.get(below(&mut rng, 10) as usize).copied().unwrap_or(any);
             let joined = first + i64::try_from(below(&mut rng, 500)).expect("few").days();
@@ -196,10 +214,15 @@ fn whenever_the_gateway_is_up_each_birthday_is_given_once_on_the_first_day_that_
             let today = book.now.business_date;
             // Two starts on the day, of which the first goes down before it is done.
             for round in 0..2 {
-                let due = book.programme.birthdays_due(last_looked_at(&book.state), 20_270_301, today).expect("days");
+                let due = book
+                    .programme
+                    .birthdays_due(last_looked_at(&book.state), 20_270_301, today)
+                    .expect("days");
                 let mut birthday = *due.start();
                 while birthday <= *due.end() {
-                    for (card, born, _) in people.iter().filter(|(_, born, _)| births_on(birthday).contains(born)) {
+                    for (card, born, _) in
+                        people.iter().filter(|(_, born, _)| births_on(birthday).contains(born))
+                    {
                         if gift(&mut book, *card, birthday.year(), *born).is_some() {
                             assert!(was_given.insert((*card, birthday, day)), "once");
                         }
@@ -233,7 +256,7 @@ fn whenever_the_gateway_is_up_each_birthday_is_given_once_on_the_first_day_that_
 }
 
 /// Starts the gateway on a machine whose clock shows a time in Shanghai, and says that it is right.
-fn start_at(machine: &Machine, time: &str) -> Gateway {
+pub(super) fn start_at(machine: &Machine, time: &str) -> Gateway {
     let at: Timestamp = format!("{time}+08:00").parse().expect("a time");
     machine.set_clock(at.as_second() - Clock::system().now_ms() / 1000);
     let gateway = machine.start();
@@ -278,7 +301,8 @@ async fn gifts_come_by_themselves_over_leap_days_the_years_end_downtime_and_many
     put_in_force(site, &forever("[[birthday_gift]]\nrule = \"b\"\npoints = 10\ndays_before = 7"));
     let mut till = Till::open(site, &gateway, "T0001").await;
     let all = cards(site, 5);
-    for (card, born) in all.iter().zip(["1990-12-31", "1990-01-01", "1992-02-29", "1990-12-24", "1990-12-23"]) {
+    for (card, born) in all.iter().zip(["1990-12-31", "1990-01-01", "1992-02-29", "1990-12-24", "1990-12-23"])
+    {
         activate_born(&mut till, card, born).await;
     }
     assert!(gateway.stop().success());
@@ -305,9 +329,9 @@ async fn gifts_come_by_themselves_over_leap_days_the_years_end_downtime_and_many
     assert_eq!(report["faults"], serde_json::Value::Array(Vec::new()));
     let told = site.json(&["transaction", "explain", "1", "--to", &u64::MAX.to_string()]);
     let gifts: Vec<_> =
-        told.as_array().expect("entries").iter().filter(|entry| entry["what"] == "birthday").collect();
+        told.as_array().expect("entries").iter().filter(|entry| entry["message"] == "birthday").collect();
     assert_eq!(gifts.len(), 2 + 1 + 1 + 4 + 1 + 5);
-    assert!(gifts.iter().all(|gift| gift["explanation"][0]["rule"] == "b"), "{:?}", gifts[0]);
+    assert!(gifts.iter().all(|gift| gift["rules"][0]["rule"] == "b"), "{:?}", gifts[0]);
     // The journal says neither a birthday nor a year of birth.
     assert!(!site.log().contains("1992-02-29"));
 }
@@ -321,7 +345,8 @@ async fn no_gift_while_the_clock_is_in_doubt_none_to_who_was_erased_and_one_to_w
     put_in_force(site, &forever(gifts));
     let mut till = Till::open(site, &gateway, "T0001").await;
     let all = cards(site, 5);
-    for (card, born) in all.iter().zip(["1990-06-12", "1990-06-12", "1990-06-12", "1990-06-12", "1990-06-11"]) {
+    for (card, born) in all.iter().zip(["1990-06-12", "1990-06-12", "1990-06-12", "1990-06-12", "1990-06-11"])
+    {
         activate_born(&mut till, card, born).await;
     }
     // The first four join now, the last one only on the day after its birthday; one is erased; one card takes another's place.
