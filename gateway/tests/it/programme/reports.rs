@@ -90,7 +90,7 @@ fn this_month(site: &Site) -> String {
 async fn whatever_members_do_the_figures_are_those_of_the_journal() {
     let site = Site::new();
     let gateway = site.start();
-    add_to_programme(&site, "", RULES);
+    add_to_programme(&site, "max_unload = \"500.00\"", RULES);
     let month = this_month(&site);
     let mut till = Till::open(&site, &gateway, "T0001").await;
     let all = till.sell(&site, 3, &[]).await;
