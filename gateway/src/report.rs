@@ -68,7 +68,7 @@ pub enum ReportError {
     Fault(#[from] Fault),
     #[error("entry {0} cannot be read; run `gateway journal verify`")]
     Damaged(u64),
-    #[error("the journal has nothing up to the end of {0}")]
+    #[error("the journal has nothing of {0}: it begins later, or has not come to it")]
     Nothing(String),
 }
 
@@ -116,7 +116,8 @@ pub fn read(
         head = group.sealed.head;
         progress(head.index);
     }
-    let written = written.ok_or_else(|| ReportError::Nothing(period.name.clone()))?;
+    let began = |written: &Now| complete || written.business_date >= number(period.first);
+    let written = written.filter(began).ok_or_else(|| ReportError::Nothing(period.name.clone()))?;
     let programme = in_force(&state, written)?;
     let end = if complete { end_of(&programme, &period).unwrap_or(written) } else { written };
     let programme = in_force(&state, end)?;

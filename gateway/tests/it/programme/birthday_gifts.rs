@@ -200,7 +200,7 @@ fn whenever_the_gateway_is_up_each_birthday_is_given_once_on_the_first_day_that_
             let any =
                 jiff::civil::date(2028, 1, 1) + i64::try_from(below(&mut rng, 366)).expect("few").days();
             let any = (any.month().unsigned_abs(), any.day().unsigned_abs());
-            let born = odd.get(below(&mut rng, 10) as usize).copied().unwrap_or(any);
+            let born = odd.get(rng.index(10)).copied().unwrap_or(any);
             let joined = first + i64::try_from(below(&mut rng, 500)).expect("few").days();
             let on = gateway::domain::programme::birthday_gift::number(joined);
             member(&mut book, card, Standing { joined: Some(on), ..Standing::default() });
@@ -331,6 +331,11 @@ async fn gifts_come_by_themselves_over_leap_days_the_years_end_downtime_and_many
     let gifts: Vec<_> =
         told.as_array().expect("entries").iter().filter(|entry| entry["message"] == "birthday").collect();
     assert_eq!(gifts.len(), 2 + 1 + 1 + 4 + 1 + 5);
+    let looked = told.as_array().expect("entries").iter().filter(|entry| {
+        entry["error"].as_str().is_some_and(|error| error.ends_with("this entry: birthdays"))
+    });
+    // 23, 24 December, 4 March; 19 and 20 February, and 27 a year later.
+    assert_eq!(looked.count(), 6, "once for each day on which somebody looked");
     assert!(gifts.iter().all(|gift| gift["rules"][0]["rule"] == "b"), "{:?}", gifts[0]);
     // The journal says neither a birthday nor a year of birth.
     assert!(!site.log().contains("1992-02-29"));

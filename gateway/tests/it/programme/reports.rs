@@ -97,6 +97,8 @@ async fn whatever_members_do_the_figures_are_those_of_the_journal() {
     let mut rng = Rng::stream(seed("reports"), "deals");
     // By card: purchases, their amount, what came back; loads, their amount, what came back.
     let mut done = vec![[0_i64; 6]; 3];
+    // Ordinary points that were spent, courtesy points that came for some, points for activities.
+    let (mut spent, mut swapped, mut awarded, mut sold) = ([0; 3], [0; 3], [0; 3], [0; 3]);
     let mut sales: Vec<(usize, terminal_sim::message::SignedMessage, i64)> = Vec::new();
     for _ in 0..90 {
         let at = rng.index(3);
@@ -113,6 +115,7 @@ async fn whatever_members_do_the_figures_are_those_of_the_journal() {
                 let (message, answer) = till.deal(purchase(card, amount), card).await;
                 if answer.code() == APPROVED {
                     (done[at][0], done[at][1]) = (done[at][0] + 1, done[at][1] + amount);
+                    sold[at] += amount / 100;
                     sales.push((at, message, amount));
                 }
             }
@@ -123,10 +126,19 @@ async fn whatever_members_do_the_figures_are_those_of_the_journal() {
                 }
                 if till.code(body, card).await == APPROVED {
                     (done[at][0], done[at][1]) = (done[at][0] + 1, done[at][1] + 3_00);
+                    (spent[at], sold[at]) = (spent[at] + 2, sold[at] + 1);
                 }
             }
-            5 => drop(till.code(redeem(card, if rng.chance(1, 2) { "mug" } else { "swap" }, 1), card).await),
-            6 => drop(till.code(award(card, "talk", 1), card).await),
+            5 => {
+                let (item, price) = if rng.chance(1, 2) { ("mug", 5) } else { ("swap", 4) };
+                if till.code(redeem(card, item, 1), card).await == APPROVED {
+                    (spent[at], swapped[at]) = (spent[at] + price, swapped[at] + (5 - price));
+                }
+            }
+            6 => {
+                assert_eq!(till.code(award(card, "talk", 1), card).await, APPROVED);
+                awarded[at] += 3;
+            }
             7 if !sales.is_empty() => {
                 let (at, sale, amount) = sales.swap_remove(rng.index(sales.len()));
                 let card = &all[at];
@@ -184,13 +196,18 @@ async fn whatever_members_do_the_figures_are_those_of_the_journal() {
         }
         let ordinary = points(&report, 16);
         assert_eq!((ordinary["held"], ordinary["owed"]), (held.points, held.points_debt));
-        assert!(ordinary["gathered"] > 0 && ordinary["expired"] == 0, "{ordinary:?}");
+        assert_eq!((ordinary["spent"], points(&report, 17)["gathered"]), (spent[at], swapped[at]));
+        // Each sale gives a point for a full 1.00 that balances paid; tiers' gifts come and go with what is undone.
+        let least = awarded[at] + sold[at];
+        assert!(
+            (ordinary["gathered"] - least) % 7 == 0 && ordinary["gathered"] >= least,
+            "{ordinary:?} {least}"
+        );
+        assert_eq!(ordinary["expired"], 0);
     }
-    let spent: i64 = all.iter().map(|card| points(&report(&site, &month, card), 16)["spent"]).sum();
-    assert!(
-        spent > 0 && done.iter().any(|done| done[2] > 0) && done.iter().any(|done| done[5] > 0),
-        "{done:?}"
-    );
+    assert!(spent.iter().sum::<i64>() > 0 && swapped.iter().sum::<i64>() > 0, "{spent:?} {swapped:?}");
+    let came_back = |at: usize| done.iter().any(|done| done[at] > 0);
+    assert!(came_back(2) && came_back(5), "{done:?}");
     drop(gateway);
     site.verify();
 }
@@ -253,9 +270,11 @@ async fn progress_names_each_way_and_the_one_of_which_least_is_missing() {
         let done = site.run(&[&["member", "report"][..], wrong].concat());
         assert_eq!(done.status.code(), Some(2), "{wrong:?}: {}", done.stderr);
     }
-    for (wrong, says) in
-        [([month.as_str(), "9000000000000014"], "has no card"), (["199901", "1"], "nothing up to the end")]
-    {
+    for (wrong, says) in [
+        ([month.as_str(), "9000000000000014"], "has no card"),
+        (["199901", "1"], "nothing of 199901"),
+        (["2999", "1"], "nothing of 2999"),
+    ] {
         let done = site.run(&["member", "report", "--period", wrong[0], wrong[1]]);
         assert_eq!(done.status.code(), Some(1));
         assert!(done.stderr.contains(says), "{}", done.stderr);
