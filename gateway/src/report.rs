@@ -99,7 +99,7 @@ pub fn read(
 ) -> Result<Books, ReportError> {
     let (mut state, mut head) = (State::default(), Head::GENESIS);
     let mut flows: HashMap<u64, Flow> = HashMap::new();
-    let (mut written, mut complete) = (None, false);
+    let (mut written, mut begins, mut complete) = (None, None, false);
     'journal: while let Some(group) = next_group(storage, installation, &head)? {
         for entry in &group.entries {
             let details = &entry.record.details;
@@ -107,11 +107,13 @@ pub fn read(
                 complete = true;
                 break 'journal;
             }
+            let now = Now { ms: details.time_ms, business_date: details.business_date, certain: true };
             if period.has(details.business_date) {
-                flow::note(storage, entry, &mut flows)?;
+                let begins = *begins.get_or_insert_with(|| beginning(&state, &period, now));
+                flow::note(storage, entry, begins, &mut flows)?;
             }
             replay(&mut state, entry.row.index, &entry.record, |_| Ok(None))?;
-            written = Some(Now { ms: details.time_ms, business_date: details.business_date, certain: true });
+            written = Some(now);
         }
         head = group.sealed.head;
         progress(head.index);
@@ -130,6 +132,12 @@ fn in_force(state: &State, now: Now) -> Result<Programme, ReportError> {
     let document = newest.or(state.programmes.first()).map(|held| held.document.as_str());
     let programme = document.and_then(|document| programme_file::parse(document).ok());
     programme.ok_or(ReportError::Damaged(1))
+}
+
+/// The Unix second at which a period begins; nothing is before the first entry.
+fn beginning(state: &State, period: &Period, now: Now) -> i64 {
+    let programme = in_force(state, now).ok();
+    programme.and_then(|programme| programme.beginning(period.first)).map_or(i64::MIN, Now::s)
 }
 
 /// The last moment of a period.

@@ -91,16 +91,17 @@ enum Why {
     Moved,
 }
 
-/// Notes what an entry did, by card.
+/// Notes what an entry did, by card, in a period that begins at a Unix second.
 pub(super) fn note(
     storage: &Storage,
     entry: &Entry,
+    begins: i64,
     flows: &mut HashMap<u64, Flow>,
 ) -> Result<(), ReportError> {
     let (index, record) = (entry.row.index, &entry.record);
     let why = why(record).ok_or(ReportError::Damaged(index))?;
     if why != Why::Moved {
-        points(record, why, flows)?;
+        points(record, (why, begins), flows)?;
         uses(record, flows)?;
     }
     if let Origin::Terminal { message, .. } = &record.origin {
@@ -124,18 +125,18 @@ fn why(record: &Record) -> Option<Why> {
     })
 }
 
-fn points(record: &Record, why: Why, flows: &mut HashMap<u64, Flow>) -> Result<(), Fault> {
+fn points(record: &Record, (why, begins): (Why, i64), flows: &mut HashMap<u64, Flow>) -> Result<(), Fault> {
     let named = |effect: Option<&Effect>, name: &str| matches!(effect, Some(Effect::Posting(Posting { account: Account::Named(account), .. })) if account == name);
     let effects = &record.details.effects;
     for (at, effect) in effects.iter().enumerate() {
         let next = at.checked_add(1).and_then(|next| effects.get(next));
         let before = at.checked_sub(1).and_then(|before| effects.get(before));
-        let (card, kind, change) = match effect {
-            Effect::Posting(Posting { account: Account::Card { card, .. }, kind, amount }) => {
-                (card.0, kind.released(), *amount)
+        let (card, kind, change, ends) = match effect {
+            Effect::Posting(Posting { account: Account::Card { card, expires, .. }, kind, amount }) => {
+                (card.0, kind.released(), *amount, *expires)
             }
             Effect::PointsDebt { card, kind, change } => {
-                (card.0, *kind, change.checked_neg().ok_or(Fault::Overflow)?)
+                (card.0, *kind, change.checked_neg().ok_or(Fault::Overflow)?, None)
             }
             _ => continue,
         };
@@ -148,7 +149,12 @@ fn points(record: &Record, why: Why, flows: &mut HashMap<u64, Flow>) -> Result<(
         let flow = flows.entry(card).or_default().points.entry(kind.0).or_default();
         let gone = change.checked_neg().ok_or(Fault::Overflow)?;
         match (why, change > 0) {
-            (_, false) if !debt && named(next, "breakage") => raise(&mut flow.expired, gone)?,
+            // What had ended before was that period's, though it was booked now.
+            (_, false) if !debt && named(next, "breakage") => {
+                if ends.is_none_or(|ends| ends >= begins) {
+                    raise(&mut flow.expired, gone)?;
+                }
+            }
             (Why::Undone, true) => raise(&mut flow.given_back, change)?,
             (_, true) => raise(&mut flow.gathered, change)?,
             (Why::Trade, false) => raise(&mut flow.spent, gone)?,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Books, Flow};
 use crate::domain::card::CardStatus;
 use crate::domain::member::Member;
-use crate::domain::{Card, CardReference, Kind};
+use crate::domain::{Card, CardReference, Kind, expire};
 
 /// The columns are those of PROGRAMME.md, *The reports*.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -120,8 +120,8 @@ impl Books {
             card = self.state.cards.get(&successor.card)?;
         }
         let member = self.member(card.reference);
-        let nothing = Flow::default();
-        let flow = self.flow(card.reference).unwrap_or(&nothing);
+        let mut flow = self.flow(card.reference).cloned().unwrap_or_default();
+        let card = &self.ended(card, &mut flow)?;
         let transactions = |of: super::Turnover| Transactions {
             count: of.count,
             amount_minor: of.amount,
@@ -146,11 +146,23 @@ impl Books {
             loads: transactions(flow.loads),
             principal_minor: card.available(Kind::PRINCIPAL, now_s),
             bonus_minor: card.available(Kind::BONUS, now_s),
-            points: self.points(card, flow),
+            points: self.points(card, &flow),
             progress,
             nearest,
             coming: self.coming(card),
         })
+    }
+
+    /// The card with what had ended by then, booked or not.
+    fn ended(&self, card: &Card, flow: &mut Flow) -> Option<Card> {
+        let (left, _) = expire(card, &self.programme, u64::MAX, self.end).ok()?;
+        for lot in card.lots.iter().filter(|lot| lot.is_expired(self.end.s())) {
+            if !lot.kind.is_money() && !lot.kind.is_pending() {
+                let own = flow.points.entry(lot.kind.0).or_default();
+                own.expired = own.expired.checked_add(card.free(lot))?;
+            }
+        }
+        Some(left)
     }
 
     fn points(&self, card: &Card, flow: &Flow) -> Vec<Points> {

@@ -51,6 +51,12 @@ fn book() -> Book {
     book
 }
 
+/// A member at the counter.
+fn of<'a>(member: &'a Member, book: &Book) -> Circumstances<'a> {
+    let now = book.now;
+    Circumstances { product: "p", member, birthday: None, store: "S", channel: None, tenders: &[], now }
+}
+
 /// What is said to each of the two cards.
 fn told(book: &mut Book, activity: Option<&str>) -> [Verdict; 2] {
     [0, 1].map(|card| {
@@ -88,6 +94,9 @@ fn a_tier_comes_in_so_many_days_before_the_others_who_are_told_not_yet() {
         let item = book.programme.item("mug").expect("an item");
         let open = item.when.is_open(&book.programme, "S", book.now);
         assert_eq!(open, mug.contains(&yes), "{at}");
+        let other = book.state.members.get(&reference(1)).cloned().unwrap_or_default();
+        let others = of(&other, &book);
+        assert_eq!(item.when.is_to_come(&book.programme, &others), at < begins, "{at}");
     }
 }
 
@@ -97,15 +106,7 @@ fn who_is_no_member_is_of_no_tier_and_comes_in_with_the_others() {
     book.clock(START_S + 8 * DAY);
     let when = book.programme.item("mug").expect("an item").when.clone();
     let member = book.state.members[&reference(0)].clone();
-    let at = Circumstances {
-        product: "p",
-        member: &member,
-        birthday: None,
-        store: "S",
-        channel: None,
-        tenders: &[],
-        now: book.now,
-    };
+    let at = of(&member, &book);
     assert!(when.is_time(&book.programme, &at) && !when.is_to_come(&book.programme, &at));
     let club = super::book::read(&format!("{EARLY}[membership]\njoining = \"free\"\n"));
     assert!(!when.is_time(&club, &at) && when.is_to_come(&club, &at));
