@@ -15,11 +15,13 @@ use protocol::request::{Request as WireRequest, RequestSidecar};
 
 use crate::admin::act::{SignedAct, name as act_name};
 use crate::domain::act::{Act, Drawn, Place, decide_act};
+use crate::domain::birthday::birthday_gift;
 use crate::domain::decision::Reason;
 use crate::domain::effect::{Effect, Posting};
 use crate::domain::follow::follow;
 use crate::domain::join::joined_by;
 use crate::domain::member::TierHeld;
+use crate::domain::programme::birthday_gift::births_on;
 use crate::domain::programme::tier::Stood;
 use crate::domain::request::message;
 use crate::domain::tier_review::review;
@@ -182,9 +184,9 @@ fn is_written(record: &Record, effects: &[Effect]) -> bool {
     written.eq(effects)
 }
 
-/// Explains what was due by itself: expiries, what has become of a tier, and the close of a leaderboard.
+/// Explains what was due by itself: expiries, what has become of a tier, birthday gifts, and the close of a leaderboard.
 fn explain_due(state: &State, entry: &Entry, name: &str, key: &str) -> Result<Explained, ExplainError> {
-    if ![Origin::TIER, Origin::EXPIRY, Origin::LEADERBOARD].contains(&name) {
+    if ![Origin::TIER, Origin::EXPIRY, Origin::LEADERBOARD, Origin::BIRTHDAY].contains(&name) {
         return Err(ExplainError::NoRules(name.to_owned()));
     }
     let (index, details) = (entry.row.index, &entry.record.details);
@@ -199,6 +201,12 @@ fn explain_due(state: &State, entry: &Entry, name: &str, key: &str) -> Result<Ex
     let base = told(entry, name, &programme);
     let card = key.split('/').next().and_then(|card| card.parse().ok()).map(CardReference);
     let card = card.ok_or_else(damaged)?;
+    if name == Origin::BIRTHDAY {
+        let year = key.split('/').nth(1).and_then(|year| year.parse().ok()).ok_or_else(damaged)?;
+        let gift = gift_again(state, &programme, entry, (card, year), now)?;
+        let (same, reasons) = gift.map_or((false, Vec::new()), |reason| (true, vec![reason]));
+        return Ok(Explained { same, reasons, ..base });
+    }
     if name == Origin::EXPIRY {
         let held = state.cards.get(&card).ok_or_else(damaged)?;
         let (_, effects) = expire(held, &programme, index, now)?;
@@ -216,6 +224,33 @@ fn explain_due(state: &State, entry: &Entry, name: &str, key: &str) -> Result<Ex
     let stood = programme.tiers.stood(member, as_of);
     let tier = Some(TierStory { before, after, as_of, stood });
     Ok(Explained { tier, same: is_written(&entry.record, &effects), ..base })
+}
+
+/// A birthday gift, decided again: why it was given. Whose birthday it is is not in the journal, so every day of that year is tried
+/// on which it can have been.
+fn gift_again(
+    state: &State,
+    programme: &Programme,
+    entry: &Entry,
+    (card, year): (CardReference, i16),
+    now: Now,
+) -> Result<Option<Reason>, ExplainError> {
+    let (index, record) = (entry.row.index, &entry.record);
+    let days = programme.birthdays_due(0, 0, now.business_date).ok_or(ExplainError::Damaged(index))?;
+    let (mut day, first) = (*days.end(), *days.start());
+    while day >= first {
+        let of_year = births_on(day).first().copied().filter(|_| day.year() == year);
+        for born in of_year.into_iter().flat_map(|on| at_each_age(on, day.year(), programme)) {
+            let store = record.details.store.as_str();
+            let gift = birthday_gift(state, programme, (card, store), (year, born), (index, now))?;
+            if let Some((_, reason)) = gift.filter(|(effects, _)| is_written(record, effects)) {
+                return Ok(Some(reason));
+            }
+        }
+        let Ok(before) = day.yesterday() else { break };
+        day = before;
+    }
+    Ok(None)
 }
 
 /// Explains an operator's act that rules have decided from what the journal has.
@@ -396,10 +431,8 @@ fn possible(business_date: u32, programmes: &[&Programme]) -> Vec<(Option<Born>,
     let mut born = vec![None];
     let near = |year| [(month, day), (month, other)].map(|(month, day)| Some(Born { year, month, day }));
     born.extend(near(0));
-    let ages = programmes.iter().flat_map(|programme| &programme.segments).filter_map(|segment| segment.age);
-    let ages: BTreeSet<u16> = ages.flat_map(|(from, below)| [Some(0), Some(from), below]).flatten().collect();
     let this = u16::try_from(business_date / 10_000).unwrap_or(0);
-    for age in ages {
+    for age in programmes.iter().flat_map(|programme| ages(programme)).collect::<BTreeSet<u16>>() {
         let year = this.saturating_sub(age);
         // A birthday that comes later in this year makes whoever is as old a year older by their birth year.
         let before = if other > day { year.saturating_sub(1) } else { year };
@@ -412,6 +445,20 @@ fn possible(business_date: u32, programmes: &[&Programme]) -> Vec<(Option<Born>,
         born.extend(of_month.into_iter().chain([far]).map(Some));
     }
     born.into_iter().flat_map(|born| [(born, true), (born, false)]).collect()
+}
+
+/// Ages that a programme tells from others.
+fn ages(programme: &Programme) -> BTreeSet<u16> {
+    let ages = programme.segments.iter().filter_map(|segment| segment.age);
+    ages.flat_map(|(from, below)| [Some(0), Some(from), below]).flatten().collect()
+}
+
+/// A birthday of a year at each age that a programme tells from others, by the day and the day before it.
+fn at_each_age((month, day): (u8, u8), year: i16, programme: &Programme) -> Vec<Born> {
+    let year = u16::try_from(year).unwrap_or(0);
+    let born = ages(programme).into_iter().map(|age| year.saturating_sub(age));
+    let years = born.flat_map(|year| [year, year.saturating_sub(1)]);
+    std::iter::once(0).chain(years).map(|year| Born { year, month, day }).collect()
 }
 
 /// The request as it was decided: what came beside it is not in the journal, and was right if it was approved.

@@ -1,6 +1,8 @@
 //! `programme due`: what will happen by itself until a time, if nobody touches a card before: by the very functions that will book
 //! it, on the state that the journal leads to.
 
+mod gifts;
+
 use protocol::field::Installation;
 
 use crate::domain::leaderboard::reward_rank;
@@ -8,11 +10,12 @@ use crate::domain::programme::Programme;
 use crate::domain::programme::leaderboard::closing;
 use crate::domain::standing::Standings;
 use crate::domain::tier_review::review;
-use crate::domain::{Card, CardReference, Kind, Member, Now, State};
+use crate::domain::{Card, CardReference, Fault, Kind, Member, Now, State};
 use crate::explain::programmes;
-use crate::journal::walk::{WalkError, replayed};
+use crate::journal::walk::{WalkError, head_before, replayed};
+use crate::members::Birth;
 use crate::programme_file;
-use crate::storage::Storage;
+use crate::storage::{Storage, StorageError};
 
 /// Something that happens by time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +38,8 @@ pub enum What {
     Tier(Option<String>, Option<String>),
     /// A leaderboard closes, and a rank gets so many points: name, rank, balance, points.
     Rank(String, u64, Kind, i64),
+    /// So many points of a currency are given for a birthday.
+    BirthdayGift(Kind, i64),
 }
 
 /// Why nothing can be foreseen.
@@ -42,11 +47,15 @@ pub enum What {
 pub enum ForeseeError {
     #[error(transparent)]
     Walk(#[from] WalkError),
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     #[error("the journal has no programme that could be read")]
     NoProgramme,
+    #[error(transparent)]
+    Fault(#[from] Fault),
 }
 
-/// What falls due up to a Unix second, by card and time.
+/// What falls due up to a Unix second, by card and time. Of birthdays the journal says nothing: `births` are those that are kept.
 ///
 /// # Errors
 /// [`ForeseeError`] when the journal is damaged.
@@ -54,9 +63,10 @@ pub fn foresee(
     storage: &Storage,
     installation: &Installation,
     until_s: i64,
+    births: &[Birth],
     progress: impl FnMut(u64),
 ) -> Result<Vec<Foreseen>, ForeseeError> {
-    let state = replayed(storage, installation, progress)?;
+    let mut state = replayed(storage, installation, progress)?;
     let in_force = state.programmes.iter().rev().find(|version| version.effective_from <= until_s);
     let programme = in_force.or(state.programmes.first()).ok_or(ForeseeError::NoProgramme)?;
     let programme = programme_file::parse(&programme.document).map_err(|_| ForeseeError::NoProgramme)?;
@@ -64,6 +74,9 @@ pub fn foresee(
     let business_date = programme.business_date(ms).map_err(|_| ForeseeError::NoProgramme)?;
     let mut all = due(&state, &programme, Now { ms, business_date, certain: true });
     all.extend(of_boards(&state, until_s));
+    let last = storage.last_seal()?.map_or(0, |seal| seal.group);
+    let written_ms = head_before(storage, last.saturating_add(1))?.time_ms;
+    all.extend(gifts::foreseen(&mut state, &programme, births, (written_ms, until_s))?);
     all.sort_by_key(|foreseen| (foreseen.card, foreseen.at));
     Ok(all)
 }

@@ -15,6 +15,7 @@ pub mod keys;
 pub mod members;
 pub mod metrics;
 pub mod programme_file;
+pub mod report;
 pub mod server;
 pub mod statement;
 pub mod storage;

@@ -1,6 +1,7 @@
 //! Reads a programme file: TOML in, a whole and consistent [`Programme`] out, or errors that name the line.
 
 mod alert;
+mod birthday_gift;
 mod catalogue;
 mod currency;
 pub mod difference;
@@ -146,6 +147,7 @@ impl Checker<'_> {
         let activities = self.activities(file.activity, &products);
         let leaderboards = self.leaderboards(file.leaderboard);
         let alerts = self.alerts(file.alert);
+        let birthday_gifts = self.birthday_gifts(file.birthday_gift, &segments, &products);
         if referrals.iter().any(|rule| !rule.grades.is_empty()) {
             self.counts(Measure::Referrals);
         }
@@ -189,6 +191,7 @@ impl Checker<'_> {
             partners,
             leaderboards,
             alerts,
+            birthday_gifts,
             points_payment,
             terminal_day,
             cashier_day,

@@ -27,6 +27,28 @@ pub(super) enum Member {
         #[arg(long, value_name = "REFERENCE")]
         card: u64,
     },
+    /// Report a period of a member, or of all: gathered, spent, expired and owed, progress to the next tiers and the nearest way, what comes.
+    #[command(after_help = "Examples:
+  gateway member report --period 202612 9000000000000014
+  gateway member report --period 2026 9000000000000014 --json
+  gateway member report --period 202612 --all --out outbox
+
+With --all it writes outbox/members-202612.jsonl, a line for each member by rising card, in the place of an earlier one and whole:
+a messenger may watch that folder. Once the journal goes on after the period, taking it again gives the same bytes. The
+columns are in PROGRAMME.md.")]
+    Report {
+        /// A month (YYYYMM) or a year (YYYY) of business days.
+        #[arg(long, value_name = "PERIOD")]
+        period: crate::report::Period,
+        #[arg(value_name = "CARD", required_unless_present = "all")]
+        card: Option<u64>,
+        /// Every member.
+        #[arg(long, requires = "out", conflicts_with = "card")]
+        all: bool,
+        /// The folder that the period's file is written into.
+        #[arg(long, value_name = "DIR", requires = "all")]
+        out: Option<PathBuf>,
+    },
     /// Erase what is kept of a card's holder. Card, balances and journal stay as they are.
     #[command(after_help = "Example:
   gateway member erase --card 9000000000000014 --reason 'asked for it'
@@ -115,6 +137,9 @@ Verifying needs no data and no gateway. It ends with exit code 1 when the signat
 
 pub(super) fn member(common: &Common, command: Member) -> Result<ExitCode> {
     match command {
+        Member::Report { period, card, all: _, out } => {
+            super::report::member(common, period, card, out.as_deref())
+        }
         Member::Show { card } => {
             let answer = ask(common, &Ask::Member { card })?;
             show(common, &answer, |answer| {

@@ -7,6 +7,7 @@ mod leaderboard;
 mod member;
 mod operate;
 mod programme;
+mod report;
 mod serve;
 mod show;
 mod transaction;
@@ -91,9 +92,12 @@ SIGTERM or Ctrl-C: open requests are answered, then it ends.")]
     /// People at the till: add cashiers and supervisors, list them, give a new PIN, end.
     #[command(subcommand)]
     Cashier(CashierCommand),
-    /// Members: personal data, what they are worth, tags, tiers that partners honour.
+    /// Members: personal data, reports, what they are worth, tags, tiers that partners honour.
     #[command(subcommand)]
     Member(member::Member),
+    /// Entitlements of members: what was promised and what was delivered.
+    #[command(subcommand)]
+    Entitlements(report::Entitlements),
     /// Operators: add, list, revoke.
     #[command(subcommand)]
     Operator(Operator),
@@ -550,6 +554,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Card(command) => operate::card(common, command),
         Command::Cashier(command) => operate::cashier(common, command),
         Command::Member(command) => member::member(common, command),
+        Command::Entitlements(command) => report::entitlements(common, command),
         Command::Operator(command) => operate::operator(common, command),
         Command::Programme(command) => programme::programme(common, command),
         Command::Alerts(span) => Ok(alerts::told(common, &span)),

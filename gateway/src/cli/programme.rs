@@ -19,8 +19,10 @@ use crate::domain::act::Act;
 use crate::domain::programme::Programme;
 use crate::domain::schedule::Start;
 use crate::foresee::{Foreseen, What, foresee};
+use crate::members::{Birth, Members};
 use crate::programme_file::difference::{Difference, differences};
 use crate::programme_file::{self, Problem};
+use crate::storage::MEMBERS;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -83,13 +85,15 @@ activate the one in force again (`programme show`): for that time, or now with -
     List,
     /// Show what points can be redeemed for, and how many pieces are left.
     Catalogue,
-    /// Say what will happen by itself until a time: what expires, is released, is no longer held, which tiers change, and what ranks get.
+    /// Say what will happen by itself until a time: what expires, is released, is no longer held, which tiers change, what ranks get,
+    /// and which birthday gifts are given.
     #[command(after_help = "Examples:
   gateway programme due --at 2027-01-01         what ends with the year, if nobody touches a card before
   gateway programme due --at '2026-12-24 18:00' --json
 
 The journal is read; nothing is booked. Whether the gateway serves does not matter, but a time that is no RFC 3339 time is of the
-zone of the programme in force, which a serving gateway tells.")]
+zone of the programme in force, which a serving gateway tells. Birthdays are read from the personal data beside the journal:
+whoever may read its key sees by this whose birthday is when.")]
     Due {
         /// A time, or the start of a business day.
         #[arg(long, value_name = "TIME")]
@@ -287,7 +291,8 @@ fn due(common: &Common, until_s: i64) -> Result<ExitCode> {
     let (storage, installation) = super::journal::open(&common.directory())?;
     storage.hold_still()?;
     let progress = bar(storage.last_index()?, "reading", common.json);
-    let all = foresee(&storage, &installation, until_s, |at| progress.set_position(at))?;
+    let births = births(common)?;
+    let all = foresee(&storage, &installation, until_s, &births, |at| progress.set_position(at))?;
     progress.finish_and_clear();
     let tier = |tier: &Option<String>| tier.clone().unwrap_or_else(|| "none".into());
     let due = all.iter().map(|Foreseen { card, at, what }| {
@@ -298,6 +303,7 @@ fn due(common: &Common, until_s: i64) -> Result<ExitCode> {
             What::Rank(board, rank, kind, points) => {
                 (format!("rank {rank} of {board}"), Some(kind.0), Some(*points))
             }
+            What::BirthdayGift(kind, points) => ("birthday gift".to_owned(), Some(kind.0), Some(*points)),
             What::Tier(from, to) => (format!("tier {} to {}", tier(from), tier(to)), None, None),
         };
         let at = jiff::Timestamp::from_second(*at).map_or_else(|_| at.to_string(), |at| at.to_string());
@@ -311,6 +317,20 @@ fn due(common: &Common, until_s: i64) -> Result<ExitCode> {
             rows(answer, "due").map(|row| fields.map(|field| text(row, field))),
         );
     })
+}
+
+/// The birthdays that are kept here, if any are.
+fn births(common: &Common) -> Result<Vec<Birth>> {
+    let data = common.directory();
+    let (mut births, mut after) = (Vec::new(), 0);
+    if data.member_key().exists() && data.0.join(MEMBERS).exists() {
+        let members = Members::open(&data.0, &data.member_key())?;
+        while let Some((last, more)) = members.births_after(after, 4096)? {
+            births.extend(more);
+            after = last;
+        }
+    }
+    Ok(births)
 }
 
 /// A time that a person wrote, in Unix seconds: RFC 3339, a time in the programme's zone, or a business day's start.

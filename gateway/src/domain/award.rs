@@ -5,7 +5,7 @@ use super::customer::{Customer, Given};
 use super::decision::{Decision, Decline, Notes, Reason};
 use super::effect::Effect;
 use super::expiry::expire;
-use super::facts::{Facts, accept_card};
+use super::facts::{Facts, accept_card, not_now};
 use super::member::{Window, counted};
 use super::points::{Award, award_points};
 use super::programme::activity::Activity;
@@ -84,7 +84,7 @@ fn offered<'a>(customer: &Customer<'a>, named: &str) -> Result<&'a Activity, Dec
         return Err(Decline::NotOffered);
     }
     if !activity.when.is_time(programme, &customer.at) {
-        return Err(Decline::NotNow);
+        return Err(not_now(&activity.when, programme, &customer.at));
     }
     let taken = counted(&customer.facts.state.counters, &place(named), Window::Ever, 0);
     if activity.members.is_some_and(|members| taken >= members) && !took_part(named) {

@@ -66,6 +66,7 @@ fn words(decline: Decline) -> &'static str {
     match decline {
         Decline::NotOffered => "is not invited, or there is no such activity",
         Decline::NotNow => "is not at its time",
+        Decline::NotYet => "is too early",
         Decline::Exhausted => "has had all that there is",
         _ => "is not in use",
     }

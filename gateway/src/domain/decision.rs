@@ -87,6 +87,8 @@ pub enum Decline {
     NotOffered,
     /// Not at this time.
     NotNow,
+    /// It has not begun, for this member.
+    NotYet,
     /// The member has had all that there is for them, or nothing is left for anybody.
     Exhausted,
     AlreadyJoined,

@@ -4,7 +4,7 @@ use super::card::{Card, CardStatus};
 use super::decision::{Decision, Decline};
 use super::effect::TransactionState;
 use super::original::Original;
-use super::programme::{Product, Programme};
+use super::programme::{Circumstances, Product, Programme, When};
 use super::quoted::Quoted;
 use super::request::{CardClaim, Named, Now, message};
 use super::state::State;
@@ -42,6 +42,11 @@ pub struct Born {
 }
 
 impl Born {
+    #[must_use]
+    pub fn month_and_day(self) -> (u8, u8) {
+        (self.month, self.day)
+    }
+
     /// The day of a year that counts as the birthday: 28 February for the 29th where there is none.
     #[must_use]
     pub fn in_year(self, is_leap: bool) -> (u8, u8) {
@@ -78,6 +83,11 @@ pub(super) fn prove_card<'a>(facts: Facts<'a>, claim: &CardClaim) -> Result<&'a 
     let expected = card.map_or([0; 32], |c| c.proof);
     let same = claim.proof.is_some_and(|proof| constant_time_eq(&proof, &expected));
     card.filter(|_| same).ok_or(Decline::CardNotAccepted)
+}
+
+/// Why something is not to be had now: it has not begun for this member, or it is over, or at other hours.
+pub(super) fn not_now(when: &When, programme: &Programme, at: &Circumstances<'_>) -> Decline {
+    if when.is_to_come(programme, at) { Decline::NotYet } else { Decline::NotNow }
 }
 
 pub(super) fn product_of<'a>(facts: Facts<'a>, currency: u16, card: &Card) -> Result<&'a Product, Decline> {

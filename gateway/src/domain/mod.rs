@@ -13,6 +13,7 @@ mod advice;
 mod authorize;
 mod award;
 mod award_batch;
+pub mod birthday;
 mod capture;
 pub mod card;
 mod card_acts;

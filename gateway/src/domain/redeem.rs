@@ -5,7 +5,7 @@ use super::card::Card;
 use super::customer::Customer;
 use super::decision::{Decision, Decline, Notes, Reason};
 use super::effect::Effect;
-use super::facts::Facts;
+use super::facts::{Facts, not_now};
 use super::ledger::{Kind, bonus_expense, named};
 use super::payer::Payer;
 use super::pin::check_card_pin;
@@ -79,7 +79,7 @@ fn redemption<'p>(
         return Err(Decline::BoundToAccount);
     }
     if !item.when.is_time(programme, at) {
-        return Err(Decline::NotNow);
+        return Err(not_now(&item.when, programme, at));
     }
     let price = programme.price(item, at);
     let points = price.points.checked_mul(quantity).ok_or(Decline::NotEnoughPoints)?;

@@ -133,7 +133,7 @@ impl Writer {
     }
 
     /// The card, or the one that has taken its place, if its holder is the one of that registration still.
-    fn registered(
+    pub(super) fn registered(
         &mut self,
         card: CardReference,
         commitment: [u8; 32],

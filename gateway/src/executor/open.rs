@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use protocol::field::Installation;
 use tracing::info;
 
+use super::birthdays::Round;
 use super::boards::standings;
 use super::budget::GuessBudget;
 use super::housekeeping::{Space, SpaceLimits};
@@ -156,6 +157,7 @@ pub fn open(
         watermark,
         latest_ms: head.time_ms,
         swept: DuePlace::default(),
+        birthdays: Round::default(),
     };
     Ok((writer, handle, receiver))
 }

@@ -12,6 +12,7 @@ use protocol::frame::MessageType;
 use tracing::{error, info};
 
 use super::acts::Paper;
+use super::birthdays::Round;
 use super::budget::GuessBudget;
 use super::follow::concerned;
 use super::group::{Cause, Draft, Group, Waiting, sidecar};
@@ -87,6 +88,8 @@ pub struct Writer {
     pub(super) rewarded: HashMap<Slot, (u64, CardReference)>,
     /// What alerts have seen this month.
     pub(super) watch: Watch,
+    /// Where the round of birthdays stands.
+    pub(super) birthdays: Round,
     pub(super) dirty: HashSet<Touched>,
     pub(super) last_used: HashMap<CardReference, u64>,
     pub(super) anchors: AnchorFile,
@@ -156,6 +159,7 @@ impl Writer {
             if due(&mut swept, TICK) {
                 self.look_at_clock();
                 self.sweep()?;
+                self.give_birthday_gifts()?;
             }
         }
         self.flush()?;

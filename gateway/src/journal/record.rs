@@ -128,6 +128,10 @@ impl Origin {
     pub const TIER: &str = "tier";
     /// The close of a leaderboard, and what ranks get.
     pub const LEADERBOARD: &str = "leaderboard";
+    /// A member's birthday gift; its key is the card and the year of the birthday.
+    pub const BIRTHDAY: &str = "birthday";
+    /// All birthdays up to a business date have been looked at; its key is that date.
+    pub const BIRTHDAYS: &str = "birthdays";
 
     fn encode<W: minicbor::encode::Write>(
         &self,

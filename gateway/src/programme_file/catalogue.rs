@@ -73,7 +73,7 @@ impl Checker<'_> {
             kind,
             points,
             gives: bonus.or(converted).unwrap_or(Gives::Handed),
-            when: self.when(raw.when, products),
+            when: self.when_early(raw.when, raw.early, products),
             minimum: raw.minimum.map_or(0, |fewest| self.some_points(Some(fewest))),
             most,
         }

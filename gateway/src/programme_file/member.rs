@@ -201,7 +201,7 @@ impl Checker<'_> {
             activities.push(Activity {
                 code: raw.code.into_inner(),
                 rule: self.rule(raw.rule),
-                when: self.when(raw.when, products),
+                when: self.when_early(raw.when, raw.early, products),
                 kind,
                 points: self.within(&raw.points, 0, "points"),
                 per_unit: raw.per_unit,
@@ -213,7 +213,7 @@ impl Checker<'_> {
         activities
     }
 
-    fn within(&mut self, number: &Spanned<i64>, least: i64, unit: &str) -> i64 {
+    pub(super) fn within(&mut self, number: &Spanned<i64>, least: i64, unit: &str) -> i64 {
         if !(least..=MOST).contains(number.get_ref()) {
             self.problem(number, format!("write {least} to 1,000,000,000 {unit}"));
             return least;

@@ -27,6 +27,8 @@ pub(super) struct File {
     #[serde(default)]
     pub alert: Vec<RawAlert>,
     #[serde(default)]
+    pub birthday_gift: Vec<super::birthday_gift::RawBirthdayGift>,
+    #[serde(default)]
     pub catalogue: Vec<RawCatalogueItem>,
     #[serde(default)]
     pub points_worth: Vec<RawPointsWorth>,
@@ -379,6 +381,7 @@ pub(super) struct RawCatalogueItem {
     pub products: Vec<Spanned<String>>,
     #[serde(default)]
     pub when: RawWhen,
+    pub early: Option<RawEarly>,
     #[serde(default)]
     pub most: RawCap,
     pub points: Spanned<i64>,
@@ -493,6 +496,7 @@ pub(super) struct RawActivity {
     pub products: Vec<Spanned<String>>,
     #[serde(default)]
     pub when: RawWhen,
+    pub early: Option<RawEarly>,
     #[serde(default)]
     pub most: RawCap,
     pub of: Option<Spanned<String>>,
@@ -528,6 +532,14 @@ pub(super) struct RawWhen {
     pub hours: Option<Spanned<String>>,
     pub birthday: Option<Spanned<String>>,
     pub customer: Option<Spanned<String>>,
+}
+
+/// Who comes in before the others.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawEarly {
+    pub tiers: Vec<Spanned<String>>,
+    pub days: Spanned<u16>,
 }
 
 /// Bounds of any rule that gives something; amounts of money are text, points are numbers.

@@ -3,10 +3,10 @@
 use toml::{Spanned, Value};
 
 use super::Checker;
-use super::raw::{RawCap, RawWhen};
+use super::raw::{RawCap, RawEarly, RawWhen};
 use crate::domain::Kind;
 use crate::domain::member::Window;
-use crate::domain::programme::when::Birthday;
+use crate::domain::programme::when::{Birthday, Early};
 use crate::domain::programme::{Cap, When};
 
 const TENDERS: [(&str, u8); 7] = [
@@ -50,6 +50,7 @@ impl Checker<'_> {
             channels: raw.channels.into_iter().map(Spanned::into_inner).collect(),
             tenders: raw.tenders.iter().map(|word| self.word(word, &TENDERS)).collect(),
             from,
+            early: None,
             until,
             weekdays: raw.weekdays.iter().map(|word| self.word(word, &WEEKDAYS)).collect(),
             days: raw.days.into_iter().map(Spanned::into_inner).collect(),
@@ -59,6 +60,36 @@ impl Checker<'_> {
                 .map(|word| self.word(&word, &[("day", Birthday::Day), ("month", Birthday::Month)])),
             customer: raw.customer.map(|word| self.word(&word, &[("person", 1), ("company", 2)])),
         }
+    }
+
+    /// The same, where members of some tiers come in before the others.
+    pub(super) fn when_early(
+        &mut self,
+        raw: RawWhen,
+        early: Option<RawEarly>,
+        products: Vec<String>,
+    ) -> When {
+        let when = self.when(raw, products);
+        let Some(early) = early else { return when };
+        if when.from.is_none() {
+            self.problem(&early.days, "before what? write when = { from = \"2027-03-01\" } too");
+        }
+        if !(1..=366).contains(early.days.get_ref()) {
+            self.problem(&early.days, "write 1 to 366 days");
+        }
+        if early.tiers.is_empty() {
+            self.problem(&early.days, "for whom? write tiers = [\"gold\"] too");
+        }
+        for name in &early.tiers {
+            if !self.known_tiers.contains(name.get_ref()) {
+                self.problem(name, format!("there is no [[tier]] with key = {:?}", name.get_ref()));
+            } else if !when.tiers.is_empty() && !when.tiers.contains(name.get_ref()) {
+                self.problem(name, "`when` lets no member of this tier in at all; name the tier there too");
+            }
+        }
+        let days = early.days.into_inner();
+        let tiers = early.tiers.into_iter().map(Spanned::into_inner).collect();
+        When { early: Some(Early { tiers, days }), ..when }
     }
 
     /// One of a few words; the first when it is none.

@@ -81,6 +81,17 @@ impl MemberFile {
         Ok(self.0.prepare_cached(sql)?.query_row([card], read).optional()?)
     }
 
+    /// Rows by rising card, after this card, at most `most`.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn after(&self, card: u64, most: u32) -> Result<Vec<MemberRow>> {
+        let sql = "SELECT card, commitment, phone_tag, sealed, kept_at FROM member WHERE card > ?1 ORDER BY card LIMIT ?2";
+        let mut statement = self.0.prepare_cached(sql)?;
+        let rows = statement.query_map(params![card, most], read)?;
+        rows.map(|row| row.map_err(StorageError::from)).collect()
+    }
+
     /// Cards that were registered by a commitment.
     ///
     /// # Errors

@@ -31,6 +31,7 @@ pub fn code(verdict: Verdict) -> ResponseCode {
             | Decline::TooManyHolds
             | Decline::QuoteGone
             | Decline::NotNow
+            | Decline::NotYet
             | Decline::AlreadyJoined
             | Decline::ReferralUnknown
             | Decline::TransferToItself => ResponseCode::INVALID_TRANSACTION,
@@ -149,6 +150,7 @@ pub fn detail(decline: Decline) -> &'static str {
         Decline::AboveHold => "more than is held",
         Decline::NotOffered => "the programme does not have it for this card",
         Decline::NotNow => "not at this time",
+        Decline::NotYet => "not yet",
         Decline::Exhausted => "there is no more of it",
         Decline::AlreadyJoined => "this card has joined already",
         Decline::ReferralUnknown => "no member has this referral code",

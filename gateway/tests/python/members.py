@@ -55,9 +55,13 @@ class Members:
         undoing = acting and entry.asked[1] in (m.REVERSAL, m.VOID) and entry.told.get(12) is not None
         if entry.due == "tier":
             yield from self._due(entry, effects)
-        ended = {card for (card, counter, _), change in counts.items() if counter.startswith(BY) and change < 0}
-        if entry.due == "leaderboard":
+        elif entry.due == "birthday":
+            yield from self._birthday(entry, effects)
+        elif entry.due == "birthdays":
+            yield from self._birthdays(entry, effects)
+        elif entry.due == "leaderboard":
             yield from self._ranked(entry, counts)
+        ended = {card for (card, counter, _), change in counts.items() if counter.startswith(BY) and change < 0}
         yield from self._members(entry, told, original, undoing, acting, books, ended)
         yield from self._counters(entry, counts, original, undoing, acting, fates, books)
         if joining:
@@ -148,6 +152,21 @@ class Members:
         if len(counts) != 1 or not board[1].startswith("board:") or not fits or entry.key != f"{board[1]}/{period}{last}":
             yield f"a due item about a leaderboard counts {dict(counts)} as {entry.key}"
 
+    def _birthday(self, entry, effects):
+        """A birthday gift is one card's, once in the year of the birthday."""
+        card, _, year = entry.key.partition("/")
+        subjects = {str(e[1]) for e in effects if e[0] == 2 or e[0] == 1 and len(e) == 7 or e[0] == 25 and e[1] is not None}
+        given = [e[3:] for e in effects if e[0] == 25 and e[2] == "birthday"]
+        if subjects != {card} or given != [[int(year) * 10000, 1]] or self.counters[int(card), "birthday", int(year) * 10000]:
+            yield f"a birthday gift of {card} for {year} is about something else, or not the first"
+
+    def _birthdays(self, entry, effects):
+        """How far birthdays have been looked at only rises, up to the day that the entry names."""
+        before = self.counters[None, "birthdays", 0]
+        counts = [e for e in effects if e[0] != 3]
+        if len(counts) != 1 or counts[0][:4] != [25, None, "birthdays", 0] or before + counts[0][4] != int(entry.key) or not before < int(entry.key) < entry.date:
+            yield f"birthdays are looked at up to {entry.key}, and were up to {before}"
+
     # ---- counters ----
 
     @staticmethod
@@ -196,7 +215,7 @@ class Members:
                 moved[tuple(rest)] += change
             if any(moved.values()):
                 yield "counters are not those of the card whose place is taken"
-        elif counts and entry.due not in ("tier", "leaderboard"):
+        elif counts and entry.due not in ("tier", "leaderboard", "birthday", "birthdays"):
             yield f"counters change without a reason: {dict(counts)}"
         self.counted[entry.index] = counts
 

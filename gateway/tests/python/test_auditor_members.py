@@ -64,6 +64,14 @@ class Club:
         self.sale(told={41: list(told)} if told else None)
         self.tier(member(joined=None, kind=0, **{"tier": "gold", "since": TODAY, "until": 9} | changes), key=key)
 
+    def birthday(self, *effects, key=f"{CARD}/2026"):
+        books = self.site.journal.books.cards[CARD]
+        gift = [[1, "points-expense", 16, -5], [1, CARD, 16, 5, books.next_lot, None, self.site.journal.index + 1]]
+        self.site.journal.system("birthday", key, [*gift, *(effects or [counted("birthday", 1, YEAR)])])
+
+    def looked(self, change=20251231, key="20251231", more=()):
+        self.site.journal.system("birthdays", key, [counted("birthdays", change, card=None), *more])
+
     # ---- pending points ----
 
     def earn(self, points=20, kind=PENDING, ends=None):
@@ -287,6 +295,35 @@ MEMBERS = [
 
 @pytest.mark.parametrize("fault, plant", MEMBERS, ids=[f"{n}-{fault}" for n, (fault, _) in enumerate(MEMBERS)])
 def test_planted(club, fault, plant):
+    plant(club)
+    assert any(fault in text for text in club.site.faults()), club.site.faults()
+
+
+def test_good_birthdays(club):
+    club.looked(20251229, "20251229")
+    club.birthday()
+    club.birthday(counted("birthday", 1, YEAR + 10000), counted("gave:b", 5, YEAR, card=None), key=f"{CARD}/2027")
+    club.looked(2)
+    assert club.site.faults() == []
+
+
+BIRTHDAYS = [
+    ("not the first", lambda c: (c.birthday(), c.birthday())),
+    ("about something else", lambda c: c.birthday(key=f"{OTHER}/2026")),
+    ("about something else", lambda c: c.birthday(key=f"{CARD}/2027")),
+    ("about something else", lambda c: c.birthday(counted("birthday", 2, YEAR))),
+    ("about something else", lambda c: c.birthday(counted("gave:b", 5, YEAR))),
+    ("about something else", lambda c: c.birthday(counted("birthday", 1, YEAR), counted("gave:b", 5, YEAR, card=OTHER))),
+    ("are looked at", lambda c: c.looked(TODAY, str(TODAY))),
+    ("are looked at", lambda c: c.looked(20251230)),
+    ("are looked at", lambda c: (c.looked(), c.looked(-1, "20251230"))),
+    ("are looked at", lambda c: c.looked(more=[counted("spent", 1)])),
+    ("without a reason", lambda c: c.site.act("x", [counted("birthday", 1, YEAR)])),
+]
+
+
+@pytest.mark.parametrize("fault, plant", BIRTHDAYS, ids=[f"{n}-{fault}" for n, (fault, _) in enumerate(BIRTHDAYS)])
+def test_planted_birthdays(club, fault, plant):
     plant(club)
     assert any(fault in text for text in club.site.faults()), club.site.faults()
 

@@ -4,6 +4,7 @@
 
 pub mod activity;
 pub mod alert;
+pub mod birthday_gift;
 pub mod cap;
 pub mod catalogue;
 pub mod currency;
@@ -32,6 +33,7 @@ use jiff::tz::TimeZone;
 
 pub use self::activity::Activity;
 pub use self::alert::Alert;
+pub use self::birthday_gift::BirthdayGift;
 pub use self::cap::Cap;
 pub use self::catalogue::{CatalogueItem, Gives, PointsWorth};
 pub use self::currency::{Ends, PointCurrency};
@@ -103,6 +105,7 @@ pub struct Programme {
     pub partners: Vec<Partner>,
     pub leaderboards: Vec<Leaderboard>,
     pub alerts: Vec<Alert>,
+    pub birthday_gifts: Vec<BirthdayGift>,
     pub expiry: Expiry,
     pub tiers: Tiers,
     pub prices: Prices,
@@ -384,7 +387,8 @@ impl Programme {
 }
 
 /// YYYYMMDD as a date.
-fn date(business_date: u32) -> Option<Date> {
+#[must_use]
+pub fn date(business_date: u32) -> Option<Date> {
     let day = i8::try_from(business_date % 100).ok()?;
     let month = i8::try_from(business_date / 100 % 100).ok()?;
     Date::new(i16::try_from(business_date / 10_000).ok()?, month, day).ok()

@@ -1,8 +1,10 @@
 //! When a rule holds: the conditions that every kind of rule may have (LOYALTY A2, B3, D5, E7). What is left out does not matter;
 //! all that is said must hold.
 
+use jiff::ToSpan as _;
 use jiff::civil::{Date, Time};
 
+use super::birthday_gift::number;
 use super::{Programme, date};
 use crate::domain::facts::Born;
 use crate::domain::member::Member;
@@ -36,6 +38,8 @@ pub struct When {
     pub tenders: Vec<u8>,
     /// First business date, YYYYMMDD.
     pub from: Option<u32>,
+    /// Some come in before the first date.
+    pub early: Option<Early>,
     /// Last business date; it counts.
     pub until: Option<u32>,
     /// 1 Monday to 7 Sunday.
@@ -47,6 +51,13 @@ pub struct When {
     pub birthday: Option<Birthday>,
     /// 1 person, 2 company.
     pub customer: Option<u8>,
+}
+
+/// Early access (提前体验; LOYALTY C7): for members of these tiers it begins so many days before its first business date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Early {
+    pub tiers: Vec<String>,
+    pub days: u16,
 }
 
 /// How near a birthday is.
@@ -72,11 +83,8 @@ impl When {
     #[must_use]
     pub fn is_for(&self, programme: &Programme, at: &Circumstances<'_>) -> bool {
         let standing = &at.member.standing;
-        let held = standing.tier.as_ref().map(|held| held.tier.as_str());
-        let tier = programme.tiers.of(at.member).map(|tier| tier.key.as_str()).or(held);
-        let tier = tier.filter(|_| programme.is_member(at.member));
         names(&self.products, Some(at.product))
-            && names(&self.tiers, tier)
+            && names(&self.tiers, tier_of(programme, at))
             && names(&self.stores, Some(at.store))
             && names(&self.channels, at.channel)
             && (self.segments.is_empty()
@@ -100,7 +108,24 @@ impl When {
     /// Whether it is a time and a place at which it holds for somebody.
     #[must_use]
     pub fn is_open(&self, programme: &Programme, store: &str, now: Now) -> bool {
-        names(&self.stores, Some(store)) && self.is_date(programme, now)
+        names(&self.stores, Some(store)) && self.is_date(programme, self.begins(true), now)
+    }
+
+    /// Whether it has not begun for this member; it may be over, or at other hours, else.
+    #[must_use]
+    pub fn is_to_come(&self, programme: &Programme, at: &Circumstances<'_>) -> bool {
+        self.begins_for(programme, at).is_some_and(|from| at.now.business_date < from)
+    }
+
+    fn begins_for(&self, programme: &Programme, at: &Circumstances<'_>) -> Option<u32> {
+        let tier = tier_of(programme, at);
+        self.begins(self.early.as_ref().is_some_and(|early| names(&early.tiers, tier)))
+    }
+
+    /// Its first business date, for those who come in before the others, or for the others.
+    fn begins(&self, early: bool) -> Option<u32> {
+        let days = self.early.as_ref().filter(|_| early).map_or(0, |early| i64::from(early.days));
+        Some(number(date(self.from?)?.checked_sub(days.days()).ok()?))
     }
 
     /// Whether it is time, also by the member's birthday.
@@ -108,13 +133,13 @@ impl When {
     pub fn is_time(&self, programme: &Programme, at: &Circumstances<'_>) -> bool {
         let day = date(at.now.business_date);
         let near = |near| day.zip(at.birthday).is_some_and(|(day, born)| is_birthday(near, born, day));
-        self.is_date(programme, at.now) && self.birthday.is_none_or(near)
+        self.is_date(programme, self.begins_for(programme, at), at.now) && self.birthday.is_none_or(near)
     }
 
-    fn is_date(&self, programme: &Programme, now: Now) -> bool {
+    fn is_date(&self, programme: &Programme, from: Option<u32>, now: Now) -> bool {
         let today = now.business_date;
         let Some(day) = date(today) else { return false };
-        self.from.is_none_or(|from| today >= from)
+        from.is_none_or(|from| today >= from)
             && self.until.is_none_or(|until| today <= until)
             && (self.weekdays.is_empty()
                 || self.weekdays.contains(&day.weekday().to_monday_one_offset().unsigned_abs()))
@@ -123,6 +148,13 @@ impl When {
                 .hours
                 .is_none_or(|hours| programme.local_time(now).is_some_and(|time| in_hours(hours, time)))
     }
+}
+
+/// The tier of a member.
+fn tier_of<'a>(programme: &'a Programme, at: &Circumstances<'a>) -> Option<&'a str> {
+    let held = at.member.standing.tier.as_ref().map(|held| held.tier.as_str());
+    let tier = programme.tiers.of(at.member).map(|tier| tier.key.as_str()).or(held);
+    tier.filter(|_| programme.is_member(at.member))
 }
 
 fn in_hours((from, until): (u16, u16), time: Time) -> bool {
