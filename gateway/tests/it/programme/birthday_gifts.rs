@@ -389,3 +389,36 @@ async fn no_gift_while_the_clock_is_in_doubt_none_to_who_was_erased_and_one_to_w
     drop(gateway);
     site.verify();
 }
+
+#[tokio::test]
+async fn a_day_on_which_many_have_their_birthday_is_many_small_write_groups() {
+    let site = Site::new();
+    let gateway = site.start();
+    let mut till = Till::open(&site, &gateway, "T0001").await;
+    let today = site.json(&["status"])["business_date"].as_str().expect("a date").to_owned();
+    let all = cards(&site, 300);
+    for card in &all {
+        activate_born(&mut till, card, &format!("1990{}", &today[4..])).await;
+    }
+    let before = last_index(&gateway);
+    put_in_force(&site, &forever("[[birthday_gift]]\nrule = \"b\"\npoints = 10"));
+    // The programme, a gift each, and that all have been looked at.
+    let whole = before + 1 + 300 + 1;
+    let mut left = 150;
+    while last_index(&gateway) < whole {
+        left -= 1;
+        assert!(left > 0, "{} of {whole}", last_index(&gateway));
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert_eq!(last_index(&gateway), whole);
+    drop(till);
+    assert!(gateway.stop().success());
+    let database =
+        rusqlite::Connection::open(site.data().join(gateway::storage::DATABASE)).expect("the database");
+    let sql = "SELECT last_idx - first_idx + 1 FROM seal WHERE first_idx > ? ORDER BY grp";
+    let mut groups = database.prepare(sql).expect("a query");
+    let sizes = groups.query_map([before + 1], |row| row.get(0)).expect("seals");
+    let sizes: Vec<u64> = sizes.map(|size| size.expect("a number")).collect();
+    assert_eq!(sizes, [128, 128, 45], "128 members at once, and the note that all were looked at");
+    site.verify();
+}
