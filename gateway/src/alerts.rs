@@ -1,6 +1,7 @@
 //! What entries did that alerts look at (LOYALTY B13), and which lines they crossed: from the journal alone.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use protocol::answer::Answer;
 use protocol::cose::Sign1;
@@ -84,11 +85,13 @@ pub fn alerts(
 /// The alerts that were in force at a Unix second.
 fn rules<'a>(state: &State, s: i64, compiled: &'a mut BTreeMap<u32, Vec<Alert>>) -> Option<&'a Vec<Alert>> {
     let version = in_force_at(&state.programmes, s).or(state.programmes.first())?;
-    if !compiled.contains_key(&version.version) {
-        let programme: Programme = programme_file::parse(&version.document).ok()?;
-        compiled.insert(version.version, programme.alerts);
+    match compiled.entry(version.version) {
+        Entry::Occupied(held) => Some(held.into_mut()),
+        Entry::Vacant(place) => {
+            let programme: Programme = programme_file::parse(&version.document).ok()?;
+            Some(place.insert(programme.alerts))
+        }
     }
-    compiled.get(&version.version)
 }
 
 /// What an entry crosses.

@@ -25,7 +25,7 @@ use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use toml::Spanned;
 
-pub use self::alert::words as alert_words;
+pub(crate) use self::alert::words as alert_words;
 use self::raw::File;
 use crate::domain::Kind;
 use crate::domain::programme::{Measure, MemberValue, Product, Programme};

@@ -74,7 +74,7 @@ impl Checker<'_> {
 
 /// How a file says what is looked at, and who.
 #[must_use]
-pub fn words(alert: &Alert) -> (&'static str, &'static str, &'static str) {
+pub(crate) fn words(alert: &Alert) -> (&'static str, &'static str, &'static str) {
     let on = DEEDS.iter().find(|(_, deed)| *deed == alert.on).map_or("", |(word, _)| *word);
     let by = BY.iter().find(|(_, by)| *by == alert.by).map_or("", |(word, _)| *word);
     (on, by, if alert.per == Window::Day { "day" } else { "month" })
