@@ -14,7 +14,7 @@ use crate::till::{APPROVED, Till, put_in_force, void};
 const NOT_PERMITTED: ResponseCode = ResponseCode::NOT_PERMITTED_CARD;
 const EXHAUSTED: ResponseCode = ResponseCode::AMOUNT_LIMIT;
 
-fn award(card: &Card, code: &str, quantity: u32) -> Body {
+pub(super) fn award(card: &Card, code: &str, quantity: u32) -> Body {
     let quantity = (quantity != 1).then(|| Quantity::new(quantity.into()).expect("a quantity"));
     Body::Award { card: card.reference, activity: code.parse().expect("a code"), quantity }
 }

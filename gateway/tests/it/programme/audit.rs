@@ -32,7 +32,7 @@ fn reference(card: &Card) -> CardReference {
 }
 
 /// Personal data of a member whose birthday is this, with the Activate that registers it.
-async fn activate_born(till: &mut Till, card: &Card, birthday: &str) {
+pub(super) async fn activate_born(till: &mut Till, card: &Card, birthday: &str) {
     let fields = [(0, "00112233445566778899aabbccddeeff"), (1, "8613800138000"), (3, birthday)];
     let field = |(number, text): (u8, &str)| (number, text.parse::<Text<64>>().expect("a field"));
     let sidecar = RequestSidecar { personal: fields.into_iter().map(field).collect(), ..card.sidecar() };

@@ -10,7 +10,7 @@ use crate::counter::{Clerk, cards, last_index, number, purchase, reversal};
 use crate::harness::Site;
 use crate::till::{APPROVED, Till, add_to_programme, void};
 
-fn use_up(card: &Card, entitlement: &str, uses: i64) -> Body {
+pub(super) fn use_up(card: &Card, entitlement: &str, uses: i64) -> Body {
     let quantity = (uses != 1).then(|| Quantity::new(uses).expect("a quantity"));
     Body::UseEntitlement { card: card.reference, quantity, entitlement: entitlement.parse().expect("a code") }
 }
