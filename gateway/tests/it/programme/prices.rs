@@ -33,7 +33,7 @@ together = "best"
 "#;
 
 /// Items with their category and minor units, one piece each.
-fn lines(items: &[(&str, &str, i64)]) -> PurchaseLines {
+pub(super) fn lines(items: &[(&str, &str, i64)]) -> PurchaseLines {
     let line = |(item, category, minor): &(&str, &str, i64)| PurchaseLine {
         item: item.parse().expect("an item"),
         category: category.parse().expect("a category"),

@@ -12,7 +12,7 @@ use crate::till::{APPROVED, Till, put_in_force, refund};
 
 const PROGRAMME: &str = include_str!("../../../programmes/travel-agency.toml");
 
-fn issue(site: &Site, product: &str, count: u32) -> Vec<Card> {
+pub(super) fn issue(site: &Site, product: &str, count: u32) -> Vec<Card> {
     let issued = site.json(&["card", "issue", "--product", product, "--count", &count.to_string()]);
     let text = |card: &serde_json::Value, field: &str| card[field].as_str().expect("a text").to_owned();
     let card = |card| Card::new(&text(card, "reference"), &text(card, "secret")).expect("a card");

@@ -267,3 +267,7 @@ pub(super) const POINTS_CONVERTIBLE: Board = Board {
     sale: (5_00, 2_500_00),
     ..PLAIN
 };
+
+/// All of them.
+pub(super) const BOARDS: [&Board; 7] =
+    [&DEFAULT, &TEA_SHOP, &MALL, &TRAVEL_AGENCY, &POINTS_FIXED, &POINTS_VARIABLE, &POINTS_CONVERTIBLE];

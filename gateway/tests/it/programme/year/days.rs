@@ -73,14 +73,27 @@ struct Trading {
     coming: Vec<(i64, usize)>,
 }
 
-/// Trades a year, and some weeks.
+/// Trades a year, and some weeks; then lets years go by.
 pub(super) fn trade(board: &'static Board, seed: u64) -> Shop {
+    let mut shop = trade_for(board, seed, DAYS);
+    let last = shop.paper.today();
+    // Nothing is left but money.
+    for years in 1..4 {
+        shop.clock(begins(last) + years * 500 * DAY);
+    }
+    shop.check_books();
+    assert!(shop.paper.cards.iter().all(|card| card.has(Kind::Points) + card.has(Kind::Pending) == 0));
+    shop
+}
+
+/// Trades so many days of it.
+pub(super) fn trade_for(board: &'static Board, seed: u64, days: i64) -> Shop {
     let mut rng = Rng::stream(seed, board.name);
     let opens = day_of(OPENS.0, OPENS.1, OPENS.2);
     let cards = cards(board, &mut rng);
     let mut trading = Trading { shop: Shop::open(board, seed, opens, cards), rng, coming: Vec::new() };
     let mut day = 0;
-    while day < DAYS {
+    while day < days {
         if let Some((_, away)) = AWAY.iter().find(|(back, _)| *back == day) {
             trading.shop.is_up = false;
             day += away;
@@ -96,15 +109,8 @@ pub(super) fn trade(board: &'static Board, seed: u64) -> Shop {
         }
         day += 1;
     }
-    let mut shop = trading.shop;
-    shop.check_books();
-    // Years later nothing is left but money.
-    for years in 1..4 {
-        shop.clock(begins(opens + day) + years * 500 * DAY);
-    }
-    shop.check_books();
-    assert!(shop.paper.cards.iter().all(|card| card.has(Kind::Points) + card.has(Kind::Pending) == 0));
-    shop
+    trading.shop.check_books();
+    trading.shop
 }
 
 impl Trading {

@@ -11,12 +11,21 @@ use super::calendar::{begins, date};
 use super::card::{Card, Kind};
 use super::paper::{APPROVED, Answer, IN_PART, Paper, Wish};
 
+/// What somebody asked for, when, and what it came to.
+#[derive(Debug)]
+pub(super) struct Deal {
+    /// Unix second.
+    pub(super) at: i64,
+    pub(super) wish: Wish,
+    pub(super) answer: Answer,
+}
+
 pub(super) struct Shop {
     pub(super) seed: u64,
     pub(super) paper: Paper,
     book: Book,
-    /// How often each kind of request got each code.
-    pub(super) tally: BTreeMap<(String, u8), u32>,
+    /// All of it.
+    pub(super) script: Vec<Deal>,
     /// The gateway runs by itself between requests; else it was away, and nothing was looked at yet.
     pub(super) is_up: bool,
 }
@@ -50,7 +59,7 @@ impl Shop {
         }
         let now = begins(day);
         book.clock(now);
-        Self { seed, paper: Paper::new(board, now, cards), book, tally: BTreeMap::new(), is_up: true }
+        Self { seed, paper: Paper::new(board, now, cards), book, script: Vec::new(), is_up: true }
     }
 
     /// Where a failure is found again.
@@ -121,8 +130,7 @@ impl Shop {
             said, wanted,
             "{place}: {wish:?}\nthe gateway's answer is on the left, the board's on the right"
         );
-        let word = format!("{wish:?}").split(' ').next().unwrap_or_default().to_owned();
-        *self.tally.entry((word, said.code)).or_default() += 1;
+        self.script.push(Deal { at: self.paper.now, wish: wish.clone(), answer: said.clone() });
         // What comes back to a lot whose time is over is booked as soon as somebody looks.
         if self.is_up {
             self.sweep(&format!("{wish:?}"));
