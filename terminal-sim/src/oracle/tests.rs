@@ -2,6 +2,7 @@
 
 mod corporate;
 mod counter;
+mod desk;
 mod more;
 mod people;
 

@@ -103,14 +103,20 @@ impl Deck {
         (index < self.own.len()).then(|| self.own.swap_remove(index))
     }
 
-    /// Whoever had it has the card that took its place by now, if there is one.
-    pub(super) fn give_back(&mut self, card: Card) {
+    /// The card that has all that this one had, when that is another one.
+    pub(super) fn in_place_of(&self, card: &Card) -> Option<Card> {
         let mut reference = card.reference;
         while let Some((_, next)) = self.gone.iter().find(|(gone, _)| gone.reference == reference) {
             reference = *next;
         }
-        let card = if reference == card.reference { Some(card) } else { self.find(reference.number()) };
-        self.own.extend(card.filter(|_| reference_is_free(&self.hot, &self.own, reference)));
+        self.find(reference.number()).filter(|_| reference != card.reference)
+    }
+
+    /// Whoever had it has the card that took its place by now, if there is one.
+    pub(super) fn give_back(&mut self, card: Card) {
+        let card = self.in_place_of(&card).unwrap_or(card);
+        let free = reference_is_free(&self.hot, &self.own, card.reference);
+        self.own.extend(Some(card).filter(|_| free));
     }
 
     /// One that others may use at the same time; now and then one whose place another one has taken.

@@ -21,6 +21,8 @@ const DESK_FILE: &str = "desk.jsonl";
 const ERRANDS: u64 = 7;
 /// A shop with fewer cards in use lets none of them end.
 const FEWEST_CARDS: usize = 5;
+/// Of so many cards the one is replaced or merged with which most was done.
+const BEST_OF: u64 = 3;
 /// Cards with more lots are left alone: of two that join each other nobody could say which lots of points go together.
 const MOST_LOTS: usize = 12;
 
@@ -133,9 +135,14 @@ impl Choice<'_> {
             rng.pick(&cards).copied()
         };
         let name = |card: CardReference| self.oracle.product_name(card);
+        let used = |rng: &mut Rng, wanted: &dyn Fn(&CardReference) -> bool| {
+            let some = (0..BEST_OF).filter_map(|_| one(rng, wanted));
+            some.max_by_key(|card| self.oracle.newest(*card, usize::MAX).len())
+        };
         Some(match kind {
             Kind::Replace => {
-                let card = one(rng, &|card| sold(card) && self.spare.iter().any(|new| name(*new) == name(*card)))?;
+                let has_spare = |card: &CardReference| self.spare.iter().any(|new| name(*new) == name(*card));
+                let card = used(rng, &|card| sold(card) && has_spare(card))?;
                 let spare: Vec<_> = self.spare.iter().filter(|new| name(**new) == name(card)).collect();
                 let by = if rng.chance(1, 12) { one(rng, &sold)? } else { **rng.pick(&spare)? };
                 Errand::Replace { card: card.number(), by: by.number() }
@@ -143,7 +150,7 @@ impl Choice<'_> {
             Kind::Merge => {
                 let fits = |card: &CardReference| sold(card) && is(card).lots <= MOST_LOTS;
                 let whole = |card: &CardReference| fits(card) && is(card).account.is_none();
-                let card = one(rng, &whole)?;
+                let card = used(rng, &whole)?;
                 let into = one(rng, &|into| fits(into) && *into != card && name(*into) == name(card))?;
                 let left = self.free.iter().filter(|left| sold(left) && name(**left) == name(card)).count();
                 if left < FEWEST_CARDS {

@@ -69,6 +69,10 @@ impl Trader {
         let card = named.or_else(|| own.clone()).or_else(|| self.shared.deck().any_hot(&mut self.rng));
         self.at_desk = errand.is_some();
         let under_way = self.begin_errand(errand).await;
+        let (scenario, card) = match self.in_its_place(card.as_ref()) {
+            Some((later, new)) => (later, Some(new)),
+            None => (scenario, card),
+        };
         let result = match &card {
             Some(card) => {
                 let (scenario, card) = self.filled_up(scenario, card);
@@ -87,6 +91,16 @@ impl Trader {
             Ok(()) => true,
             Err(error) => self.survive(&error) && self.settle_open().await && self.is_reachable().await,
         }
+    }
+
+    /// After an errand, mostly: the card that has taken this one's place, and something about what was done with the old one.
+    fn in_its_place(&mut self, card: Option<&Card>) -> Option<(Scenario, Card)> {
+        let new = self.shared.deck().in_place_of(card?)?;
+        if !self.at_desk || self.rng.chance(1, 3) {
+            return None;
+        }
+        let later = [Scenario::Refund, Scenario::Void, Scenario::Capture, Scenario::Raise, Scenario::Purchase];
+        Some((*self.rng.pick(&later)?, new))
     }
 
     /// Finishes what is open, through outages; `false` when the gateway stays away or has thrown this terminal out.
