@@ -105,12 +105,7 @@ impl Oracle {
     }
 
     /// The cards after an errand, or why it cannot be.
-    fn after(
-        &self,
-        errand: &Errand,
-        expires: Option<i64>,
-        overlapped: bool,
-    ) -> Result<After, &'static str> {
+    fn after(&self, errand: &Errand, expires: Option<i64>, overlapped: bool) -> Result<After, &'static str> {
         let (card, other) = errand.cards();
         let programme = &self.programme;
         let none = "there is no such card";

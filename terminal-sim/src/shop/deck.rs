@@ -35,10 +35,8 @@ impl Deck {
         let (mut own, mut first) = (Vec::new(), Vec::new());
         for (at, card) in cards.iter().enumerate() {
             let listed = corporate.iter().find(|listed| listed.card == card.reference);
-            let is_account = corporate
-                .iter()
-                .filter_map(|one| one.account)
-                .any(|(account, _)| account == card.reference);
+            let is_account =
+                corporate.iter().filter_map(|one| one.account).any(|(account, _)| account == card.reference);
             let fourth = at.checked_rem(SPARE_CARDS) == SPARE_CARDS.checked_sub(1);
             let spare = listed.map_or(fourth && at >= hot, |listed| !listed.active);
             match (at < hot || is_account, desk && spare) {
@@ -140,7 +138,10 @@ impl Deck {
     }
 
     pub(super) fn is_shared(&self, card: &Card) -> bool {
-        self.hot.iter().chain(self.gone.iter().map(|(card, _)| card)).any(|hot| hot.reference == card.reference)
+        self.hot
+            .iter()
+            .chain(self.gone.iter().map(|(card, _)| card))
+            .any(|hot| hot.reference == card.reference)
     }
 
     /// An operator has done this.

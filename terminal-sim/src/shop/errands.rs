@@ -165,8 +165,7 @@ impl Choice<'_> {
                 Errand::Extend { card: over.or_else(|| one(rng, &ends))?.number(), months }
             }
             Kind::Bind => {
-                let account =
-                    one(rng, &|card| self.oracle.product(*card).account && sold(card))?.number();
+                let account = one(rng, &|card| self.oracle.product(*card).account && sold(card))?.number();
                 let empty = |card: &CardReference| is(card).empty && !self.oracle.product(*card).account;
                 let card = one(rng, &|card| sold(card) && empty(card) && is(card).account.is_none());
                 let other = if rng.chance(1, 4) { one(rng, &sold) } else { None };

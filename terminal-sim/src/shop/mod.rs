@@ -108,7 +108,8 @@ pub async fn run_at(
     let started = clock::now();
     let oracle = SharedOracle::new(Mutex::new(Oracle::of(programme)));
     let (tills, book) = open_tills(&options, &oracle).await?;
-    let shared = Arc::new(Shared::new(&options, oracle.clone(), desk.map(|desk| DeskOffice::new(desk, book))));
+    let shared =
+        Arc::new(Shared::new(&options, oracle.clone(), desk.map(|desk| DeskOffice::new(desk, book))));
     shared.tally().settled_before = shared.oracle().settled();
     let mut tasks = JoinSet::new();
     for (number, till) in tills.into_iter().enumerate() {

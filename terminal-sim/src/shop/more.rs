@@ -294,8 +294,7 @@ impl Trader {
         self.till.terminal.cut();
         let mut sold = Vec::new();
         for _ in 0..self.rng.between(1, MOST_OFFLINE) {
-            let other =
-                if self.rng.chance(1, 3) { self.shared.deck().any(&mut self.rng) } else { None };
+            let other = if self.rng.chance(1, 3) { self.shared.deck().any(&mut self.rng) } else { None };
             let amount = match self.rng.below(4) {
                 0 => draw_overspend(&mut self.rng, wallet),
                 _ => self.rng.between(1, 20_00),

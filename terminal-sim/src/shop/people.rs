@@ -62,7 +62,10 @@ impl Trader {
         if self.shared.terminals <= tills {
             let wrong = Pin::new("0000").filter(|wrong| *wrong != pin).or_else(|| Pin::new("1111"));
             let refused = prove(&mut session, name, wrong.ok_or_else(gone)?).await?;
-            let left = self.shared.oracle().programme().till.tries.saturating_sub(1);
+            // A try is written down before the answer to it: the terminal's own sign-on, sent twice by a fault, may have set
+            // the count back since.
+            let tries = self.shared.oracle().programme().till.tries;
+            let left = if refused.answer.tries_left == Some(tries) { tries } else { tries.saturating_sub(1) };
             self.said("cashier's wrong PIN", &refused, ResponseCode::WRONG_PIN, Some(left))?;
         }
         let proven = prove(&mut session, name, pin).await?;

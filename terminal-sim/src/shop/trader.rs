@@ -99,7 +99,8 @@ impl Trader {
         if !self.at_desk || self.rng.chance(1, 3) {
             return None;
         }
-        let later = [Scenario::Refund, Scenario::Void, Scenario::Capture, Scenario::Raise, Scenario::Purchase];
+        let later =
+            [Scenario::Refund, Scenario::Void, Scenario::Capture, Scenario::Raise, Scenario::Purchase];
         Some((*self.rng.pick(&later)?, new))
     }
 

@@ -71,7 +71,8 @@ async fn a_day_with_everything_switched_on_ends_as_the_oracle_says() {
     bind(site, &accounts, &staff);
     let spare = [issue(site, "company", 1), issue(site, "season", 1)].concat();
     let listed = [&accounts[..], &staff, &over, &ending, &spare].concat();
-    let corporate = listed.iter().map(|card| site.json(&["card", "show", "--card", &number(card)]).to_string());
+    let corporate =
+        listed.iter().map(|card| site.json(&["card", "show", "--card", &number(card)]).to_string());
     let corporate = corporate::read(&corporate.collect::<String>()).expect("what the gateway shows");
     add_to_programme(site, PRODUCT, &[TABLES, COMPANY, SEASON].join("\n"));
     let programme = Programme::read_file(&site.beside("programme.toml")).expect("what the oracle knows");

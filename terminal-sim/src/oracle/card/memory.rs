@@ -35,10 +35,7 @@ impl Memory {
     }
 
     /// Takes out what is settled and `wanted`.
-    pub(super) fn take_out(
-        &mut self,
-        wanted: impl Fn(&Decided) -> bool,
-    ) -> Vec<(TransactionKey, Decided)> {
+    pub(super) fn take_out(&mut self, wanted: impl Fn(&Decided) -> bool) -> Vec<(TransactionKey, Decided)> {
         let all = std::mem::take(Arc::make_mut(&mut self.before));
         let (out, left): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, decided)| wanted(decided));
         self.before = Arc::new(left.into_iter().collect());

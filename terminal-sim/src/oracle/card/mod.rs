@@ -330,7 +330,9 @@ impl CardModel {
         if kind != MessageType::ACTIVATE {
             if let Some(code) = self.refuses(request.time) {
                 let mut declined = self.declined(request, code);
-                declined.iter_mut().for_each(|outcome| outcome.after.pin.may_have_been_tried(intent.extra.pin));
+                declined
+                    .iter_mut()
+                    .for_each(|outcome| outcome.after.pin.may_have_been_tried(intent.extra.pin));
                 return declined;
             }
             if let Some(code) = self.unfit(request) {

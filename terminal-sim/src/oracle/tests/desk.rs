@@ -57,7 +57,8 @@ fn used() -> Oracle {
     oracle.issue(spare());
     let sale = sold(3, 20_00, wallet(280_00, 20_00, 20));
     trade(&mut oracle, intent(3, MessageType::PURCHASE, 20_00), sale);
-    let hold = Some(HoldShown { reference: 104, held: 30_00, expires: 1_000 + Product::STANDARD.hold_seconds });
+    let hold =
+        Some(HoldShown { reference: 104, held: 30_00, expires: 1_000 + Product::STANDARD.hold_seconds });
     let held = fact(4, MessageType::AUTHORIZE, 0, 30_00, wallet(0, 0, 0), wallet(250_00, 20_00, 20));
     trade(&mut oracle, intent(4, MessageType::AUTHORIZE, 30_00), Fact { hold, ..held });
     assert_eq!(oracle.mismatches(), []);
@@ -90,12 +91,21 @@ fn a_replaced_card_is_refused_and_what_was_done_with_it_is_known_of_the_new_one(
     is_right(&oracle, &named(6, MessageType::CAPTURE, 30_00, 4), &Fact { hold, ..taken }, &none);
     // The activation stays the old card's, and stands.
     let stands = in_state(TransactionState::LIVE, declined(6, MessageType::VOID, 12));
-    let voided = in_state(TransactionState::VOIDED, fact(6, MessageType::VOID, 0, 0, wallet(0, 0, 0), wallet(0, 0, 0)));
+    let voided = in_state(
+        TransactionState::VOIDED,
+        fact(6, MessageType::VOID, 0, 0, wallet(0, 0, 0), wallet(0, 0, 0)),
+    );
     is_right(&oracle, &named(6, MessageType::VOID, 0, 1), &stands, &voided);
     // And the answer that was lost is reversed on the new card.
     oracle.begin(oracle.intent(&key("T1", 3)).cloned().unwrap());
-    let undone =
-        reversal(7, 3, Some(20_00), TransactionState::REVERSED, wallet(20_00, 0, -20), wallet(270_00, 20_00, 0));
+    let undone = reversal(
+        7,
+        3,
+        Some(20_00),
+        TransactionState::REVERSED,
+        wallet(20_00, 0, -20),
+        wallet(270_00, 20_00, 0),
+    );
     oracle.settle(&key("T1", 3), vec![undone]);
     assert_eq!(oracle.mismatches(), []);
     assert_eq!(oracle.card(spare()), Some((true, wallet(270_00, 20_00, 0))));
@@ -160,7 +170,8 @@ fn what_one_card_gave_to_another_is_taken_back_when_both_are_one() {
     run(&mut oracle, 1, &Errand::Merge { card: card().number(), into: spare().number() }, 105);
     let whole = wallet(300_00, 20_00, 0);
     assert_eq!(oracle.card(spare()), Some((true, whole)));
-    let voided = in_state(TransactionState::VOIDED, fact(6, MessageType::VOID, 0, 40_00, wallet(0, 0, 0), whole));
+    let voided =
+        in_state(TransactionState::VOIDED, fact(6, MessageType::VOID, 0, 40_00, wallet(0, 0, 0), whole));
     let spent = in_state(TransactionState::LIVE, declined(6, MessageType::VOID, 51));
     is_right(&oracle, &named(6, MessageType::VOID, 0, 4), &voided, &spent);
 }
@@ -196,7 +207,11 @@ fn a_card_whose_time_is_over_is_refused_from_that_second_on_until_it_is_extended
         extended.send(1, &extend);
         extended.is_back(1, &Outcome::Done { index: 103, expires: Some(to) });
         assert_eq!(extended.mismatches().is_empty(), right, "{to}");
-        trade(&mut extended, intent(4, MessageType::PURCHASE, 5_00), at(end, sold(4, 5_00, wallet(5_00, 0, 5))));
+        trade(
+            &mut extended,
+            intent(4, MessageType::PURCHASE, 5_00),
+            at(end, sold(4, 5_00, wallet(5_00, 0, 5))),
+        );
         assert_eq!(extended.mismatches().is_empty(), right, "{to}");
     }
 }
@@ -226,7 +241,8 @@ fn money_comes_back_to_the_purse_that_paid_whatever_the_card_is_bound_to_by_then
     let others = BTreeMap::from([("company".to_owned(), company)]);
     let mut oracle = loaded_by(Programme { others, ..Programme::default() });
     [account, spare()].into_iter().for_each(|card| oracle.issue(card));
-    let listed = |card, active| Corporate { card, product: "company".into(), account: None, active, expires: None };
+    let listed =
+        |card, active| Corporate { card, product: "company".into(), account: None, active, expires: None };
     oracle.put_into_use(&[listed(account, true), listed(spare(), false)]).unwrap();
     let load = fact(3, MessageType::LOAD, 0, 50_00, wallet(50_00, 0, 0), wallet(50_00, 0, 0));
     trade(&mut oracle, by(account, intent(3, MessageType::LOAD, 50_00)), load);
