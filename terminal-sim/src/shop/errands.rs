@@ -168,7 +168,7 @@ impl Choice<'_> {
                 let account = one(rng, &|card| self.oracle.product(*card).account && sold(card))?.number();
                 let empty = |card: &CardReference| is(card).empty && !self.oracle.product(*card).account;
                 let card = one(rng, &|card| sold(card) && empty(card) && is(card).account.is_none());
-                let other = if rng.chance(1, 4) { one(rng, &sold) } else { None };
+                let other = if rng.chance(1, 3) { one(rng, &sold) } else { None };
                 let limit = |rng: &mut Rng| rng.chance(1, 3).then(|| rng.between(20_00, 200_00));
                 let limits = OwnLimits { day: limit(rng), month: limit(rng) };
                 Errand::Bind { card: other.or(card)?.number(), account, limits }

@@ -22,7 +22,7 @@ use crate::till::{Till, add_to_programme};
 use crate::timekeeping::Machine;
 
 const PRODUCT: &str = "max_transfer = \"500.00\"\nmax_unload = \"200.00\"\noffline = true\n\
-                       pin = { from = \"50.00\", tries = 5 }\ndaily = { purchases = 40, purchase_sum = \"2000.00\" }\n\
+                       pin = { from = \"50.00\", tries = 5 }\ndaily = { purchases = 12, purchase_sum = \"900.00\" }\n\
                        monthly = { refunds = 20 }";
 const TABLES: &str = "[points_payment]\nrule = \"points\"\npoints = 3\npays = \"1.00\"\nminimum = 2\nmax_percent = 50\n\
                       [limits]\nterminal_day = { refund_sum = \"3000.00\" }\ncashier_day = { load_sum = \"90000.00\" }\n\

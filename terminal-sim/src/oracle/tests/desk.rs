@@ -112,6 +112,34 @@ fn a_replaced_card_is_refused_and_what_was_done_with_it_is_known_of_the_new_one(
 }
 
 #[test]
+fn points_that_are_owed_and_what_counts_in_a_day_go_over_too() {
+    let rule = PointsRule { points: 1, pays: 1_00, minimum: 1, step: 1, max_percent: 100 };
+    let daily = Some(Allowance { counts: [None, Some(3), None], sums: [None; 3] });
+    let mut oracle = loaded_by(of(Product { points: Some(rule), daily, ..Product::STANDARD }));
+    oracle.issue(spare());
+    let sale = sold(3, 20_00, wallet(280_00, 20_00, 20));
+    trade(&mut oracle, intent(3, MessageType::PURCHASE, 20_00), sale);
+    let extra = Extra { points: Some(20), ..Extra::default() };
+    let by_points = fact(4, MessageType::PURCHASE, 0, 20_00, wallet(0, 0, -20), wallet(280_00, 20_00, 0));
+    trade(&mut oracle, Intent { extra, ..intent(4, MessageType::PURCHASE, 20_00) }, by_points);
+    trade(&mut oracle, intent(5, MessageType::PURCHASE, 10), sold(5, 10, wallet(279_90, 20_00, 0)));
+    oracle.begin(oracle.intent(&key("T1", 3)).cloned().unwrap());
+    let (changes, left) = (wallet(20_00, 0, 0), wallet(299_90, 20_00, 0));
+    let undone = reversal(6, 3, Some(20_00), TransactionState::REVERSED, changes, left);
+    oracle.settle(&key("T1", 3), vec![undone]);
+    run(&mut oracle, 1, &replaces(card(), spare()), 107);
+    let buys = |stan, amount| by(spare(), intent(stan, MessageType::PURCHASE, amount));
+    let paid = |stan, points, held| {
+        let left = wallet(269_90, 20_00, held);
+        fact(stan, MessageType::PURCHASE, 0, 30_00, wallet(-30_00, 0, points), left)
+    };
+    is_right(&oracle, &buys(8, 30_00), &paid(8, 10, 10), &paid(8, 30, 30));
+    trade(&mut oracle, buys(8, 30_00), paid(8, 10, 10));
+    let fourth = sold(9, 10, wallet(269_80, 20_00, 10));
+    is_right(&oracle, &buys(9, 10), &declined(9, MessageType::PURCHASE, 61), &fourth);
+}
+
+#[test]
 fn acts_and_answers_that_race_are_judged_in_the_journals_order() {
     // The sale's entry is in front of the act's, or behind it.
     for (index, code, right) in [(105, 0, true), (107, 0, false), (107, 46, true), (105, 46, false)] {
