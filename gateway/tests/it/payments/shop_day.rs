@@ -94,7 +94,7 @@ async fn a_day_with_everything_switched_on_ends_as_the_oracle_says() {
         seed,
         transactions: 260,
         faults: true,
-        receipts: None,
+        receipts: Some(site.beside("receipts")),
         patience: PATIENCE,
     };
     // The shop is opened again, and goes on from its books.
@@ -105,13 +105,24 @@ async fn a_day_with_everything_switched_on_ends_as_the_oracle_says() {
     let mut reports = Vec::new();
     for day in [options, next] {
         let report = shop::run_at(day, programme.clone(), Some(desk.clone())).await.expect("an account");
-        println!("{report}");
         assert!(report.is_right() && report.is_complete(), "SHOP_SEED={seed}\n{report}");
         reports.push(report);
     }
     everything_was_traded(&reports);
     drop(gateway);
+    receipts_verify(site);
     site.verify();
+}
+
+/// Each was checked when it came; some are checked again by who would be shown one.
+fn receipts_verify(site: &Site) {
+    let receipts = std::fs::read_dir(site.beside("receipts")).expect("receipts");
+    let mut receipts: Vec<_> = receipts.map(|entry| entry.expect("a file").path()).collect();
+    receipts.sort();
+    assert!(receipts.len() > 100, "{} receipts", receipts.len());
+    for receipt in receipts.iter().step_by(40) {
+        site.json(&["receipt", "verify", receipt.to_str().expect("a path")]);
+    }
 }
 
 /// Operators have done everything, and cards were stopped, replaced and over when somebody came with them.
