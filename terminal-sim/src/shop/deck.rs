@@ -170,3 +170,42 @@ impl Deck {
 fn reference_is_free(hot: &[Card], own: &[Card], reference: CardReference) -> bool {
     !hot.iter().chain(own).any(|card| card.reference == reference)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_goes_on_as_the_one_that_took_its_place_in_whosever_hand_it_was() {
+        let mut oracle = Oracle::default();
+        let card = |number| {
+            let reference = CardReference::from_parts(number).unwrap();
+            Card { reference, ..Card::new("9766338083284777", "27175142096771094217").unwrap() }
+        };
+        let cards: Vec<Card> = (1..21).map(card).collect();
+        cards.iter().for_each(|card| oracle.issue(card.reference));
+        let mut deck = Deck::new(&cards, &[], &oracle, true);
+        assert_eq!((deck.free().len(), deck.spare().len(), deck.hot.len()), (15, 5, 2));
+        assert_eq!(Deck::new(&cards, &[], &oracle, false).free().len(), 20, "without a desk none waits");
+        let replace = |card: &Card, by: CardReference| Errand::Replace {
+            card: card.reference.number(),
+            by: by.number(),
+        };
+        // One in somebody's hand, one on the table, and one that anybody uses.
+        let (held, new) = (deck.take_any(&mut Rng::new(1)).unwrap(), deck.spare()[0]);
+        deck.done(&replace(&held, new));
+        assert!(deck.is_shared(&held) && !deck.free().contains(&new));
+        assert_eq!(deck.in_place_of(&held).map(|card| card.reference), Some(new));
+        assert_eq!(deck.find(new.number()).unwrap().pins, Some(held.secret.clone()));
+        deck.give_back(held.clone());
+        assert!(deck.free().contains(&new) && !deck.free().contains(&held.reference));
+        let (hot, new) = (deck.hot[0].clone(), deck.spare()[0]);
+        deck.done(&replace(&hot, new));
+        assert!(deck.hot.iter().any(|card| card.reference == new) && !deck.spare().contains(&new));
+        // Of two that are merged one is left, once.
+        let (one, other) = (deck.own[0].clone(), deck.own[1].clone());
+        deck.done(&Errand::Merge { card: one.reference.number(), into: other.reference.number() });
+        let left = deck.free().into_iter().filter(|card| *card == other.reference).count();
+        assert!(left == 1 && !deck.free().contains(&one.reference));
+    }
+}
