@@ -16,19 +16,27 @@ pub struct Card {
     pub reference: CardReference,
     /// What the stripe, code or chip holds.
     pub secret: CardSecret,
+    /// The secret of the card whose place it took: the holder has the same PIN.
+    pub pins: Option<CardSecret>,
 }
 
 impl Card {
     /// `None` unless both are what section 5.2 says.
     #[must_use]
     pub fn new(reference: &str, secret: &str) -> Option<Self> {
-        Some(Card { reference: reference.parse().ok()?, secret: CardSecret::new(secret)? })
+        Some(Card { reference: reference.parse().ok()?, secret: CardSecret::new(secret)?, pins: None })
     }
 
     /// The sidecar that proves the card is there.
     #[must_use]
     pub fn sidecar(&self) -> RequestSidecar {
         RequestSidecar { secret: Some(self.secret.clone()), ..RequestSidecar::default() }
+    }
+
+    /// The card, when it took the place of this one: its PINs are the old one's.
+    #[must_use]
+    pub fn in_place_of(self, old: &Card) -> Self {
+        Card { pins: Some(old.pins.as_ref().unwrap_or(&old.secret).clone()), ..self }
     }
 
     /// The same card with a secret that is not its own.
@@ -38,7 +46,7 @@ impl Card {
         let digits = self.secret.expose();
         let kept = digits.char_indices().next_back().and_then(|(end, _)| digits.get(..end));
         let wrong = CardSecret::new(&[kept.unwrap_or_default(), last].concat());
-        Card { reference: self.reference, secret: wrong.unwrap_or_else(|| self.secret.clone()) }
+        Card { secret: wrong.unwrap_or_else(|| self.secret.clone()), ..self.clone() }
     }
 }
 

@@ -6,11 +6,12 @@ use protocol::field::CardReference;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::desk::unix_second;
 use crate::error::Error;
 use crate::oracle::OwnLimits;
 
-/// A card that is an account, or bound to one, or of another product than the standard one. It is in use; nothing was loaded
-/// or bought with it yet.
+/// A card that is an account, or bound to one, or of another product than the standard one. Nothing was loaded or bought with
+/// it yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Corporate {
     /// The card.
@@ -19,6 +20,10 @@ pub struct Corporate {
     pub product: String,
     /// The account that it is bound to, and what it may spend of it.
     pub account: Option<(CardReference, OwnLimits)>,
+    /// It is in use, or waits to take the place of another one.
+    pub active: bool,
+    /// The Unix second from which it is not accepted.
+    pub expires: Option<i64>,
 }
 
 /// What the gateway shows of a card, as far as it matters here.
@@ -28,6 +33,7 @@ struct Shown {
     status: String,
     product: String,
     account: Option<String>,
+    expires: Option<String>,
     day_limit_minor: Option<i64>,
     month_limit_minor: Option<i64>,
     pin: String,
@@ -40,13 +46,16 @@ impl Shown {
     fn corporate(self) -> Result<Corporate, String> {
         let reference = |text: &str| text.parse().map_err(|_| format!("{text} is no card's number"));
         let is_empty = self.lots.is_empty() && self.holds.is_empty() && self.points_debt == 0;
-        if self.status != "active" || self.pin != "none" || !is_empty {
-            return Err(format!("card {} is not in use, or was used already", self.reference));
+        let active = self.status == "active";
+        if !active && self.status != "issued" || self.pin != "none" || !is_empty {
+            return Err(format!("card {} is stopped, or was used already", self.reference));
         }
         let limits = OwnLimits { day: self.day_limit_minor, month: self.month_limit_minor };
         let account =
             self.account.map(|account| Ok::<_, String>((reference(&account)?, limits))).transpose()?;
-        Ok(Corporate { card: reference(&self.reference)?, product: self.product, account })
+        let end = |text: &String| unix_second(text).ok_or_else(|| format!("{text} is no time"));
+        let expires = self.expires.as_ref().map(end).transpose()?;
+        Ok(Corporate { card: reference(&self.reference)?, product: self.product, account, active, expires })
     }
 }
 
@@ -70,7 +79,7 @@ mod tests {
         let digits = |number| CardReference::from_parts(number).unwrap().digits().to_string();
         let account = account.map_or("null".to_owned(), |number| format!("{:?}", digits(number)));
         format!(
-            r#"{{"reference":"{}","product":"standard","account":{account},"day_limit_minor":2000,
+            r#"{{"reference":"{}","product":"standard","account":{account},"expires":null,"day_limit_minor":2000,
                  "month_limit_minor":null,"points_debt":0,"holds":[],{more}}}"#,
             digits(number)
         )
@@ -81,17 +90,24 @@ mod tests {
         let new = r#""status":"active","pin":"none","lots":[]"#;
         let card = |number| CardReference::from_parts(number).unwrap();
         let limits = OwnLimits { day: Some(20_00), month: None };
-        let entry = |number, account| Corporate { card: card(number), product: "standard".into(), account };
+        let entry = |number, account| {
+            let (card, product) = (card(number), "standard".into());
+            Corporate { card, product, account, active: true, expires: None }
+        };
         let text = [shown(1, None, new), shown(2, Some(1), new)].join("\n");
         assert_eq!(read(&text), Ok(vec![entry(1, None), entry(2, Some((card(1), limits)))]));
         for used in [
-            r#""status":"issued","pin":"none","lots":[]"#,
+            r#""status":"blocked","pin":"none","lots":[]"#,
             r#""status":"active","pin":"set","lots":[]"#,
             r#""status":"active","pin":"none","lots":[{"lot":1}]"#,
         ] {
             let why = read(&shown(1, None, used)).unwrap_err();
             assert!(why.contains("used already"), "{why}");
         }
+        let until = shown(1, None, new).replace("\"expires\":null", "\"expires\":\"2026-12-22T20:00:00Z\"");
+        let until = until.replace("active", "issued");
+        let spare = Corporate { active: false, expires: Some(1_797_969_600), ..entry(1, None) };
+        assert_eq!(read(&until), Ok(vec![spare]));
         assert!(read("{}").is_err());
     }
 }

@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -35,14 +36,14 @@ pub(crate) struct Diary {
 impl Diary {
     /// Opens the file and reads what is in it. A last line that was cut off by a crash is cut away: what it would have
     /// said had not happened yet.
-    pub(crate) fn open(path: &Path) -> Result<(Self, Vec<Entry>), Error> {
+    pub(crate) fn open<T: DeserializeOwned>(path: &Path) -> Result<(Self, Vec<T>), Error> {
         let failed = |error| Error::file(path)(error);
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let mut file = options.map_err(failed)?;
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(failed)?;
         let whole = text.rfind('\n').and_then(|end| text.get(..=end)).unwrap_or_default();
-        let entries = whole.lines().map(serde_json::from_str).collect::<Result<Vec<Entry>, _>>();
+        let entries = whole.lines().map(serde_json::from_str).collect::<Result<Vec<T>, _>>();
         let entries =
             entries.map_err(|error| Error::Usage(format!("{} is damaged: {error}", path.display())))?;
         file.set_len(whole.len() as u64).map_err(failed)?;
@@ -51,7 +52,7 @@ impl Diary {
     }
 
     /// Appends a line; it is durable on return.
-    pub(crate) fn append(&mut self, entry: &Entry) -> Result<(), Error> {
+    pub(crate) fn append<T: Serialize>(&mut self, entry: &T) -> Result<(), Error> {
         let mut line = serde_json::to_vec(entry).map_err(|error| Error::Usage(error.to_string()))?;
         line.push(b'\n');
         let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
@@ -109,16 +110,16 @@ mod tests {
     fn a_line_cut_off_by_a_crash_is_left_out_and_the_next_one_follows_cleanly() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("diary.jsonl");
-        let (mut diary, entries) = Diary::open(&path).unwrap();
+        let (mut diary, entries) = Diary::open::<Entry>(&path).unwrap();
         assert_eq!(entries, []);
         diary.append(&begin(1, 5)).unwrap();
         diary.append(&begin(2, 5)).unwrap();
         let text = std::fs::read(&path).unwrap();
         std::fs::write(&path, &text[..text.len() - 7]).unwrap();
-        let (mut diary, entries) = Diary::open(&path).unwrap();
+        let (mut diary, entries) = Diary::open::<Entry>(&path).unwrap();
         assert_eq!(entries, [begin(1, 5)]);
         diary.append(&settled(1)).unwrap();
-        assert_eq!(Diary::open(&path).unwrap().1, [begin(1, 5), settled(1)]);
+        assert_eq!(Diary::open::<Entry>(&path).unwrap().1, [begin(1, 5), settled(1)]);
     }
 
     #[test]

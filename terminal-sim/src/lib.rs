@@ -9,6 +9,7 @@
 //! | say exactly what is sent, and when | [`session::Session`], [`message::SignedMessage`], [`client::Connection`] |
 //! | play one terminal from the keyboard, or by a script | [`keyboard::play`]; `terminal-sim register --help` |
 //! | run a whole shop, or measure | [`shop::run`], [`load::run`]; `terminal-sim --help` |
+//! | let operators act on cards meanwhile | [`desk::Desk`], [`shop::run_at`] |
 //!
 //! A terminal's directory holds its key, its state (written and synced before anything is sent) and, for a till, its
 //! diary. Dropping a terminal, or the future of one of its calls, is a power cut: open it again from its directory.
@@ -55,6 +56,7 @@ pub mod checked;
 pub mod client;
 mod clock;
 pub mod corporate;
+pub mod desk;
 mod diary;
 pub mod enrolment;
 pub mod error;

@@ -1,9 +1,11 @@
 //! `terminal-sim shop`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use terminal_sim::desk::{CommandDesk, Desk};
 use terminal_sim::oracle::Programme;
 use terminal_sim::shop::{self, Options};
 use terminal_sim::{Error, card, corporate, enrolment, people};
@@ -20,6 +22,11 @@ With corporate accounts and bound cards, which are in cards.json too, and active
   gateway card bind --card 9000000000000014 --account 9000000000000022 --per-day 200.00
   for card in 9000000000000022 9000000000000014; do gateway card show --card $card --json; done > corporate.json
   terminal-sim shop ... --programme programme.toml --corporate corporate.json
+
+With operators at the desk, who replace, merge, block, extend, bind and unbind cards while terminals trade with them:
+  terminal-sim shop ... --desk 'gateway --data /var/lib/gateway'
+
+Then one new card in four waits to take the place of a lost one; so do cards that --corporate shows as issued.
 
 The cards must have been issued to this shop alone. Started again with the same --state, it goes on where it was: what was
 left open is resolved first, and the account covers all runs. Exit code 1: the gateway broke a promise.")]
@@ -53,9 +60,13 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     people: Option<PathBuf>,
     /// What `gateway card show --json` printed of the shop's corporate accounts, of the cards that are bound to them, and of
-    /// other cards that are not of the product "standard", one after the other, before the shop used them
+    /// other cards that are not of the product "standard" or end by time, one after the other, before the shop used them
     #[arg(long, value_name = "FILE")]
     corporate: Option<PathBuf>,
+    /// Let operators act on cards while terminals trade with them: the gateway's command line with the data directory that
+    /// it serves, divided by spaces, such as 'gateway --data DIR'
+    #[arg(long, value_name = "COMMAND")]
+    desk: Option<String>,
     /// Write the receipt file of every final answer into this directory
     #[arg(long, value_name = "DIR")]
     receipts: Option<PathBuf>,
@@ -79,7 +90,9 @@ pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Ending, Erro
         patience: Duration::from_secs(arguments.patience),
     };
     let programme = arguments.programme.as_deref().map(Programme::read_file).transpose()?.unwrap_or_default();
-    let report = shop::run_by(options, programme).await?;
+    let desk = arguments.desk.as_deref().map(CommandDesk::new).transpose()?;
+    let desk = desk.map(|desk| Arc::new(desk) as Arc<dyn Desk>);
+    let report = shop::run_at(options, programme, desk).await?;
     show(&report, json)?;
     Ok(match (report.is_right(), report.is_complete()) {
         (false, _) => Ending::Broken,

@@ -9,6 +9,7 @@ use super::card::{CardModel, Expected, Request, Shown};
 use super::fact::{Fact, Intent, ShiftTotals, TransactionKey, Wallet};
 use super::programme::Programme;
 use super::{Mismatch, describe, mismatch};
+use crate::desk::Errand;
 
 /// Whether the shift of a transaction was closed before an index; `None` when that cannot be known yet.
 pub(super) type Shifts<'a> = dyn Fn(&TransactionKey, u64) -> Option<bool> + 'a;
@@ -21,6 +22,10 @@ pub(super) struct Context<'a> {
     pub(super) shifts: &'a Shifts<'a>,
     pub(super) others: &'a Others<'a>,
     pub(super) programme: &'a Programme,
+    /// Another card has taken the place of the one that it names.
+    pub(super) replaced: bool,
+    /// The corporate account whose money it would spend cannot be used.
+    pub(super) account_refuses: bool,
 }
 
 /// What is going on about one purse.
@@ -36,8 +41,35 @@ pub(super) struct Queue {
 /// An entry of the journal, and whose answer names it.
 pub(super) type Place = (u64, TransactionKey);
 
+/// What waits for its turn in the journal's order.
 #[derive(Clone, Debug)]
-pub(super) struct Waiting {
+pub(super) enum Waiting {
+    Answer(Box<Answered>),
+    Errand(Carried),
+}
+
+impl Waiting {
+    /// The card that it is about, and the other one.
+    pub(super) fn cards(&self) -> (u64, Option<u64>) {
+        match self {
+            Waiting::Answer(answered) => answered.cards,
+            Waiting::Errand(carried) => carried.errand.cards(),
+        }
+    }
+}
+
+/// An operator's act.
+#[derive(Clone, Debug)]
+pub(super) struct Carried {
+    pub(super) errand: Errand,
+    /// Of an extension: the end that the gateway says.
+    pub(super) expires: Option<i64>,
+    /// Something else about its cards was under way at the same time.
+    pub(super) overlapped: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Answered {
     pub(super) intent: Intent,
     pub(super) fact: Fact,
     pub(super) shift_closed: bool,
@@ -47,7 +79,7 @@ pub(super) struct Waiting {
     pub(super) cards: (u64, Option<u64>),
 }
 
-impl Waiting {
+impl Answered {
     /// Checks and applies what was decided, to the card and, of a Transfer, to the other one.
     pub(super) fn check_and_apply(
         &self,
@@ -55,7 +87,7 @@ impl Waiting {
         mut partner: Option<&mut CardModel>,
         context: &Context<'_>,
     ) -> Option<Mismatch> {
-        let Waiting { intent, fact, shift_closed, .. } = self;
+        let Answered { intent, fact, shift_closed, .. } = self;
         let request = Request {
             intent,
             index: fact.index,
@@ -69,6 +101,8 @@ impl Waiting {
             programme: context.programme,
             others: context.others,
             partner: partner.as_deref(),
+            replaced: context.replaced,
+            account_refuses: context.account_refuses,
             overlapped: self.overlapped,
             quoting: false,
         };

@@ -2,24 +2,30 @@
 //! says where the two disagree with the rules.
 //!
 //! It knows the default programme, and what a [`Programme`] says beyond it, in integers of its own: every lot, who
-//! paid from which, what is held, what was refunded. Nothing expires in it: a run must be over before its first hold's time
-//! is (a week). What it cannot know is not checked, and says so where that is.
+//! paid from which, what is held, what was refunded. No value expires in it, only cards do: a run must be over before its
+//! first hold's time is (a week). What it cannot know is not checked, and says so where that is.
 //!
 //! A card has a **purse**, its lots and holds. One that is bound to a corporate account spends from the account's: all
-//! cards of an account share one purse, and each has its own PIN, limits, points and memory.
+//! cards of an account share one purse, and each has its own PIN, limits, points and memory. Operators bind and unbind
+//! cards, stop them, extend them, and let one take over what another has ([`Errand`]): what was done with the old card is
+//! then known of the new one.
 //!
-//! An unknown outcome (a lost answer) keeps its purse **open**: what else is decided about the purse waits, and all of it is
-//! checked in the journal's order once nothing about the purse is open. So any number of terminals may use one card, or the
-//! cards of one account, at the same time.
+//! An unknown outcome (a lost answer, or an operator's act that is under way) keeps its **queue** open: what else is decided
+//! about the same cards waits, and all of it is checked in the journal's order once nothing about them is open. Cards whose
+//! money was ever in one purse are in one queue. So any number of terminals and operators may use one card, or the cards of
+//! one account, at the same time.
 
 mod book;
 mod card;
+mod errands;
 mod fact;
 mod limits;
 mod product;
 mod programme;
 mod questions;
+mod queues;
 pub mod rules;
+mod scene;
 mod shift;
 #[cfg(test)]
 mod tests;
@@ -41,10 +47,12 @@ use protocol::frame::MessageType;
 use serde::Serialize;
 
 use crate::corporate::Corporate;
+use crate::desk::Errand;
 use crate::error::Error;
-use book::{Context, Place, Queue, Waiting, check_reconciliation};
+use book::{Answered, Place, Queue, Waiting, check_reconciliation};
 use card::CardModel;
 use limits::DayBook;
+use programme::STANDARD;
 use shift::ShiftBook;
 
 /// The oracle of one shop, or of all shops of one gateway.
@@ -52,8 +60,10 @@ use shift::ShiftBook;
 pub struct Oracle {
     programme: Programme,
     cards: BTreeMap<u64, CardModel>,
-    /// What is decided about each purse, by the number of the card that has it.
+    /// What is decided about each purse, and about all cards whose money was ever in it, by the number of one of them.
     queues: BTreeMap<u64, Queue>,
+    /// Cards that were linked: each leads to another one, the last of which has the queue.
+    links: BTreeMap<u64, u64>,
     waiting: BTreeMap<Place, Waiting>,
     issued: BTreeSet<u64>,
     shifts: BTreeMap<(String, u32), ShiftBook>,
@@ -61,16 +71,41 @@ pub struct Oracle {
     /// Closes that wait until no Void by another terminal is open that may belong before them.
     closes: Vec<(Intent, Fact)>,
     open: BTreeMap<TransactionKey, Intent>,
+    /// Operators' acts that are under way.
+    errands: BTreeMap<TransactionKey, Errand>,
+    /// The latest answer's time: it is that late at least.
+    latest: i64,
     /// Of settled requests, which may be opened again by a Reversal.
     intents: BTreeMap<TransactionKey, Intent>,
     settled: BTreeMap<TransactionKey, Fact>,
     indexes: BTreeMap<u64, TransactionKey>,
     mismatches: Vec<Mismatch>,
-    /// Of open requests: the place of each among those begun about its purse, and whether it was alone then.
+    /// Of what is open: the place of each among what began about its cards, and whether it was alone then.
     began: BTreeMap<TransactionKey, (u64, bool)>,
     /// Citations that hold: how many the gateway took, and how many it did not know.
     citations: (u64, u64),
     replaying: bool,
+}
+
+/// What operators and time have made of a card.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// It is stopped.
+    pub blocked: bool,
+    /// The card that took its place, or took it in.
+    pub successor: Option<CardReference>,
+    /// The card whose place it took, and whose PINs it has.
+    pub predecessor: Option<CardReference>,
+    /// The Unix second from which it is not accepted; far away where that is not known.
+    pub expires: Option<i64>,
+    /// That was over at the latest answer.
+    pub over: bool,
+    /// The corporate account that it is bound to.
+    pub account: Option<CardReference>,
+    /// It has no money of its own.
+    pub empty: bool,
+    /// How many lots its own purse ever had.
+    pub lots: usize,
 }
 
 /// Where the gateway and the rules disagree.
@@ -104,6 +139,12 @@ impl Oracle {
         *model.map_or(&self.programme.standard, |model| model.product(&self.programme))
     }
 
+    /// The name of a card's product.
+    #[must_use]
+    pub fn product_name(&self, card: CardReference) -> &str {
+        self.cards.get(&card.number()).map_or(STANDARD, CardModel::product_name)
+    }
+
     /// The corporate account that the card is bound to.
     #[must_use]
     pub fn account(&self, card: CardReference) -> Option<CardReference> {
@@ -114,7 +155,7 @@ impl Oracle {
     /// A card that was issued and not used yet.
     pub fn issue(&mut self, card: CardReference) {
         self.issued.insert(card.number());
-        self.cards.entry(card.number()).or_default();
+        self.cards.entry(card.number()).or_insert_with(|| CardModel::new(card.number()));
         self.queues.entry(card.number()).or_default();
     }
 
@@ -140,8 +181,10 @@ impl Oracle {
             }
         }
         for card in cards {
-            let bound = card.account.map(|(account, limits)| (account.number(), limits));
-            self.cards.entry(card.card.number()).or_default().put_into_use(&card.product, bound);
+            self.cards.entry(card.card.number()).or_default().put_into_use(card);
+            if let Some((account, _)) = card.account {
+                self.link(card.card.number(), account.number());
+            }
         }
         Ok(())
     }
@@ -149,15 +192,7 @@ impl Oracle {
     /// A request is about to be sent, or an approved one to be given up: its outcome is unknown until it is settled.
     pub fn begin(&mut self, intent: Intent) {
         let (card, other) = self.cards_of(&intent);
-        for purse in self.purses_of((card, other)) {
-            let queue = self.queues.entry(purse).or_default();
-            queue.begun = queue.begun.saturating_add(1);
-            queue.open.insert(intent.key.clone());
-        }
-        if let Some(queue) = card.and_then(|card| self.queues.get(&self.purse_of(card))) {
-            let alone = queue.open.len() == 1 && queue.waiting.is_empty();
-            self.began.insert(intent.key.clone(), (queue.begun, alone));
-        }
+        self.queue_up(&intent.key, (card, other));
         self.open.insert(intent.key.clone(), intent);
     }
 
@@ -168,11 +203,8 @@ impl Oracle {
         let (card, other) = self.cards_of(&intent);
         self.intents.insert(key.clone(), intent.clone());
         facts.sort_by_key(|fact| fact.index);
-        let purses = self.purses_of((card, other));
-        let began = self.began.remove(key);
-        let queue = card.and_then(|card| self.queues.get(&self.purse_of(card)));
-        let overlapped = self.replaying
-            || queue.is_some_and(|queue| began != Some((queue.begun, true)) || queue.open.len() > 1);
+        let queues = self.queues_of((card, other));
+        let overlapped = self.overlapped(key, card);
         for fact in facts {
             if !self.take_index(&fact) {
                 continue;
@@ -183,6 +215,7 @@ impl Oracle {
                 self.days.undo(undone, fact.index, fact.date);
                 self.shift_book(undone).undo(undone.stan, fact.index);
             }
+            self.latest = self.latest.max(fact.time);
             self.days.apply(&intent, &fact);
             let shifts = self.shift_book(key);
             let shift_closed = shifts.is_closed(intent.shift) && fact.kind != MessageType::REVERSAL.0;
@@ -196,126 +229,12 @@ impl Oracle {
             }
             if let Some(card) = card {
                 let place = (fact.index, fact.key.clone());
-                for purse in &purses {
-                    self.queues.entry(*purse).or_default().waiting.insert(place.clone());
-                }
                 let cards = (card, other);
-                let waiting = Waiting { intent: intent.clone(), fact, shift_closed, overlapped, cards };
-                self.waiting.insert(place, waiting);
+                let answered = Answered { intent: intent.clone(), fact, shift_closed, overlapped, cards };
+                self.wait(place, Waiting::Answer(Box::new(answered)));
             }
         }
-        for purse in &purses {
-            if let Some(queue) = self.queues.get_mut(purse) {
-                queue.open.remove(key);
-            }
-        }
-        if !self.replaying {
-            self.check_queues(purses.into_iter().collect());
-            self.check_closes();
-        }
-    }
-
-    /// The card that a request is about; with a Transfer, or what cancels one, the card that it gives to.
-    fn cards_of(&self, intent: &Intent) -> (Option<u64>, Option<u64>) {
-        let transfer = match MessageType(intent.kind) {
-            MessageType::VOID => intent.original.as_ref().and_then(|original| self.intent(original)),
-            _ => Some(intent),
-        };
-        let other = transfer.and_then(|transfer| transfer.extra.to).filter(|to| self.issued.contains(to));
-        (intent.card, other.filter(|other| Some(*other) != intent.card))
-    }
-
-    /// The card whose purse a card spends: its account, or itself.
-    fn purse_of(&self, card: u64) -> u64 {
-        self.cards.get(&card).and_then(CardModel::account).unwrap_or(card)
-    }
-
-    /// Both cards' purses, which may be one.
-    fn purses_of(&self, (card, other): (Option<u64>, Option<u64>)) -> BTreeSet<u64> {
-        card.into_iter().chain(other).map(|card| self.purse_of(card)).collect()
-    }
-
-    /// A card with the purse that it spends from.
-    fn seen(&self, card: u64) -> Option<CardModel> {
-        let mut model = self.cards.get(&card)?.clone();
-        if let Some(account) = model.account() {
-            self.cards.get(&account)?.lend(&mut model);
-        }
-        Some(model)
-    }
-
-    /// The card is this from now on, and what it spends from too.
-    fn keep(&mut self, card: u64, mut model: CardModel) {
-        if let Some(account) = model.account().and_then(|account| self.cards.get_mut(&account)) {
-            account.take_back(&mut model);
-        }
-        self.cards.insert(card, model);
-    }
-
-    /// Checks what has waited about these purses, and about those that gave to them or got from them.
-    fn check_queues(&mut self, mut purses: Vec<u64>) {
-        while let Some(purse) = purses.pop() {
-            while let Some(place) = self.ready(purse) {
-                let Some(waiting) = self.waiting.remove(&place) else { break };
-                let (first, other) = waiting.cards;
-                let both = self.purses_of((Some(first), other));
-                for purse in &both {
-                    if let Some(queue) = self.queues.get_mut(purse) {
-                        queue.waiting.remove(&place);
-                    }
-                }
-                self.check(&waiting);
-                purses.extend(both.into_iter().filter(|other| *other != purse));
-            }
-        }
-    }
-
-    /// What is next about a purse, if nothing is open that may have come before it: at the other purse neither.
-    fn ready(&self, purse: u64) -> Option<Place> {
-        let place = self.queues.get(&purse)?.waiting.first()?;
-        let (first, other) = self.waiting.get(place)?.cards;
-        let both = self.purses_of((Some(first), other));
-        let mut both = both.iter().filter_map(|purse| self.queues.get(purse));
-        both.all(|queue| queue.open.is_empty() && queue.waiting.first() == Some(place)).then(|| place.clone())
-    }
-
-    fn check(&mut self, waiting: &Waiting) {
-        let (first, other) = waiting.cards;
-        let mut model = self.seen(first).unwrap_or_default();
-        let mut partner = other.and_then(|other| Some((other, self.seen(other)?)));
-        let (shifts, open, intents) = (&self.shifts, &self.open, &self.intents);
-        let closed_before = |key: &TransactionKey, index: u64| {
-            let shift = open.get(key).or_else(|| intents.get(key)).and_then(|intent| intent.shift);
-            let shifts = shifts.get(&(key.terminal.clone(), key.generation));
-            let closing = |intent: &Intent| {
-                intent.kind == MessageType::RECONCILIATION.0
-                    && (&intent.key.terminal, intent.key.generation) == (&key.terminal, key.generation)
-                    && intent.shift == shift
-            };
-            match shifts.is_some_and(|shifts| shifts.is_closed_before(shift, index)) {
-                false if open.values().any(closing) => None,
-                closed => Some(closed),
-            }
-        };
-        if waiting.intent.extra.quote == Some(true) && waiting.fact.kind == waiting.intent.kind {
-            let unknown = waiting.fact.code == ResponseCode::INVALID_TRANSACTION.0;
-            let (taken, refused) = &mut self.citations;
-            let count = if unknown { refused } else { taken };
-            *count = count.saturating_add(1);
-        }
-        let (programme, days) = (&self.programme, &self.days);
-        let others = |class, amount| {
-            let decided = (&waiting.intent, &waiting.fact);
-            days.allow(decided, (class, amount), open, programme)
-        };
-        let context = Context { shifts: &closed_before, others: &others, programme };
-        let theirs = partner.as_mut().map(|(_, partner)| partner);
-        let found = waiting.check_and_apply(&mut model, theirs, &context);
-        if let Some((other, partner)) = partner {
-            self.keep(other, partner);
-        }
-        self.keep(first, model);
-        self.mismatches.extend(found);
+        self.leave(key, queues);
     }
 
     /// Checks the closes of shifts of which no transaction may have been voided unknown to the oracle.
@@ -398,6 +317,22 @@ impl Oracle {
     #[must_use]
     pub fn card(&self, card: CardReference) -> Option<(bool, Wallet)> {
         self.seen(card.number()).map(|model| (model.active, model.wallet()))
+    }
+
+    /// What became of a card, as far as is known.
+    #[must_use]
+    pub fn condition(&self, card: CardReference) -> Condition {
+        let Some(model) = self.cards.get(&card.number()) else { return Condition::default() };
+        Condition {
+            blocked: model.is_blocked(),
+            successor: model.successor().and_then(CardReference::new),
+            predecessor: model.predecessor().and_then(CardReference::new),
+            expires: model.expires(),
+            over: model.expires().is_some_and(|end| end <= self.latest),
+            account: model.account().and_then(CardReference::new),
+            empty: model.own_money().0,
+            lots: model.own_money().1,
+        }
     }
 
     /// The newest decisions about a card, newest first, as far as is known.

@@ -27,6 +27,8 @@ pub struct Product {
     pub points: Option<PointsRule>,
     /// Its cards may be debited by the Advices of registers.
     pub offline: bool,
+    /// Its cards are accepted for so many months only.
+    pub ends: bool,
     /// What a card may do in a business day.
     pub daily: Option<Allowance>,
     /// What a card may do in a month of business days.
@@ -47,6 +49,7 @@ impl Product {
         pin: None,
         points: None,
         offline: false,
+        ends: false,
         daily: None,
         monthly: None,
     };
@@ -55,6 +58,8 @@ impl Product {
     pub(super) fn read(product: &mut Value) -> Result<Product, String> {
         let table = product.as_table_mut().ok_or("a product is a table")?;
         table.remove("name");
+        // Of no card that is put into use here the end comes: it is a month away at least.
+        let ends = table.remove("card_months").is_some();
         // Nothing expires here: what would come back to a lot that has expired is not seen.
         table.remove("refund_grace_days");
         let mut must = |name: &str| table.remove(name).ok_or_else(|| format!("a product has no {name}"));
@@ -84,6 +89,7 @@ impl Product {
             pin,
             points: None,
             offline,
+            ends,
             daily,
             monthly,
         })

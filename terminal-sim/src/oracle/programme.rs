@@ -10,7 +10,7 @@ use super::product::{Allowance, PointsRule, Product, money, number};
 use crate::error::Error;
 
 /// The product that every programme has here.
-const STANDARD: &str = "standard";
+pub(super) const STANDARD: &str = "standard";
 
 /// What is in force. [`Programme::default`] is the default programme. Amounts are minor units.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

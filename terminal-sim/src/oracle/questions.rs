@@ -21,7 +21,7 @@ impl Oracle {
     /// while something about its purse is open.
     #[must_use]
     pub fn watch(&self, card: CardReference) -> Option<Watch> {
-        let queue = self.queues.get(&self.purse_of(card.number()))?;
+        let queue = self.queues.get(&self.queue_of(card.number()))?;
         (queue.open.is_empty() && queue.waiting.is_empty())
             .then_some(Watch { card: card.number(), begun: queue.begun })
     }
@@ -30,6 +30,7 @@ impl Oracle {
     pub fn inquired(&mut self, watch: Watch, answer: &Answer) -> Option<bool> {
         let model = self.unchanged(watch)?;
         let (code, wallet) = match (model.active, model.wallet()) {
+            _ if model.successor().is_some() => (ResponseCode::CARD_REPLACED, None),
             (true, wallet) => (ResponseCode::APPROVED, Some(wallet)),
             (false, _) => (ResponseCode::CARD_NOT_ACTIVE, None),
         };
@@ -37,7 +38,7 @@ impl Oracle {
         // Whether a card that is not active may be asked about is not laid down; what it holds is.
         let right = match (wallet, got) {
             (Some(wallet), got) => answer.code == code && got == Some(wallet),
-            (None, Some(got)) => got == Wallet::default(),
+            (None, Some(got)) => got == Wallet::default() && code == ResponseCode::CARD_NOT_ACTIVE,
             (None, None) => answer.code == code,
         };
         if !right {
@@ -92,12 +93,14 @@ impl Oracle {
         let request = Request {
             intent: &intent,
             index: 0,
-            time: 0,
+            time: answer.time.get(),
             date: date_of(answer),
             shift_closed: false,
             original_closed: None,
             programme: &programme,
             partner: None,
+            replaced: false,
+            account_refuses: self.account_refuses(watch.card, answer.time.get()),
             overlapped: false,
             quoting: true,
             others: &|_, _| None,
@@ -128,7 +131,7 @@ impl Oracle {
     }
 
     fn unchanged(&self, watch: Watch) -> Option<CardModel> {
-        let queue = self.queues.get(&self.purse_of(watch.card))?;
+        let queue = self.queues.get(&self.queue_of(watch.card))?;
         self.seen(watch.card).filter(|_| queue.begun == watch.begun)
     }
 }

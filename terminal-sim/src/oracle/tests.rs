@@ -2,6 +2,7 @@
 
 mod corporate;
 mod counter;
+mod desk;
 mod more;
 mod people;
 
@@ -87,7 +88,12 @@ fn of(standard: Product) -> Programme {
 
 /// An oracle whose card is active and was loaded with 300.00, which gave 20.00 bonus.
 fn loaded() -> Oracle {
-    let mut oracle = Oracle::default();
+    loaded_by(Programme::default())
+}
+
+/// The same under this programme.
+fn loaded_by(programme: Programme) -> Oracle {
+    let mut oracle = Oracle::of(programme);
     oracle.issue(card());
     trade(
         &mut oracle,

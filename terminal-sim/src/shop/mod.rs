@@ -1,6 +1,8 @@
 //! A shop: many terminals that trade at once with a seed, through whatever happens to the network and the gateway, and a
 //! final account that must agree to the cent.
 
+mod deck;
+mod errands;
 mod later;
 mod mishaps;
 mod more;
@@ -25,6 +27,7 @@ use crate::address::Address;
 use crate::card::Card;
 use crate::clock;
 use crate::corporate::Corporate;
+use crate::desk::Desk;
 use crate::error::Error;
 use crate::faults::FaultPlan;
 use crate::oracle::{Oracle, Programme};
@@ -32,11 +35,11 @@ use crate::people::Person;
 use crate::rng::Rng;
 use crate::terminal::Terminal;
 use crate::till::{SharedOracle, Till};
+use deck::Deck;
+use errands::{DeskBook, DeskOffice};
 use report::Tally;
 use trader::Trader;
 
-/// One card in so many is nobody's own: any terminal may use it at any time. So is every corporate account.
-const HOT_CARDS: usize = 10;
 /// Of a thousand value messages, how many meet a fault of the network when faults are on.
 const FAULTS_PER_MILLE: u64 = 60;
 /// Time after which a mistyped card is forgiven by the guessing defence, with room to spare.
@@ -74,12 +77,10 @@ pub struct Options {
 /// What the traders share.
 pub(crate) struct Shared {
     oracle: SharedOracle,
-    own: Mutex<Vec<Card>>,
-    hot: Vec<Card>,
+    deck: Mutex<Deck>,
+    desk: Option<DeskOffice>,
     people: Vec<Person>,
     terminals: usize,
-    /// All of them, to be given to.
-    all: Vec<Card>,
     left: AtomicU64,
     stopped: AtomicBool,
     tally: Mutex<Tally>,
@@ -94,10 +95,21 @@ pub async fn run(options: Options) -> Result<Report, Error> {
 
 /// [`run`] with a gateway that has this programme in force: what it switches on is traded too.
 pub async fn run_by(options: Options, programme: Programme) -> Result<Report, Error> {
+    run_at(options, programme, None).await
+}
+
+/// [`run_by`] with operators at a desk, who replace, merge, stop, extend, bind and unbind cards while terminals trade with
+/// them. Some of the cards wait there to take the place of lost ones.
+pub async fn run_at(
+    options: Options,
+    programme: Programme,
+    desk: Option<Arc<dyn Desk>>,
+) -> Result<Report, Error> {
     let started = clock::now();
     let oracle = SharedOracle::new(Mutex::new(Oracle::of(programme)));
-    let tills = open_tills(&options, &oracle).await?;
-    let shared = Arc::new(Shared::new(&options, oracle.clone()));
+    let (tills, book) = open_tills(&options, &oracle).await?;
+    let shared =
+        Arc::new(Shared::new(&options, oracle.clone(), desk.map(|desk| DeskOffice::new(desk, book))));
     shared.tally().settled_before = shared.oracle().settled();
     let mut tasks = JoinSet::new();
     for (number, till) in tills.into_iter().enumerate() {
@@ -124,7 +136,7 @@ pub async fn run_by(options: Options, programme: Programme) -> Result<Report, Er
 }
 
 /// Opens the terminals that are there and enrols the others.
-async fn open_tills(options: &Options, oracle: &SharedOracle) -> Result<Vec<Till>, Error> {
+async fn open_tills(options: &Options, oracle: &SharedOracle) -> Result<(Vec<Till>, DeskBook), Error> {
     if let Some(receipts) = &options.receipts {
         std::fs::create_dir_all(receipts).map_err(Error::file(receipts))?;
     }
@@ -132,6 +144,7 @@ async fn open_tills(options: &Options, oracle: &SharedOracle) -> Result<Vec<Till
     options.cards.iter().for_each(|card| book().issue(card.reference));
     book().put_into_use(&options.corporate)?;
     book().replay();
+    let errands = DeskBook::open(&options.state, &mut book())?;
     let directory = |ticket: &EnrolmentTicket| options.state.join(ticket.terminal.as_str());
     let (known, new): (Vec<_>, Vec<_>) =
         options.enrolments.iter().partition(|ticket| Terminal::exists(&directory(ticket)));
@@ -163,7 +176,7 @@ async fn open_tills(options: &Options, oracle: &SharedOracle) -> Result<Vec<Till
             till.terminal.faults = FaultPlan::seeded(rng, FAULTS_PER_MILLE);
         }
     }
-    Ok(tills)
+    Ok((tills, errands))
 }
 
 /// Asks for the balances of all cards, each terminal for its part of them.
@@ -197,22 +210,18 @@ async fn check_cards(cards: &[Card], tills: Vec<Till>, shared: &Arc<Shared>) -> 
 }
 
 impl Shared {
-    fn new(options: &Options, oracle: SharedOracle) -> Self {
-        let hot = options.cards.len().checked_div(HOT_CARDS).unwrap_or(0);
-        let (hot, own) = options.cards.split_at_checked(hot).unwrap_or_default();
-        let is_account = |card: &Card| {
-            let mut accounts = options.corporate.iter().filter_map(|one| one.account);
-            accounts.any(|(account, _)| account == card.reference)
+    fn new(options: &Options, oracle: SharedOracle, desk: Option<DeskOffice>) -> Self {
+        let deck = {
+            let book = oracle.lock().unwrap_or_else(PoisonError::into_inner);
+            Deck::new(&options.cards, &options.corporate, &book, desk.is_some())
         };
-        let (accounts, own): (Vec<Card>, Vec<Card>) = own.iter().cloned().partition(is_account);
         let terminals = u32::try_from(options.enrolments.len()).unwrap_or(u32::MAX);
         Shared {
             oracle,
-            own: Mutex::new(own),
-            hot: hot.iter().cloned().chain(accounts).collect(),
+            deck: Mutex::new(deck),
+            desk,
             people: options.people.clone(),
             terminals: options.enrolments.len(),
-            all: options.cards.clone(),
             left: AtomicU64::new(options.transactions),
             stopped: AtomicBool::new(false),
             tally: Mutex::default(),
@@ -235,15 +244,9 @@ impl Shared {
             && self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
     }
 
-    /// A card for one terminal alone, until it is given back; `None` when all are in use.
-    fn take_card(&self, rng: &mut Rng) -> Option<Card> {
-        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
-        let index = rng.index(own.len());
-        (index < own.len()).then(|| own.swap_remove(index))
-    }
-
-    fn give_back(&self, card: Card) {
-        self.own.lock().unwrap_or_else(PoisonError::into_inner).push(card);
+    /// Who has which card. Hold it briefly, and never while taking the oracle.
+    fn deck(&self) -> MutexGuard<'_, Deck> {
+        self.deck.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

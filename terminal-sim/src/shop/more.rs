@@ -114,7 +114,7 @@ impl Trader {
         };
         Some(match more {
             More::Transfer => {
-                let to = self.rng.pick(&self.shared.all)?.reference;
+                let to = self.shared.deck().any(&mut self.rng)?.reference;
                 let to = if self.rng.chance(1, 20) { card.reference } else { to };
                 let most = product.max_transfer.unwrap_or(0);
                 let amount = match self.rng.below(12) {
@@ -294,7 +294,7 @@ impl Trader {
         self.till.terminal.cut();
         let mut sold = Vec::new();
         for _ in 0..self.rng.between(1, MOST_OFFLINE) {
-            let other = if self.rng.chance(1, 3) { self.rng.pick(&self.shared.all).cloned() } else { None };
+            let other = if self.rng.chance(1, 3) { self.shared.deck().any(&mut self.rng) } else { None };
             let amount = match self.rng.below(4) {
                 0 => draw_overspend(&mut self.rng, wallet),
                 _ => self.rng.between(1, 20_00),

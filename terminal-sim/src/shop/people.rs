@@ -62,7 +62,12 @@ impl Trader {
         if self.shared.terminals <= tills {
             let wrong = Pin::new("0000").filter(|wrong| *wrong != pin).or_else(|| Pin::new("1111"));
             let refused = prove(&mut session, name, wrong.ok_or_else(gone)?).await?;
-            let left = self.shared.oracle().programme().till.tries.saturating_sub(1);
+            // A try is written down before the answer to it: the terminal's own sign-on, which a fault may have sent twice, was
+            // perhaps counted by then, or has set the count back.
+            let tries = self.shared.oracle().programme().till.tries;
+            let racing =
+                refused.answer.tries_left.filter(|left| (tries.saturating_sub(2)..=tries).contains(left));
+            let left = racing.unwrap_or(tries.saturating_sub(1));
             self.said("cashier's wrong PIN", &refused, ResponseCode::WRONG_PIN, Some(left))?;
         }
         let proven = prove(&mut session, name, pin).await?;

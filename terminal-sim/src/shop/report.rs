@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Options;
+use crate::desk;
 use crate::error::{Broken, Error};
 use crate::oracle::{Mismatch, Oracle};
 use crate::terminal::{Outcome, Verdict};
@@ -37,6 +38,14 @@ impl Tally {
 
     pub(super) fn question(&mut self, scenario: &str, agreed: Option<bool>) {
         self.count(scenario, answer_word(agreed));
+    }
+
+    pub(super) fn errand(&mut self, name: &str, outcome: &desk::Outcome) {
+        let result = match outcome {
+            desk::Outcome::Done { .. } => "done",
+            desk::Outcome::Refused { .. } => "refused",
+        };
+        self.count(name, result);
     }
 
     pub(super) fn checked(&mut self, agreed: Option<bool>) {
@@ -100,7 +109,7 @@ pub struct Report {
     pub cards_agreed: u64,
     /// Cards that could not be compared, because something about them is still open.
     pub cards_unknown: u64,
-    /// Transactions whose outcome is still unknown.
+    /// Transactions and operators' acts whose outcome is still unknown.
     pub open: usize,
     /// Where gateway and oracle disagree.
     pub mismatches: Vec<Mismatch>,
@@ -124,12 +133,19 @@ impl Report {
             outages: tally.outages,
             cards_agreed: tally.cards_agreed,
             cards_unknown: tally.cards_unknown,
-            open: oracle.open().count(),
+            open: oracle.open().count().saturating_add(oracle.errands().count()),
             mismatches: oracle.mismatches().to_vec(),
             broken: tally.broken,
             failures: tally.failures,
             milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         }
+    }
+
+    /// How often a scenario came to this, such as `desk: replace` to `done`; `None` counts all scenarios.
+    #[must_use]
+    pub fn count(&self, scenario: Option<&str>, result: &str) -> u64 {
+        let wanted = self.outcomes.iter().filter(|(name, _)| scenario.is_none_or(|wanted| wanted == *name));
+        wanted.filter_map(|(_, results)| results.get(result)).sum()
     }
 
     /// No promise was broken, as far as could be seen.

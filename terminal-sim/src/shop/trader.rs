@@ -29,12 +29,14 @@ pub(super) struct Trader {
     mistakes: MistakePause,
     broken: u32,
     number: usize,
+    /// Operators act on the card in hand.
+    at_desk: bool,
 }
 
 impl Trader {
     pub(super) fn new(till: Till, rng: Rng, shared: Arc<Shared>, number: usize) -> Self {
         let mistakes = MistakePause::new(shared.mistake_pause);
-        Trader { till, rng, shared, mistakes, broken: 0, number }
+        Trader { till, rng, shared, mistakes, broken: 0, number, at_desk: false }
     }
 
     /// Trades until there is nothing left to begin, and leaves nothing open if the gateway can be reached.
@@ -55,10 +57,22 @@ impl Trader {
     /// One scenario; `false` ends the day.
     async fn turn(&mut self) -> bool {
         let scenario = Scenario::draw(&mut self.rng);
+        let errand = self.draw_errand();
         // Captures race more than others: two tills on one hold.
         let hot = self.rng.chance(1, if scenario == Scenario::Capture { 2 } else { 8 });
-        let own = if hot { None } else { self.shared.take_card(&mut self.rng) };
-        let card = own.clone().or_else(|| self.rng.pick(&self.shared.hot).cloned());
+        let own = match &errand {
+            Some(errand) => self.shared.deck().take(errand.cards().0),
+            None if hot => None,
+            None => self.shared.deck().take_any(&mut self.rng),
+        };
+        let named = errand.as_ref().and_then(|errand| self.shared.deck().find(errand.cards().0));
+        let card = named.or_else(|| own.clone()).or_else(|| self.shared.deck().any_hot(&mut self.rng));
+        self.at_desk = errand.is_some();
+        let under_way = self.begin_errand(errand).await;
+        let (scenario, card) = match self.in_its_place(card.as_ref()) {
+            Some((later, new)) => (later, Some(new)),
+            None => (scenario, card),
+        };
         let result = match &card {
             Some(card) => {
                 let (scenario, card) = self.filled_up(scenario, card);
@@ -66,13 +80,28 @@ impl Trader {
             }
             None => Ok(()),
         };
+        if let Some(under_way) = under_way {
+            // It says by itself what became of it.
+            drop(under_way.await);
+        }
         if let Some(own) = own {
-            self.shared.give_back(own);
+            self.shared.deck().give_back(own);
         }
         match result {
             Ok(()) => true,
             Err(error) => self.survive(&error) && self.settle_open().await && self.is_reachable().await,
         }
+    }
+
+    /// After an errand, mostly: the card that has taken this one's place, and something about what was done with the old one.
+    fn in_its_place(&mut self, card: Option<&Card>) -> Option<(Scenario, Card)> {
+        let new = self.shared.deck().in_place_of(card?)?;
+        if !self.at_desk || self.rng.chance(1, 3) {
+            return None;
+        }
+        let later =
+            [Scenario::Refund, Scenario::Void, Scenario::Capture, Scenario::Raise, Scenario::Purchase];
+        Some((*self.rng.pick(&later)?, new))
     }
 
     /// Finishes what is open, through outages; `false` when the gateway stays away or has thrown this terminal out.
@@ -118,7 +147,7 @@ impl Trader {
             let oracle = self.shared.oracle();
             (oracle.account(card.reference), oracle.card(card.reference).unwrap_or_default().1)
         };
-        let account = self.shared.all.iter().find(|all| Some(all.reference) == account).cloned();
+        let account = account.and_then(|account| self.shared.deck().find(account.number()));
         let Some(account) = account.filter(|_| !self.rng.chance(1, 8)) else {
             return (scenario, card.clone());
         };
@@ -260,7 +289,7 @@ impl Trader {
 
     /// Whether other terminals may use the card at the same time.
     pub(super) fn is_shared(&self, card: &Card) -> bool {
-        self.shared.hot.contains(card)
+        self.at_desk || self.shared.deck().is_shared(card)
     }
 
     /// An act on an earlier transaction; a purchase when there is none.

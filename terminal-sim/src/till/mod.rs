@@ -71,10 +71,12 @@ pub enum Act {
     Advice(i64),
 }
 
-/// The PIN of a card with this number: they are drawn from the card's secret, so that no diary has one.
+/// The PIN of a card with this number: they are drawn from its secret, or that of the card whose place it took, so that no
+/// diary has one.
 #[must_use]
 pub fn pin_of(card: &Card, number: u32) -> Option<Pin> {
-    let seed = crate::hash::sha256(&[b"pin", card.secret.expose().as_bytes()]);
+    let secret = card.pins.as_ref().unwrap_or(&card.secret);
+    let seed = crate::hash::sha256(&[b"pin", secret.expose().as_bytes()]);
     let seed = seed.iter().take(6).fold(0_u64, |seed, byte| seed.wrapping_mul(256) | u64::from(*byte));
     let digits = seed.wrapping_add(u64::from(number)).checked_rem(1_000_000)?;
     Pin::new(&format!("{digits:06}"))
@@ -560,5 +562,7 @@ mod tests {
         assert!((1..50).all(|at| !pins[..at].contains(&pins[at])));
         assert_ne!(pin_of(&other, 0), pin_of(&one, 0));
         assert_eq!(pin_of(&one, 7), pin_of(&one, 7));
+        let third = card("27175142096771094219").in_place_of(&other.in_place_of(&one));
+        assert_eq!(pin_of(&third, 7), pin_of(&one, 7), "the holder is the same");
     }
 }

@@ -9,6 +9,7 @@ use super::{CardModel, Outcome, Request};
 use crate::oracle::fact::{Supervisor, TransactionKey};
 use crate::oracle::limits::class_of;
 use crate::oracle::product::Allowance;
+use crate::oracle::programme::Programme;
 
 /// A decision counts in this day, and in its month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,14 @@ impl Span {
         match self {
             Span::Day => Some(date),
             Span::Month => date.checked_div(100),
+        }
+    }
+
+    /// Of what counts in its day and in its month.
+    const fn is_counted(self, [in_day, in_month]: [bool; 2]) -> bool {
+        match self {
+            Span::Day => in_day,
+            Span::Month => in_month,
         }
     }
 }
@@ -80,6 +89,13 @@ impl CardModel {
         outcomes.into_iter().flat_map(check).collect()
     }
 
+    /// Whether something limits the card's day, and its month: nobody counts without.
+    pub(super) fn limited(&self, programme: &Programme) -> [bool; 2] {
+        let product = self.product(programme);
+        let own = self.bound.map(|(_, own)| own).unwrap_or_default();
+        [product.daily.is_some() || own.day.is_some(), product.monthly.is_some() || own.month.is_some()]
+    }
+
     fn card_allows(&self, request: &Request<'_>, class: usize, amount: i64) -> bool {
         let product = self.product(request.programme);
         let own = self.bound.map(|(_, own)| own).unwrap_or_default();
@@ -88,7 +104,7 @@ impl CardModel {
         let spans = [(Span::Day, [daily, of_own(own.day)]), (Span::Month, [monthly, of_own(own.month)])];
         spans.into_iter().all(|(span, most)| {
             let used = self.decided.iter().filter(|(_, decided)| {
-                decided.counted
+                span.is_counted(decided.counted)
                     && class_of(decided.kind) == Some(class)
                     && span.of(decided.date) == span.of(request.date)
                     && decided.undone.is_none_or(|undone| span.of(undone) != span.of(request.date))

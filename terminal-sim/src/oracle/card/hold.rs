@@ -61,7 +61,11 @@ impl CardModel {
             return Err(not_found());
         }
         match original.hold {
-            Some(opener) if original.state == TransactionState::LIVE && opener == original.index => {
+            Some(opener)
+                if original.state == TransactionState::LIVE
+                    && opener == original.index
+                    && self.purse.holds.contains_key(&opener) =>
+            {
                 Ok(opener)
             }
             _ => Err(self.declined(request, ResponseCode::INVALID_TRANSACTION)),

@@ -34,6 +34,19 @@ impl Memory {
         Arc::make_mut(&mut self.before).append(&mut self.news);
     }
 
+    /// Takes out what is settled and `wanted`.
+    pub(super) fn take_out(&mut self, wanted: impl Fn(&Decided) -> bool) -> Vec<(TransactionKey, Decided)> {
+        let all = std::mem::take(Arc::make_mut(&mut self.before));
+        let (out, left): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, decided)| wanted(decided));
+        self.before = Arc::new(left.into_iter().collect());
+        out
+    }
+
+    /// All that is settled, to be changed.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Decided> {
+        Arc::make_mut(&mut self.before).values_mut()
+    }
+
     /// All that is settled.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&TransactionKey, &Decided)> {
         self.before.iter()

@@ -4,6 +4,7 @@ mod allowed;
 mod hold;
 mod memory;
 mod move_on;
+mod operators;
 mod pin;
 mod points;
 mod purse;
@@ -16,10 +17,12 @@ use std::collections::BTreeMap;
 use protocol::code::ResponseCode;
 use protocol::field::TransactionState;
 use protocol::frame::MessageType;
+use serde::{Deserialize, Serialize};
 
 use super::fact::{Fact, HoldShown, Intent, TransactionKey, Wallet};
 use super::product::Product;
 use super::programme::Programme;
+use crate::corporate::Corporate;
 use memory::Memory;
 use points::{Points, PointsHeld};
 use purse::{Hold, Part, Purse};
@@ -70,6 +73,10 @@ pub(super) struct Request<'a> {
     pub(super) programme: &'a Programme,
     /// The other card of a Transfer.
     pub(super) partner: Option<&'a CardModel>,
+    /// Another card has taken the place of the one that it names.
+    pub(super) replaced: bool,
+    /// The corporate account whose money it would spend cannot be used.
+    pub(super) account_refuses: bool,
     /// Something else about its purse was under way at the same time.
     pub(super) overlapped: bool,
     /// It is only a question: nobody asks for a PIN.
@@ -96,22 +103,35 @@ pub struct Standing {
 /// A card and what was decided about it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CardModel {
+    pub(super) number: u64,
+    /// It was put into use.
     pub(super) active: bool,
+    blocked: bool,
+    /// The card that took its place.
+    successor: Option<u64>,
+    /// The card whose place it took, and whose PINs it has.
+    predecessor: Option<u64>,
+    /// From this second on it is not accepted.
+    expires: Option<i64>,
     /// The name of its product; the standard one where nothing is said.
     product: String,
     /// The corporate account that it is bound to, by its number, and what it may spend of it.
     bound: Option<(u64, OwnLimits)>,
-    /// What it spends: its own, or while it decides that of its account, which lends it.
+    /// Its own, or while something is decided what that moves: its account's, or the one that an original moved.
     purse: Purse,
+    /// The card whose purse that is.
+    spends: u64,
+    /// While something is decided that moves another purse than the one that it spends from: that one.
+    shows: Option<Purse>,
     points: PointsHeld,
     decided: Memory,
-    /// It has been loaded, whatever became of that: its activation stands.
+    /// Money or points have come to it, whatever became of them: its activation stands.
     loaded: bool,
     pin: pin::CardPin,
 }
 
 /// The most that a bound card may spend, minor units.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnLimits {
     /// In a business day.
     pub day: Option<i64>,
@@ -126,6 +146,8 @@ struct Decided {
     approved: i64,
     state: TransactionState,
     index: u64,
+    /// The card whose lots it moved.
+    purse: u64,
     /// What it booked on lots, in its order.
     parts: Vec<Part>,
     points: Points,
@@ -142,6 +164,8 @@ struct Decided {
     joined: bool,
     /// Of a Transfer: what the other card got, in its lots.
     given: Vec<Part>,
+    /// Which card that was.
+    given_to: u64,
     /// Of an Advice: what was approved, whoever bears it.
     advised: i64,
     /// What was sold, or brought back, by item: quantity and amount.
@@ -150,8 +174,8 @@ struct Decided {
     returned: BTreeMap<String, (i64, i64)>,
     /// Of an Authorize or Capture: the reference of the hold's first Authorize.
     hold: Option<u64>,
-    /// It counts in its day and month, until it is undone in the same.
-    counted: bool,
+    /// It counts in its day and in its month, where something limits them, until it is undone in the same.
+    counted: [bool; 2],
     date: u32,
     undone: Option<u32>,
 }
@@ -163,6 +187,7 @@ impl Default for Decided {
             approved: 0,
             state: TransactionState::LIVE,
             index: 0,
+            purse: 0,
             parts: Vec::new(),
             points: Points::default(),
             earned: 0,
@@ -172,11 +197,12 @@ impl Default for Decided {
             paid_points: (0, 0),
             joined: false,
             given: Vec::new(),
+            given_to: 0,
             advised: 0,
             lines: BTreeMap::new(),
             returned: BTreeMap::new(),
             hold: None,
-            counted: false,
+            counted: [false; 2],
             date: 0,
             undone: None,
         }
@@ -184,15 +210,21 @@ impl Default for Decided {
 }
 
 impl CardModel {
-    /// What can be spent now, and the points.
-    pub(super) fn wallet(&self) -> Wallet {
-        Wallet { points: self.points.held, ..self.purse.money() }
+    /// One of which nothing is known.
+    pub(super) fn new(number: u64) -> CardModel {
+        CardModel { number, spends: number, ..CardModel::default() }
     }
 
-    /// It is in use, of this product and perhaps bound to an account, before anything is known of it.
-    pub(super) fn put_into_use(&mut self, product: &str, bound: Option<(u64, OwnLimits)>) {
-        (self.active, self.loaded) = (true, bound.is_some());
-        (self.product, self.bound) = (product.to_owned(), bound);
+    /// What can be spent now, and the points.
+    pub(super) fn wallet(&self) -> Wallet {
+        Wallet { points: self.points.held, ..self.shows.as_ref().unwrap_or(&self.purse).money() }
+    }
+
+    /// It is of this product, perhaps in use, bound to an account, or accepted for a time, before anything is known of it.
+    pub(super) fn put_into_use(&mut self, card: &Corporate) {
+        (self.number, self.active, self.expires) = (card.card.number(), card.active, card.expires);
+        self.product.clone_from(&card.product);
+        self.bound = card.account.map(|(account, limits)| (account.number(), limits));
     }
 
     /// The corporate account that it is bound to.
@@ -200,14 +232,20 @@ impl CardModel {
         self.bound.map(|(account, _)| account)
     }
 
-    /// Lends a card that is bound to it what it has to spend.
-    pub(super) fn lend(&self, bound: &mut CardModel) {
-        bound.purse = self.purse.clone();
+    /// With the purse of another card, until [`CardModel::give_back_to`] that.
+    pub(super) fn lent(&self, owner: &CardModel, shows: &CardModel) -> CardModel {
+        let shows = (owner.number != shows.number).then(|| shows.purse.clone());
+        CardModel { purse: owner.purse.clone(), spends: owner.number, shows, ..self.clone() }
     }
 
-    /// Takes back what it has lent.
-    pub(super) fn take_back(&mut self, bound: &mut CardModel) {
-        self.purse = std::mem::take(&mut bound.purse);
+    /// It is decided: what it moves is what it spends.
+    pub(super) fn alone(self) -> CardModel {
+        CardModel { shows: None, spends: self.number, ..self }
+    }
+
+    /// What another card has lent goes back to it, and `own` is its own again.
+    pub(super) fn give_back_to(&mut self, owner: &mut CardModel, own: &CardModel) {
+        owner.purse = std::mem::replace(&mut self.purse, own.purse.clone());
     }
 
     /// What its product says.
@@ -289,7 +327,14 @@ impl CardModel {
             _ => {}
         }
         let mut proven = self.clone();
-        if self.active {
+        if kind != MessageType::ACTIVATE {
+            if let Some(code) = self.refuses(request.time) {
+                let mut declined = self.declined(request, code);
+                declined
+                    .iter_mut()
+                    .for_each(|outcome| outcome.after.pin.may_have_been_tried(intent.extra.pin));
+                return declined;
+            }
             if let Some(code) = self.unfit(request) {
                 return self.declined(request, code);
             }
@@ -303,7 +348,7 @@ impl CardModel {
                 return declined;
             }
         }
-        let cites = [MessageType::LOAD, MessageType::PURCHASE].contains(&kind) && self.active;
+        let cites = [MessageType::LOAD, MessageType::PURCHASE].contains(&kind);
         let mut outcomes = match request.intent.extra.quote {
             // Whether the gateway still knows a quote is not checked one by one, for a restart forgets them: see
             // `Oracle::check_citations`.
@@ -318,16 +363,14 @@ impl CardModel {
 
     /// What comes of a request with a card in hand, its PIN looked at.
     fn expected_at_card(&self, request: &Request<'_>) -> Vec<Outcome> {
-        match (MessageType(request.intent.kind), self.active) {
-            (MessageType::ACTIVATE, true) => self.declined(request, ResponseCode::INVALID_TRANSACTION),
-            (MessageType::ACTIVATE, false) => self.expected_activation(request),
-            (_, false) => self.declined(request, ResponseCode::CARD_NOT_ACTIVE),
-            (MessageType::LOAD, true) => self.expected_load(request),
-            (MessageType::AUTHORIZE, true) => self.expected_authorize(request),
-            (MessageType::TRANSFER, true) => self.expected_transfer(request),
-            (MessageType::UNLOAD, true) => self.expected_unload(request),
-            (MessageType::CHANGE_PIN, true) => self.expected_change_pin(request),
-            (_, true) => self.expected_purchase(request),
+        match MessageType(request.intent.kind) {
+            MessageType::ACTIVATE => self.expected_activation(request),
+            MessageType::LOAD => self.expected_load(request),
+            MessageType::AUTHORIZE => self.expected_authorize(request),
+            MessageType::TRANSFER => self.expected_transfer(request),
+            MessageType::UNLOAD => self.expected_unload(request),
+            MessageType::CHANGE_PIN => self.expected_change_pin(request),
+            _ => self.expected_purchase(request),
         }
     }
 
@@ -352,6 +395,7 @@ impl CardModel {
                 approved: fact.approved.unwrap_or(0),
                 state,
                 index: fact.index,
+                purse: self.spends,
                 ..Decided::default()
             };
             self.decided.insert(intent.key.clone(), decided);
@@ -403,12 +447,16 @@ impl CardModel {
             hold: decided.hold.map(|reference| self.hold_shown(reference, request)),
             ..Expected::default()
         };
+        let counts = decided.approved > 0 || request.intent.kind != MessageType::ADVICE.0;
+        let gained = decided.parts.iter().any(|part| part.amount > 0) || decided.points.card > 0;
+        self.loaded |= gained;
         let decided = Decided {
             kind: request.intent.kind,
             state: TransactionState::LIVE,
             index: request.index,
-            counted: decided.approved > 0 || request.intent.kind != MessageType::ADVICE.0,
+            counted: self.limited(request.programme).map(|limited| limited && counts),
             date: request.date,
+            purse: self.spends,
             ..decided
         };
         self.decided.insert(request.intent.key.clone(), decided);

@@ -27,13 +27,16 @@ impl CardModel {
             }
             MessageType::TRANSFER => match request.partner {
                 None => Some(ResponseCode::CARD_NOT_ACCEPTED),
-                Some(partner) if !partner.active => Some(ResponseCode::CARD_NOT_ACTIVE),
-                Some(partner) if partner.bound.is_some() => not_permitted,
-                Some(_) => None,
+                Some(partner) => {
+                    partner.refuses(request.time).or(not_permitted.filter(|_| partner.bound.is_some()))
+                }
             },
             MessageType::UNLOAD if product.max_unload.is_none() => not_permitted,
             MessageType::PURCHASE if intent.extra.points.is_some() && product.points.is_none() => {
                 not_permitted
+            }
+            MessageType::PURCHASE | MessageType::AUTHORIZE if request.account_refuses => {
+                Some(ResponseCode::CARD_BLOCKED)
             }
             _ => None,
         }
@@ -63,7 +66,8 @@ impl CardModel {
         partner.loaded = true;
         let parts = opposite(&taken);
         let changes = after.purse.book(&parts);
-        let decided = Decided { approved: amount, parts, given, ..Decided::default() };
+        let given_to = partner.number;
+        let decided = Decided { approved: amount, parts, given, given_to, ..Decided::default() };
         let outcome = after.approved(request, ResponseCode::APPROVED, changes, decided);
         vec![Outcome { partner: Some(partner), ..outcome }]
     }
@@ -127,7 +131,10 @@ impl CardModel {
     pub(super) fn expected_advice(&self, request: &Request<'_>) -> Vec<Outcome> {
         let amount = request.intent.amount.unwrap_or(0);
         let product = self.product(request.programme);
-        let may_pay = self.active && self.bound.is_none() && product.offline;
+        let may_pay = self.refuses(request.time).is_none()
+            && !request.replaced
+            && self.bound.is_none()
+            && product.offline;
         let paid = if may_pay { self.wallet().payable().unwrap_or(0).min(amount).max(0) } else { 0 };
         let mut after = self.clone();
         let parts = opposite(&self.purse.choose(paid, product.spend));

@@ -11,6 +11,15 @@ use crate::oracle::fact::Wallet;
 pub(super) struct CardPin {
     pub(super) number: Option<u32>,
     wrong: u8,
+    /// A try was perhaps written down, of a request that came to nothing.
+    unsure: bool,
+}
+
+impl CardPin {
+    /// A request with a PIN was declined before that was looked at: perhaps not before the try was written down.
+    pub(super) fn may_have_been_tried(&mut self, pin: Option<u32>) {
+        self.unsure |= pin.is_some();
+    }
 }
 
 impl CardModel {
@@ -39,24 +48,25 @@ impl CardModel {
         if given != number {
             self.pin.wrong = self.pin.wrong.saturating_add(1);
             // A try is written down before the answer to it: what was decided in between may have set the count back.
-            let counts = if request.overlapped { 0..=rule.tries } else { self.pin.wrong..=self.pin.wrong };
+            let open = request.overlapped || self.pin.unsure;
+            let counts = if open { 0..=rule.tries } else { self.pin.wrong..=self.pin.wrong };
             let outcome = |wrong| {
                 let mut declined = self.declined(request, ResponseCode::WRONG_PIN);
                 for outcome in &mut declined {
-                    outcome.after.pin.wrong = wrong;
+                    (outcome.after.pin.wrong, outcome.after.pin.unsure) = (wrong, false);
                     outcome.expected.tries_left = Some(rule.tries.saturating_sub(wrong));
                 }
                 declined
             };
             return Err(counts.flat_map(outcome).collect());
         }
-        self.pin.wrong = 0;
+        (self.pin.wrong, self.pin.unsure) = (0, false);
         Ok(())
     }
 
     pub(super) fn expected_change_pin(&self, request: &Request<'_>) -> Vec<Outcome> {
         let mut after = self.clone();
-        after.pin = CardPin { number: request.intent.extra.new_pin, wrong: 0 };
+        after.pin = CardPin { number: request.intent.extra.new_pin, ..CardPin::default() };
         vec![after.approved(request, ResponseCode::APPROVED, Wallet::default(), Decided::default())]
     }
 }

@@ -48,6 +48,12 @@ impl PointsHeld {
         Points { debt: back.debt.saturating_sub(done.debt), ..back }
     }
 
+    /// Takes over all that another card has and owes.
+    pub(super) fn take_over(&mut self, other: &mut PointsHeld) {
+        let PointsHeld { held, debt } = std::mem::take(other);
+        self.book(Points { card: held, debt });
+    }
+
     /// Books points.
     pub(super) fn book(&mut self, points: Points) -> Points {
         self.held = self.held.saturating_add(points.card);

@@ -162,6 +162,30 @@ impl Purse {
         self.lots.extend(wrong.into_iter().filter(|(_, amount)| *amount != 0));
     }
 
+    /// How many lots it ever had.
+    pub(super) fn lots(&self) -> usize {
+        self.lots.len()
+    }
+
+    /// No money is in it, held or not.
+    pub(super) fn is_empty(&self) -> bool {
+        self.holds.is_empty() && self.lots.iter().all(|(_, amount)| *amount == 0)
+    }
+
+    /// Takes over all of another purse; says by how much the numbers of its lots have grown.
+    pub(super) fn take_over(&mut self, other: &mut Purse) -> usize {
+        let Purse { lots, holds, ended } = std::mem::take(other);
+        let offset = self.lots.len();
+        self.lots.extend(lots);
+        let moved = |(reference, mut hold): (u64, Hold)| {
+            hold.parts.iter_mut().for_each(|(_, part)| part.lot = part.lot.saturating_add(offset));
+            (reference, hold)
+        };
+        self.holds.extend(holds.into_iter().map(moved));
+        self.ended.extend(ended.into_iter().map(moved));
+        offset
+    }
+
     fn of(&self, wanted: Balance) -> impl Iterator<Item = (usize, i64)> + '_ {
         let lots = self.lots.iter().enumerate();
         lots.filter(move |(_, (balance, _))| *balance == wanted).map(|(lot, (_, amount))| (lot, *amount))

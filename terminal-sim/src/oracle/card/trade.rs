@@ -11,7 +11,17 @@ use crate::oracle::rules;
 
 impl CardModel {
     pub(super) fn expected_activation(&self, request: &Request<'_>) -> Vec<Outcome> {
-        let after = CardModel { active: true, ..self.clone() };
+        let refused = match self.refuses(request.time) {
+            Some(ResponseCode::CARD_NOT_ACTIVE) => None,
+            Some(ResponseCode::EXPIRED_CARD) | None => Some(ResponseCode::INVALID_TRANSACTION),
+            stopped => stopped,
+        };
+        if let Some(code) = refused {
+            return self.declined(request, code);
+        }
+        // The end is a month away at least.
+        let expires = self.product(request.programme).ends.then_some(i64::MAX);
+        let after = CardModel { active: true, expires, ..self.clone() };
         let code = ResponseCode::APPROVED;
         vec![after.approved(request, code, Wallet::default(), Decided::default())]
     }

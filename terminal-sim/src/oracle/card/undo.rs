@@ -129,9 +129,10 @@ impl CardModel {
     ) -> Result<Vec<Undone>, ResponseCode> {
         let in_use = Err(ResponseCode::INVALID_TRANSACTION);
         match MessageType(original.kind) {
-            MessageType::ACTIVATE if self.loaded => in_use,
+            MessageType::ACTIVATE if self.is_in_use() => in_use,
             MessageType::ACTIVATE => {
-                let after = CardModel { active: false, ..self.clone() };
+                let pin = super::pin::CardPin::default();
+                let after = CardModel { active: false, expires: None, pin, ..self.clone() };
                 Ok(vec![Undone { after, changes: Wallet::default(), amount: 0, partner: None }])
             }
             MessageType::AUTHORIZE => self.release(original, way),
@@ -152,6 +153,14 @@ impl CardModel {
             }
             MessageType::TRANSFER => {
                 let spent = ResponseCode::NOT_SUFFICIENT_FUNDS;
+                if original.given_to == self.number {
+                    // The two cards are one by now.
+                    let without = self.without_given(&original.given).ok_or(spent)?;
+                    let mut undone = without.mirror(original)?;
+                    let given = self.clone().purse.book(&opposite(&original.given));
+                    undone.changes = undone.changes.plus(given).unwrap_or_default();
+                    return Ok(vec![undone]);
+                }
                 let partner = partner.ok_or(spent)?.without_given(&original.given).ok_or(spent)?;
                 let undone = self.mirror(original)?;
                 Ok(vec![Undone { partner: Some(partner), ..undone }])

@@ -15,7 +15,7 @@ fn cards() -> [CardReference; 3] {
 }
 
 fn corporate(card: CardReference, product: &str, account: Option<(CardReference, OwnLimits)>) -> Corporate {
-    Corporate { card, product: product.into(), account }
+    Corporate { card, product: product.into(), account, active: true, expires: None }
 }
 
 fn by(card: CardReference, intent: Intent) -> Intent {

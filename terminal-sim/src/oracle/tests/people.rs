@@ -68,13 +68,16 @@ fn one_load_too_many_in_a_day_or_month_is_declined_whoever_counts() {
         of(Product { daily: one, ..Product::STANDARD }),
         Programme { terminal_day: one, ..Programme::default() },
     ] {
-        let oracle = Oracle { programme, ..loaded() };
+        let oracle = loaded_by(programme);
         is_right(&oracle, &load, &over(0), &on(0));
         is_right(&oracle, &load, &on(1), &over(1));
     }
-    let oracle = Oracle { programme: of(Product { monthly: one, ..Product::STANDARD }), ..loaded() };
+    let oracle = loaded_by(of(Product { monthly: one, ..Product::STANDARD }));
     is_right(&oracle, &load, &over(31), &on(31));
     is_right(&oracle, &load, &on(131), &over(131));
+    // Nobody counts where nothing limits.
+    let oracle = Oracle { programme: of(Product { monthly: one, ..Product::STANDARD }), ..loaded() };
+    is_right(&oracle, &load, &on(31), &over(31));
     // The load before was nobody's; the next one would be amy's second.
     let programme = Programme { cashier_day: one, ..Programme::default() };
     let mut oracle = Oracle { programme, ..loaded() };

@@ -1,0 +1,284 @@
+//! The shop's desk: what operators do to cards, by the gateway's own command line.
+
+use std::process::{Command, Stdio};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::oracle::OwnLimits;
+
+/// What an operator is asked to do. Cards are named by their numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Errand {
+    /// A new card takes the place of a lost one.
+    Replace {
+        /// The lost one.
+        card: u64,
+        /// One that was issued and never sold.
+        by: u64,
+    },
+    /// A card in use takes over what another one holds.
+    Merge {
+        /// The card that ends.
+        card: u64,
+        /// The card that goes on.
+        into: u64,
+    },
+    /// A card is stopped.
+    Block {
+        /// Which.
+        card: u64,
+    },
+    /// A stopped card may go on.
+    Unblock {
+        /// Which.
+        card: u64,
+    },
+    /// A card spends the money of a corporate account from now on.
+    Bind {
+        /// Which.
+        card: u64,
+        /// The account.
+        account: u64,
+        /// What it may spend of it.
+        limits: OwnLimits,
+    },
+    /// A card spends its own money again.
+    Unbind {
+        /// Which.
+        card: u64,
+    },
+    /// A card that ends by time is accepted for longer.
+    Extend {
+        /// Which.
+        card: u64,
+        /// From its end, or from today when that is over.
+        months: u16,
+    },
+}
+
+impl Errand {
+    /// The card that it is about, and the other one.
+    #[must_use]
+    pub const fn cards(&self) -> (u64, Option<u64>) {
+        match *self {
+            Errand::Replace { card, by: other }
+            | Errand::Merge { card, into: other }
+            | Errand::Bind { card, account: other, .. } => (card, Some(other)),
+            Errand::Block { card }
+            | Errand::Unblock { card }
+            | Errand::Unbind { card }
+            | Errand::Extend { card, .. } => (card, None),
+        }
+    }
+
+    /// What it is called in the account.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Errand::Replace { .. } => "desk: replace",
+            Errand::Merge { .. } => "desk: merge",
+            Errand::Block { .. } => "desk: block",
+            Errand::Unblock { .. } => "desk: unblock",
+            Errand::Bind { .. } => "desk: bind",
+            Errand::Unbind { .. } => "desk: unbind",
+            Errand::Extend { .. } => "desk: extend",
+        }
+    }
+
+    /// As `gateway` reads it.
+    fn words(&self) -> Vec<String> {
+        let mut words: Vec<String> = vec!["card".into()];
+        let mut say = |name: &str, named: &[(&str, u64)]| {
+            words.push(name.into());
+            words.extend(named.iter().flat_map(|(name, value)| [format!("--{name}"), value.to_string()]));
+        };
+        match *self {
+            Errand::Replace { card, by } => say("replace", &[("card", card), ("by", by)]),
+            Errand::Merge { card, into } => say("merge", &[("card", card), ("into", into)]),
+            Errand::Block { card } => say("block", &[("card", card)]),
+            Errand::Unblock { card } => say("unblock", &[("card", card)]),
+            Errand::Bind { card, account, .. } => say("bind", &[("card", card), ("account", account)]),
+            Errand::Unbind { card } => say("unbind", &[("card", card)]),
+            Errand::Extend { card, months } => say("extend", &[("card", card), ("months", months.into())]),
+        }
+        let of_own = |name: &str, most: Option<i64>| most.map(|most| [format!("--{name}"), amount(most)]);
+        match self {
+            Errand::Bind { limits, .. } => {
+                words.extend(of_own("per-day", limits.day).into_iter().flatten());
+                words.extend(of_own("per-month", limits.month).into_iter().flatten());
+            }
+            Errand::Replace { .. } | Errand::Merge { .. } | Errand::Block { .. } => {
+                words.extend(["--reason".into(), "lost".into()]);
+            }
+            _ => {}
+        }
+        words
+    }
+}
+
+/// Minor units as an operator writes them.
+fn amount(minor: i64) -> String {
+    let parts = minor.checked_div(100).zip(minor.checked_rem(100));
+    parts.map_or_else(String::new, |(whole, rest)| format!("{whole}.{rest:02}"))
+}
+
+/// What became of an errand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It is in the journal.
+    Done {
+        /// The index of its entry.
+        index: u64,
+        /// Of an extension: the Unix second from which the card is not accepted.
+        #[serde(default)]
+        expires: Option<i64>,
+    },
+    /// The gateway would not, and nothing is recorded.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Somebody who does errands, one after the other or several at once.
+pub trait Desk: std::fmt::Debug + Send + Sync {
+    /// Waits until it is done. An error means that nobody knows what became of it.
+    fn run(&self, errand: &Errand) -> Result<Outcome, Error>;
+}
+
+/// The gateway's command line: `gateway --data DIR`.
+#[derive(Clone, Debug)]
+pub struct CommandDesk {
+    program: String,
+    arguments: Vec<String>,
+}
+
+impl CommandDesk {
+    /// The command and its first arguments, divided by spaces.
+    pub fn new(command: &str) -> Result<CommandDesk, Error> {
+        let mut words = command.split_whitespace().map(str::to_owned);
+        let program = words.next().ok_or_else(|| Error::Usage("the desk has no command".into()))?;
+        Ok(CommandDesk { program, arguments: words.collect() })
+    }
+
+    /// `Ok(Err)` is what the command complains of.
+    fn say(&self, words: &[String]) -> Result<Result<Value, String>, Error> {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).args(words).arg("--json").stdin(Stdio::null());
+        let output = command.output().map_err(Error::file(self.program.as_ref()))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let said: Value = serde_json::from_str(text.trim()).unwrap_or_default();
+        if output.status.success() {
+            return Ok(Ok(said));
+        }
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let reason = said.get("error").and_then(Value::as_str).unwrap_or(stderr.trim()).to_owned();
+        // Exit code 1 is a refusal, unless the gateway was not there to refuse.
+        let refused = output.status.code() == Some(1) && !is_away(&reason);
+        if refused { Ok(Err(reason)) } else { Err(Error::Usage(format!("{}: {reason}", words.join(" ")))) }
+    }
+}
+
+/// Whether this says that the gateway gave no answer.
+fn is_away(reason: &str) -> bool {
+    ["no gateway serves", "gave no answer", "closed the connection", "is stopping", "stopped before"]
+        .iter()
+        .any(|away| reason.contains(away))
+}
+
+impl Desk for CommandDesk {
+    fn run(&self, errand: &Errand) -> Result<Outcome, Error> {
+        let done = match self.say(&errand.words())? {
+            Ok(done) => done,
+            Err(reason) => return Ok(Outcome::Refused { reason }),
+        };
+        let no_index = || Error::Usage(format!("{}: no index of an entry in {done}", errand.name()));
+        let index = done.get("index").and_then(Value::as_u64).ok_or_else(no_index)?;
+        let expires = match errand {
+            Errand::Extend { card, .. } => {
+                let words = ["card", "show", "--card", &card.to_string()].map(str::to_owned);
+                let shown = self.say(&words)?.map_err(Error::Usage)?;
+                shown.get("expires").and_then(Value::as_str).and_then(unix_second)
+            }
+            _ => None,
+        };
+        Ok(Outcome::Done { index, expires })
+    }
+}
+
+/// The Unix second of `2026-12-22T20:00:00Z`, of whole seconds in UTC.
+pub(crate) fn unix_second(text: &str) -> Option<i64> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let numbers = |text: &str, by: char| -> Option<[i64; 3]> {
+        let all: Vec<i64> = text.split(by).map(|part| part.parse().ok()).collect::<Option<_>>()?;
+        all.try_into().ok()
+    };
+    let ([year, month, day], [hour, minute, second]) = (numbers(date, '-')?, numbers(time, ':')?);
+    // Days since 1 March of year 0: years that begin in March have the leap day at their end.
+    let from_march = month.checked_add(9)?.checked_rem(12)?;
+    let year = year.checked_sub(i64::from(from_march > 9))?;
+    let leap_days =
+        year.div_euclid(4).checked_sub(year.div_euclid(100))?.checked_add(year.div_euclid(400))?;
+    let in_year = from_march.checked_mul(153)?.checked_add(2)?.checked_div(5)?.checked_add(day)?;
+    let days = year.checked_mul(365)?.checked_add(leap_days)?.checked_add(in_year)?.checked_sub(719_469)?;
+    let hours = days.checked_mul(24)?.checked_add(hour)?;
+    hours.checked_mul(60)?.checked_add(minute)?.checked_mul(60)?.checked_add(second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errands_are_said_as_the_gateway_reads_them() {
+        let said = |errand: Errand| errand.words().join(" ");
+        assert_eq!(
+            said(Errand::Replace { card: 14, by: 22 }),
+            "card replace --card 14 --by 22 --reason lost"
+        );
+        let limits = OwnLimits { day: Some(40_00), month: Some(1_05) };
+        assert_eq!(
+            said(Errand::Bind { card: 14, account: 22, limits }),
+            "card bind --card 14 --account 22 --per-day 40.00 --per-month 1.05"
+        );
+        assert_eq!(said(Errand::Extend { card: 14, months: 2 }), "card extend --card 14 --months 2");
+        assert_eq!(said(Errand::Unblock { card: 14 }), "card unblock --card 14");
+    }
+
+    #[test]
+    fn a_time_is_read_at_the_ends_of_months_and_years() {
+        for (text, second) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("1999-12-31T23:59:59Z", 946_684_799),
+            ("2000-02-29T00:00:00Z", 951_782_400),
+            ("2000-03-01T00:00:00Z", 951_868_800),
+            ("2026-12-22T20:00:00Z", 1_797_969_600),
+            ("2100-02-28T12:00:01Z", 4_107_499_201),
+        ] {
+            assert_eq!(unix_second(text), Some(second), "{text}");
+        }
+        assert_eq!(["", "tomorrow", "2026-12-22"].map(unix_second), [None; 3]);
+    }
+
+    #[test]
+    fn a_desk_tells_a_refusal_from_a_gateway_that_is_away() {
+        let desk = |script: &str| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), script).unwrap();
+            let desk = CommandDesk::new(&format!("sh {}", file.path().display())).unwrap();
+            desk.run(&Errand::Block { card: 14 })
+        };
+        let done = desk("echo \"{\\\"index\\\": $#}\"").unwrap();
+        assert_eq!(done, Outcome::Done { index: 7, expires: None });
+        let refused = desk("echo '{\"error\": \"the card is blocked\"}'; exit 1").unwrap();
+        assert_eq!(refused, Outcome::Refused { reason: "the card is blocked".into() });
+        for away in ["echo no gateway serves data >&2; exit 1", "exit 3", "echo {}"] {
+            assert!(desk(away).is_err(), "{away}");
+        }
+        assert!(CommandDesk::new("  ").is_err());
+    }
+}

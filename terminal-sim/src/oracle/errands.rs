@@ -1,0 +1,133 @@
+//! What operators do to cards while terminals trade with them.
+
+use super::book::{Carried, Place, Waiting};
+use super::card::CardModel;
+use super::fact::TransactionKey;
+use super::{Mismatch, Oracle, masked};
+use crate::desk::{Errand, Outcome};
+
+/// Operators' acts are counted by the desk.
+fn key_of(number: u32) -> TransactionKey {
+    TransactionKey { terminal: "desk".into(), generation: 0, stan: number }
+}
+
+const DAY: i64 = 24 * 3600;
+
+/// What an errand makes of its cards.
+struct After {
+    card: CardModel,
+    other: Option<CardModel>,
+    /// The other one has all that the card had: by how much the numbers of its lots have grown.
+    offset: Option<usize>,
+}
+
+impl Oracle {
+    /// An errand is about to be run: until it is back nobody knows when it was done, or whether.
+    pub fn send(&mut self, number: u32, errand: &Errand) {
+        let (card, other) = errand.cards();
+        if let Some(other) = other.filter(|_| self.cards.contains_key(&card)) {
+            self.link(card, other);
+        }
+        self.queue_up(&key_of(number), (Some(card), other));
+        self.errands.insert(key_of(number), errand.clone());
+    }
+
+    /// What became of an errand is known.
+    pub fn is_back(&mut self, number: u32, outcome: &Outcome) {
+        let key = key_of(number);
+        let Some(errand) = self.errands.remove(&key) else { return };
+        let (card, other) = errand.cards();
+        let queues = self.queues_of((Some(card), other));
+        let overlapped = self.overlapped(&key, Some(card));
+        match outcome {
+            Outcome::Done { index, expires } => {
+                let holder = self.indexes.entry(*index).or_insert_with(|| key.clone());
+                if *holder != key {
+                    let (about, expected) = (format!("journal index {index}"), super::describe(holder));
+                    self.mismatches.push(Mismatch { about, expected, got: super::describe(&key) });
+                }
+                let carried = Carried { errand, expires: *expires, overlapped };
+                self.wait((*index, key.clone()), Waiting::Errand(carried));
+            }
+            // Where something else was under way nobody knows what the gateway has looked at.
+            Outcome::Refused { reason } if !overlapped && self.after(&errand, None, false).is_ok() => {
+                self.complain(&errand, "that it is done", reason);
+            }
+            Outcome::Refused { .. } => {}
+        }
+        self.leave(&key, queues);
+    }
+
+    /// Errands of which nobody knows what became of them.
+    pub fn errands(&self) -> impl Iterator<Item = &Errand> {
+        self.errands.values()
+    }
+
+    /// Checks that what was done could be, and does it.
+    pub(super) fn carry_out(&mut self, place: &Place, carried: &Carried) {
+        let Carried { errand, expires, overlapped } = carried;
+        if let Errand::Extend { card, months } = errand {
+            self.check_end(*card, *months, *expires, errand);
+        }
+        let after = match self.after(errand, *expires, *overlapped) {
+            Ok(after) => after,
+            Err(why) => return self.complain(errand, why, &format!("journal entry {}", place.0)),
+        };
+        let (card, other) = errand.cards();
+        self.cards.insert(card, after.card);
+        if let (Some(other), Some(model)) = (other, after.other) {
+            self.cards.insert(other, model);
+            if let Some(offset) = after.offset {
+                self.cards.values_mut().for_each(|model| model.follow(card, other, offset));
+            }
+        }
+    }
+
+    fn complain(&mut self, errand: &Errand, expected: &str, got: &str) {
+        let (card, other) = errand.cards();
+        let other = other.map(|other| format!(" and {}", masked(other))).unwrap_or_default();
+        let about = format!("{} of card {}{other}", errand.name(), masked(card));
+        self.mismatches.push(Mismatch { about, expected: expected.into(), got: got.into() });
+    }
+
+    /// Months are 28 to 31 days, from the card's end or, when that was over, from some time since the latest answer.
+    fn check_end(&mut self, card: u64, months: u16, end: Option<i64>, errand: &Errand) {
+        let before = self.cards.get(&card).and_then(CardModel::expires);
+        let from = before.filter(|end| *end != i64::MAX).unwrap_or(self.latest).max(self.latest);
+        let days = |days: i64| i64::from(months).saturating_mul(days).saturating_mul(DAY);
+        let (least, most) = (from.saturating_add(days(28)), from.saturating_add(days(31)));
+        // What is not known of the end, or of the time, is some days at most; a card that was sold here has a month or more.
+        let slack = if before == Some(i64::MAX) { i64::MAX } else { 3 * DAY };
+        let right = end.is_some_and(|end| end >= least && end <= most.saturating_add(slack));
+        if !right {
+            self.complain(errand, &format!("an end from {least} on"), &format!("{end:?}"));
+        }
+    }
+
+    /// The cards after an errand, or why it cannot be.
+    fn after(&self, errand: &Errand, expires: Option<i64>, overlapped: bool) -> Result<After, &'static str> {
+        let (card, other) = errand.cards();
+        let programme = &self.programme;
+        let none = "there is no such card";
+        let mut one = self.cards.get(&card).cloned().ok_or(none)?;
+        let mut two = match other {
+            Some(other) if other == card => return Err("that is one card"),
+            Some(other) => Some(self.cards.get(&other).cloned().ok_or(none)?),
+            None => None,
+        };
+        let offset = match (errand, &mut two) {
+            (Errand::Replace { .. }, Some(new)) => Some(one.replaced_by(new, overlapped)?),
+            (Errand::Merge { .. }, Some(into)) => Some(one.merged_into(into, programme)?),
+            (Errand::Bind { limits, .. }, Some(account)) => {
+                one.bind(account, *limits, programme)?;
+                None
+            }
+            (Errand::Block { .. }, _) => one.block().map(|()| None)?,
+            (Errand::Unblock { .. }, _) => one.unblock().map(|()| None)?,
+            (Errand::Unbind { .. }, _) => one.unbind().map(|()| None)?,
+            (Errand::Extend { .. }, _) => one.extend(expires).map(|()| None)?,
+            _ => return Err(none),
+        };
+        Ok(After { card: one, other: two, offset })
+    }
+}

@@ -1,0 +1,247 @@
+//! The desk: operators who act on cards while terminals trade with them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use protocol::field::CardReference;
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+
+use super::Shared;
+use super::trader::Trader;
+use crate::desk::{Desk, Errand, Outcome};
+use crate::diary::Diary;
+use crate::error::Error;
+use crate::oracle::{Oracle, OwnLimits};
+use crate::rng::Rng;
+
+const DESK_FILE: &str = "desk.jsonl";
+/// One turn in so many begins with an errand.
+const ERRANDS: u64 = 7;
+/// A shop with fewer cards in use lets none of them end.
+const FEWEST_CARDS: usize = 5;
+/// Of so many cards the one is replaced or merged with which most was done.
+const BEST_OF: u64 = 3;
+/// Cards with more lots are left alone: of two that join each other nobody could say which lots of points go together.
+const MOST_LOTS: usize = 12;
+
+/// One line of the desk's diary.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Entry {
+    Sent { number: u32, errand: Errand },
+    Back { number: u32, outcome: Outcome },
+}
+
+/// What was done at the desk, written down before it is run.
+#[derive(Debug)]
+pub(super) struct DeskBook {
+    diary: Diary,
+    next: u32,
+}
+
+impl DeskBook {
+    /// Opens the diary in the shop's directory, and tells the oracle what it says.
+    pub(super) fn open(state: &Path, oracle: &mut Oracle) -> Result<DeskBook, Error> {
+        std::fs::create_dir_all(state).map_err(Error::file(state))?;
+        let (diary, entries) = Diary::open::<Entry>(&state.join(DESK_FILE))?;
+        let mut next = 0_u32;
+        for entry in entries {
+            match entry {
+                Entry::Sent { number, errand } => {
+                    next = next.max(number.saturating_add(1));
+                    oracle.send(number, &errand);
+                }
+                Entry::Back { number, outcome } => oracle.is_back(number, &outcome),
+            }
+        }
+        Ok(DeskBook { diary, next })
+    }
+
+    fn send(&mut self, errand: &Errand) -> Result<u32, Error> {
+        let number = self.next;
+        self.next = number.saturating_add(1);
+        self.diary.append(&Entry::Sent { number, errand: errand.clone() })?;
+        Ok(number)
+    }
+
+    fn is_back(&mut self, number: u32, outcome: &Outcome) -> Result<(), Error> {
+        self.diary.append(&Entry::Back { number, outcome: outcome.clone() })
+    }
+}
+
+/// The desk and its book.
+#[derive(Debug)]
+pub(super) struct DeskOffice {
+    desk: Arc<dyn Desk>,
+    book: Mutex<DeskBook>,
+    /// How often each kind of errand was begun.
+    begun: Mutex<BTreeMap<Kind, u64>>,
+}
+
+impl DeskOffice {
+    pub(super) fn new(desk: Arc<dyn Desk>, book: DeskBook) -> DeskOffice {
+        DeskOffice { desk, book: Mutex::new(book), begun: Mutex::default() }
+    }
+
+    fn book(&self) -> MutexGuard<'_, DeskBook> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The kinds of errands, those first that were begun least often.
+    fn kinds(&self) -> Vec<Kind> {
+        let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kinds = KINDS.to_vec();
+        kinds.sort_by_key(|kind| begun.get(kind).copied().unwrap_or(0));
+        kinds
+    }
+
+    fn begins(&self, kind: Kind) {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = begun.entry(kind).or_default();
+        *count = count.saturating_add(1);
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Replace,
+    Merge,
+    Extend,
+    Bind,
+    Block,
+    Unblock,
+    Unbind,
+}
+
+const KINDS: [Kind; 7] =
+    [Kind::Replace, Kind::Merge, Kind::Extend, Kind::Bind, Kind::Block, Kind::Unblock, Kind::Unbind];
+
+/// What an errand is drawn from.
+struct Choice<'a> {
+    oracle: &'a Oracle,
+    free: Vec<CardReference>,
+    spare: Vec<CardReference>,
+}
+
+impl Choice<'_> {
+    /// An errand of this kind, mostly one that the gateway does; `None` when there is no card for it.
+    fn draw(&self, rng: &mut Rng, kind: Kind) -> Option<Errand> {
+        let is = |card: &CardReference| self.oracle.condition(*card);
+        let sold = |card: &CardReference| self.oracle.card(*card).is_some_and(|(active, _)| active);
+        let one = |rng: &mut Rng, wanted: &dyn Fn(&CardReference) -> bool| {
+            let cards: Vec<CardReference> = self.free.iter().copied().filter(|card| wanted(card)).collect();
+            rng.pick(&cards).copied()
+        };
+        let name = |card: CardReference| self.oracle.product_name(card);
+        let used = |rng: &mut Rng, wanted: &dyn Fn(&CardReference) -> bool| {
+            let some = (0..BEST_OF).filter_map(|_| one(rng, wanted));
+            some.max_by_key(|card| self.oracle.newest(*card, usize::MAX).len())
+        };
+        Some(match kind {
+            Kind::Replace => {
+                let has_spare = |card: &CardReference| self.spare.iter().any(|new| name(*new) == name(*card));
+                let card = used(rng, &|card| sold(card) && has_spare(card))?;
+                let spare: Vec<_> = self.spare.iter().filter(|new| name(**new) == name(card)).collect();
+                let by = if rng.chance(1, 12) { one(rng, &sold)? } else { **rng.pick(&spare)? };
+                Errand::Replace { card: card.number(), by: by.number() }
+            }
+            Kind::Merge => {
+                let fits = |card: &CardReference| sold(card) && is(card).lots <= MOST_LOTS;
+                let whole = |card: &CardReference| fits(card) && is(card).account.is_none();
+                let card = used(rng, &whole)?;
+                let into = one(rng, &|into| fits(into) && *into != card && name(*into) == name(card))?;
+                let left = self.free.iter().filter(|left| sold(left) && name(**left) == name(card)).count();
+                if left < FEWEST_CARDS {
+                    return None;
+                }
+                Errand::Merge { card: card.number(), into: into.number() }
+            }
+            Kind::Extend => {
+                let ends = |card: &CardReference| is(card).expires.is_some();
+                let over = one(rng, &|card| is(card).over);
+                let months = u16::try_from(rng.between(1, 3)).unwrap_or(1);
+                Errand::Extend { card: over.or_else(|| one(rng, &ends))?.number(), months }
+            }
+            Kind::Bind => {
+                let account = one(rng, &|card| self.oracle.product(*card).account && sold(card))?.number();
+                let empty = |card: &CardReference| is(card).empty && !self.oracle.product(*card).account;
+                let card = one(rng, &|card| sold(card) && empty(card) && is(card).account.is_none());
+                let other = if rng.chance(1, 3) { one(rng, &sold) } else { None };
+                let limit = |rng: &mut Rng| rng.chance(1, 3).then(|| rng.between(20_00, 200_00));
+                let limits = OwnLimits { day: limit(rng), month: limit(rng) };
+                Errand::Bind { card: other.or(card)?.number(), account, limits }
+            }
+            Kind::Block => {
+                let stopped = self.free.iter().any(|card| is(card).blocked);
+                Errand::Block { card: one(rng, &|card| !stopped && sold(card))?.number() }
+            }
+            Kind::Unblock => Errand::Unblock { card: one(rng, &|card| is(card).blocked)?.number() },
+            Kind::Unbind => Errand::Unbind { card: one(rng, &|card| is(card).account.is_some())?.number() },
+        })
+    }
+}
+
+impl Trader {
+    /// Now and then somebody is sent to the desk: with what was asked for least, if there is a card for it; soon after a
+    /// card was stopped somebody wants it back.
+    pub(super) fn draw_errand(&mut self) -> Option<Errand> {
+        let office = self.shared.desk.as_ref()?;
+        let (free, spare) = {
+            let deck = self.shared.deck();
+            (deck.free(), deck.spare())
+        };
+        let oracle = self.shared.oracle();
+        let choice = Choice { oracle: &oracle, free, spare };
+        let stopped = choice.draw(&mut self.rng, Kind::Unblock).filter(|_| self.rng.chance(1, 4));
+        if let Some(errand) = stopped {
+            office.begins(Kind::Unblock);
+            return Some(errand);
+        }
+        if !self.rng.chance(1, ERRANDS) {
+            return None;
+        }
+        for kind in office.kinds() {
+            if let Some(errand) = choice.draw(&mut self.rng, kind) {
+                office.begins(kind);
+                return Some(errand);
+            }
+        }
+        None
+    }
+
+    /// Runs an errand: half of them are back before the terminal goes on, the others race it.
+    pub(super) async fn begin_errand(&mut self, errand: Option<Errand>) -> Option<JoinHandle<()>> {
+        let errand = errand?;
+        let under_way = tokio::spawn(run_errand(self.shared.clone(), errand));
+        if self.rng.chance(1, 2) {
+            return Some(under_way);
+        }
+        drop(under_way.await);
+        None
+    }
+}
+
+/// Writes it down, has it done, and says what became of it. Of one that nobody knows the end of the cards stay open.
+async fn run_errand(shared: Arc<Shared>, errand: Errand) {
+    if let Err(error) = try_errand(&shared, errand).await {
+        shared.tally().failed(&error);
+    }
+}
+
+async fn try_errand(shared: &Arc<Shared>, errand: Errand) -> Result<(), Error> {
+    let Some(office) = &shared.desk else { return Ok(()) };
+    let number = office.book().send(&errand)?;
+    shared.oracle().send(number, &errand);
+    let (desk, told) = (office.desk.clone(), errand.clone());
+    let run = tokio::task::spawn_blocking(move || desk.run(&told)).await;
+    let outcome = run.map_err(|error| Error::Usage(format!("the desk failed: {error}")))??;
+    office.book().is_back(number, &outcome)?;
+    shared.tally().errand(errand.name(), &outcome);
+    shared.oracle().is_back(number, &outcome);
+    if matches!(outcome, Outcome::Done { .. }) {
+        shared.deck().done(&errand);
+    }
+    Ok(())
+}
