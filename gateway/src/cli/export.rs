@@ -98,13 +98,15 @@ pub(super) fn export(common: &Common, export: Export) -> Result<ExitCode> {
         None => {
             let names = match &export.accounts {
                 Some(file) => {
-                    let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+                    let text = std::fs::read_to_string(file)
+                        .with_context(|| format!("reading {}", file.display()))?;
                     Names::parse(&text).with_context(|| format!("in {}", file.display()))?
                 }
                 None => Names::default(),
             };
             let out = export.out.context("--out is missing")?;
-            let asked = Asked { period: export.period.period()?, store: export.store, formats: export.format, names };
+            let asked =
+                Asked { period: export.period.period()?, store: export.store, formats: export.format, names };
             take_it(common, &asked, &out)
         }
     }
@@ -153,7 +155,9 @@ fn take_it(common: &Common, asked: &Asked, out: &Path) -> Result<ExitCode> {
         println!("{} held this very export already; nothing was written.", out.display());
     }
     if !taken.manifest.complete {
-        println!("Business date {to} is not over: entries may follow. Take it again tomorrow, into another directory.");
+        println!(
+            "Business date {to} is not over: entries may follow. Take it again tomorrow, into another directory."
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -164,7 +168,14 @@ fn totals(manifest: &Manifest) {
         manifest.book.balances.iter().map(|((account, commodity), balance)| {
             let text = |amount: i64| shown(amount, commodity.exponent);
             let closing = balance.closing().map_or_else(String::new, text);
-            [account.clone(), commodity.name.clone(), text(balance.opening), text(balance.debit), text(balance.credit), closing]
+            [
+                account.clone(),
+                commodity.name.clone(),
+                text(balance.opening),
+                text(balance.debit),
+                text(balance.credit),
+                closing,
+            ]
         }),
     );
 }
@@ -214,7 +225,10 @@ fn told(report: &Report) {
     if report.faults.is_empty() {
         println!("Everything holds.");
     } else {
-        println!("{} faults. Do not book from these files; have the export taken again.", report.faults.len());
+        println!(
+            "{} faults. Do not book from these files; have the export taken again.",
+            report.faults.len()
+        );
     }
 }
 
@@ -253,7 +267,10 @@ fn in_pem(spki: &[u8]) -> String {
             text.push(if at <= three.len() { char::from(digit) } else { '=' });
         }
     }
-    let lines: Vec<&str> = (0..text.len()).step_by(64).filter_map(|at| text.get(at..text.len().min(at.saturating_add(64)))).collect();
+    let lines: Vec<&str> = (0..text.len())
+        .step_by(64)
+        .filter_map(|at| text.get(at..text.len().min(at.saturating_add(64))))
+        .collect();
     format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
 }
 

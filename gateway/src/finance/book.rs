@@ -104,9 +104,14 @@ mod tests {
 
     #[test]
     fn amounts_have_all_their_places() {
-        for (amount, exponent, text) in
-            [(-1205, 2, "-12.05"), (5, 2, "0.05"), (0, 2, "0.00"), (1205, 0, "1205"), (-7, 0, "-7"), (1, 3, "0.001")]
-        {
+        for (amount, exponent, text) in [
+            (-1205, 2, "-12.05"),
+            (5, 2, "0.05"),
+            (0, 2, "0.00"),
+            (1205, 0, "1205"),
+            (-7, 0, "-7"),
+            (1, 3, "0.001"),
+        ] {
             assert_eq!(shown(amount, exponent), text);
         }
         assert_eq!(shown(i64::MIN, 2), "-92233720368547758.08");
@@ -118,9 +123,13 @@ mod tests {
         let mut book = Book::default();
         book.open("a", &money, 5).expect("in range");
         book.open("b", &money, -5).expect("in range");
-        for (account, commodity, amount) in
-            [("a", &money, 100), ("b", &money, -100), ("a", &money, -30), ("b", &money, 30), ("a", &points, 7)]
-        {
+        for (account, commodity, amount) in [
+            ("a", &money, 100),
+            ("b", &money, -100),
+            ("a", &money, -30),
+            ("b", &money, 30),
+            ("a", &points, 7),
+        ] {
             book.post(account, commodity, amount).expect("in range");
         }
         assert!(book.check().unwrap_err().to_string().contains("PTS"));

@@ -48,7 +48,12 @@ pub const PURPOSES: [Row; 17] = [
         "Assets:Clearing:{store}:{tender}",
         "money taken for loads, less what was paid out, by store and tender",
     ),
-    row(Purpose::Principal, "principal", "Liabilities:Cards:Principal", "what customers paid in and may still spend"),
+    row(
+        Purpose::Principal,
+        "principal",
+        "Liabilities:Cards:Principal",
+        "what customers paid in and may still spend",
+    ),
     row(Purpose::Bonus, "bonus", "Liabilities:Cards:Bonus", "what was given on top and may still be spent"),
     row(Purpose::Points, "points", "Liabilities:Points:{points}", "points that members may spend, in points"),
     row(
@@ -57,7 +62,12 @@ pub const PURPOSES: [Row; 17] = [
         "Liabilities:PendingPoints:{points}",
         "points that cannot be spent yet, in points",
     ),
-    row(Purpose::Redemption, "redemption", "Income:Redemption:{store}", "value that cards paid with, by store"),
+    row(
+        Purpose::Redemption,
+        "redemption",
+        "Income:Redemption:{store}",
+        "value that cards paid with, by store",
+    ),
     row(
         Purpose::Refunds,
         "refunds",
@@ -65,7 +75,12 @@ pub const PURPOSES: [Row; 17] = [
         "value that came back to cards by refunds, with or without a sale, by store",
     ),
     row(Purpose::BonusExpense, "bonus-expense", "Expenses:Bonus", "what bonuses cost"),
-    row(Purpose::PointsExpense, "points-expense", "Expenses:Points:{points}", "points issued less points spent, in points"),
+    row(
+        Purpose::PointsExpense,
+        "points-expense",
+        "Expenses:Points:{points}",
+        "points issued less points spent, in points",
+    ),
     row(
         Purpose::Adjustments,
         "adjustments",
@@ -78,7 +93,12 @@ pub const PURPOSES: [Row; 17] = [
         "Expenses:PointsPayment",
         "money value of points that paid, less what was withheld for points",
     ),
-    row(Purpose::PointsReceivable, "points-receivable", "Assets:Receivable:{points}", "points that members owe, in points"),
+    row(
+        Purpose::PointsReceivable,
+        "points-receivable",
+        "Assets:Receivable:{points}",
+        "points that members owe, in points",
+    ),
     row(
         Purpose::PointsRelease,
         "points-release",
@@ -86,14 +106,24 @@ pub const PURPOSES: [Row; 17] = [
         "where pending points pass when they are released; always back at nothing",
     ),
     row(Purpose::Breakage, "breakage", "Income:Breakage", "money on cards that expired unspent"),
-    row(Purpose::PointsBreakage, "points-breakage", "Income:Breakage:{points}", "points that expired unspent, in points"),
+    row(
+        Purpose::PointsBreakage,
+        "points-breakage",
+        "Income:Breakage:{points}",
+        "points that expired unspent, in points",
+    ),
     row(
         Purpose::Suspense,
         "suspense",
         "Liabilities:Suspense:{store}",
         "cash taken and credited to nobody, less what offline approvals lack, by store",
     ),
-    row(Purpose::OfflineLoss, "offline-loss", "Expenses:OfflineLoss:{store}", "offline shortfalls that were written off, by store"),
+    row(
+        Purpose::OfflineLoss,
+        "offline-loss",
+        "Expenses:OfflineLoss:{store}",
+        "offline shortfalls that were written off, by store",
+    ),
 ];
 
 /// What of an entry, beside its legs, decides where they belong.

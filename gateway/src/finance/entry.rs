@@ -196,7 +196,8 @@ fn told(
     currency: &Commodity,
 ) -> Result<()> {
     let sign1 = Sign1::parse(signed).context("its request")?;
-    let request = Request::decode_payload(message, sign1.payload.unwrap_or_default()).context("its request")?;
+    let request =
+        Request::decode_payload(message, sign1.payload.unwrap_or_default()).context("its request")?;
     let answer = Answer::decode(answer).context("its answer")?;
     let header = &request.header;
     let text = |value: Option<String>| value.unwrap_or_default();
@@ -210,7 +211,8 @@ fn told(
     transaction.amount = text(answer.approved_amount.map(|amount| shown(amount.get(), currency.exponent)));
     transaction.person = text(header.cashier.map(|cashier| cashier.as_str().into()));
     transaction.shift = text(header.shift.map(|shift| shift.get().to_string()));
-    transaction.order_reference = text(header.order_reference.as_ref().map(|order| order.as_str().to_owned()));
+    transaction.order_reference =
+        text(header.order_reference.as_ref().map(|order| order.as_str().to_owned()));
     if let Body::Load { tenders, .. } = &request.body {
         let line = |line: &protocol::field::TenderLine| {
             format!("{}:{}", line.kind.0, shown(line.amount.get(), currency.exponent))

@@ -106,7 +106,11 @@ impl Manifest {
     /// When it is no manifest of this version, or not in its one encoding.
     pub fn decode(payload: &[u8]) -> Result<Self, RecordError> {
         let manifest = Self::decode_parts(&mut Decoder::new(payload))?;
-        if manifest.encode() == payload { Ok(manifest) } else { Err(wrong("another encoding than a manifest has").into()) }
+        if manifest.encode() == payload {
+            Ok(manifest)
+        } else {
+            Err(wrong("another encoding than a manifest has").into())
+        }
     }
 
     fn decode_parts(d: &mut Decoder<'_>) -> Decoded<Self> {
@@ -156,25 +160,35 @@ impl Manifest {
     pub fn sign(&self, key: &SigningKey) -> Vec<u8> {
         let payload = self.encode();
         let protected = Algorithm::Es256.protected_header();
-        let message = sig_structure(Context::Manifest, &Installation(self.installation), &protected, &payload);
+        let message =
+            sig_structure(Context::Manifest, &Installation(self.installation), &protected, &payload);
         let signature = key.sign(&message);
-        Sign1 { protected: &protected, unprotected: EMPTY_MAP, payload: Some(&payload), signature: &signature }.encode()
+        Sign1 {
+            protected: &protected,
+            unprotected: EMPTY_MAP,
+            payload: Some(&payload),
+            signature: &signature,
+        }
+        .encode()
     }
 
     /// For people: the same, with amounts in units.
     #[must_use]
     pub fn readable(&self) -> String {
-        let end = |end: &End| json!({ "index": end.index, "seal_sha256": seal_hash(end), "seal": hex(&end.seal) });
-        let files = self.files.iter().map(|file| {
-            json!({ "name": file.name, "length": file.length, "sha256": hex(&file.sha256) })
-        });
+        let end =
+            |end: &End| json!({ "index": end.index, "seal_sha256": seal_hash(end), "seal": hex(&end.seal) });
+        let files = self
+            .files
+            .iter()
+            .map(|file| json!({ "name": file.name, "length": file.length, "sha256": hex(&file.sha256) }));
         let accounts = self.book.balances.iter().map(|((account, commodity), balance)| {
             let text = |amount: i64| shown(amount, commodity.exponent);
             json!({ "account": account, "commodity": commodity.name, "decimals": commodity.exponent,
                 "opening": text(balance.opening), "debit": text(balance.debit), "credit": text(balance.credit),
                 "closing": balance.closing().map(text) })
         });
-        let kinds: Map<String, Value> = self.kinds.iter().map(|(kind, count)| (kind.clone(), json!(count))).collect();
+        let kinds: Map<String, Value> =
+            self.kinds.iter().map(|(kind, count)| (kind.clone(), json!(count))).collect();
         let value = json!({
             "version": VERSION,
             "installation": hex(&self.installation),

@@ -79,12 +79,15 @@ impl Names {
             names.stores.insert(store, part("stores", name)?);
         }
         for (kind, name) in file.tenders {
-            let kind = kind.parse().with_context(|| format!("[tenders] {kind:?} is no tender kind; write 1 to 255"))?;
+            let kind = kind
+                .parse()
+                .with_context(|| format!("[tenders] {kind:?} is no tender kind; write 1 to 255"))?;
             names.tenders.insert(kind, part("tenders", name)?);
         }
         for (kind, name) in file.points {
             let number = kind.parse().ok().filter(|kind| (16..48).contains(kind));
-            let number = number.with_context(|| format!("[points] {kind:?} is no kind of points; write 16 to 47"))?;
+            let number =
+                number.with_context(|| format!("[points] {kind:?} is no kind of points; write 16 to 47"))?;
             names.points.insert(number, part("points", name)?);
         }
         Ok(names)
@@ -96,7 +99,8 @@ impl Names {
         let at = PURPOSES.iter().position(|row| row.purpose == place.purpose).unwrap_or(0);
         let mut name = self.templates[at].clone();
         if let Some(store) = place.store {
-            name = name.replace("{store}", &self.stores.get(store).cloned().unwrap_or_else(|| component(store)));
+            name =
+                name.replace("{store}", &self.stores.get(store).cloned().unwrap_or_else(|| component(store)));
         }
         if let Some(tender) = place.tender {
             let known = self.tenders.get(&tender).cloned();
@@ -112,7 +116,9 @@ impl Names {
     /// As a file that [`Names::parse`] reads to the same names.
     #[must_use]
     pub fn document(&self) -> String {
-        let mut text = String::from("# Names of the accounts in this export. FINANCE.md says what each is for.\n\n[accounts]\n");
+        let mut text = String::from(
+            "# Names of the accounts in this export. FINANCE.md says what each is for.\n\n[accounts]\n",
+        );
         let line = |key: &str, name: &str| format!("{} = {}\n", toml_text(key), toml_text(name));
         for (row, template) in PURPOSES.iter().zip(&self.templates) {
             text.push_str(&format!("# {}\n{} = {}\n", row.what, row.key, toml_text(template)));
@@ -193,7 +199,9 @@ fn component(store: &str) -> String {
 #[must_use]
 pub(super) fn is_beancount(name: &str) -> bool {
     let mut parts = name.split(':');
-    let root = parts.next().is_some_and(|root| ["Assets", "Liabilities", "Equity", "Income", "Expenses"].contains(&root));
+    let root = parts
+        .next()
+        .is_some_and(|root| ["Assets", "Liabilities", "Equity", "Income", "Expenses"].contains(&root));
     let mut parts = parts.peekable();
     let begins = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || !c.is_ascii();
     let goes_on = |c: char| c.is_ascii_alphanumeric() || c == '-' || !c.is_ascii();
@@ -231,7 +239,11 @@ mod tests {
         assert_eq!(names.account(&place(Purpose::Clearing)), "1001:Nanjing Road:Cash");
         let coupon = Place { tender: Some(9), ..place(Purpose::Clearing) };
         assert_eq!(names.account(&coupon), "1001:Nanjing Road:Coupon book");
-        assert_eq!(names.account(&place(Purpose::Bonus)), "Liabilities:Cards:Bonus", "what it does not name stays");
+        assert_eq!(
+            names.account(&place(Purpose::Bonus)),
+            "Liabilities:Cards:Bonus",
+            "what it does not name stays"
+        );
         assert_eq!(Names::parse(&names.document()).expect("the copy"), names);
         assert_eq!(Names::parse("").expect("nothing"), Names::default());
     }

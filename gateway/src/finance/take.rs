@@ -123,7 +123,9 @@ fn write(
     {
         check_seal(&group, installation, &mut sealing)?;
         for entry in &group.entries {
-            taking.entry(&entry.record, &group.sealed.bytes).with_context(|| format!("entry {}", entry.row.index))?;
+            taking
+                .entry(&entry.record, &group.sealed.bytes)
+                .with_context(|| format!("entry {}", entry.row.index))?;
         }
         head = group.sealed.head;
         progress(head.index);
@@ -150,10 +152,13 @@ fn written(directory: &Path, name: &'static str, bytes: &[u8]) -> Result<FileLin
 
 /// The seal is signed by the key in force before the group; the first group names its own.
 fn check_seal(group: &Group, installation: &Installation, sealing: &mut Vec<u8>) -> Result<()> {
-    let named = group.entries.iter().flat_map(|entry| &entry.record.details.effects).filter_map(|effect| match effect {
-        Effect::GatewayKey { public_key } => Some(public_key.clone()),
-        _ => None,
-    });
+    let named =
+        group.entries.iter().flat_map(|entry| &entry.record.details.effects).filter_map(
+            |effect| match effect {
+                Effect::GatewayKey { public_key } => Some(public_key.clone()),
+                _ => None,
+            },
+        );
     let named: Vec<_> = named.collect();
     if sealing.is_empty() {
         *sealing = named.first().cloned().unwrap_or_default();
@@ -194,7 +199,8 @@ impl<'a> Taking<'a> {
         let mut formats = asked.formats.clone();
         formats.sort();
         formats.dedup();
-        let forms = formats.into_iter().map(|format| form(format, &head, directory)).collect::<Result<_>>()?;
+        let forms =
+            formats.into_iter().map(|format| form(format, &head, directory)).collect::<Result<_>>()?;
         Ok(Self {
             storage,
             asked,
@@ -271,8 +277,7 @@ impl<'a> Taking<'a> {
     fn finish(mut self, installation: &Installation, key: &SigningKey) -> Result<Taken> {
         self.begin()?;
         self.book.check()?;
-        let mut files =
-            vec![written(self.directory, ACCOUNTS_FILE, self.asked.names.document().as_bytes())?];
+        let mut files = vec![written(self.directory, ACCOUNTS_FILE, self.asked.names.document().as_bytes())?];
         for form in self.forms {
             files.extend(form.end(&self.book)?);
         }

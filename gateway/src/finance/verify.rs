@@ -106,7 +106,10 @@ impl Report {
     fn files(&mut self, directory: &Path, manifest: &Manifest) -> Result<()> {
         let readable = fs::read_to_string(directory.join(MANIFEST_READABLE)).unwrap_or_default();
         if readable != manifest.readable() {
-            self.fault(directory, format_args!("{MANIFEST_READABLE} is missing, or does not say what is signed"));
+            self.fault(
+                directory,
+                format_args!("{MANIFEST_READABLE} is missing, or does not say what is signed"),
+            );
         }
         let mut whole = true;
         for line in &manifest.files {
@@ -161,13 +164,20 @@ impl Report {
             let [one, next] = pair else { continue };
             let (a, b) = (&one.manifest, &next.manifest);
             let mut say = |what: &str| {
-                faults.push(format!("{} does not follow {}: {what}", next.directory.display(), one.directory.display()));
+                faults.push(format!(
+                    "{} does not follow {}: {what}",
+                    next.directory.display(),
+                    one.directory.display()
+                ));
             };
             if a.installation != b.installation || a.store != b.store {
                 say("it is of another gateway or store");
             }
             if a.end != b.before {
-                say(&format!("it begins behind entry {}, and the other ends at entry {}", b.before.index, a.end.index));
+                say(&format!(
+                    "it begins behind entry {}, and the other ends at entry {}",
+                    b.before.index, a.end.index
+                ));
             }
             if date(a.to).and_then(|to| to.tomorrow().ok()) != date(b.from) {
                 say("a business date is in neither of them, or in both");
@@ -197,12 +207,17 @@ impl Report {
                 ));
             }
             if let Some(store) = &manifest.store {
-                self.unproved.push(format!("{}: anything about other stores than {store}", directory.display()));
+                self.unproved
+                    .push(format!("{}: anything about other stores than {store}", directory.display()));
             }
         }
-        self.proved.push("every transaction and every trial balance comes to zero, and opening plus movements is closing".into());
+        self.proved.push(
+            "every transaction and every trial balance comes to zero, and opening plus movements is closing"
+                .into(),
+        );
         if self.exports.len() > 1 {
-            self.proved.push("nothing fell between these exports: each begins where the one before it ends".into());
+            self.proved
+                .push("nothing fell between these exports: each begins where the one before it ends".into());
         }
         if let Some(last) = self.exports.last().filter(|last| !last.manifest.end.seal.is_empty()) {
             self.unproved.push(format!(
@@ -210,7 +225,8 @@ impl Report {
                 seal_hash(&last.manifest.end)
             ));
         }
-        self.unproved.push("that the key is the gateway's: compare its fingerprint with one from elsewhere".into());
+        self.unproved
+            .push("that the key is the gateway's: compare its fingerprint with one from elsewhere".into());
     }
 }
 

@@ -28,7 +28,11 @@ impl Beancount {
 impl Form for Beancount {
     fn begin(&mut self, book: &Book) -> Result<()> {
         let store = self.head.store.as_ref().map_or(String::new(), |store| format!(", store {store}"));
-        writeln!(self.file, "; Business dates {} to {}{store}. Debits are above zero.", self.head.from, self.head.to)?;
+        writeln!(
+            self.file,
+            "; Business dates {} to {}{store}. Debits are above zero.",
+            self.head.from, self.head.to
+        )?;
         let openings: Vec<_> = book.openings().collect();
         if openings.is_empty() {
             return Ok(());
@@ -81,7 +85,8 @@ impl Form for Beancount {
 
 /// What beancount takes for an account's balance: its own and that of every account below it.
 fn with_below(book: &Book, account: &str, commodity: &Commodity) -> Result<i64> {
-    let is_below = |name: &str| name.strip_prefix(account).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
+    let is_below =
+        |name: &str| name.strip_prefix(account).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
     let each = book.balances.iter().filter(|((name, of), _)| of == commodity && is_below(name));
     let mut closings = each.map(|(_, balance)| balance.closing());
     let sum = closings.try_fold(0_i64, |sum, closing| sum.checked_add(closing?));

@@ -107,7 +107,8 @@ impl Form for Csv {
     }
 
     fn transaction(&mut self, t: &Transaction) -> Result<()> {
-        let exponent = t.legs.iter().find(|leg| leg.posting.kind.is_money()).map_or(2, |leg| leg.commodity.exponent);
+        let exponent =
+            t.legs.iter().find(|leg| leg.posting.kind.is_money()).map_or(2, |leg| leg.commodity.exponent);
         let money = |kind: Kind| match t.change(kind) {
             0 => String::new(),
             change => shown(change, exponent),

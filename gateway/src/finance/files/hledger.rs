@@ -36,7 +36,11 @@ fn amount(amount: i64, commodity: &Commodity) -> String {
 impl Form for Hledger {
     fn begin(&mut self, book: &Book) -> Result<()> {
         let store = self.head.store.as_ref().map_or(String::new(), |store| format!(", store {store}"));
-        writeln!(self.file, "; Business dates {} to {}{store}. Debits are above zero.", self.head.from, self.head.to)?;
+        writeln!(
+            self.file,
+            "; Business dates {} to {}{store}. Debits are above zero.",
+            self.head.from, self.head.to
+        )?;
         let openings: Vec<_> = book.openings().collect();
         if openings.is_empty() {
             return Ok(());
@@ -84,5 +88,9 @@ impl Form for Hledger {
 
 /// Words that have no free text in them: what a till writes must not become a directive.
 pub(super) fn described(t: &Transaction) -> String {
-    if t.terminal.is_empty() { t.kind() } else { format!("{} {}/{}/{}", t.kind(), t.terminal, t.generation, t.stan) }
+    if t.terminal.is_empty() {
+        t.kind()
+    } else {
+        format!("{} {}/{}/{}", t.kind(), t.terminal, t.generation, t.stan)
+    }
 }

@@ -54,7 +54,8 @@ impl<'a> Recount<'a> {
             ensure!(within, "entry {entry} is of another period");
             self.entry = entry;
         }
-        let known = *self.commodities.get(commodity).with_context(|| format!("{commodity} is in no total"))?;
+        let known =
+            *self.commodities.get(commodity).with_context(|| format!("{commodity} is in no total"))?;
         let amount = minor(amount, known.exponent)?;
         self.book.post(account, known, amount)?;
         let sum = self.sums.entry(commodity.to_owned()).or_default();
@@ -77,7 +78,8 @@ impl<'a> Recount<'a> {
             let same = (again.debit, again.credit) == (balance.debit, balance.credit);
             ensure!(same, "{} has moved otherwise than the manifest says", account.0);
         }
-        let known = self.book.balances.keys().all(|account| self.manifest.book.balances.contains_key(account));
+        let known =
+            self.book.balances.keys().all(|account| self.manifest.book.balances.contains_key(account));
         ensure!(known, "it books on an account that the manifest does not have");
         Ok(())
     }
@@ -90,7 +92,11 @@ fn postings(path: &Path, manifest: &Manifest) -> Result<()> {
         let amount = recount.leg(line[0].parse()?, &line[3], &line[4], &line[5])?;
         let side = if amount > 0 { (&line[6], "") } else { ("", &line[7]) };
         let shown = line[5].trim_start_matches('-');
-        ensure!(side == if amount > 0 { (shown, "") } else { ("", shown) }, "entry {}: its sides differ", &line[0]);
+        ensure!(
+            side == if amount > 0 { (shown, "") } else { ("", shown) },
+            "entry {}: its sides differ",
+            &line[0]
+        );
     }
     recount.finish()
 }
@@ -102,7 +108,8 @@ fn totals(path: &Path, manifest: &Manifest) -> Result<()> {
         let closing = balance.closing().context("a balance leaves the range")?;
         let amounts = [balance.opening, balance.debit, balance.credit, closing];
         let amounts = amounts.map(|amount| shown(amount, commodity.exponent));
-        let wanted = [account.as_str(), &commodity.name].into_iter().chain(amounts.iter().map(String::as_str));
+        let wanted =
+            [account.as_str(), &commodity.name].into_iter().chain(amounts.iter().map(String::as_str));
         ensure!(line.iter().eq(wanted), "{account} differs from the manifest");
     }
     ensure!(lines.next().is_none(), "it has more accounts than the manifest");
@@ -127,8 +134,12 @@ fn transactions(path: &Path, manifest: &Manifest) -> Result<()> {
 /// What cards hold has moved as the accounts of what they hold have.
 fn lots(path: &Path, manifest: &Manifest) -> Result<()> {
     let mut sums: BTreeMap<String, i64> = BTreeMap::new();
-    let exponents: BTreeMap<&str, u8> =
-        manifest.book.balances.keys().map(|(_, commodity)| (commodity.name.as_str(), commodity.exponent)).collect();
+    let exponents: BTreeMap<&str, u8> = manifest
+        .book
+        .balances
+        .keys()
+        .map(|(_, commodity)| (commodity.name.as_str(), commodity.exponent))
+        .collect();
     let mut add = |commodity: &str, kind: &str, amount: &str| -> Result<()> {
         let exponent = *exponents.get(commodity).with_context(|| format!("{commodity} is in no total"))?;
         let sum = sums.entry(format!("{commodity} {kind}")).or_default();
@@ -146,7 +157,10 @@ fn lots(path: &Path, manifest: &Manifest) -> Result<()> {
             add(&line[4], &line[9], &line[5])?;
         }
     }
-    ensure!(sums.values().all(|sum| *sum == 0), "the lots do not come to what postings.csv has booked on cards");
+    ensure!(
+        sums.values().all(|sum| *sum == 0),
+        "the lots do not come to what postings.csv has booked on cards"
+    );
     Ok(())
 }
 
