@@ -13,13 +13,14 @@ from decimal import Decimal
 import pytest
 from beancount import loader
 from beancount.core.data import Transaction
+from openpyxl import load_workbook
 
 from codec import Malformed
 from conftest import Gateway
 from crypto import ES256, BadSignature
 from finance_export import Export, read_hledger
 
-FORMS = "csv,jsonl,hledger,beancount"
+FORMS = "csv,jsonl,hledger,beancount,xlsx"
 
 
 @pytest.fixture(scope="module")
@@ -169,3 +170,27 @@ def test_beancount_would_notice_a_cent(traded, tmp_path):
         path = tmp_path / "broken.beancount"
         path.write_text(text.replace(line, line.replace(f" {amount} ", f" {amount + change} ")))
         assert [error for error in loader.load_file(str(path))[1] if "Balance failed" in error.message]
+
+
+def test_the_workbook_has_the_numbers_of_the_csv_files(traded, exports):
+    cents = lambda number: Decimal(str(number or 0))
+    for folder, export in zip(traded[1], exports):
+        book = load_workbook(folder / "finance.xlsx")
+        assert book.sheetnames == ["Summary", "Accounts", "Transactions", "Postings"]
+        assert all(sheet.freeze_panes == "A2" for sheet in book)
+        accounts = {row[:2]: tuple(map(cents, row[2:])) for row in book["Accounts"].iter_rows(min_row=2, values_only=True)}
+        assert accounts == export.balances
+        legs = list(book["Postings"].iter_rows(min_row=2, values_only=True))
+        wanted = rows(folder, "postings.csv")
+        assert len(legs) == len(wanted)
+        for leg, row in zip(legs, wanted):
+            assert (leg[0], leg[3], leg[4]) == (int(row["index"]), row["account"], row["commodity"])
+            assert cents(leg[5]) - cents(leg[6]) == Decimal(row["amount"]) and all(not side or type(side) in (int, float) for side in leg[5:])
+        summary = dict(book["Summary"].iter_rows(min_row=2, values_only=True))
+        assert summary["postings"] == len(legs) and summary["transactions"] == book["Transactions"].max_row - 1 == len(rows(folder, "transactions.csv"))
+        for commodity in {commodity for _, commodity in accounts}:
+            for side, what in ((1, "all debits in"), (2, "all credits in")):
+                assert cents(summary[f"{what} {commodity}"]) == sum(parts[side] for key, parts in accounts.items() if key[1] == commodity)
+        orders = [row[9] for row in book["Transactions"].iter_rows(min_row=2, values_only=True)]
+        assert all(cell.data_type != "f" for sheet in book for row in sheet.iter_rows() for cell in row)
+        assert folder.name == "two" or 'date:1999-01-01 ; "two"' in orders

@@ -4,6 +4,7 @@ mod beancount;
 mod csv;
 mod hledger;
 mod jsonl;
+mod xlsx;
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -27,6 +28,8 @@ pub enum Format {
     Hledger,
     /// journal.beancount
     Beancount,
+    /// finance.xlsx
+    Xlsx,
 }
 
 /// What a file's head says.
@@ -54,6 +57,7 @@ pub(super) fn form(format: Format, head: &Head, directory: &Path) -> Result<Box<
         Format::Jsonl => Box::new(jsonl::Jsonl::new(head, directory)?),
         Format::Hledger => Box::new(hledger::Hledger::new(head, directory)?),
         Format::Beancount => Box::new(beancount::Beancount::new(head, directory)?),
+        Format::Xlsx => Box::new(xlsx::Xlsx::new(head, directory)?),
     })
 }
 

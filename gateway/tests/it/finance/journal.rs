@@ -15,7 +15,8 @@ use gateway::storage::{Row, SealRow, Storage, Synchronous};
 use jiff::civil::Date;
 use protocol::field::Installation;
 
-pub(super) const ALL: [Format; 4] = [Format::Csv, Format::Jsonl, Format::Hledger, Format::Beancount];
+pub(super) const ALL: [Format; 5] =
+    [Format::Csv, Format::Jsonl, Format::Hledger, Format::Beancount, Format::Xlsx];
 
 pub(super) struct Journal {
     directory: tempfile::TempDir,
