@@ -8,7 +8,7 @@ pub mod config;
 pub mod domain;
 pub mod executor;
 pub mod explain;
-pub mod export;
+pub mod finance;
 pub mod foresee;
 pub mod journal;
 pub mod keys;

@@ -67,6 +67,12 @@ const CURRENCIES: [(&str, u16, u8); 10] = [
     ("KWD", 414, 3),
 ];
 
+/// The letters of a currency's ISO 4217 number.
+#[must_use]
+pub fn currency_code(number: u16) -> Option<&'static str> {
+    CURRENCIES.iter().find(|(_, known, _)| *known == number).map(|(code, _, _)| *code)
+}
+
 /// Reads and checks a programme document.
 ///
 /// # Errors

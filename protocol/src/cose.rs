@@ -68,6 +68,8 @@ pub enum Context {
     Act,
     /// What the gateway lets a terminal approve by itself.
     Grant,
+    /// What an export for finance holds.
+    Manifest,
 }
 
 impl Context {
@@ -79,6 +81,7 @@ impl Context {
             Context::Status => "svgp.status",
             Context::Act => "svgp.act",
             Context::Grant => "svgp.grant",
+            Context::Manifest => "svgp.manifest",
         }
     }
 
@@ -86,7 +89,7 @@ impl Context {
     pub const fn direction(self) -> u8 {
         match self {
             Context::Request(_) => 0,
-            Context::Seal | Context::Status | Context::Grant => 1,
+            Context::Seal | Context::Status | Context::Grant | Context::Manifest => 1,
             Context::Act => 2,
         }
     }

@@ -13,7 +13,6 @@ use serde_json::json;
 use super::Common;
 use super::show::{bar, table};
 use crate::config::Config;
-use crate::export;
 use crate::journal::anchor::{self, Anchor};
 use crate::journal::export::export as write_journal;
 use crate::journal::sha256;
@@ -179,29 +178,6 @@ pub(super) fn backup(common: &Common, out: &Path) -> Result<ExitCode> {
             out.display(),
             report.entries
         );
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-pub(super) fn export_day(common: &Common, day: &str, out: &Path) -> Result<ExitCode> {
-    let date: jiff::civil::Date =
-        day.parse().with_context(|| format!("{day:?} is no date; write YYYY-MM-DD"))?;
-    let number = date.strftime("%Y%m%d").to_string().parse()?;
-    let (storage, _) = open(&common.directory())?;
-    let progress = bar(0, "exporting", common.json);
-    let exported = export::export_day(&storage, number, out, |done, total| {
-        progress.set_length(total);
-        progress.set_position(done);
-    })?;
-    progress.finish_and_clear();
-    if common.json {
-        println!("{}", json!({ "export": exported }));
-    } else {
-        println!(
-            "{day}: {} transactions, {} postings; the files' sums equal the journal's.",
-            exported.transactions, exported.postings
-        );
-        exported.files.iter().for_each(|file| println!("  {file}"));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod exceptions;
+mod export;
 mod journal;
 mod leaderboard;
 mod member;
@@ -30,7 +31,7 @@ use crate::keys::DataDir;
   gateway terminal enroll --id T0001             print the string that a terminal enrols with
   gateway card issue --count 10                  print ten new cards, once
   gateway journal verify                         check every entry, seal, signature and balance
-  gateway export --day 2026-11-21 --format csv --out day
+  gateway export --day 2026-11-21 --out day        what finance needs of a day, signed
 
 Exit codes: 0 done, 1 refused or something does not hold, 2 wrong usage, 3 in doubt (start again and look)."
 )]
@@ -139,25 +140,16 @@ The copy holds the private keys: keep it as safe as the original.")]
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
-    /// Write a business day's transactions and postings.
-    #[command(after_help = "Example:
-  gateway export --day 2026-11-21 --format csv --out day-2026-11-21")]
-    Export {
-        /// Business date, YYYY-MM-DD.
-        #[arg(long, value_name = "DATE")]
-        day: String,
-        #[arg(long, value_enum, default_value = "csv")]
-        format: Format,
-        /// Directory for the files.
-        #[arg(long, value_name = "DIR")]
-        out: PathBuf,
-    },
-}
+    /// Write a period for finance, with a signed manifest; check what was written.
+    #[command(after_help = "Examples:
+  gateway export --day 2026-11-21 --out day-2026-11-21
+  gateway export --from 2026-11-01 --to 2026-11-30 --format csv,hledger,beancount --out november
+  gateway export --from 2026-11-01 --to 2026-11-30 --store S001 --accounts accounts.toml --out november-S001
+  gateway export key > gateway.pem
+  gateway export verify october november --key gateway.pem
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Format {
-    /// transactions.csv, postings.csv, totals.csv
-    Csv,
+Dates are business dates. The directory appears whole or not at all. FINANCE.md explains the files and how to import them.")]
+    Export(export::Export),
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -569,7 +561,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Transaction(command) => transaction::transaction(common, command),
         Command::Receipt(Receipt::Verify { file, key }) => journal::verify_receipt(common, &file, key),
         Command::Backup { out } => journal::backup(common, &out),
-        Command::Export { day, format: Format::Csv, out } => journal::export_day(common, &day, &out),
+        Command::Export(arguments) => export::export(common, arguments),
     };
     match done {
         Ok(code) => code,

@@ -10,6 +10,7 @@ mod crash;
 mod disk;
 mod domain_properties;
 mod faults;
+mod finance;
 mod harness;
 mod hostile;
 mod journal;

@@ -98,6 +98,9 @@ class Context:
     def grant(self, protected, payload):
         return self._structure("svgp.grant", 1, 0, protected, payload)
 
+    def manifest(self, protected, payload):
+        return self._structure("svgp.manifest", 1, 0, protected, payload)
+
     def act(self, protected, payload):
         return self._structure("svgp.act", 2, 0, protected, payload)
 

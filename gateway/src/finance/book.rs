@@ -1,0 +1,149 @@
+//! A period's roll-forward: what every account began with, what moved, and what it ended with.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, ensure};
+use rust_decimal::Decimal;
+
+/// What is counted: money of a currency, or points of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Commodity {
+    /// ISO 4217, or `PTS` for ordinary points, `PTS17` and so on for others.
+    pub name: String,
+    /// Decimal places.
+    pub exponent: u8,
+}
+
+/// One account in one commodity. Debits are above zero, credits below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Balance {
+    pub opening: i64,
+    /// Sum of the period's debits.
+    pub debit: i64,
+    /// Sum of the period's credits, above zero.
+    pub credit: i64,
+}
+
+impl Balance {
+    /// What it ends with; `None` outside the range.
+    #[must_use]
+    pub fn closing(&self) -> Option<i64> {
+        self.opening.checked_add(self.debit)?.checked_sub(self.credit)
+    }
+}
+
+/// All accounts, by name and commodity.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Book {
+    pub balances: BTreeMap<(String, Commodity), Balance>,
+}
+
+impl Book {
+    /// Books an amount before the period.
+    ///
+    /// # Errors
+    /// When a sum leaves the range.
+    pub fn open(&mut self, account: &str, commodity: &Commodity, amount: i64) -> Result<()> {
+        let held = self.of(account, commodity);
+        held.opening = held.opening.checked_add(amount).context("an opening balance leaves the range")?;
+        Ok(())
+    }
+
+    /// Books an amount of the period.
+    ///
+    /// # Errors
+    /// When a sum leaves the range.
+    pub fn post(&mut self, account: &str, commodity: &Commodity, amount: i64) -> Result<()> {
+        let held = self.of(account, commodity);
+        let side = if amount > 0 { &mut held.debit } else { &mut held.credit };
+        let moved = amount.checked_abs().and_then(|amount| side.checked_add(amount));
+        *side = moved.context("a sum leaves the range")?;
+        Ok(())
+    }
+
+    fn of(&mut self, account: &str, commodity: &Commodity) -> &mut Balance {
+        self.balances.entry((account.to_owned(), commodity.clone())).or_default()
+    }
+
+    /// What every account begins with, those at nothing left out.
+    pub fn openings(&self) -> impl Iterator<Item = (&str, &Commodity, i64)> {
+        let each = self.balances.iter().filter(|(_, balance)| balance.opening != 0);
+        each.map(|((account, commodity), balance)| (account.as_str(), commodity, balance.opening))
+    }
+
+    /// Proves that debits are credits: in what was there, in what moved, and so in what is there.
+    ///
+    /// # Errors
+    /// Says in which commodity they are not.
+    pub fn check(&self) -> Result<()> {
+        let mut sums: BTreeMap<&Commodity, [i128; 3]> = BTreeMap::new();
+        for ((account, commodity), balance) in &self.balances {
+            let closing = balance.closing().with_context(|| format!("{account} leaves the range"))?;
+            let moved = i128::from(balance.debit).checked_sub(i128::from(balance.credit));
+            let parts = [i128::from(balance.opening), moved.unwrap_or(i128::MAX), i128::from(closing)];
+            for (sum, part) in sums.entry(commodity).or_default().iter_mut().zip(parts) {
+                *sum = sum.saturating_add(part);
+            }
+        }
+        for (commodity, sums) in sums {
+            ensure!(sums == [0, 0, 0], "the trial balance of {} does not come to zero", commodity.name);
+        }
+        Ok(())
+    }
+}
+
+/// An amount with all its decimal places: `-12.05` for -1205 at two.
+#[must_use]
+pub fn shown(amount: i64, exponent: u8) -> String {
+    Decimal::new(amount, u32::from(exponent)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_have_all_their_places() {
+        for (amount, exponent, text) in [
+            (-1205, 2, "-12.05"),
+            (5, 2, "0.05"),
+            (0, 2, "0.00"),
+            (1205, 0, "1205"),
+            (-7, 0, "-7"),
+            (1, 3, "0.001"),
+        ] {
+            assert_eq!(shown(amount, exponent), text);
+        }
+        assert_eq!(shown(i64::MIN, 2), "-92233720368547758.08");
+    }
+
+    #[test]
+    fn a_trial_balance_comes_to_zero_or_says_in_what_it_does_not() {
+        let (money, points) = (commodity("CNY", 2), commodity("PTS", 0));
+        let mut book = Book::default();
+        book.open("a", &money, 5).expect("in range");
+        book.open("b", &money, -5).expect("in range");
+        for (account, commodity, amount) in [
+            ("a", &money, 100),
+            ("b", &money, -100),
+            ("a", &money, -30),
+            ("b", &money, 30),
+            ("a", &points, 7),
+        ] {
+            book.post(account, commodity, amount).expect("in range");
+        }
+        assert!(book.check().unwrap_err().to_string().contains("PTS"));
+        book.post("p", &points, -7).expect("in range");
+        book.check().expect("zero");
+        let a = book.balances[&("a".to_owned(), money.clone())];
+        assert_eq!((a.opening, a.debit, a.credit, a.closing()), (5, 100, 30, Some(75)));
+        // Two wrongs that cancel out at the end are still two wrongs.
+        book.open("c", &money, 1).expect("in range");
+        book.post("c", &money, -1).expect("in range");
+        assert!(book.check().is_err());
+    }
+
+    fn commodity(name: &str, exponent: u8) -> Commodity {
+        Commodity { name: name.into(), exponent }
+    }
+}

@@ -1,0 +1,240 @@
+//! A journal entry as finance reads it: what happened, and its legs on the chart's accounts.
+
+use anyhow::{Context as _, Result, ensure};
+use protocol::answer::Answer;
+use protocol::cose::Sign1;
+use protocol::frame::MessageType;
+use protocol::request::{Body, Request};
+
+use super::book::{Commodity, shown};
+use super::chart::{Cause, place};
+use super::names::Names;
+use crate::admin::act::{self, SignedAct};
+use crate::domain::act::Act;
+use crate::domain::effect::{Account, Effect, Posting, TransactionState};
+use crate::domain::ledger::Kind;
+use crate::domain::request::message;
+use crate::journal::record::{Origin, Record};
+use crate::programme_file::currency_code;
+
+/// One leg of a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leg {
+    /// Finance's name of the account.
+    pub account: String,
+    pub commodity: Commodity,
+    /// Debit above zero, credit below: the journal's amount with the other sign.
+    pub amount: i64,
+    /// As the journal has it.
+    pub posting: Posting,
+}
+
+/// An entry. Texts that it does not have are empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Transaction {
+    pub index: u64,
+    pub time: String,
+    /// YYYYMMDD.
+    pub business_date: u32,
+    pub merchant: String,
+    pub store: String,
+    /// `terminal`, `operator` or `system`.
+    pub origin: &'static str,
+    /// A message, an act or a due item, by name.
+    pub what: String,
+    /// Response code of a terminal's message.
+    pub code: String,
+    pub terminal: String,
+    pub generation: String,
+    pub stan: String,
+    pub card: String,
+    pub amount: String,
+    pub currency: String,
+    pub programme_version: u32,
+    /// Or the operators, of an act.
+    pub person: String,
+    pub shift: String,
+    pub order_reference: String,
+    pub tenders: String,
+    /// A terminal's message that moves value or state, approved or declined.
+    pub is_value: bool,
+    pub legs: Vec<Leg>,
+}
+
+impl Transaction {
+    /// Change of what cards hold of a kind.
+    #[must_use]
+    pub fn change(&self, kind: Kind) -> i64 {
+        let legs = self.legs.iter().map(|leg| &leg.posting);
+        let own = legs.filter(|leg| leg.kind == kind && matches!(leg.account, Account::Card { .. }));
+        own.fold(0, |sum, leg| sum.saturating_add(leg.amount))
+    }
+
+    /// What it is counted as: `Purchase 00`, `card-refund`, `expiry`.
+    #[must_use]
+    pub fn kind(&self) -> String {
+        if self.code.is_empty() { self.what.clone() } else { format!("{} {}", self.what, self.code) }
+    }
+
+    /// Whether it has a line of its own; what neither books nor asks is only counted.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        self.is_value || !self.legs.is_empty()
+    }
+}
+
+/// Reads entries by a chart's names.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'a> {
+    pub names: &'a Names,
+}
+
+impl Reader<'_> {
+    /// Reads an entry. `message_of` gives the message type of an earlier entry that this one undoes.
+    ///
+    /// # Errors
+    /// When the record cannot be read, does not sum to zero, or books on an account that the chart does not know.
+    pub fn read(
+        &self,
+        record: &Record,
+        message_of: impl FnOnce(u64) -> Result<Option<u8>>,
+    ) -> Result<Transaction> {
+        let details = &record.details;
+        let time = jiff::Timestamp::from_millisecond(details.time_ms).context("its time")?;
+        let currency = money(details.currency);
+        let mut transaction = Transaction {
+            index: details.index,
+            time: time.to_string(),
+            business_date: details.business_date,
+            merchant: details.merchant.clone(),
+            store: details.store.clone(),
+            currency: currency.name.clone(),
+            programme_version: details.programme_version,
+            ..Transaction::default()
+        };
+        let cause = match &record.origin {
+            Origin::Terminal { message, signed } => {
+                let answer = record.answer.as_deref().unwrap_or_default();
+                told(&mut transaction, MessageType(*message), signed, answer, &currency)?;
+                let undone = undone(*message, &details.effects).map(message_of).transpose()?.flatten();
+                Cause { refund: [Some(*message), undone].contains(&Some(message::REFUND)), adjustment: false }
+            }
+            Origin::Operator { signed } => acted(&mut transaction, signed)?,
+            Origin::System { name, .. } => {
+                (transaction.origin, transaction.what) = ("system", name.clone());
+                Cause::default()
+            }
+        };
+        transaction.legs = self.legs(&details.effects, cause, &currency)?;
+        Ok(transaction)
+    }
+
+    fn legs(&self, effects: &[Effect], cause: Cause, currency: &Commodity) -> Result<Vec<Leg>> {
+        let postings = effects.iter().filter_map(|effect| match effect {
+            Effect::Posting(posting) => Some(posting),
+            _ => None,
+        });
+        let mut sums: Vec<(Commodity, i64)> = Vec::new();
+        let mut legs = Vec::new();
+        for posting in postings {
+            let place = place(posting, cause);
+            let place = place.with_context(|| format!("the chart of accounts does not know {posting:?}"))?;
+            let amount = posting.amount.checked_neg().context("an amount leaves the range")?;
+            let commodity = place.points.map_or_else(|| currency.clone(), points);
+            match sums.iter_mut().find(|(known, _)| *known == commodity) {
+                Some((_, sum)) => *sum = sum.checked_add(amount).context("a sum leaves the range")?,
+                None => sums.push((commodity.clone(), amount)),
+            }
+            let account = self.names.account(&place);
+            legs.push(Leg { account, commodity, amount, posting: posting.clone() });
+        }
+        for (commodity, sum) in sums {
+            ensure!(sum == 0, "its legs in {} do not sum to zero", commodity.name);
+        }
+        Ok(legs)
+    }
+}
+
+/// The message type of a stored entry; `None` for an act or a due item.
+pub(super) fn message_of(record: &Record) -> Option<u8> {
+    match &record.origin {
+        Origin::Terminal { message, .. } => Some(*message),
+        _ => None,
+    }
+}
+
+/// The entry that a Void or Reversal has undone.
+fn undone(message: u8, effects: &[Effect]) -> Option<u64> {
+    let undoes = [message::VOID, message::REVERSAL].contains(&message);
+    effects.iter().filter(|_| undoes).find_map(|effect| match effect {
+        Effect::Transaction { index, fate }
+            if matches!(fate.state, TransactionState::Reversed | TransactionState::Voided) =>
+        {
+            Some(*index)
+        }
+        _ => None,
+    })
+}
+
+/// A currency by its ISO 4217 number.
+fn money((number, exponent): (u16, u8)) -> Commodity {
+    let name = currency_code(number).map_or_else(|| format!("X{number:03}"), str::to_owned);
+    Commodity { name, exponent }
+}
+
+fn points(kind: Kind) -> Commodity {
+    let name = if kind == Kind::POINTS { "PTS".to_owned() } else { format!("PTS{}", kind.0) };
+    Commodity { name, exponent: 0 }
+}
+
+/// What a terminal's message and its answer say.
+fn told(
+    transaction: &mut Transaction,
+    message: MessageType,
+    signed: &[u8],
+    answer: &[u8],
+    currency: &Commodity,
+) -> Result<()> {
+    let sign1 = Sign1::parse(signed).context("its request")?;
+    let request =
+        Request::decode_payload(message, sign1.payload.unwrap_or_default()).context("its request")?;
+    let answer = Answer::decode(answer).context("its answer")?;
+    let header = &request.header;
+    let text = |value: Option<String>| value.unwrap_or_default();
+    (transaction.origin, transaction.what) = ("terminal", message.name().to_owned());
+    transaction.is_value = message.is_value();
+    transaction.code = answer.code.to_string();
+    transaction.terminal = header.terminal.as_str().into();
+    transaction.generation = text(header.generation.map(|generation| generation.get().to_string()));
+    transaction.stan = text(header.stan.map(|stan| stan.get().to_string()));
+    transaction.card = text(answer.card.map(|card| card.number().to_string()));
+    transaction.amount = text(answer.approved_amount.map(|amount| shown(amount.get(), currency.exponent)));
+    transaction.person = text(header.cashier.map(|cashier| cashier.as_str().into()));
+    transaction.shift = text(header.shift.map(|shift| shift.get().to_string()));
+    transaction.order_reference =
+        text(header.order_reference.as_ref().map(|order| order.as_str().to_owned()));
+    if let Body::Load { tenders, .. } = &request.body {
+        let line = |line: &protocol::field::TenderLine| {
+            format!("{}:{}", line.kind.0, shown(line.amount.get(), currency.exponent))
+        };
+        transaction.tenders = tenders.iter().map(line).collect::<Vec<_>>().join(" ");
+    }
+    Ok(())
+}
+
+/// What operators have signed.
+fn acted(transaction: &mut Transaction, signed: &[Vec<u8>]) -> Result<Cause> {
+    let mut people = Vec::new();
+    let mut cause = Cause::default();
+    transaction.origin = "operator";
+    for bytes in signed {
+        let sign1 = Sign1::parse(bytes).context("its act")?;
+        let signed = SignedAct::decode(sign1.payload.unwrap_or_default()).context("its act")?;
+        cause.refund = matches!(signed.act, Act::CardRefund { .. });
+        cause.adjustment = matches!(signed.act, Act::CardAdjust { .. });
+        transaction.what = act::name(&signed.act).to_owned();
+        people.push(signed.operator);
+    }
+    transaction.person = people.join(" ");
+    Ok(cause)
+}

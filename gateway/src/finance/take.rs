@@ -1,0 +1,311 @@
+//! Taking an export: the journal is read once, group by group, checked against its seals on the way, and written as it is read.
+//! What is in memory is the balances of the accounts and one group.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use jiff::civil::Date;
+use protocol::field::Installation;
+
+use super::book::Book;
+use super::entry::{Reader, Transaction, message_of};
+use super::files::{Counted, Form, Format, Head, form};
+use super::manifest::{End, FileLine, MANIFEST, MANIFEST_READABLE, Manifest, Signed};
+use super::names::{ACCOUNTS_FILE, Names};
+use super::verify::{Trusted, verify};
+use crate::domain::effect::Effect;
+use crate::journal::record::Record;
+use crate::journal::seal::{Head as JournalHead, seal_verifies};
+use crate::journal::walk::{Group, next_group};
+use crate::keys::{PublicKey, SigningKey, fingerprint};
+use crate::storage::Storage;
+
+/// Business dates, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Period {
+    pub from: Date,
+    pub to: Date,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub period: Period,
+    /// Only entries of this store.
+    pub store: Option<String>,
+    pub formats: Vec<Format>,
+    pub names: Names,
+}
+
+/// What was taken.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    pub manifest: Manifest,
+    pub transactions: u64,
+    pub postings: u64,
+    /// The directory held this very export already.
+    pub unchanged: bool,
+}
+
+/// Writes an export into `out`, which appears whole or not at all. Taken again into the same directory, it is compared with
+/// what is there. `progress` is told each index that is read.
+///
+/// # Errors
+/// When the journal is damaged, something else is in `out`, a file cannot be written, or the files do not verify.
+pub fn take(
+    storage: &Storage,
+    installation: &Installation,
+    key: &SigningKey,
+    asked: &Asked,
+    out: &Path,
+    progress: impl FnMut(u64),
+) -> Result<Taken> {
+    ensure!(asked.period.from <= asked.period.to, "the period ends before it begins");
+    let beside = beside(out)?;
+    if beside.exists() {
+        fs::remove_dir_all(&beside).with_context(|| format!("removing {}", beside.display()))?;
+    }
+    fs::create_dir_all(&beside).with_context(|| format!("making {}", beside.display()))?;
+    let taken = write(storage, installation, key, asked, &beside, progress).and_then(|mut taken| {
+        taken.unchanged = put_in_place(&beside, out, &taken.manifest)?;
+        Ok(taken)
+    });
+    if beside.exists() {
+        drop(fs::remove_dir_all(&beside));
+    }
+    taken
+}
+
+/// A name beside `out` on the same medium, that nobody takes for an export.
+fn beside(out: &Path) -> Result<PathBuf> {
+    let name = out.file_name().with_context(|| format!("{} names no directory", out.display()))?;
+    Ok(out.with_file_name(format!(".{}.gateway-export", name.to_string_lossy())))
+}
+
+/// Whether the same export was there already; its signature is another, everything that is signed the same.
+fn put_in_place(beside: &Path, out: &Path, manifest: &Manifest) -> Result<bool> {
+    let there = match fs::read(out.join(MANIFEST)) {
+        Ok(bytes) => Signed::parse(&bytes).ok().map(|signed| signed.manifest),
+        Err(_) => None,
+    };
+    if let Some(there) = there {
+        ensure!(
+            there == *manifest,
+            "{} holds another export, which ends at entry {}; name another directory",
+            out.display(),
+            there.end.index
+        );
+        let report = verify(&[out.to_path_buf()], &Trusted::Fingerprint(fingerprint(&manifest.key)))?;
+        ensure!(report.faults.is_empty(), "{} was changed: {}", out.display(), report.faults.join("; "));
+        return Ok(true);
+    }
+    let empty = !out.exists() || fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_none());
+    ensure!(empty, "{} is not empty, and no export; name a directory that is not there yet", out.display());
+    fs::rename(beside, out).with_context(|| format!("making {}", out.display()))?;
+    let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(parent).and_then(|parent| parent.sync_all()).context("syncing the directory")?;
+    Ok(false)
+}
+
+fn write(
+    storage: &Storage,
+    installation: &Installation,
+    key: &SigningKey,
+    asked: &Asked,
+    directory: &Path,
+    mut progress: impl FnMut(u64),
+) -> Result<Taken> {
+    let mut taking = Taking::new(storage, asked, directory)?;
+    let (mut head, mut sealing) = (JournalHead::GENESIS, Vec::new());
+    while !taking.complete
+        && let Some(group) = next_group(storage, installation, &head).context("the journal is damaged")?
+    {
+        check_seal(&group, installation, &mut sealing)?;
+        for entry in &group.entries {
+            taking
+                .entry(&entry.record, &group.sealed.bytes)
+                .with_context(|| format!("entry {}", entry.row.index))?;
+        }
+        head = group.sealed.head;
+        progress(head.index);
+    }
+    let taken = taking.finish(installation, key)?;
+    let (manifest, mut files) = (taken.manifest.sign(key), [MANIFEST, MANIFEST_READABLE].into_iter());
+    for bytes in [manifest.as_slice(), taken.manifest.readable().as_bytes()] {
+        let name = files.next().unwrap_or(MANIFEST);
+        written(directory, name, bytes)?;
+    }
+    fs::File::open(directory).and_then(|directory| directory.sync_all()).context("syncing the directory")?;
+    // Counted twice: once on the way out of the journal, once from what a reader of the files sees.
+    let trusted = Trusted::Fingerprint(fingerprint(&taken.manifest.key));
+    let report = verify(&[directory.to_path_buf()], &trusted)?;
+    ensure!(report.faults.is_empty(), "what was written does not verify: {}", report.faults.join("; "));
+    Ok(taken)
+}
+
+fn written(directory: &Path, name: &'static str, bytes: &[u8]) -> Result<FileLine> {
+    let mut file = Counted::create(directory, name)?;
+    std::io::Write::write_all(&mut file, bytes).with_context(|| format!("writing {name}"))?;
+    file.finish()
+}
+
+/// The seal is signed by the key in force before the group; the first group names its own.
+fn check_seal(group: &Group, installation: &Installation, sealing: &mut Vec<u8>) -> Result<()> {
+    let named =
+        group.entries.iter().flat_map(|entry| &entry.record.details.effects).filter_map(
+            |effect| match effect {
+                Effect::GatewayKey { public_key } => Some(public_key.clone()),
+                _ => None,
+            },
+        );
+    let named: Vec<_> = named.collect();
+    if sealing.is_empty() {
+        *sealing = named.first().cloned().unwrap_or_default();
+    }
+    let signed =
+        PublicKey::from_spki(sealing).is_some_and(|key| seal_verifies(&group.seal, installation, &key));
+    let first = group.seal.header.first_index;
+    ensure!(signed, "the journal is damaged: entry {first}: its seal's signature does not verify");
+    if let Some(next) = named.last() {
+        sealing.clone_from(next);
+    }
+    Ok(())
+}
+
+/// An export under way.
+struct Taking<'a> {
+    storage: &'a Storage,
+    asked: &'a Asked,
+    directory: &'a Path,
+    from: u32,
+    to: u32,
+    book: Book,
+    forms: Vec<Box<dyn Form>>,
+    begun: bool,
+    before: End,
+    end: End,
+    /// An entry behind the period was seen.
+    complete: bool,
+    manifest_kinds: std::collections::BTreeMap<String, u64>,
+    transactions: u64,
+    postings: u64,
+}
+
+impl<'a> Taking<'a> {
+    fn new(storage: &'a Storage, asked: &'a Asked, directory: &'a Path) -> Result<Self> {
+        let Period { from, to } = asked.period;
+        let head = Head { from, to, store: asked.store.clone() };
+        let mut formats = asked.formats.clone();
+        formats.sort();
+        formats.dedup();
+        let forms =
+            formats.into_iter().map(|format| form(format, &head, directory)).collect::<Result<_>>()?;
+        Ok(Self {
+            storage,
+            asked,
+            directory,
+            from: number(from)?,
+            to: number(to)?,
+            book: Book::default(),
+            forms,
+            begun: false,
+            before: End::default(),
+            end: End::default(),
+            complete: false,
+            manifest_kinds: std::collections::BTreeMap::new(),
+            transactions: 0,
+            postings: 0,
+        })
+    }
+
+    /// The next entry of the journal, in the group of this seal.
+    fn entry(&mut self, record: &Record, seal: &[u8]) -> Result<()> {
+        let details = &record.details;
+        if details.business_date > self.to {
+            self.complete = true;
+        }
+        if self.complete {
+            return Ok(());
+        }
+        let place = End { index: details.index, seal: seal.to_vec() };
+        let is_before = details.business_date < self.from;
+        if is_before {
+            self.before = place.clone();
+        }
+        self.end = place;
+        if self.asked.store.as_ref().is_some_and(|store| *store != details.store) {
+            return Ok(());
+        }
+        let storage = self.storage;
+        let reader = Reader { names: &self.asked.names };
+        let transaction = reader.read(record, |index| earlier(storage, index))?;
+        if is_before {
+            for leg in &transaction.legs {
+                self.book.open(&leg.account, &leg.commodity, leg.amount)?;
+            }
+            return Ok(());
+        }
+        self.write(&transaction)
+    }
+
+    fn write(&mut self, transaction: &Transaction) -> Result<()> {
+        self.begin()?;
+        let count = self.manifest_kinds.entry(transaction.kind()).or_default();
+        *count = count.saturating_add(1);
+        if !transaction.is_listed() {
+            return Ok(());
+        }
+        for leg in &transaction.legs {
+            self.book.post(&leg.account, &leg.commodity, leg.amount)?;
+        }
+        self.transactions = self.transactions.saturating_add(1);
+        self.postings = self.postings.saturating_add(transaction.legs.len() as u64);
+        self.forms.iter_mut().try_for_each(|form| form.transaction(transaction))
+    }
+
+    /// The opening balances are known when the first entry of the period is there, or the journal is at its end.
+    fn begin(&mut self) -> Result<()> {
+        if !self.begun {
+            self.begun = true;
+            let book = &self.book;
+            self.forms.iter_mut().try_for_each(|form| form.begin(book))?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, installation: &Installation, key: &SigningKey) -> Result<Taken> {
+        self.begin()?;
+        self.book.check()?;
+        let mut files = vec![written(self.directory, ACCOUNTS_FILE, self.asked.names.document().as_bytes())?];
+        for form in self.forms {
+            files.extend(form.end(&self.book)?);
+        }
+        files.sort_by(|one, other| one.name.cmp(&other.name));
+        let manifest = Manifest {
+            installation: installation.0,
+            key: key.spki(),
+            from: self.from,
+            to: self.to,
+            store: self.asked.store.clone(),
+            complete: self.complete,
+            before: self.before,
+            end: self.end,
+            files,
+            book: self.book,
+            kinds: self.manifest_kinds,
+        };
+        Ok(Taken { manifest, transactions: self.transactions, postings: self.postings, unchanged: false })
+    }
+}
+
+/// The message type of an earlier entry.
+fn earlier(storage: &Storage, index: u64) -> Result<Option<u8>> {
+    let Some(row) = storage.entry(index)? else { bail!("entry {index} is missing; run `journal verify`") };
+    let (record, _) = Record::decode(&row.record).with_context(|| format!("entry {index}"))?;
+    Ok(message_of(&record))
+}
+
+fn number(date: Date) -> Result<u32> {
+    date.strftime("%Y%m%d").to_string().parse().context("a date outside the range")
+}

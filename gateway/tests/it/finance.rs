@@ -1,0 +1,7 @@
+//! What finance takes out: it adds up, follows on what was taken before, and cannot be changed unseen.
+
+mod changed;
+mod chart;
+mod drawn;
+mod journal;
+mod trading;
