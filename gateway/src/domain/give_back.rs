@@ -135,10 +135,10 @@ impl Giving<'_> {
         }
         for ((reference, kind), (points, lot)) in earned {
             let fallen = fall.points.get(&(reference, kind)).copied().unwrap_or(0);
-            let wanted = money.share_of(points)?.checked_add(fallen).ok_or(Fault::Overflow)?;
+            let parts = [(lot, money.share_of(points)?), (0, fallen)];
             let own = reference == self.card.reference;
             if !own {
-                self.take_back_from(reference, (kind, lot), wanted)?;
+                self.take_back_from(reference, kind, parts)?;
                 continue;
             }
             let rule = self.facts.programme.points_payment(&self.card.product);
@@ -147,7 +147,7 @@ impl Giving<'_> {
                 Some(rule) => rule.bought(owed.checked_add(missing)?, money.amount),
                 None => Some((0, 0)),
             };
-            let withheld = take_back_or_owe(&mut self.left, (kind, lot), wanted, bought, &mut self.effects)?;
+            let withheld = take_back_or_owe(&mut self.left, kind, parts, bought, &mut self.effects)?;
             bought_for = if kind == Kind::POINTS { withheld } else { bought_for };
         }
         Ok(bought_for)
@@ -157,8 +157,8 @@ impl Giving<'_> {
     fn take_back_from(
         &mut self,
         card: CardReference,
-        (kind, lot): (Kind, u32),
-        wanted: i64,
+        kind: Kind,
+        parts: [(u32, i64); 2],
     ) -> Result<(), Fault> {
         let mut held = match self.others.remove(&card) {
             Some(held) => held,
@@ -170,7 +170,7 @@ impl Giving<'_> {
                 held
             }
         };
-        take_back_or_owe(&mut held, (kind, lot), wanted, owed_all, &mut self.effects)?;
+        take_back_or_owe(&mut held, kind, parts, owed_all, &mut self.effects)?;
         self.others.insert(card, held);
         Ok(())
     }

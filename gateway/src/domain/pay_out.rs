@@ -59,8 +59,8 @@ pub(super) fn pay_out(
         let pay = pay.filter(|_| kind == Kind::POINTS);
         let bought = |_, missing: i64| pay.map_or(Some((0, 0)), |pay| pay.bought(missing, paid));
         let fallen = fall.points.get(&(reference, kind)).copied().unwrap_or(0);
-        let wanted = slice.share_of(points)?.checked_add(fallen).ok_or(Fault::Overflow)?;
-        let price = take_back_or_owe(&mut left, (kind, lot), wanted, bought, &mut effects)?;
+        let parts = [(lot, slice.share_of(points)?), (0, fallen)];
+        let price = take_back_or_owe(&mut left, kind, parts, bought, &mut effects)?;
         if price > 0 {
             effects.push(named(points_payment(), Kind::MONEY, price));
         }

@@ -117,16 +117,21 @@ pub(super) fn take_back(
     Ok(missing)
 }
 
-/// Takes back points that a transaction has given, from wherever they are on the card. Of what is owed before and what is
-/// missing now, `bought` says how many points are paid for with money, and how much; the rest is owed. Returns that money.
+/// Takes back points that a transaction has given, parts of them from a lot first (0 for none), from wherever they are on the card. Of
+/// what is owed before and what is missing now, `bought` says how many points are paid for with money, and how much; the rest is owed. Returns that money.
 pub(super) fn take_back_or_owe(
     card: &mut Card,
-    (kind, lot): (Kind, u32),
-    wanted: i64,
+    kind: Kind,
+    parts: [(u32, i64); 2],
     bought: impl Fn(i64, i64) -> Option<(i64, i64)>,
     effects: &mut Vec<Effect>,
 ) -> Result<i64, Fault> {
-    let missing = take_back(card, lot, kind, wanted, effects)?;
+    let (mut wanted, mut missing) = (0_i64, 0_i64);
+    for (lot, part) in parts {
+        let gone = take_back(card, lot, kind, part, effects)?;
+        wanted = wanted.checked_add(part).ok_or(Fault::Overflow)?;
+        missing = missing.checked_add(gone).ok_or(Fault::Overflow)?;
+    }
     let (bought, withheld) = bought(card.points_debt(kind), missing).ok_or(Fault::Overflow)?;
     let less = |all: i64| all.checked_sub(bought).ok_or(Fault::Overflow);
     let (gone, owed) = (less(wanted)?, less(missing)?);

@@ -216,7 +216,7 @@ impl<'a> Undoing<'a> {
                     held
                 }
             };
-            take_back_or_owe(&mut held, (kind, 0), points, owed_all, &mut self.effects)?;
+            take_back_or_owe(&mut held, kind, [(0, points), (0, 0)], owed_all, &mut self.effects)?;
             self.cards.insert(reference, held);
         }
         Ok(fall.counts)

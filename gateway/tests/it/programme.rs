@@ -10,6 +10,7 @@ mod catalogue;
 mod classic_points;
 mod early_access;
 mod entitlements;
+mod gifts_in_kind;
 mod given_back;
 mod greedy;
 mod guide;
