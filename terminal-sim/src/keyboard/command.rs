@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use protocol::code::ResponseCode;
 use protocol::field::{
-    CardReference, Code, Pin, Points, PurchaseLine, Quantity, Stan, TenderKind, Text, UnixSeconds,
+    CardReference, Code, Pin, Points, PurchaseLine, Quantity, Stan, TenderLine, Text, UnixSeconds,
 };
 
 use super::members::Joining;
@@ -21,10 +21,19 @@ pub enum Command {
     Activate,
     /// Asks what a load would give.
     Quote(i64),
-    /// Asks what a sale would take and give, with the programme's prices if it says so.
-    Price(i64, bool),
-    /// Loads the card.
-    Load(i64, TenderKind),
+    /// Asks what a sale would take and give.
+    Price {
+        /// How much.
+        amount: i64,
+        /// The programme's prices hold.
+        prices: bool,
+        /// This many points pay first.
+        points: Option<Points>,
+        /// What is bought.
+        lines: Vec<PurchaseLine>,
+    },
+    /// Loads the card with what these add up to.
+    Load(i64, Vec<TenderLine>),
     /// Takes the amount from the card, or what there is if `part`.
     Sale {
         /// How much.

@@ -1,7 +1,9 @@
 //! Carrying out a command: what the person wants, what may be sent for it, and what came of it.
 
 use protocol::code::ResponseCode;
-use protocol::field::{AmountMinor, CardReference, EntryMode, Flags, PurchaseLine, PurchaseLines, Shift};
+use protocol::field::{
+    AmountMinor, CardReference, EntryMode, Flags, PurchaseLine, PurchaseLines, Shift, TenderLines,
+};
 use protocol::frame::MessageType;
 use protocol::request::{Body, RequestSidecar};
 
@@ -17,7 +19,7 @@ use super::{Keyboard, Options, books, json, print, words};
 use crate::card::Card;
 use crate::clock;
 use crate::error::Error;
-use crate::terminal::{Details, Outcome, Terminal, Verdict, tender};
+use crate::terminal::{Details, Outcome, Terminal, Verdict};
 
 /// The roll's directory in the terminal's own.
 const ROLL: &str = "receipts";
@@ -155,14 +157,16 @@ impl Keyboard {
     async fn begin(&mut self, command: Command) -> Result<Said, Error> {
         match command {
             Command::Quote(amount) => self.quote(amount).await,
-            Command::Price(amount, prices) => self.price(amount, prices).await,
+            Command::Price { amount, prices, points, lines } => {
+                self.price(amount, prices, points, lines).await
+            }
             Command::Balance => self.balance().await,
             Command::Member(after) => self.member(after).await,
             Command::Catalogue(after) => self.catalogue(after).await,
             Command::Report => self.report().await,
-            Command::Load(amount, kind) if self.training => self.practise_load(amount, kind).await,
-            Command::Sale { amount, part, prices, points, .. } if self.training => {
-                self.practise_sale(amount, (part, prices), points).await
+            Command::Load(amount, tenders) if self.training => self.practise_load(amount, tenders).await,
+            Command::Sale { amount, part, prices, points, lines } if self.training => {
+                self.practise_sale(amount, (part, prices), points, lines).await
             }
             Command::SignOn(name, pin) => self.sign_cashier_on(name, pin).await,
             _ if self.training => Ok(Said::Refused(NOT_IN_TRAINING.into())),
@@ -170,9 +174,10 @@ impl Keyboard {
                 let card = self.reference()?;
                 self.with_card(Body::Activate { card }, None).await
             }
-            Command::Load(minor, kind) => {
+            Command::Load(minor, tenders) => {
                 let (card, amount) = (self.reference()?, amount(minor)?);
-                let tenders = tender(&[(kind, amount)])?;
+                let most = || Error::Usage("8 tenders at most".into());
+                let tenders = TenderLines::new(tenders).ok_or_else(most)?;
                 self.with_card(Body::Load { card, amount, tenders }, None).await
             }
             Command::ChangePin { old, new } => self.change_pin(old, new).await,
@@ -375,15 +380,15 @@ impl Keyboard {
     /// The quote that the body may name, which is spent by that.
     fn cited(&mut self, body: &Body, flags: Option<Flags>) -> Option<protocol::field::QuoteId> {
         let cited = self.quote.take()?;
-        let quoted = match body {
-            Body::Load { .. } => MessageType::LOAD_QUOTE,
-            Body::Purchase { .. } => MessageType::PURCHASE_QUOTE,
+        let asked = match body.clone() {
+            Body::Load { card, amount, .. } => Body::LoadQuote { card, amount },
+            Body::Purchase { card, amount, lines, points, .. } => {
+                Body::PurchaseQuote { card, amount, lines, points }
+            }
             _ => return None,
         };
-        let same = cited.kind == quoted
-            && Some(cited.card) == body.card()
-            && Some(cited.amount) == body.amount().map(AmountMinor::get)
-            && cited.prices == flags.is_some_and(|flags| flags.contains(Flags::PROGRAMME_PRICES));
+        let prices = flags.is_some_and(|flags| flags.contains(Flags::PROGRAMME_PRICES));
+        let same = cited.asked == asked && cited.prices == prices;
         (same && clock::now() < cited.until).then_some(cited.quote.id)
     }
 

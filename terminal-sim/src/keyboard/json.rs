@@ -1,7 +1,7 @@
 //! What was said, for programs: one JSON object for each command. Amounts are in minor units.
 
 use protocol::answer::{Answer, Balances};
-use protocol::field::{Count, TotalMinor, UnixSeconds};
+use protocol::field::{Count, TenderLine, TotalMinor, UnixSeconds};
 use protocol::frame::MessageType;
 use serde_json::{Map, Value, json};
 
@@ -60,6 +60,10 @@ pub(super) fn object(said: &Said, word: Option<&str>) -> Value {
     Value::Object(object)
 }
 
+fn of_tender(tender: &TenderLine) -> Value {
+    json!({ "kind": tender.kind.name(), "amount": tender.amount.get(), "reference": tender.reference.as_ref().map(|text| text.as_str()) })
+}
+
 fn of_slip(slip: &Slip) -> Value {
     let mut fields = of_answer(&slip.answer);
     let more = json!({
@@ -76,7 +80,7 @@ fn of_slip(slip: &Slip) -> Value {
         "cashier": slip.cashier,
         "shift": slip.shift,
         "order": slip.order,
-        "tender": slip.tender.map(protocol::field::TenderKind::name),
+        "tenders": (!slip.tenders.is_empty()).then(|| slip.tenders.iter().map(of_tender).collect::<Vec<_>>()),
         "original": slip.original,
         "to": slip.to.map(|card| card.digits().to_string()),
         "own_totals": (slip.kind == MessageType::RECONCILIATION).then(|| of_totals(&slip.own_totals)),

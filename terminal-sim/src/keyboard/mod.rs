@@ -34,8 +34,8 @@ use std::time::{Duration, Instant};
 
 use protocol::answer::Quote;
 use protocol::cose::Algorithm;
-use protocol::field::{CardReference, EntryMode, Role};
-use protocol::frame::MessageType;
+use protocol::field::{EntryMode, Role};
+use protocol::request::Body;
 use protocol::terminal::EnrolmentTicket;
 
 use crate::address::Address;
@@ -112,12 +112,10 @@ pub struct Keyboard {
     away: bool,
 }
 
-/// A quote that the next load or sale of the same card, amount and prices names.
+/// A quote that the next load or sale of the very same names.
 #[derive(Debug)]
 struct Cited {
-    kind: MessageType,
-    card: CardReference,
-    amount: i64,
+    asked: Body,
     /// With the programme's prices.
     prices: bool,
     quote: Quote,

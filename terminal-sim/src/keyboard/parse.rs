@@ -4,8 +4,8 @@ use std::str::{FromStr, SplitWhitespace};
 
 use protocol::code::ResponseCode;
 use protocol::field::{
-    CardReference, Code, GrossMinor, Pin, Points, PurchaseLine, Quantity, QuantityThousandths, Role, Stan,
-    TenderKind, UnixSeconds,
+    AmountMinor, CardReference, Code, GrossMinor, Pin, Points, PurchaseLine, Quantity, QuantityThousandths,
+    Role, Stan, TenderKind, TenderLine, Text, UnixSeconds,
 };
 
 use super::command::{CardEntry, CardName, Command, Expected};
@@ -24,6 +24,10 @@ const TENDERS: &[(&str, TenderKind)] = &[
     ("other", TenderKind::OTHER),
 ];
 
+/// What a line is of, when nobody says it.
+const GOODS: &str = "goods";
+
+const CODE_16: &str = "1 to 16 of A-Z a-z 0-9 - _ . : /";
 const CODE_24: &str = "1 to 24 of A-Z a-z 0-9 - _ . : /";
 
 /// What follows these is, or may be meant as, somebody's PIN: nothing of it is said again.
@@ -55,8 +59,16 @@ impl<'a> Line<'a> {
             "card" => self.card()?,
             "activate" => Command::Activate,
             "quote" => Command::Quote(self.amount()?),
-            "price" => Command::Price(self.amount()?, self.flag("prices")),
-            "load" => Command::Load(self.amount()?, self.tender()?),
+            "price" => Command::Price {
+                amount: self.amount()?,
+                prices: self.flag("prices"),
+                points: self.points()?,
+                lines: self.lines()?,
+            },
+            "load" => {
+                let amount = self.amount()?;
+                Command::Load(amount, self.tenders(amount)?)
+            }
             "balance" => Command::Balance,
             "sale" => Command::Sale {
                 amount: self.amount()?,
@@ -142,13 +154,39 @@ impl<'a> Line<'a> {
         Ok(Command::Card(entry))
     }
 
-    fn tender(&mut self) -> Result<TenderKind, String> {
-        let Some(name) = self.words.next() else { return Ok(TenderKind::CASH) };
-        let found = TENDERS.iter().find(|(word, _)| *word == name).map(|(_, kind)| *kind);
-        found.ok_or_else(|| {
-            let all: Vec<&str> = TENDERS.iter().map(|(word, _)| *word).collect();
-            format!("\"{name}\" is no tender: {}", all.join(", "))
-        })
+    /// What pays the amount: cash unless something is said. Only the first may leave out its part, which is then all.
+    fn tenders(&mut self, amount: i64) -> Result<Vec<TenderLine>, String> {
+        let mut tenders = Vec::new();
+        while let Some(name) = self.words.next() {
+            let kind = tender_kind(name)?;
+            let is_all = tenders.is_empty() && self.words.clone().next().is_none_or(|word| word == "ref");
+            let part = if is_all { amount } else { self.amount()? };
+            let reference = if self.flag("ref") {
+                Some(checked(self.next("a reference")?, "1 to 32 bytes")?)
+            } else {
+                None
+            };
+            tenders.push(self.tender(kind, part, reference)?);
+        }
+        if tenders.is_empty() {
+            tenders.push(self.tender(TenderKind::CASH, amount, None)?);
+        }
+        let sum = tenders.iter().fold(0_i64, |sum, tender| sum.saturating_add(tender.amount.get()));
+        if sum != amount {
+            let (sum, amount) = (self.unit.show(sum), self.unit.show(amount));
+            return Err(self.wrong(&format!("the tenders add up to {sum}, not to {amount}")));
+        }
+        Ok(tenders)
+    }
+
+    fn tender(
+        &self,
+        kind: TenderKind,
+        minor: i64,
+        reference: Option<Text<32>>,
+    ) -> Result<TenderLine, String> {
+        let amount = AmountMinor::new(minor).ok_or_else(|| self.wrong("the amount is too large"))?;
+        Ok(TenderLine { kind, amount, reference })
     }
 
     /// All that follows, with single spaces.
@@ -179,7 +217,7 @@ impl<'a> Line<'a> {
 
     fn name(&mut self) -> Result<Code<16>, String> {
         let name = self.next("a name")?;
-        checked(name, "1 to 16 of A-Z a-z 0-9 - _ . : /")
+        checked(name, CODE_16)
     }
 
     /// A PIN, which is never said again, right or wrong.
@@ -231,16 +269,24 @@ impl<'a> Line<'a> {
             let item = self.next("an item")?;
             let quantity = self.next("a quantity")?;
             let thousandths = Unit { exponent: 3 }.read(quantity).ok().and_then(QuantityThousandths::new);
-            lines.push(PurchaseLine {
-                item: checked(item, CODE_24)?,
-                category: checked("goods", "a code")?,
-                brand: None,
-                quantity: thousandths.ok_or_else(|| self.wrong(&format!("\"{quantity}\" is no quantity")))?,
-                gross: GrossMinor::new(self.amount()?).ok_or_else(|| self.wrong("the line is too large"))?,
-                flags: 0,
-            });
+            let quantity =
+                thousandths.ok_or_else(|| self.wrong(&format!("\"{quantity}\" is no quantity")))?;
+            let gross = GrossMinor::new(self.amount()?).ok_or_else(|| self.wrong("the line is too large"))?;
+            let named = self.flag("of");
+            let category = if named { self.next("a category")? } else { GOODS };
+            let brand = if named { self.brand()? } else { None };
+            let (item, category) = (checked(item, CODE_24)?, checked(category, CODE_16)?);
+            lines.push(PurchaseLine { item, category, brand, quantity, gross, flags: 0 });
         }
         Ok(lines)
+    }
+
+    /// The word behind a category, unless the next line begins with it.
+    fn brand(&mut self) -> Result<Option<Code<16>>, String> {
+        if self.is_next("line") {
+            return Ok(None);
+        }
+        self.words.next().map(|brand| checked(brand, CODE_16)).transpose()
     }
 
     fn is_next(&self, word: &str) -> bool {
@@ -265,6 +311,14 @@ impl<'a> Line<'a> {
     fn wrong(&self, what: &str) -> String {
         format!("{what}; {}", self.word.usage())
     }
+}
+
+fn tender_kind(name: &str) -> Result<TenderKind, String> {
+    let found = TENDERS.iter().find(|(word, _)| *word == name).map(|(_, kind)| *kind);
+    found.ok_or_else(|| {
+        let all: Vec<&str> = TENDERS.iter().map(|(word, _)| *word).collect();
+        format!("\"{name}\" is no tender: {}", all.join(", "))
+    })
 }
 
 fn is_digits(text: &str) -> bool {

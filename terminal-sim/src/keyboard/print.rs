@@ -66,7 +66,18 @@ fn receipt(slip: &Slip, shop: &Shop) -> String {
     optional(&mut paper, "Card", answer.card.map(grouped));
     optional(&mut paper, "To card", slip.to.map(grouped));
     optional(&mut paper, "Amount", slip.amount.map(|amount| shop.unit.show(amount)));
-    optional(&mut paper, "Paid with", slip.tender.map(protocol::field::TenderKind::name));
+    match &slip.tenders[..] {
+        [only] => optional(&mut paper, "Paid with", Some(only.kind.name())),
+        several => {
+            for tender in several {
+                let amount = shop.unit.show(tender.amount.get());
+                optional(&mut paper, "Paid with", Some(format!("{} {amount}", tender.kind.name())));
+            }
+        }
+    }
+    for reference in slip.tenders.iter().filter_map(|tender| tender.reference.as_ref()) {
+        optional(&mut paper, "Its reference", Some(reference));
+    }
     paper.rule();
     outcome(&mut paper, slip, shop);
     money(&mut paper, answer, shop);

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use protocol::answer::{Answer, ShiftTransaction};
-use protocol::field::{AmountMinor, Flags, Original, Points, Shift, Stan, TenderKind};
+use protocol::field::{AmountMinor, Flags, Original, Points, PurchaseLine, Shift, Stan, TenderLine};
 use protocol::frame::MessageType;
 use protocol::request::{Body, RequestSidecar};
 
-use super::counter::{amount, no_answer};
+use super::counter::{amount, no_answer, purchase_lines};
 use super::members::price_flags;
 use super::roll::Kept;
 use super::said::{Said, ShiftStanding};
@@ -22,9 +22,15 @@ impl Keyboard {
         self.ask_price(Body::LoadQuote { card, amount }, false).await
     }
 
-    pub(super) async fn price(&mut self, minor: i64, prices: bool) -> Result<Said, Error> {
-        let (card, amount) = (self.reference()?, amount(minor)?);
-        self.ask_price(Body::PurchaseQuote { card, amount, lines: None, points: None }, prices).await
+    pub(super) async fn price(
+        &mut self,
+        minor: i64,
+        prices: bool,
+        points: Option<Points>,
+        lines: Vec<PurchaseLine>,
+    ) -> Result<Said, Error> {
+        let (card, amount, lines) = (self.reference()?, amount(minor)?, purchase_lines(lines)?);
+        self.ask_price(Body::PurchaseQuote { card, amount, lines, points }, prices).await
     }
 
     pub(super) async fn balance(&mut self) -> Result<Said, Error> {
@@ -33,9 +39,13 @@ impl Keyboard {
     }
 
     /// A load that is only quoted.
-    pub(super) async fn practise_load(&mut self, minor: i64, kind: TenderKind) -> Result<Said, Error> {
+    pub(super) async fn practise_load(
+        &mut self,
+        minor: i64,
+        tenders: Vec<TenderLine>,
+    ) -> Result<Said, Error> {
         let body = Body::LoadQuote { card: self.reference()?, amount: amount(minor)? };
-        self.practise(MessageType::LOAD, body, Some(kind), (false, false)).await
+        self.practise(MessageType::LOAD, body, tenders, (false, false)).await
     }
 
     /// A sale that is only quoted.
@@ -44,21 +54,22 @@ impl Keyboard {
         minor: i64,
         (part, prices): (bool, bool),
         points: Option<Points>,
+        lines: Vec<PurchaseLine>,
     ) -> Result<Said, Error> {
-        let body =
-            Body::PurchaseQuote { card: self.reference()?, amount: amount(minor)?, lines: None, points };
-        self.practise(MessageType::PURCHASE, body, None, (part, prices)).await
+        let (card, amount, lines) = (self.reference()?, amount(minor)?, purchase_lines(lines)?);
+        let body = Body::PurchaseQuote { card, amount, lines, points };
+        self.practise(MessageType::PURCHASE, body, Vec::new(), (part, prices)).await
     }
 
     async fn practise(
         &mut self,
         kind: MessageType,
         body: Body,
-        tender: Option<TenderKind>,
+        tenders: Vec<TenderLine>,
         (part, prices): (bool, bool),
     ) -> Result<Said, Error> {
         let (sidecar, details) = (self.card()?.sidecar(), self.details()?);
-        let asked = (body.amount().map_or(0, AmountMinor::get), tender);
+        let asked = (body.amount().map_or(0, AmountMinor::get), tenders);
         let answer = match self.ask_with(body, price_flags(prices), sidecar).await? {
             Ok(answer) => answer,
             Err(said) => return Ok(said),
@@ -69,8 +80,7 @@ impl Keyboard {
 
     /// A quote, which the next load or sale of the same may name.
     async fn ask_price(&mut self, body: Body, prices: bool) -> Result<Said, Error> {
-        let (kind, minor, card) = (body.kind(), body.amount().map_or(0, AmountMinor::get), self.reference()?);
-        let sidecar = self.card()?.sidecar();
+        let (asked, sidecar) = (body.clone(), self.card()?.sidecar());
         let asked_at = clock::now();
         let answer = match self.ask_with(body, price_flags(prices), sidecar).await? {
             Ok(answer) => answer,
@@ -79,7 +89,7 @@ impl Keyboard {
         self.quote = answer.quote.filter(|_| answer.code.is_approval()).map(|quote| {
             let seconds = quote.expires.get().saturating_sub(answer.time.get());
             let until = asked_at + Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-            Cited { kind, card, amount: minor, prices, quote, until }
+            Cited { asked, prices, quote, until }
         });
         Ok(Said::Asked(Box::new(answer)))
     }

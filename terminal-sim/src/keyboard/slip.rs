@@ -3,7 +3,7 @@
 use protocol::answer::Answer;
 use protocol::code::ResponseCode;
 use protocol::field::{
-    AmountMinor, BalanceKind, CardReference, Notes, Role, Stan, TenderKind, TotalMinor, UnixSeconds,
+    AmountMinor, BalanceKind, CardReference, Notes, Role, Stan, TenderLine, TotalMinor, UnixSeconds,
 };
 use protocol::frame::MessageType;
 
@@ -54,8 +54,8 @@ pub struct Slip {
     pub shift: Option<u32>,
     /// Key 10.
     pub order: Option<String>,
-    /// Key 21, its first line.
-    pub tender: Option<TenderKind>,
+    /// Key 21.
+    pub tenders: Vec<TenderLine>,
     /// The STAN of key 23.
     pub original: Option<u32>,
     /// Key 33.
@@ -92,7 +92,7 @@ impl Slip {
             cashier: header.cashier.map(|cashier| cashier.to_string()),
             shift: header.shift.map(|shift| shift.get()),
             order: header.order_reference.map(|order| order.to_string()),
-            tender: body.tenders().and_then(|tenders| tenders.first()).map(|line| line.kind),
+            tenders: body.tenders().map(|tenders| tenders.to_vec()).unwrap_or_default(),
             original: body.original().map(|original| original.stan.get()),
             to,
             own_totals,
@@ -123,7 +123,7 @@ impl Slip {
             cashier: details.cashier.map(|cashier| cashier.to_string()),
             shift: details.shift.map(|shift| shift.get()),
             order: details.order_reference.map(|order| order.to_string()),
-            tender: None,
+            tenders: Vec::new(),
             original: None,
             to: None,
             own_totals: Vec::new(),
@@ -138,7 +138,7 @@ impl Slip {
     /// What a sale or load would have printed, made of a quote. `part` says whether a part would have been taken.
     pub(super) fn training(
         kind: MessageType,
-        (amount, tender): (i64, Option<TenderKind>),
+        (amount, tenders): (i64, Vec<TenderLine>),
         details: &Details,
         quoted: Answer,
         part: bool,
@@ -166,7 +166,7 @@ impl Slip {
             cashier: details.cashier.map(|cashier| cashier.to_string()),
             shift: details.shift.map(|shift| shift.get()),
             order: details.order_reference.map(|order| order.to_string()),
-            tender,
+            tenders,
             original: None,
             to: None,
             own_totals: Vec::new(),

@@ -34,12 +34,24 @@ pub(super) const WORDS: &[Word] = &[
     ),
     word("activate", "", "activate", "put the card into use", false),
     word("quote", "AMOUNT", "quote 100.00", "what a load would give", false),
-    word("load", "AMOUNT [TENDER]", "load 100.00 qr", "cash, card, qr, bank, voucher, stored, other", false),
+    word(
+        "load",
+        "AMOUNT [TENDER [AMOUNT] [ref TEXT]]...",
+        "load 100.00 qr ref 42",
+        "cash, card, qr, bank, voucher, stored, other; several with their amounts",
+        false,
+    ),
     word("balance", "", "balance", "what the card holds", false),
-    word("price", "AMOUNT [prices]", "price 12.50", "what a sale would take and give", true),
+    word(
+        "price",
+        "AMOUNT [prices] [points N] [LINE]...",
+        "price 12.50 prices",
+        "what a sale would take and give",
+        true,
+    ),
     word(
         "sale",
-        "AMOUNT [part] [prices] [points N] [line ITEM QTY AMOUNT]...",
+        "AMOUNT [part] [prices] [points N] [LINE]...",
         "sale 12.50 part",
         "part: or what the card has; prices: the programme's; points: so many pay first",
         true,
@@ -66,13 +78,7 @@ pub(super) const WORDS: &[Word] = &[
         true,
     ),
     word("void", "[STAN]", "void 7", "cancel a transaction of this shift", true),
-    word(
-        "refund",
-        "AMOUNT [STAN] [line ITEM QTY AMOUNT]...",
-        "refund 5.00",
-        "give back, of the last sale or of STAN",
-        true,
-    ),
+    word("refund", "AMOUNT [STAN] [LINE]...", "refund 5.00", "give back, of the last sale or of STAN", true),
     word("unload", "AMOUNT", "unload 50.00", "pay out what was loaded", true),
     word("transfer", "AMOUNT TO", "transfer 20.00 2", "from this card to another", true),
     word(
@@ -101,6 +107,8 @@ pub(super) const WORDS: &[Word] = &[
     word("quit", "", "quit", "end", false),
 ];
 
+const LINE: &str = "LINE is: line ITEM QTY AMOUNT [of CATEGORY [BRAND]]";
+
 impl Word {
     pub(super) fn is_of(&self, role: Role) -> bool {
         role == Role::REGISTER || !self.register_only
@@ -108,7 +116,8 @@ impl Word {
 
     /// `sale AMOUNT [part], such as: sale 12.50 part`.
     pub(super) fn usage(&self) -> String {
-        format!("it reads: {}, such as: {}", self.line(), self.example)
+        let of_line = if self.form.contains(" [LINE]") { format!("; {LINE}") } else { String::new() };
+        format!("it reads: {}, such as: {}{of_line}", self.line(), self.example)
     }
 
     fn line(&self) -> String {
@@ -120,7 +129,7 @@ impl Word {
 pub(super) fn help(role: Role) -> String {
     let own = WORDS.iter().filter(|word| word.is_of(role));
     let lines = own.map(|word| format!("{:<65} {:<22} {}\n", word.line(), word.example, word.what));
-    lines.collect()
+    lines.chain([format!("{LINE}\n")].into_iter().filter(|_| role == Role::REGISTER)).collect()
 }
 
 #[cfg(test)]
@@ -130,7 +139,7 @@ mod tests {
     #[test]
     fn a_kiosk_is_not_shown_what_it_may_not_send() {
         let (register, kiosk) = (help(Role::REGISTER), help(Role::KIOSK));
-        assert_eq!(register.lines().count(), WORDS.len());
+        assert_eq!(register.lines().count(), WORDS.len() + 1);
         for word in [
             "sale",
             "price",
@@ -147,6 +156,6 @@ mod tests {
             assert!(register.contains(&format!("\n{word} ")), "{word}");
             assert!(!kiosk.contains(&format!("\n{word} ")), "{word}");
         }
-        assert!(kiosk.contains("\nload AMOUNT [TENDER]") && kiosk.contains("\nreverse "));
+        assert!(kiosk.contains("\nload AMOUNT [TENDER [AMOUNT]") && kiosk.contains("\nreverse "));
     }
 }

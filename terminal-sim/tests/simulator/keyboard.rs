@@ -456,6 +456,23 @@ async fn a_kiosk_that_took_money_prints_a_claim_while_the_gateway_is_away() {
 }
 
 #[tokio::test]
+async fn a_load_is_paid_by_several_means_and_a_quote_is_for_the_very_goods() {
+    let counter = Counter::open(Lie::None).await;
+    let day = "card 1\nactivate\nload 100 cash 59.99 qr 40.01 ref 4200/1\nexpect 00\n\
+               price 6 line A 1 6 of tea ACME\nsale 6 line A 1 6 of tea ACME\nexpect 00\n\
+               price 6 line A 1 6 of tea\nsale 6 line A 1 6 of cake\nexpect 00";
+    let (played, said) = counter.play(counter.options("T0001"), day).await;
+    assert_eq!(played, Played::Right, "{said:#?}");
+    let tenders = serde_json::json!([
+        { "kind": "cash", "amount": 5_999, "reference": null },
+        { "kind": "QR wallet", "amount": 4_001, "reference": "4200/1" },
+    ]);
+    assert_eq!(last(&said, "load")["tenders"], tenders);
+    let citing = counter.gateway.ledger.lock().unwrap().citing.clone();
+    assert_eq!(citing, [MessageType::PURCHASE], "other goods are not what was quoted");
+}
+
+#[tokio::test]
 async fn pins_go_to_the_gateway_and_nowhere_else() {
     let counter = Counter::open(Lie::None).await;
     let day = format!(

@@ -36,7 +36,7 @@ fn sale(code: ResponseCode) -> Slip {
         cashier: Some("ANNA".into()),
         shift: Some(1),
         order: Some("table 4".into()),
-        tender: None,
+        tenders: Vec::new(),
         original: None,
         to: None,
         own_totals: Vec::new(),
