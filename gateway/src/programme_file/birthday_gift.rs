@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::Checker;
-use super::raw::{RawCap, RawWhen};
+use super::when::{RawCap, RawWhen};
 use crate::domain::programme::{BirthdayGift, Product, Segment, When};
 
 /// So many days before the birthday at most.

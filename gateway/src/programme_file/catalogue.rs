@@ -3,13 +3,78 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
+use serde::Deserialize;
 use toml::Spanned;
 
 use super::Checker;
-use super::raw::{RawCatalogueItem, RawEntitlement, RawPointsWorth, RawUses};
+use super::when::{RawCap, RawEarly, RawWhen};
 use crate::domain::Kind;
 use crate::domain::member::Window;
 use crate::domain::programme::{CatalogueItem, Entitlement, Gives, PointsWorth, Product, Uses};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCatalogueItem {
+    pub item: Spanned<String>,
+    pub name: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub when: RawWhen,
+    pub early: Option<RawEarly>,
+    #[serde(default)]
+    pub most: RawCap,
+    pub points: Spanned<i64>,
+    pub of: Option<Spanned<String>>,
+    pub gives: Option<Spanned<String>>,
+    pub bonus: Option<Spanned<String>>,
+    pub converts_to: Option<RawConverted>,
+    pub minimum: Option<Spanned<i64>>,
+    pub pieces: Option<Spanned<i64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawConverted {
+    pub points: Spanned<i64>,
+    pub of: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPointsWorth {
+    pub rule: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub when: RawWhen,
+    #[serde(default)]
+    pub items: Vec<Spanned<String>>,
+    pub worth: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawEntitlement {
+    pub entitlement: Spanned<String>,
+    pub name: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub when: RawWhen,
+    pub uses: Spanned<Vec<RawUses>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawUses {
+    #[serde(default)]
+    pub tiers: Vec<Spanned<String>>,
+    pub per_day: Option<u32>,
+    pub per_month: Option<u32>,
+    pub per_year: Option<u32>,
+    pub ever: Option<u32>,
+}
 
 /// Entitlements in one answer to a member, at most (PROTOCOL.md section 6).
 const ENTITLEMENTS: usize = 16;

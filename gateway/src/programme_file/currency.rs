@@ -2,13 +2,31 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use toml::Spanned;
 
 use super::Checker;
-use super::raw::{RawCurrency, RawExpiry};
 use crate::domain::Kind;
 use crate::domain::programme::currency::ORDINARY;
 use crate::domain::programme::{Ends, Expiry, PointCurrency};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCurrency {
+    pub kind: Option<Spanned<u8>>,
+    pub name: String,
+    pub months: Option<Spanned<u16>>,
+    pub ends: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawExpiry {
+    pub principal_months: Option<Spanned<u16>>,
+    pub bonus_months: Option<Spanned<u16>>,
+    pub points_months: Option<Spanned<u16>>,
+    pub points_ends: Option<Spanned<String>>,
+}
 
 /// With what is pending of each, they and the money fit an answer's balances.
 const CURRENCIES: usize = 6;

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
+use serde::Deserialize;
 use toml::{Spanned, Value};
 
 use super::Checker;
-use super::raw::{RawLoadBonus, RawMultiplier, RawPointStep, RawPurchasePoints, RawStacking};
+use super::when::{RawCap, RawWhen};
 use crate::domain::Kind;
 use crate::domain::member::Window;
 use crate::domain::programme::goods::Goods;
@@ -16,6 +17,103 @@ use crate::domain::programme::purchase_points::{Each, PointStep, Stage};
 use crate::domain::programme::{
     LoadBonus, Measure, Multiplier, Multiplying, Pending, Product, PurchasePoints, Stacking,
 };
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLoadBonus {
+    pub rule: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub when: RawWhen,
+    #[serde(default)]
+    pub most: RawCap,
+    pub steps: Spanned<Vec<RawStep>>,
+    #[serde(default)]
+    pub every: bool,
+    #[serde(default)]
+    pub first_load: bool,
+    #[serde(default)]
+    pub exclusive: bool,
+    pub of: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawStep {
+    pub from: Spanned<String>,
+    pub bonus: Spanned<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPurchasePoints {
+    pub rule: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub when: RawWhen,
+    #[serde(default)]
+    pub most: RawCap,
+    pub per: Option<Spanned<String>>,
+    pub units: Option<Spanned<u32>>,
+    pub gives: Option<Spanned<i64>>,
+    pub by: Option<Spanned<String>>,
+    #[serde(default)]
+    pub steps: Vec<RawPointStep>,
+    #[serde(default)]
+    pub every: bool,
+    #[serde(default)]
+    pub items: Vec<String>,
+    #[serde(default)]
+    pub categories: Vec<String>,
+    #[serde(default)]
+    pub brands: Vec<String>,
+    pub remainder: Option<Spanned<String>>,
+    pub of: Option<Spanned<String>>,
+    pub pending: Option<Spanned<String>>,
+    pub pending_days: Option<Spanned<u16>>,
+    #[serde(default)]
+    pub exclusive: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPointStep {
+    pub from: Spanned<Value>,
+    pub per: Option<Spanned<String>>,
+    pub units: Option<Spanned<u32>>,
+    pub gives: Option<Spanned<i64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMultiplier {
+    pub rule: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub when: RawWhen,
+    #[serde(default)]
+    pub most: RawCap,
+    pub times: Spanned<String>,
+    #[serde(default)]
+    pub items: Vec<String>,
+    #[serde(default)]
+    pub categories: Vec<String>,
+    #[serde(default)]
+    pub brands: Vec<String>,
+    pub of: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawStacking {
+    pub load_bonus: Option<Spanned<String>>,
+    pub purchase_points: Option<Spanned<String>>,
+    pub multiplier: Option<Spanned<String>>,
+    pub most_times: Option<Spanned<String>>,
+}
 
 const STACKING: [(&str, Stacking); 3] =
     [("best", Stacking::Best), ("sum", Stacking::Sum), ("first", Stacking::First)];

@@ -3,12 +3,84 @@
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
+use serde::Deserialize;
 use toml::Spanned;
 
 use super::Checker;
-use super::raw::{RawActivity, RawGift, RawGrade, RawMembership, RawReferral};
+use super::when::{RawCap, RawEarly, RawWhen};
 use crate::domain::programme::referral::On;
 use crate::domain::programme::{Activity, Gift, Grade, Membership, Product, Referral};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMembership {
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    pub joining: Spanned<String>,
+    pub spend: Option<Spanned<String>>,
+    pub gift: Option<RawGift>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGift {
+    pub rule: Spanned<String>,
+    #[serde(default)]
+    pub when: RawWhen,
+    #[serde(default)]
+    pub most: RawCap,
+    pub points: Spanned<i64>,
+    pub of: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawReferral {
+    pub rule: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub when: RawWhen,
+    #[serde(default)]
+    pub most: RawCap,
+    pub on: Spanned<String>,
+    pub months: Option<Spanned<u16>>,
+    pub of: Option<Spanned<String>>,
+    pub points: Option<Spanned<i64>>,
+    pub per: Option<Spanned<String>>,
+    pub gives: Option<Spanned<i64>>,
+    pub own: Option<Spanned<i64>>,
+    #[serde(default)]
+    pub grades: Vec<RawGrade>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGrade {
+    pub from: Spanned<i64>,
+    pub times: Spanned<String>,
+    pub name: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawActivity {
+    pub code: Spanned<String>,
+    pub rule: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub when: RawWhen,
+    pub early: Option<RawEarly>,
+    #[serde(default)]
+    pub most: RawCap,
+    pub of: Option<Spanned<String>>,
+    pub points: Spanned<i64>,
+    #[serde(default)]
+    pub per_unit: bool,
+    pub members: Option<Spanned<i64>>,
+    pub needs: Option<Spanned<String>>,
+}
 
 /// Most points that a rule gives at a time, and most members or pieces that it counts.
 const MOST: i64 = 1_000_000_000;

@@ -1,12 +1,36 @@
 //! What a member is worth, checked.
 
 use rust_decimal::Decimal;
+use serde::Deserialize;
 use toml::Spanned;
 
 use super::Checker;
-use super::raw::{RawMemberValue, RawWorthOn};
 use crate::domain::programme::member_value::{DECAY, Fading, PARTS, Weight};
 use crate::domain::programme::{Measure, MemberValue};
+
+/// What each thing that a member does is worth.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMemberValue {
+    pub spent: Option<Spanned<String>>,
+    #[serde(default)]
+    pub spent_on: Vec<RawWorthOn>,
+    pub units: Option<Spanned<String>>,
+    pub purchases: Option<Spanned<String>>,
+    pub activities: Option<Spanned<String>>,
+    pub referrals: Option<Spanned<String>>,
+    pub invitees_spent: Option<Spanned<String>>,
+    pub months: Option<Spanned<u16>>,
+    pub decay: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawWorthOn {
+    pub category: Option<String>,
+    pub brand: Option<String>,
+    pub worth: Spanned<String>,
+}
 
 /// Units are counted in thousandths.
 const THOUSANDTHS: i64 = 1_000;

@@ -1,9 +1,23 @@
 //! Partners and whose tiers are honoured at which, checked.
 
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
 use super::Checker;
-use super::raw::RawPartner;
 use crate::domain::programme::{Partner, Tiers};
 use crate::keys::spki_in;
+
+/// Another programme whose tiers are honoured.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPartner {
+    pub name: Spanned<String>,
+    pub public_key: Spanned<String>,
+    pub honours: Spanned<BTreeMap<String, Spanned<String>>>,
+    pub most_months: Spanned<u16>,
+}
 
 impl Checker<'_> {
     pub(super) fn partners(&mut self, raw: Vec<RawPartner>, tiers: &Tiers) -> Vec<Partner> {

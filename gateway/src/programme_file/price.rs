@@ -3,14 +3,39 @@
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
+use serde::Deserialize;
 use toml::Spanned;
 
 use super::Checker;
-use super::raw::{RawPrice, RawPrices};
+use super::when::RawWhen;
 use crate::domain::programme::goods::Goods;
 use crate::domain::programme::multiplier::How;
 use crate::domain::programme::price::Price;
 use crate::domain::programme::{Prices, Product};
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPrices {
+    pub together: Option<Spanned<String>>,
+    pub most_off: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPrice {
+    pub rule: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub when: RawWhen,
+    pub off: Spanned<String>,
+    #[serde(default)]
+    pub items: Vec<String>,
+    #[serde(default)]
+    pub categories: Vec<String>,
+    #[serde(default)]
+    pub brands: Vec<String>,
+}
 
 impl Checker<'_> {
     pub(super) fn prices(

@@ -1,11 +1,60 @@
 //! A product's table, checked.
 
+use serde::Deserialize;
 use toml::Spanned;
 
 use super::Checker;
-use super::raw::{RawAllowance, RawProduct};
 use crate::domain::programme::{PinRule, Product};
 use crate::domain::{Allowance, SpendOrder};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawProduct {
+    pub name: String,
+    pub min_load: Spanned<String>,
+    pub max_load: Spanned<String>,
+    pub max_balance: Spanned<String>,
+    pub spend: Option<Spanned<String>>,
+    pub hold_hours: Option<Spanned<u16>>,
+    pub refund_grace_days: Option<Spanned<u16>>,
+    pub return_days: Option<Spanned<u16>>,
+    pub max_transfer: Option<Spanned<String>>,
+    pub daily: Option<RawAllowance>,
+    pub monthly: Option<RawAllowance>,
+    pub card_months: Option<Spanned<u16>>,
+    pub real_name_above: Option<Spanned<String>>,
+    pub pin: Option<RawPin>,
+    pub max_unload: Option<Spanned<String>>,
+    #[serde(default)]
+    pub offline: bool,
+    #[serde(default)]
+    pub account: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPin {
+    pub from: Spanned<String>,
+    pub tries: Option<Spanned<u8>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLimits {
+    pub terminal_day: Option<RawAllowance>,
+    pub cashier_day: Option<RawAllowance>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAllowance {
+    pub loads: Option<Spanned<u32>>,
+    pub load_sum: Option<Spanned<String>>,
+    pub purchases: Option<Spanned<u32>>,
+    pub purchase_sum: Option<Spanned<String>>,
+    pub refunds: Option<Spanned<u32>>,
+    pub refund_sum: Option<Spanned<String>>,
+}
 
 const SPEND_ORDERS: [(&str, SpendOrder); 4] = [
     ("principal-first", SpendOrder::PrincipalFirst),

@@ -2,14 +2,58 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use toml::Spanned;
 
 use super::Checker;
-use super::raw::{RawAge, RawBound, RawLastPurchase, RawSegment};
+use super::when::RawWhen;
 use crate::domain::Kind;
 use crate::domain::programme::segment::{Bound, LastPurchase};
 use crate::domain::programme::{Measure, Product, Segment};
 use crate::domain::tag::is_tag;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSegment {
+    pub segment: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub when: RawWhen,
+    #[serde(default)]
+    pub joined_by: Vec<String>,
+    #[serde(default)]
+    pub tags: Vec<Spanned<String>>,
+    pub age: Option<Spanned<RawAge>>,
+    pub last_purchase: Option<Spanned<RawLastPurchase>>,
+    #[serde(default)]
+    pub measures: Vec<RawBound>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawBound {
+    pub measure: Spanned<String>,
+    pub months: Option<Spanned<u16>>,
+    pub from: Option<Spanned<toml::Value>>,
+    pub below: Option<Spanned<toml::Value>>,
+}
+
+/// Whole years, at least and less than.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAge {
+    pub from: Option<u16>,
+    pub below: Option<u16>,
+}
+
+/// Business days since the last purchase.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLastPurchase {
+    pub within_days: Option<u16>,
+    pub over_days: Option<u16>,
+}
 
 const MEASURES: [(&str, Measure); 7] = [
     ("spent", Measure::Spent),

@@ -1,11 +1,63 @@
 //! Tiers and what leads to them.
 
+use serde::Deserialize;
 use toml::Spanned;
 
 use super::Checker;
-use super::raw::{RawRoute, RawTier, RawTiers};
 use crate::domain::programme::Measure;
 use crate::domain::programme::tier::{Lasts, Over, Route, Tier, Tiers};
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawTiers {
+    pub promotion: Option<Spanned<String>>,
+    pub lasts_months: Option<Spanned<u16>>,
+    pub to_year_end: bool,
+    pub grace_days: Option<Spanned<u16>>,
+    pub downgrade: Option<Spanned<String>>,
+    pub refund_demotes: Option<bool>,
+    pub changed: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTier {
+    pub key: Spanned<String>,
+    pub name: Spanned<String>,
+    #[serde(default)]
+    pub any: Vec<Spanned<RawRoute>>,
+    pub gift: Option<RawTierGift>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTierGift {
+    pub points: Spanned<i64>,
+}
+
+/// All that it asks for, in one time.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawRoute {
+    pub months: Option<Spanned<u16>>,
+    pub year: bool,
+    pub spent: Option<Spanned<String>>,
+    pub points_earned: Option<Spanned<i64>>,
+    pub purchases: Option<Spanned<i64>>,
+    pub loaded: Option<Spanned<String>>,
+    pub activities: Option<Spanned<i64>>,
+    pub referrals: Option<Spanned<i64>>,
+    pub spent_on: Vec<RawSpentOn>,
+    pub value: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSpentOn {
+    pub category: Option<String>,
+    pub brand: Option<String>,
+    pub amount: Spanned<String>,
+}
 
 /// Most routes of a tier: an answer counts them in a byte.
 const ROUTES: usize = 8;

@@ -2,11 +2,53 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use toml::Spanned;
 
 use super::Checker;
-use super::raw::{RawOffline, RawPointsPayment, RawTill};
 use crate::domain::programme::{OfflineLimits, PointsPayment, Product, Till};
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTill {
+    pub cashiers: Option<Spanned<String>>,
+    pub tries: Option<Spanned<u8>>,
+    #[serde(default)]
+    pub supervisor: RawSupervisor,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSupervisor {
+    pub refund_from: Option<Spanned<String>>,
+    pub void_from: Option<Spanned<String>>,
+    pub unload_from: Option<Spanned<String>>,
+    #[serde(default)]
+    pub late_returns: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPointsPayment {
+    pub rule: Spanned<String>,
+    #[serde(default)]
+    pub products: Vec<Spanned<String>>,
+    pub points: Spanned<i64>,
+    pub pays: Spanned<String>,
+    pub minimum: Option<Spanned<i64>>,
+    pub step: Option<Spanned<i64>>,
+    pub max_percent: Option<Spanned<u8>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawOffline {
+    pub per_transaction: Spanned<String>,
+    pub per_card: Spanned<String>,
+    pub count: Spanned<u32>,
+    pub sum: Spanned<String>,
+    pub hours: Spanned<u16>,
+}
 
 impl Checker<'_> {
     pub(super) fn till(&mut self, raw: RawTill) -> Till {

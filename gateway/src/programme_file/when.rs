@@ -1,13 +1,57 @@
 //! What any rule may say of when it holds, and how much it gives at most.
 
+use serde::Deserialize;
 use toml::{Spanned, Value};
 
 use super::Checker;
-use super::raw::{RawCap, RawEarly, RawWhen};
 use crate::domain::Kind;
 use crate::domain::member::Window;
 use crate::domain::programme::when::{Birthday, Early};
 use crate::domain::programme::{Cap, When};
+
+/// Conditions of any rule; what is left out does not matter.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawWhen {
+    pub tiers: Vec<Spanned<String>>,
+    pub segments: Vec<Spanned<String>>,
+    pub stores: Vec<Spanned<String>>,
+    pub channels: Vec<Spanned<String>>,
+    pub tenders: Vec<Spanned<String>>,
+    pub from: Option<Spanned<String>>,
+    pub until: Option<Spanned<String>>,
+    pub weekdays: Vec<Spanned<String>>,
+    pub days: Vec<Spanned<u8>>,
+    pub hours: Option<Spanned<String>>,
+    pub birthday: Option<Spanned<String>>,
+    pub customer: Option<Spanned<String>>,
+}
+
+/// Who comes in before the others.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawEarly {
+    pub tiers: Vec<Spanned<String>>,
+    pub days: Spanned<u16>,
+}
+
+/// Bounds of any rule that gives something; amounts of money are text, points are numbers.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawCap {
+    pub member: Option<Spanned<Value>>,
+    pub member_day: Option<Spanned<Value>>,
+    pub member_month: Option<Spanned<Value>>,
+    pub member_year: Option<Spanned<Value>>,
+    pub times: Option<Spanned<u32>>,
+    pub times_day: Option<Spanned<u32>>,
+    pub times_month: Option<Spanned<u32>>,
+    pub times_year: Option<Spanned<u32>>,
+    pub budget: Option<Spanned<Value>>,
+    pub budget_day: Option<Spanned<Value>>,
+    pub budget_month: Option<Spanned<Value>>,
+    pub budget_year: Option<Spanned<Value>>,
+}
 
 const TENDERS: [(&str, u8); 7] = [
     ("cash", 1),
