@@ -1,0 +1,467 @@
+//! Every row of the merchants' list over the wire: a till asks a running gateway, and what must come of it was worked out by hand.
+//!
+//! Each test says of the entries that it is about what the **answer** gave as its reasons ([`Done::says`]) and balances ([`Done::has`]),
+//! which **postings** are in the journal ([`Entry::books`], read from its bytes), and that the **explanation** (`transaction explain`,
+//! worked out again from the journal) is the answer's own.
+
+mod campaigns;
+mod clawback;
+mod earning;
+mod loads;
+mod paying;
+mod point_time;
+mod redeeming;
+mod referring;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gateway::clock::Clock;
+use gateway::domain::{Account, Effect};
+use gateway::journal::record::Record;
+use gateway::storage::Storage;
+use protocol::answer::Answer;
+use protocol::cose::Algorithm;
+use protocol::field::{
+    BalanceKind, Flags, GrossMinor, List, PurchaseLine, QuantityThousandths, TenderKind, TenderLine,
+};
+use protocol::request::{Body, Header};
+use serde_json::Value;
+use terminal_sim::Card;
+use terminal_sim::checked::Checked;
+use terminal_sim::message::SignedMessage;
+
+use super::activities::award;
+use super::audit::activate_born;
+use super::birthday_gifts::start_at;
+use super::entitlements::use_up;
+use super::redemption::redeem;
+use super::{Said, join};
+use crate::counter::{Clerk, PATIENCE, amount, balance, cards, last_index, load, number, purchase, reversal};
+use crate::harness::{Gateway, Site, run};
+use crate::payments::points::by_points;
+use crate::till::{Till, put_in_force, refund, unload, void};
+use crate::timekeeping::Machine;
+
+const PRINCIPAL: u8 = 1;
+const BONUS: u8 = 2;
+const POINTS: u8 = 16;
+const COURTESY: u8 = 17;
+const PENDING: u8 = 48;
+
+/// Cards, in the order in which they were issued. In postings they are "A", "B" and so on.
+const A: usize = 0;
+const B: usize = 1;
+const C: usize = 2;
+
+/// Codes of answers.
+const IN_PART: u8 = 10;
+const NOT_NOW: u8 = 12;
+const TOO_LITTLE: u8 = 51;
+const NOT_FOR_THIS_CARD: u8 = 57;
+const OVER_THE_LIMIT: u8 = 61;
+
+/// Within a day the gateway follows its clock.
+const STEP_S: i64 = 20 * 3600;
+
+/// A till in a shop whose clock a test sets.
+struct Shop {
+    machine: Machine,
+    /// None while it is away.
+    gateway: Option<Gateway>,
+    till: Till,
+    cards: Vec<Card>,
+    now_s: i64,
+}
+
+/// What is in the journal, and whose cards they are.
+#[derive(Clone)]
+struct Ledger {
+    data: PathBuf,
+    cards: Vec<u64>,
+}
+
+/// What came of a request.
+struct Done {
+    message: SignedMessage,
+    answer: Checked,
+    entry: Entry,
+}
+
+/// One entry of the journal.
+#[derive(Clone)]
+struct Entry {
+    index: u64,
+    ledger: Ledger,
+}
+
+/// (rule, rate, result) of a line of an explanation.
+type Line<'a> = (&'a str, &'a str, i64);
+/// So much of a kind of balance moved from one account to another.
+type Move<'a> = (&'a str, &'a str, u8, i64);
+
+fn second(time: &str) -> i64 {
+    let at: jiff::Timestamp = format!("{time}+08:00").parse().expect("a time");
+    at.as_second()
+}
+
+/// One product whose cards hold a lot; what `rules` begins with may still be of the product.
+fn programme(rules: &str) -> String {
+    format!(
+        "[programme]\nname = \"Shop\"\ncurrency = \"CNY\"\nzone = \"Asia/Shanghai\"\ncutover = \"04:00\"\n\
+         [product.standard]\nname = \"Card\"\nmin_load = \"0.01\"\nmax_load = \"9000000.00\"\n\
+         max_balance = \"9000000.00\"\nreturn_days = 7\nmax_unload = \"9000000.00\"\n{rules}\n"
+    )
+}
+
+impl Shop {
+    /// Noon of Monday, 1 March 2027, under these rules.
+    async fn open(rules: &str) -> Self {
+        Self::under("2027-03-01T12:00:00", &programme(rules)).await
+    }
+
+    /// At a time, under a whole programme.
+    async fn under(time: &str, document: &str) -> Self {
+        let machine = Machine::new();
+        let gateway = start_at(&machine, time);
+        put_in_force(&machine.site, document);
+        let most = "9000000";
+        let enrol = ["terminal", "enroll", "--id", "T0001", "--max-load", most, "--max-purchase", most];
+        let enrolled = machine.site.json(&[&enrol[..], &["--max-refund", most]].concat());
+        let string = enrolled["enrolment"].as_str().expect("an enrolment");
+        let clerk = Clerk::enrol_with(&gateway, string, Algorithm::EdDsa).await;
+        let session = clerk.session(&gateway).await;
+        machine.site.json(&["clock", "confirm"]);
+        let till = Till { clerk, session };
+        Self { machine, gateway: Some(gateway), till, cards: Vec::new(), now_s: second(time) }
+    }
+
+    fn site(&self) -> &Site {
+        &self.machine.site
+    }
+
+    /// New cards in use, each loaded with so much.
+    async fn sell(&mut self, count: u32, minor: i64) {
+        let loads = [minor];
+        let sold = self.till.sell(&self.machine.site, count, &loads[..usize::from(minor > 0)]).await;
+        self.cards.extend(sold);
+    }
+
+    /// A new card whose holder was born on this day.
+    async fn sell_to(&mut self, born: &str, minor: i64) {
+        let card = cards(&self.machine.site, 1).remove(0);
+        activate_born(&mut self.till, &card, born).await;
+        self.cards.push(card);
+        self.load(self.cards.len() - 1, minor).await;
+    }
+
+    /// Lets time pass: a step at a time, or away for long.
+    async fn day(&mut self, time: &str) {
+        let at = second(time);
+        assert!(at >= self.now_s, "{time}");
+        if at - self.now_s > 40 * STEP_S {
+            assert!(self.gateway.take().expect("one that runs").stop().success());
+            let gateway = self.gateway.insert(start_at(&self.machine, time));
+            self.till.session = self.till.clerk.session(gateway).await;
+        }
+        while self.now_s < at {
+            self.now_s = at.min(self.now_s + STEP_S);
+            self.machine.set_clock(self.now_s - Clock::system().now_ms().div_euclid(1000));
+            let question = Body::Catalogue { after: None };
+            let sidecar = protocol::request::RequestSidecar::default();
+            let question = self.till.session.question(question, &sidecar).expect("a question");
+            self.till.session.exchange(&question, false).await.expect("an answer");
+        }
+    }
+
+    fn ledger(&self) -> Ledger {
+        let cards = self.cards.iter().map(|card| card.reference.number()).collect();
+        Ledger { data: self.machine.site.data(), cards }
+    }
+
+    fn done(&self, (message, answer): (SignedMessage, Checked)) -> Done {
+        let index = answer.answer.reference.unwrap_or(0);
+        Done { message, answer, entry: Entry { index, ledger: self.ledger() } }
+    }
+
+    async fn deal(&mut self, body: Body, card: usize) -> Done {
+        let card = self.cards[card].clone();
+        let dealt = self.till.deal(body, &card).await;
+        self.done(dealt)
+    }
+
+    async fn load(&mut self, card: usize, minor: i64) -> Done {
+        self.deal(load(&self.cards[card], minor), card).await
+    }
+
+    async fn load_by(&mut self, card: usize, minor: i64, tender: TenderKind) -> Done {
+        let (reference, amount) = (self.cards[card].reference, amount(minor));
+        let line = TenderLine { kind: tender, amount, reference: None };
+        let tenders = List::new(vec![line]).expect("one tender");
+        self.deal(Body::Load { card: reference, amount, tenders }, card).await
+    }
+
+    async fn unload(&mut self, card: usize, minor: i64) -> Done {
+        self.deal(unload(&self.cards[card], minor), card).await
+    }
+
+    async fn buy(&mut self, card: usize, minor: i64) -> Done {
+        self.deal(purchase(&self.cards[card], minor), card).await
+    }
+
+    /// With so many points.
+    async fn pay(&mut self, card: usize, minor: i64, points: i64) -> Done {
+        self.deal(by_points(&self.cards[card], minor, points), card).await
+    }
+
+    /// A sale at the programme's prices, or of which a part may be approved.
+    async fn buy_with(&mut self, card: usize, body: Body, flags: Flags) -> Done {
+        let card = self.cards[card].clone();
+        let more = |header| Header { flags: Some(flags), ..header };
+        let message = self.till.sign_with(body, &card.sidecar(), more);
+        let answer = self.till.send(&message).await;
+        self.done((message, answer))
+    }
+
+    async fn refund(&mut self, of: &Done, minor: i64) -> Done {
+        self.deal(refund(&of.message, minor), A).await
+    }
+
+    async fn void(&mut self, of: &Done) -> Done {
+        self.deal(void(&of.message), A).await
+    }
+
+    async fn reverse(&mut self, of: &Done) -> Done {
+        self.deal(reversal(&of.message), A).await
+    }
+
+    async fn redeem(&mut self, card: usize, item: &str, pieces: i64) -> Done {
+        self.deal(redeem(&self.cards[card], item, pieces), card).await
+    }
+
+    async fn award(&mut self, card: usize, code: &str, quantity: u32) -> Done {
+        self.deal(award(&self.cards[card], code, quantity), card).await
+    }
+
+    async fn use_up(&mut self, card: usize, entitlement: &str, uses: i64) -> Done {
+        self.deal(use_up(&self.cards[card], entitlement, uses), card).await
+    }
+
+    /// A card joins, brought by another or by nobody.
+    async fn join(&mut self, card: usize, by: Option<usize>) -> Done {
+        let by = by.map(|by| number(&self.cards[by]));
+        let said = Said { referral: by.as_deref(), ..Said::default() };
+        let joined = join(&mut self.till, &self.cards[card], said).await;
+        self.done(joined)
+    }
+
+    /// What the member may know.
+    async fn ask(&mut self, card: usize) -> Answer {
+        let body = Body::MemberInquiry { card: self.cards[card].reference, after: None };
+        self.till.ask(body, &self.cards[card]).await.answer
+    }
+
+    /// What a card has of some balances.
+    async fn has<const N: usize>(&mut self, card: usize, kinds: [u8; N]) -> [i64; N] {
+        let body = Body::BalanceInquiry { card: self.cards[card].reference };
+        let answer = self.till.ask(body, &self.cards[card]).await;
+        kinds.map(|kind| balance(&answer, BalanceKind(kind.into())))
+    }
+
+    fn number(&self, card: usize) -> String {
+        number(&self.cards[card])
+    }
+
+    /// Where the journal ends.
+    fn last(&self) -> Entry {
+        let index = last_index(self.gateway.as_ref().expect("one that runs"));
+        Entry { index, ledger: self.ledger() }
+    }
+
+    /// Entries behind this one that came by themselves, once there are so many.
+    async fn came(&self, after: &Entry, what: &str, count: usize) -> Vec<Entry> {
+        let (step, mut left) = (Duration::from_millis(100), PATIENCE);
+        loop {
+            let all = (after.index + 1..=self.last().index).map(|index| Entry { index, ..after.clone() });
+            let found: Vec<Entry> = all.filter(|entry| entry.explained()["message"] == what).collect();
+            if found.len() >= count {
+                assert_eq!(found.len(), count, "{what}");
+                return found;
+            }
+            left = left.checked_sub(step).unwrap_or_else(|| panic!("{} of {count} {what}", found.len()));
+            tokio::time::sleep(step).await;
+        }
+    }
+
+    /// The day is over: every entry of the journal is as it must be, and comes out again.
+    fn close(mut self) {
+        drop(self.gateway.take());
+        self.machine.site.verify();
+    }
+}
+
+impl Done {
+    fn code(&self) -> u8 {
+        self.answer.code().0
+    }
+
+    /// Approved, for these reasons; worked out again from the journal, they are the same.
+    #[track_caller]
+    fn says(&self, lines: &[Line<'_>]) -> &Self {
+        let said = self.answer.answer.explanation.iter().flat_map(|lines| lines.iter());
+        let said: Vec<Line<'_>> =
+            said.map(|line| (line.rule.as_str(), line.rate.as_str(), line.result)).collect();
+        assert_eq!((self.code(), said.as_slice()), (0, lines));
+        self.entry.explains(lines);
+        self
+    }
+
+    /// Declined with a code, and nothing was booked.
+    #[track_caller]
+    fn refused(&self, code: u8) {
+        assert_eq!(self.code(), code, "{:?}", self.answer.answer.detail);
+        if self.entry.index > 0 {
+            self.entry.books(&[]);
+        }
+    }
+
+    /// Approved; its reasons are another's matter.
+    #[track_caller]
+    fn approved(&self) -> &Self {
+        assert!([0, IN_PART].contains(&self.code()), "{}: {:?}", self.code(), self.answer.answer.detail);
+        assert_eq!(self.entry.explained()["same"], true);
+        self
+    }
+
+    /// The balances that the answer shows.
+    #[track_caller]
+    fn has<const N: usize>(&self, balances: [(u8, i64); N]) -> &Self {
+        let shown = balances.map(|(kind, _)| (kind, balance(&self.answer, BalanceKind(kind.into()))));
+        assert_eq!(shown, balances);
+        self
+    }
+
+    #[track_caller]
+    fn books(&self, moves: &[Move<'_>]) -> &Self {
+        self.entry.books(moves);
+        self
+    }
+
+    /// What follows of it by itself, in an entry of its own.
+    fn behind(&self) -> Entry {
+        Entry { index: self.entry.index + 1, ..self.entry.clone() }
+    }
+
+    /// Key of the tier that the answer tells of.
+    fn tier(&self) -> Option<&str> {
+        self.answer.answer.tier.as_ref().map(|tier| tier.tier.as_str())
+    }
+
+    fn amount(&self) -> Option<i64> {
+        self.answer.answer.approved_amount.map(|amount| amount.get())
+    }
+}
+
+impl Entry {
+    /// What `transaction explain` says of it.
+    fn explained(&self) -> Value {
+        run(&self.ledger.data, &["transaction", "explain", &self.index.to_string()]).json[0].clone()
+    }
+
+    /// Worked out again from the journal it comes out the same, for these reasons.
+    #[track_caller]
+    fn explains(&self, lines: &[Line<'_>]) -> &Self {
+        let explained = self.explained();
+        assert_eq!(explained["same"], true, "{explained}");
+        let rules = explained["rules"].as_array().expect("rules").iter();
+        let text = |rule: &Value, field: &str| rule[field].as_str().expect("a text").to_owned();
+        let rules: Vec<_> =
+            rules.map(|rule| (text(rule, "rule"), text(rule, "rate"), rule["result"].as_i64())).collect();
+        let expected: Vec<_> =
+            lines.iter().map(|(rule, rate, given)| ((*rule).into(), (*rate).into(), Some(*given))).collect();
+        assert_eq!(rules, expected);
+        self
+    }
+
+    /// It is about a tier, and explained by what was counted: the tiers before and after; of the first measure so far and needed.
+    #[track_caller]
+    fn explains_tier(&self, tiers: [Option<&str>; 2], counted: (i64, i64)) -> &Self {
+        let explained = self.explained();
+        assert_eq!(
+            (&explained["message"], &explained["same"]),
+            (&"tier".into(), &true.into()),
+            "{explained}"
+        );
+        let story = &explained["tier"];
+        assert_eq!([story["before"]["tier"].as_str(), story["after"]["tier"].as_str()], tiers);
+        let measures = story["measures"].as_array().expect("measures");
+        let number = |measure: &Value, field: &str| measure[field].as_i64().expect("a number");
+        let all: Vec<_> = measures.iter().map(|one| (number(one, "so_far"), number(one, "needed"))).collect();
+        assert!(all.contains(&counted), "{all:?}");
+        self
+    }
+
+    /// What its postings come to, by account and kind of balance: of a move what one account gives and the other gets. Money is plain
+    /// money on accounts that are not a card's, and pending points are points.
+    #[track_caller]
+    fn books(&self, moves: &[Move<'_>]) -> &Self {
+        let mut expected = BTreeMap::new();
+        for (from, to, kind, amount) in moves {
+            for (account, amount) in [(from, -amount), (to, *amount)] {
+                let kind = match kind {
+                    _ if account.len() == 1 => *kind,
+                    0..16 => 0,
+                    16..48 => *kind,
+                    _ => kind - 32,
+                };
+                *expected.entry(((*account).to_owned(), kind)).or_insert(0) += amount;
+            }
+        }
+        expected.retain(|_, amount| *amount != 0);
+        assert_eq!(self.legs(), expected, "entry {}", self.index);
+        self
+    }
+
+    /// From the journal's bytes.
+    fn legs(&self) -> BTreeMap<(String, u8), i64> {
+        let storage = Storage::open_read_only(&self.ledger.data).expect("the database");
+        let row = storage.entry(self.index).expect("it can be read").expect("an entry");
+        let (record, _) = Record::decode(&row.record).expect("a record");
+        let mut legs = BTreeMap::new();
+        for effect in &record.details.effects {
+            let Effect::Posting(posting) = effect else { continue };
+            let account = match &posting.account {
+                Account::Card { card, .. } => {
+                    let at = self.ledger.cards.iter().position(|known| *known == card.0).expect("a card");
+                    char::from(b'A' + u8::try_from(at).expect("few")).to_string()
+                }
+                // The shop has one store.
+                Account::Named(name) => match name.split(':').collect::<Vec<_>>()[..] {
+                    ["clearing", _, tender] => format!("clearing:{tender}"),
+                    [first @ ("redemption" | "suspense"), _] => first.to_owned(),
+                    _ => name.clone(),
+                },
+            };
+            *legs.entry((account, posting.kind.0)).or_insert(0) += posting.amount;
+        }
+        legs.retain(|_, amount| *amount != 0);
+        legs
+    }
+}
+
+/// Goods with their category, pieces and minor units.
+fn goods(card: &Card, items: &[(&str, &str, i64, i64)]) -> Body {
+    let line = |(item, category, pieces, minor): &(&str, &str, i64, i64)| PurchaseLine {
+        item: item.parse().expect("an item"),
+        category: category.parse().expect("a category"),
+        brand: None,
+        quantity: QuantityThousandths::new(pieces * 1_000).expect("a quantity"),
+        gross: GrossMinor::new(*minor).expect("an amount"),
+        flags: 0,
+    };
+    let lines = List::new(items.iter().map(line).collect()).expect("lines");
+    let all = items.iter().map(|item| item.3).sum();
+    let (card, amount) = (card.reference, amount(all));
+    Body::Purchase { card, amount, tenders: None, lines: Some(lines), points: None }
+}
