@@ -7,11 +7,20 @@
 mod campaigns;
 mod clawback;
 mod earning;
+mod entitled;
+mod joining;
 mod loads;
+mod operators;
 mod paying;
 mod point_time;
+mod ranks;
 mod redeeming;
 mod referring;
+mod returns;
+mod segments;
+mod tiers;
+mod tiers_end;
+mod value;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -39,7 +48,7 @@ use super::entitlements::use_up;
 use super::redemption::redeem;
 use super::{Said, join};
 use crate::counter::{Clerk, PATIENCE, amount, balance, cards, last_index, load, number, purchase, reversal};
-use crate::harness::{Gateway, Site, run};
+use crate::harness::{Done as Answered, Gateway, Site, run};
 use crate::payments::points::by_points;
 use crate::till::{Till, put_in_force, refund, unload, void};
 use crate::timekeeping::Machine;
@@ -141,6 +150,18 @@ impl Shop {
         &self.machine.site
     }
 
+    /// Runs a command, by the shop's clock.
+    fn run(&self, arguments: &[&str]) -> Answered {
+        self.machine.run(arguments)
+    }
+
+    /// Runs a command that must succeed.
+    fn json(&self, arguments: &[&str]) -> Value {
+        let done = self.run(arguments);
+        assert!(done.status.success(), "{arguments:?}: {}", done.stderr);
+        done.json
+    }
+
     /// New cards in use, each loaded with so much.
     async fn sell(&mut self, count: u32, minor: i64) {
         let loads = [minor];
@@ -164,6 +185,7 @@ impl Shop {
             assert!(self.gateway.take().expect("one that runs").stop().success());
             let gateway = self.gateway.insert(start_at(&self.machine, time));
             self.till.session = self.till.clerk.session(gateway).await;
+            self.now_s = at;
         }
         while self.now_s < at {
             self.now_s = at.min(self.now_s + STEP_S);

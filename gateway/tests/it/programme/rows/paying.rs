@@ -82,7 +82,7 @@ async fn a_bound_buyer_spends_the_companys_money_and_keeps_the_points() {
     shop.cards.push(company.clone());
     shop.deal(crate::counter::activate(&company), B).await.approved();
     shop.load(B, 1_000_00).await.says(&[]).books(&[("clearing:1", "B", PRINCIPAL, 1_000_00)]);
-    shop.site().json(&["card", "bind", "--card", &shop.number(A), "--account", &number(&company)]);
+    shop.json(&["card", "bind", "--card", &shop.number(A), "--account", &number(&company)]);
     let sale = shop.buy(A, 250_00).await;
     sale.says(&[("buyer", "1/100.00", 2)]).has([(POINTS, 2)]);
     sale.books(&[("B", "redemption", PRINCIPAL, 250_00), ("points-expense", "A", POINTS, 2)]);

@@ -102,16 +102,16 @@ async fn an_approved_list_gives_each_their_points() {
     let mut shop = Shop::open(activity).await;
     shop.sell(2, 0).await;
     for name in ["ann", "bob"] {
-        shop.site().json(&["operator", "add", "--name", name]);
+        shop.json(&["operator", "add", "--name", name]);
     }
     let file = shop.site().beside("race.csv");
     let list = format!("{},2\n{},3\n", number(&shop.cards[A]), number(&shop.cards[B]));
     std::fs::write(&file, list).expect("a file");
     let file = file.to_str().expect("a path").to_owned();
-    let proposed = shop.site().json(&["award", "import", &file, "--activity", "race", "--operator", "ann"]);
+    let proposed = shop.json(&["award", "import", &file, "--activity", "race", "--operator", "ann"]);
     assert_eq!(shop.has(A, [POINTS]).await, [0], "one has signed");
     let proposal = proposed["proposal"].as_u64().expect("a number").to_string();
-    shop.site().json(&["act", "confirm", "--number", &proposal, "--operator", "bob"]);
+    shop.json(&["act", "confirm", "--number", &proposal, "--operator", "bob"]);
     assert_eq!((shop.has(A, [POINTS]).await, shop.has(B, [POINTS]).await), ([10], [14]));
     let entry = shop.last();
     assert_eq!(entry.explained()["same"], true);
