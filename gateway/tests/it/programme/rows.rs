@@ -406,6 +406,14 @@ impl Entry {
         self
     }
 
+    /// It is an operator's act, which comes out again from the journal.
+    #[track_caller]
+    fn explains_act(&self, name: &str) -> &Self {
+        let explained = self.explained();
+        assert_eq!((&explained["message"], &explained["same"]), (&name.into(), &true.into()), "{explained}");
+        self
+    }
+
     /// It is about a tier, and explained by what was counted: the tiers before and after; of the first measure so far and needed.
     #[track_caller]
     fn explains_tier(&self, tiers: [Option<&str>; 2], counted: (i64, i64)) -> &Self {

@@ -44,6 +44,11 @@ async fn the_first_purchase_makes_the_member() {
     let first = shop.buy(A, 1).await;
     first.says(&[("welcome", "10", 10)]).has([(COURTESY, 10)]);
     first.books(&[("A", "redemption", PRINCIPAL, 1), ("points-expense", "A", COURTESY, 10)]);
+    let back = shop.refund(&first, 1).await;
+    back.approved().has([(COURTESY, 0)]);
+    back.books(&[("redemption", "A", PRINCIPAL, 1), ("A", "points-expense", COURTESY, 10)]);
+    assert_eq!(shop.ask(A).await.joined, None, "nothing of it stands");
+    shop.buy(A, 2).await.says(&[("welcome", "10", 10)]).has([(COURTESY, 10)]);
     shop.buy(A, 1).await.says(&[]);
     assert_eq!(shop.ask(A).await.joined.map(|day| day.number()), Some(20_270_301));
     shop.close();

@@ -126,6 +126,34 @@ async fn a_bonus_is_a_percentage_for_the_first_load_in_points_and_within_its_cap
     shop.close();
 }
 
+/// A2: two rules that hold give the best of them, their sum, or the first in the file; an exclusive one stands alone.
+#[tokio::test]
+async fn rules_of_a_load_stack_as_declared() {
+    let rule = |name: &str, bonus: &str, more: &str| {
+        format!(
+            "[[load_bonus]]\nrule = \"{name}\"\nsteps = [{{ from = \"100\", bonus = \"{bonus}\" }}]\n{more}\n"
+        )
+    };
+    let (small, large, alone) = (("small", "3.00", 3_00), ("large", "5.00", 5_00), ("alone", "2.00", 2_00));
+    for (stacking, exclusive, lines) in [
+        ("best", "", vec![large]),
+        ("sum", "", vec![small, large]),
+        ("first", "", vec![small]),
+        ("sum", "exclusive = true", vec![alone]),
+    ] {
+        let rules = [rule("small", "3", ""), rule("large", "5", ""), rule("alone", "2", exclusive)];
+        let count = if exclusive.is_empty() { 2 } else { 3 };
+        let mut shop =
+            Shop::open(&format!("{}[stacking]\nload_bonus = \"{stacking}\"", rules[..count].concat())).await;
+        shop.sell(1, 0).await;
+        shop.load(A, 99_99).await.says(&[]).books(&[cash("A", 99_99)]);
+        let bonus = lines.iter().map(|line| line.2).sum();
+        let loaded = shop.load(A, 100_00).await;
+        loaded.says(&lines).has([(BONUS, bonus)]).books(&[cash("A", 100_00), given("A", bonus)]);
+        shop.close();
+    }
+}
+
 /// A3: what a kiosk shows before the customer pays, how much more reaches the next step, and that it is then given.
 #[tokio::test]
 async fn a_quote_says_the_bonus_and_what_is_missing_to_the_next_step() {

@@ -36,12 +36,7 @@ async fn points_given_wrongly_are_taken_and_owed_where_they_are_gone() {
         ("ordinary", -1, [0, 7], &[("receivable:points", "points-expense", POINTS, 1)]),
     ] {
         adjust(&shop, kind, points);
-        let act = shop.last();
-        assert_eq!(
-            (&act.explained()["message"], &act.explained()["same"]),
-            (&json!("card-adjust"), &json!(true))
-        );
-        act.books(moves);
+        shop.last().explains_act("card-adjust").books(moves);
         assert_eq!(shop.has(A, [POINTS, COURTESY]).await, held, "{kind} {points}");
     }
     assert_eq!(holdings(shop.site(), &shop.cards[A]).points_debt, 1);
@@ -103,10 +98,7 @@ async fn a_partners_tier_is_honoured_until_its_day() {
     let mut shop = Shop::open(&rules).await;
     shop.sell(1, 200_00).await;
     shop.json(&["member", "match", &shop.number(A), "--partner", "Sea Hotel", "--statement", &statement]);
-    let act = shop.last();
-    let told = act.explained();
-    assert_eq!((&told["message"], &told["same"]), (&json!("member-match"), &json!(true)));
-    act.books(&[]);
+    shop.last().explains_act("member-match").books(&[]);
     let seen = |answer: protocol::answer::Answer| answer.tier.map(|tier| tier.tier.to_string());
     assert_eq!(seen(shop.ask(A).await).as_deref(), Some("gold"));
     let body = purchase(&shop.cards[A], 30_00);

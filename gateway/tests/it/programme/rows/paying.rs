@@ -1,9 +1,10 @@
 //! Paying (LOYALTY A4, A6, A7, B6): which balance goes first, a part with another tender, a company's money, points as money.
 
-use protocol::field::Flags;
+use protocol::field::{Flags, List, TenderKind, TenderLine};
+use protocol::request::Body;
 
 use super::{A, B, BONUS, C, IN_PART, OVER_THE_LIMIT, POINTS, PRINCIPAL, Shop, TOO_LITTLE};
-use crate::counter::{number, purchase};
+use crate::counter::{amount, number, purchase};
 use crate::programme::travel_agency::issue;
 
 /// A4: 100.00 and 20.00 given on them pay 30.00 in each of the four orders.
@@ -67,6 +68,14 @@ async fn a_sale_is_paid_in_part_where_the_terminal_allows_it() {
         sale.entry.explains(&[("spend", "1/1.00", 50)]);
         sale.books(&[(name, "redemption", PRINCIPAL, 50_00), ("points-expense", name, POINTS, 50)]);
     }
+    // Another tender of the same bill is kept with the sale, and earns nothing.
+    shop.sell(1, 50_00).await;
+    let line = TenderLine { kind: TenderKind::CASH, amount: amount(30_00), reference: None };
+    let (card, tenders) = (shop.cards[3].reference, List::new(vec![line]));
+    let body = Body::Purchase { card, amount: amount(20_00), tenders, lines: None, points: None };
+    let split = shop.deal(body, 3).await;
+    split.says(&[("spend", "1/1.00", 20)]).has([(PRINCIPAL, 30_00), (POINTS, 20)]);
+    split.books(&[("D", "redemption", PRINCIPAL, 20_00), ("points-expense", "D", POINTS, 20)]);
     shop.close();
 }
 
@@ -97,6 +106,15 @@ async fn a_bound_buyer_spends_the_companys_money_and_keeps_the_points() {
         ("points-payment", "redemption", PRINCIPAL, 2_00),
         ("points-expense", "A", POINTS, 1),
     ]);
+    // The one that is left pays 1.00; then there is none.
+    let last = shop.pay(A, 1_01, 1).await;
+    last.says(&[("pay", "1/1.00", -1)]).has([(POINTS, 0)]);
+    last.books(&[
+        ("B", "redemption", PRINCIPAL, 1),
+        ("A", "points-expense", POINTS, 1),
+        ("points-payment", "redemption", PRINCIPAL, 1_00),
+    ]);
+    shop.pay(A, 1_00, 1).await.refused(TOO_LITTLE);
     shop.close();
 }
 

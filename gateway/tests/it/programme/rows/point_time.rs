@@ -13,8 +13,7 @@ async fn coming(shop: &mut Shop, kind: u8) -> Vec<(Due, i64, String)> {
     let listed = answer.coming.as_ref().expect("a list").as_slice().iter();
     let there = jiff::tz::TimeZone::get("Asia/Shanghai").expect("a zone");
     let of = |one: &protocol::answer::Coming| {
-        let seconds = i64::try_from(one.time.get()).expect("a time");
-        let at = jiff::Timestamp::from_second(seconds).expect("a time").to_zoned(there.clone());
+        let at = jiff::Timestamp::from_second(one.time.get()).expect("a time").to_zoned(there.clone());
         (one.what, one.amount.get(), at.strftime("%Y-%m-%d %H:%M").to_string())
     };
     listed.filter(|one| one.kind.0 == u16::from(kind)).map(of).collect()

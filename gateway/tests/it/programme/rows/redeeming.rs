@@ -113,9 +113,9 @@ async fn an_approved_list_gives_each_their_points() {
     let proposal = proposed["proposal"].as_u64().expect("a number").to_string();
     shop.json(&["act", "confirm", "--number", &proposal, "--operator", "bob"]);
     assert_eq!((shop.has(A, [POINTS]).await, shop.has(B, [POINTS]).await), ([10], [14]));
-    let entry = shop.last();
-    assert_eq!(entry.explained()["same"], true);
-    entry.books(&[("points-expense", "A", POINTS, 10), ("points-expense", "B", POINTS, 14)]);
+    shop.last()
+        .explains_act("award-import")
+        .books(&[("points-expense", "A", POINTS, 10), ("points-expense", "B", POINTS, 14)]);
     shop.close();
 }
 

@@ -36,6 +36,7 @@ async fn day_eight_is_refused_where_nobody_may_allow_it() {
     let mut shop = Shop::open("").await;
     shop.sell(1, 100_00).await;
     let sale = shop.buy(A, 10_00).await;
+    sale.says(&[]).has([(PRINCIPAL, 90_00)]);
     shop.day("2027-03-09T03:59:00").await;
     shop.refund(&sale, 1).await.approved().books(&[("redemption", "A", PRINCIPAL, 1)]);
     shop.day("2027-03-09T04:00:01").await;

@@ -47,9 +47,7 @@ async fn a_tag_is_given_and_taken_by_operators() {
     sale(&mut shop, A, None).await;
     for (change, rule) in [("+vip", Some("vip-double")), ("-vip", None)] {
         shop.json(&["member", "tag", &shop.number(A), change]);
-        let act = shop.last();
-        assert_eq!(act.explained()["same"], true);
-        act.books(&[]);
+        shop.last().explains_act("member-tag").books(&[]);
         sale(&mut shop, A, rule).await;
     }
     shop.close();

@@ -61,3 +61,19 @@ async fn members_brought_and_what_they_spend_count_for_their_window() {
     assert_eq!(value(&shop, A), 0);
     shop.close();
 }
+
+/// 衰减: what is left of it a month later is half, rounded down to the cent; 历史价值 stays.
+#[tokio::test]
+async fn what_was_long_ago_fades_or_counts_for_ever() {
+    for (time, curve) in [("decay = \"0.5\"", [10_01, 5_00, 2_50, 1_25]), ("", [10_01; 4])] {
+        let mut shop = Shop::open(&format!("[member_value]\nspent = \"0.1\"\n{time}\n{GOLD}")).await;
+        shop.sell(1, 500_00).await;
+        let sale = shop.buy(A, 100_10).await;
+        sale.says(&[]).books(&[("A", "redemption", PRINCIPAL, 100_10)]);
+        for (month, worth) in ["03-31", "04-01", "05-31", "06-01"].iter().zip(curve) {
+            shop.day(&format!("2027-{month}T12:00:00")).await;
+            assert_eq!(value(&shop, A), worth, "{month}");
+        }
+        shop.close();
+    }
+}
