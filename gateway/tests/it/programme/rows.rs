@@ -6,6 +6,7 @@
 
 mod campaigns;
 mod clawback;
+mod done;
 mod earning;
 mod entitled;
 mod joining;
@@ -22,14 +23,9 @@ mod tiers;
 mod tiers_end;
 mod value;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use gateway::clock::Clock;
-use gateway::domain::{Account, Effect};
-use gateway::journal::record::Record;
-use gateway::storage::Storage;
 use protocol::answer::Answer;
 use protocol::cose::Algorithm;
 use protocol::field::{
@@ -41,6 +37,7 @@ use terminal_sim::Card;
 use terminal_sim::checked::Checked;
 use terminal_sim::message::SignedMessage;
 
+use self::done::{Done, Entry, Ledger, Move};
 use super::activities::award;
 use super::audit::activate_born;
 use super::birthday_gifts::start_at;
@@ -48,7 +45,7 @@ use super::entitlements::use_up;
 use super::redemption::redeem;
 use super::{Said, join};
 use crate::counter::{Clerk, PATIENCE, amount, balance, cards, last_index, load, number, purchase, reversal};
-use crate::harness::{Done as Answered, Gateway, Site, run};
+use crate::harness::{Done as Answered, Gateway, Site};
 use crate::payments::points::by_points;
 use crate::till::{Till, put_in_force, refund, unload, void};
 use crate::timekeeping::Machine;
@@ -83,32 +80,6 @@ struct Shop {
     cards: Vec<Card>,
     now_s: i64,
 }
-
-/// What is in the journal, and whose cards they are.
-#[derive(Clone)]
-struct Ledger {
-    data: PathBuf,
-    cards: Vec<u64>,
-}
-
-/// What came of a request.
-struct Done {
-    message: SignedMessage,
-    answer: Checked,
-    entry: Entry,
-}
-
-/// One entry of the journal.
-#[derive(Clone)]
-struct Entry {
-    index: u64,
-    ledger: Ledger,
-}
-
-/// (rule, rate, result) of a line of an explanation.
-type Line<'a> = (&'a str, &'a str, i64);
-/// So much of a kind of balance moved from one account to another.
-type Move<'a> = (&'a str, &'a str, u8, i64);
 
 fn second(time: &str) -> i64 {
     let at: jiff::Timestamp = format!("{time}+08:00").parse().expect("a time");
@@ -320,163 +291,6 @@ impl Shop {
     fn close(mut self) {
         drop(self.gateway.take());
         self.machine.site.verify();
-    }
-}
-
-impl Done {
-    fn code(&self) -> u8 {
-        self.answer.code().0
-    }
-
-    /// Approved, for these reasons; worked out again from the journal, they are the same.
-    #[track_caller]
-    fn says(&self, lines: &[Line<'_>]) -> &Self {
-        let said = self.answer.answer.explanation.iter().flat_map(|lines| lines.iter());
-        let said: Vec<Line<'_>> =
-            said.map(|line| (line.rule.as_str(), line.rate.as_str(), line.result)).collect();
-        assert_eq!((self.code(), said.as_slice()), (0, lines));
-        self.entry.explains(lines);
-        self
-    }
-
-    /// Declined with a code, and nothing was booked.
-    #[track_caller]
-    fn refused(&self, code: u8) {
-        assert_eq!(self.code(), code, "{:?}", self.answer.answer.detail);
-        if self.entry.index > 0 {
-            self.entry.books(&[]);
-        }
-    }
-
-    /// Approved; its reasons are another's matter.
-    #[track_caller]
-    fn approved(&self) -> &Self {
-        assert!([0, IN_PART].contains(&self.code()), "{}: {:?}", self.code(), self.answer.answer.detail);
-        assert_eq!(self.entry.explained()["same"], true);
-        self
-    }
-
-    /// The balances that the answer shows.
-    #[track_caller]
-    fn has<const N: usize>(&self, balances: [(u8, i64); N]) -> &Self {
-        let shown = balances.map(|(kind, _)| (kind, balance(&self.answer, BalanceKind(kind.into()))));
-        assert_eq!(shown, balances);
-        self
-    }
-
-    #[track_caller]
-    fn books(&self, moves: &[Move<'_>]) -> &Self {
-        self.entry.books(moves);
-        self
-    }
-
-    /// What follows of it by itself, in an entry of its own.
-    fn behind(&self) -> Entry {
-        Entry { index: self.entry.index + 1, ..self.entry.clone() }
-    }
-
-    /// Key of the tier that the answer tells of.
-    fn tier(&self) -> Option<&str> {
-        self.answer.answer.tier.as_ref().map(|tier| tier.tier.as_str())
-    }
-
-    fn amount(&self) -> Option<i64> {
-        self.answer.answer.approved_amount.map(|amount| amount.get())
-    }
-}
-
-impl Entry {
-    /// What `transaction explain` says of it.
-    fn explained(&self) -> Value {
-        run(&self.ledger.data, &["transaction", "explain", &self.index.to_string()]).json[0].clone()
-    }
-
-    /// Worked out again from the journal it comes out the same, for these reasons.
-    #[track_caller]
-    fn explains(&self, lines: &[Line<'_>]) -> &Self {
-        let explained = self.explained();
-        assert_eq!(explained["same"], true, "{explained}");
-        let rules = explained["rules"].as_array().expect("rules").iter();
-        let text = |rule: &Value, field: &str| rule[field].as_str().expect("a text").to_owned();
-        let rules: Vec<_> =
-            rules.map(|rule| (text(rule, "rule"), text(rule, "rate"), rule["result"].as_i64())).collect();
-        let expected: Vec<_> =
-            lines.iter().map(|(rule, rate, given)| ((*rule).into(), (*rate).into(), Some(*given))).collect();
-        assert_eq!(rules, expected);
-        self
-    }
-
-    /// It is an operator's act, which comes out again from the journal.
-    #[track_caller]
-    fn explains_act(&self, name: &str) -> &Self {
-        let explained = self.explained();
-        assert_eq!((&explained["message"], &explained["same"]), (&name.into(), &true.into()), "{explained}");
-        self
-    }
-
-    /// It is about a tier, and explained by what was counted: the tiers before and after; of the first measure so far and needed.
-    #[track_caller]
-    fn explains_tier(&self, tiers: [Option<&str>; 2], counted: (i64, i64)) -> &Self {
-        let explained = self.explained();
-        assert_eq!(
-            (&explained["message"], &explained["same"]),
-            (&"tier".into(), &true.into()),
-            "{explained}"
-        );
-        let story = &explained["tier"];
-        assert_eq!([story["before"]["tier"].as_str(), story["after"]["tier"].as_str()], tiers);
-        let measures = story["measures"].as_array().expect("measures");
-        let number = |measure: &Value, field: &str| measure[field].as_i64().expect("a number");
-        let all: Vec<_> = measures.iter().map(|one| (number(one, "so_far"), number(one, "needed"))).collect();
-        assert!(all.contains(&counted), "{all:?}");
-        self
-    }
-
-    /// What its postings come to, by account and kind of balance: of a move what one account gives and the other gets. Money is plain
-    /// money on accounts that are not a card's, and pending points are points.
-    #[track_caller]
-    fn books(&self, moves: &[Move<'_>]) -> &Self {
-        let mut expected = BTreeMap::new();
-        for (from, to, kind, amount) in moves {
-            for (account, amount) in [(from, -amount), (to, *amount)] {
-                let kind = match kind {
-                    _ if account.len() == 1 => *kind,
-                    0..16 => 0,
-                    16..48 => *kind,
-                    _ => kind - 32,
-                };
-                *expected.entry(((*account).to_owned(), kind)).or_insert(0) += amount;
-            }
-        }
-        expected.retain(|_, amount| *amount != 0);
-        assert_eq!(self.legs(), expected, "entry {}", self.index);
-        self
-    }
-
-    /// From the journal's bytes.
-    fn legs(&self) -> BTreeMap<(String, u8), i64> {
-        let storage = Storage::open_read_only(&self.ledger.data).expect("the database");
-        let row = storage.entry(self.index).expect("it can be read").expect("an entry");
-        let (record, _) = Record::decode(&row.record).expect("a record");
-        let mut legs = BTreeMap::new();
-        for effect in &record.details.effects {
-            let Effect::Posting(posting) = effect else { continue };
-            let account = match &posting.account {
-                Account::Card { card, .. } => {
-                    let at = self.ledger.cards.iter().position(|known| *known == card.0).expect("a card");
-                    char::from(b'A' + u8::try_from(at).expect("few")).to_string()
-                }
-                // The shop has one store.
-                Account::Named(name) => match name.split(':').collect::<Vec<_>>()[..] {
-                    ["clearing", _, tender] => format!("clearing:{tender}"),
-                    [first @ ("redemption" | "suspense"), _] => first.to_owned(),
-                    _ => name.clone(),
-                },
-            };
-            *legs.entry((account, posting.kind.0)).or_insert(0) += posting.amount;
-        }
-        legs.retain(|_, amount| *amount != 0);
-        legs
     }
 }
 
