@@ -1,5 +1,7 @@
 //! When a rule holds (LOYALTY A2, B3): campaigns of which both ends count, member days, birthdays, and how multipliers stack.
 
+use protocol::field::TenderKind;
+
 use super::{A, B, BONUS, POINTS, PRINCIPAL, Shop, goods};
 
 /// Worked case: 22 February to 13 March; both ends count: 20 days, and 21 in a leap year. A business day ends at 04:00.
@@ -105,6 +107,30 @@ async fn multipliers_stack_as_declared_up_to_their_most() {
     // 10 points, of which 5 count half as much again: 2.5, rounded down.
     sale.says(&[("spend", "1/1.00", 10), ("tea", "x1.5", 2)]);
     sale.books(&[("A", "redemption", PRINCIPAL, 10_00), ("points-expense", "A", POINTS, 12)]);
+    shop.close();
+}
+
+/// B3: hours, of which the first minute counts and the last one is over; and a tender.
+#[tokio::test]
+async fn a_rule_holds_in_its_hours_and_for_its_tender() {
+    let rules = "[[purchase_points]]\nrule = \"spend\"\nper = \"1\"\ngives = 1\n\
+                 [[multiplier]]\nrule = \"afternoon\"\ntimes = \"2\"\nwhen = { hours = \"14:00-17:00\" }\n\
+                 [[load_bonus]]\nrule = \"cash-load\"\nsteps = [{ from = \"10\", bonus = \"1\" }]\nwhen = { tenders = [\"cash\"] }";
+    let mut shop = Shop::open(rules).await;
+    shop.sell(1, 0).await;
+    let by_card = shop.load_by(A, 90_00, TenderKind::BANK_CARD).await;
+    by_card.says(&[]).books(&[("clearing:2", "A", PRINCIPAL, 90_00)]);
+    let cash = shop.load(A, 10_00).await;
+    cash.says(&[("cash-load", "1.00", 1_00)]);
+    cash.books(&[("clearing:1", "A", PRINCIPAL, 10_00), ("bonus-expense", "A", BONUS, 1_00)]);
+    for (time, doubled) in [("13:59:30", false), ("14:00:01", true), ("16:59:30", true), ("17:00:01", false)]
+    {
+        shop.day(&format!("2027-03-01T{time}")).await;
+        let sale = shop.buy(A, 5_00).await;
+        sale.says(&[("spend", "1/1.00", 5), ("afternoon", "x2", 5)][..=usize::from(doubled)]);
+        let points = if doubled { 10 } else { 5 };
+        sale.books(&[("A", "redemption", PRINCIPAL, 5_00), ("points-expense", "A", POINTS, points)]);
+    }
     shop.close();
 }
 

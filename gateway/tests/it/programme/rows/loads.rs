@@ -2,7 +2,7 @@
 
 use protocol::field::TenderKind;
 
-use super::{A, B, BONUS, C, COURTESY, Move, OVER_THE_LIMIT, PRINCIPAL, Shop, TOO_LITTLE};
+use super::{A, B, BONUS, C, COURTESY, Move, OVER_THE_LIMIT, POINTS, PRINCIPAL, Shop, TOO_LITTLE};
 use crate::till::load_quote;
 
 /// The merchants' own numbers: 存10万送5千, 存50万送5万, 存100万送12万.
@@ -216,6 +216,40 @@ async fn a_refund_of_a_load_recovers_what_it_gave() {
     let all = shop.refund(&second, 100_00).await;
     all.approved().has([(PRINCIPAL, 0), (BONUS, 0), (COURTESY, 0)]);
     assert_eq!(all.amount(), Some(96_00));
+    all.books(&[
+        ("B", "clearing:1", PRINCIPAL, 96_00),
+        ("B", "bonus-expense", PRINCIPAL, 4_00),
+        ("B", "bonus-expense", BONUS, 6_00),
+        ("B", "points-expense", COURTESY, 9),
+    ]);
     shop.unload(B, 1).await.refused(TOO_LITTLE);
+    shop.close();
+}
+
+/// A5: where points pay, those of a load that are spent are withheld from its refund at their price.
+#[tokio::test]
+async fn spent_points_of_a_load_are_withheld_where_points_pay() {
+    let rules = "[[load_bonus]]\nrule = \"thanks\"\nof = \"ordinary\"\nsteps = [{ from = \"100\", bonus = 10 }]\n\
+        [points_payment]\nrule = \"pay\"\npoints = 1\npays = \"0.50\"";
+    let mut shop = Shop::open(rules).await;
+    shop.sell(2, 0).await;
+    let loaded = shop.load(A, 100_00).await;
+    loaded.says(&[("thanks", "10", 10)]).books(&[cash("A", 100_00), ("points-expense", "A", POINTS, 10)]);
+    let other = shop.load(A, 50_00).await;
+    other.says(&[]).books(&[cash("A", 50_00)]);
+    // Eight points pay 4.00.
+    shop.pay(A, 4_00, 8).await.says(&[("pay", "1/0.50", -8)]).has([(PRINCIPAL, 150_00), (POINTS, 2)]);
+    // Half of the load takes five, of which three are gone: 1.50.
+    let half = shop.refund(&loaded, 50_00).await;
+    half.approved().has([(PRINCIPAL, 100_00), (POINTS, 0)]);
+    assert_eq!(half.amount(), Some(48_50));
+    half.books(&[
+        ("A", "clearing:1", PRINCIPAL, 48_50),
+        ("A", "points-payment", PRINCIPAL, 1_50),
+        ("A", "points-expense", POINTS, 2),
+    ]);
+    let rest = shop.refund(&loaded, 50_00).await;
+    assert_eq!(rest.approved().amount(), Some(47_50), "five more are 2.50");
+    assert_eq!(crate::counter::holdings(shop.site(), &shop.cards[A]).points_debt, 0);
     shop.close();
 }

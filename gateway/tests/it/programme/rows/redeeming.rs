@@ -2,6 +2,7 @@
 
 use super::{A, B, BONUS, COURTESY, NOT_FOR_THIS_CARD, NOT_NOW, OVER_THE_LIMIT, POINTS, Shop, TOO_LITTLE};
 use crate::counter::number;
+use crate::programme::catalogue::catalogue;
 use crate::programme::redemption::pieces_left;
 
 const SPEND: &str = "[[purchase_points]]\nrule = \"spend\"\nper = \"1\"\ngives = 1\n";
@@ -61,6 +62,33 @@ async fn money_for_points_and_a_week_of_double_worth() {
     }
     assert_eq!(shop.has(A, [POINTS, BONUS]).await, [51, 40_00]);
     shop.redeem(A, "cash", 1).await.refused(TOO_LITTLE);
+    shop.close();
+}
+
+/// B7: an item of a tier, and what the catalogue lists: price, pieces that are left.
+#[tokio::test]
+async fn the_catalogue_says_price_and_pieces_and_a_tiers_item_is_for_no_other() {
+    let items = "[[tier]]\nkey = \"regular\"\nname = \"R\"\n[[tier]]\nkey = \"gold\"\nname = \"G\"\nany = [{ spent = \"50\" }]\n\
+        [[catalogue]]\nitem = \"lounge\"\nname = \"Lounge\"\npoints = 5\ngives = \"service\"\nwhen = { tiers = [\"gold\"] }\n\
+        [[catalogue]]\nitem = \"pen\"\nname = \"Pen\"\npoints = 7\ngives = \"gift\"\npieces = 2\n";
+    let mut shop = Shop::open(&format!("{SPEND}{items}")).await;
+    shop.sell(1, 100_00).await;
+    shop.buy(A, 49_99).await.says(&[("spend", "1/1.00", 49)]);
+    shop.redeem(A, "lounge", 1).await.refused(NOT_FOR_THIS_CARD);
+    shop.buy(A, 1).await.says(&[]);
+    let lounge = shop.redeem(A, "lounge", 1).await;
+    lounge.says(&[("lounge", "5", -5)]).has([(POINTS, 44)]).books(&[("A", "points-expense", POINTS, 5)]);
+    for left in [2, 1, 0] {
+        let listed = catalogue(&mut shop.till, None).await.answer.catalogue.expect("items");
+        let pen = listed.as_slice().iter().find(|item| item.item.as_str() == "pen").expect("the pen");
+        assert_eq!((pen.points.get(), pen.pieces_left.map(|left| left.get())), (7, Some(left)));
+        let pen = shop.redeem(A, "pen", 1).await;
+        if left > 0 {
+            pen.says(&[("pen", "7", -7)]).books(&[("A", "points-expense", POINTS, 7)]);
+        } else {
+            pen.refused(OVER_THE_LIMIT);
+        }
+    }
     shop.close();
 }
 

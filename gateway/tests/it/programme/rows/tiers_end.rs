@@ -86,3 +86,25 @@ async fn a_changed_threshold_keeps_or_grades_again() {
         shop.close();
     }
 }
+
+/// On to the calendar year's end: both of 1 January and of 31 December last to the end of the year after.
+#[tokio::test]
+async fn a_tier_lasts_to_the_calendar_years_end() {
+    for begins in ["2027-01-01", "2027-12-31"] {
+        let rules = programme(&format!(
+            "{LADDER}[tiers]\nlasts_months = 12\nto_year_end = true\ndowngrade = \"earned\""
+        ));
+        let mut shop = Shop::under(&format!("{begins}T12:00:00"), &rules).await;
+        shop.sell(1, 100_00).await;
+        shop.load(A, 50_000_00).await.says(&[]);
+        gold(&mut shop, A).await.books(&[("A", "redemption", PRINCIPAL, 50_000_00)]);
+        shop.day("2029-01-01T03:59:00").await;
+        assert_eq!(tier(&mut shop, A).await.as_deref(), Some("gold"), "{begins}");
+        let before = shop.last();
+        shop.day("2029-01-01T04:00:01").await;
+        let fallen = shop.came(&before, "tier", 1).await.remove(0);
+        fallen.explains_tier([Some("gold"), None], (0, 50_000_00)).books(&[]);
+        assert_eq!(tier(&mut shop, A).await.as_deref(), Some("regular"), "{begins}");
+        shop.close();
+    }
+}
