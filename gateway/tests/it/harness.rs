@@ -134,8 +134,14 @@ impl Site {
 
 /// Runs a command on any data directory.
 pub(crate) fn run(data: &Path, arguments: &[&str]) -> Done {
+    run_with(data, arguments, &[])
+}
+
+/// The same with more environment.
+pub(crate) fn run_with(data: &Path, arguments: &[&str], environment: &[(String, String)]) -> Done {
     let output = Command::new(BINARY)
         .args(arguments)
+        .envs(environment.iter().cloned())
         .arg("--json")
         .arg("--data")
         .arg(data)

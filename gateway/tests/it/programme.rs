@@ -26,6 +26,7 @@ mod prices;
 mod redemption;
 mod referral;
 mod reports;
+mod rows;
 mod segments;
 mod spend_points;
 mod tea_shop;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::counter::{Clerk, PATIENCE, cards, get, holdings, last_index, purchase};
 use crate::disk::preload;
-use crate::harness::{Gateway, Site};
+use crate::harness::{Done, Gateway, Site, run_with};
 
 pub(crate) const DAY: i64 = 24 * 3600;
 /// Points of the default programme last a year.
@@ -38,10 +38,18 @@ impl Machine {
         std::fs::rename(fresh, &self.offset).expect("a file");
     }
 
+    fn environment(&self) -> [(String, String); 2] {
+        [("LD_PRELOAD", &self.library), ("CLOCK_OFFSET", &self.offset)]
+            .map(|(name, path)| (name.to_owned(), path.display().to_string()))
+    }
+
     pub(crate) fn start(&self) -> Gateway {
-        let environment = [("LD_PRELOAD", &self.library), ("CLOCK_OFFSET", &self.offset)]
-            .map(|(name, path)| (name.to_owned(), path.display().to_string()));
-        self.site.start_with(&[], &environment).expect("the gateway starts")
+        self.site.start_with(&[], &self.environment()).expect("the gateway starts")
+    }
+
+    /// Runs a command on this machine, by its clock.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Done {
+        run_with(&self.site.data(), arguments, &self.environment())
     }
 
     fn status(&self, field: &str) -> String {
