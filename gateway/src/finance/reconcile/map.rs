@@ -210,6 +210,59 @@ fn checked(file: File, fault: Fault<'_>) -> Result<Map> {
         }
         types => types.map(Spanned::into_inner),
     };
+    let (zone, format) = dates_of(&dates, fault)?;
+    let Amounts { style, turned, net, fees_below } = amounts_of(&numbers, &columns, fault)?;
+    Ok(Map {
+        tenders: tenders.clone(),
+        stores: about.stores,
+        zone,
+        tolerance: most(dates.tolerance, (MAX_DAYS, 1), fault)?,
+        delimiter: sign(form.delimiter.as_ref(), fault)?.unwrap_or(','),
+        skip_head: u64::from(most(form.skip_head, (MAX_SKIP, 0), fault)?),
+        skip_foot: usize::try_from(most(form.skip_foot, (MAX_SKIP, 0), fault)?).unwrap_or(0),
+        header,
+        strip: form.strip,
+        comment: form.comment,
+        columns,
+        types,
+        style,
+        turned,
+        net,
+        fees_below,
+        format,
+    })
+}
+
+fn most(value: Option<Spanned<u32>>, (most, default): (u32, u32), fault: Fault<'_>) -> Result<u32> {
+    match value {
+        Some(value) if *value.get_ref() > most => Err(fault(value.span(), format!("at most {most}"))),
+        value => Ok(value.map_or(default, Spanned::into_inner)),
+    }
+}
+
+fn dates_of(dates: &RawDates, fault: Fault<'_>) -> Result<(TimeZone, String)> {
+    let name = dates.timezone.get_ref();
+    let zone = TimeZone::get(name).map_err(|_| {
+        let what = format!("{name:?} is no time zone; write one such as \"Asia/Shanghai\"");
+        fault(dates.timezone.span(), what)
+    })?;
+    let format = dates.format.get_ref();
+    if !reads_back(format) {
+        let what =
+            format!("{format:?} does not name year, month and day; write such as \"%Y-%m-%d %H:%M:%S\"");
+        return Err(fault(dates.format.span(), what));
+    }
+    Ok((zone, format.clone()))
+}
+
+struct Amounts {
+    style: Style,
+    turned: bool,
+    net: bool,
+    fees_below: bool,
+}
+
+fn amounts_of(numbers: &RawNumbers, columns: &Columns, fault: Fault<'_>) -> Result<Amounts> {
     let decimal = sign(numbers.decimal.as_ref(), fault)?.unwrap_or('.');
     let thousands = sign(numbers.thousands.as_ref(), fault)?;
     if let Some(same) = numbers.thousands.as_ref().filter(|_| thousands == Some(decimal)) {
@@ -219,45 +272,13 @@ fn checked(file: File, fault: Fault<'_>) -> Result<Map> {
     if let Some(said) = numbers.amount_is.as_ref().filter(|_| net && columns.fee.is_none()) {
         return Err(fault(said.span(), "net amounts need `fee` in [columns]".into()));
     }
-    let zone = TimeZone::get(dates.timezone.get_ref()).map_err(|_| {
-        let what =
-            format!("{:?} is no time zone; write one such as \"Asia/Shanghai\"", dates.timezone.get_ref());
-        fault(dates.timezone.span(), what)
-    })?;
-    let most = |value: Option<Spanned<u32>>, most: u32, default: u32| match value {
-        Some(value) if *value.get_ref() > most => Err(fault(value.span(), format!("at most {most}"))),
-        value => Ok(value.map_or(default, Spanned::into_inner)),
-    };
-    let format = dates.format.get_ref();
-    if !reads_back(format) {
-        let what =
-            format!("{format:?} does not name year, month and day; write such as \"%Y-%m-%d %H:%M:%S\"");
-        return Err(fault(dates.format.span(), what));
-    }
     let turned = choice(numbers.payments.as_ref(), ["positive", "negative"], fault)?;
     let plain = columns.kind.is_none() && columns.refund_amount.is_none();
     if let Some(said) = numbers.payments.as_ref().filter(|_| turned && !plain) {
         return Err(fault(said.span(), "where a column says what is a refund, amounts have no sign".into()));
     }
-    Ok(Map {
-        tenders: tenders.clone(),
-        stores: about.stores,
-        zone,
-        tolerance: most(dates.tolerance, MAX_DAYS, 1)?,
-        delimiter: sign(form.delimiter.as_ref(), fault)?.unwrap_or(','),
-        skip_head: u64::from(most(form.skip_head, MAX_SKIP, 0)?),
-        skip_foot: usize::try_from(most(form.skip_foot, MAX_SKIP, 0)?).unwrap_or(0),
-        header,
-        strip: form.strip,
-        comment: form.comment,
-        columns,
-        types,
-        style: Style { decimal, thousands },
-        turned,
-        net,
-        fees_below: choice(numbers.fees.as_ref(), ["positive", "negative"], fault)?,
-        format: format.clone(),
-    })
+    let fees_below = choice(numbers.fees.as_ref(), ["positive", "negative"], fault)?;
+    Ok(Amounts { style: Style { decimal, thousands }, turned, net, fees_below })
 }
 
 fn columns_of(raw: RawColumns, header: bool, fault: Fault<'_>) -> Result<Columns> {

@@ -6,7 +6,7 @@ use std::io::{BufRead, Read as _};
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
 use super::amount::{amount, fields, shortened};
-use super::map::{Column, Map};
+use super::map::{Column, Map, Types};
 use super::outcome::{Line, Span};
 use crate::finance::Commodity;
 
@@ -212,61 +212,65 @@ impl Reading<'_> {
         places: &Places,
         field: &impl Fn(usize) -> Result<&'f str, String>,
     ) -> Result<Option<(i64, i64)>, String> {
-        let map = self.map;
-        let number = |text: &str| amount(text, map.style, self.currency.exponent);
+        let number = |text: &str| amount(text, self.map.style, self.currency.exponent);
         let or_none =
             |at: usize| field(at).and_then(|text| if text.is_empty() { Ok(0) } else { number(text) });
-        let range = "its amount and fee leave the range";
         let fee = places.fee.map_or(Ok(0), or_none)?;
-        let fee = if map.fees_below { fee.saturating_neg() } else { fee };
-        let gross = |amount: i64| {
-            let fee = if map.net { fee } else { 0 };
-            amount.checked_add(fee).ok_or_else(|| range.to_owned())
+        let fee = if self.map.fees_below { fee.saturating_neg() } else { fee };
+        let what = match (&self.map.types, places.kind) {
+            (Some(types), Some(at)) => kind_of(types, field(at)?)?,
+            _ => Kind::Plain,
         };
-        // Some write a refund's amount and fee with a sign, some without.
-        let back_again = |amount: i64| -> Result<i64, String> {
-            let fee = if map.net { fee.saturating_abs() } else { 0 };
-            Ok(amount.saturating_abs().checked_add(fee).ok_or(range)?.saturating_neg())
-        };
-        let signed = match (&map.types, places.kind) {
-            (Some(types), Some(at)) => {
-                let kind = field(at)?;
-                let among = |all: &[String]| all.iter().any(|one| one == kind);
-                if among(&types.ignore) {
-                    return Ok(None);
+        let (paid, fee) = match (what, places.refund_amount) {
+            (Kind::Neither, _) => return Ok(None),
+            (Kind::Payment, _) => match number(field(places.amount)?)? {
+                below if below < 0 => {
+                    return Err("it is a payment by its type, and its amount is below zero".into());
                 }
-                if among(&types.payment) {
-                    let paid = gross(number(field(places.amount)?)?)?;
-                    if paid < 0 {
-                        return Err("it is a payment by its type, and its amount is below zero".into());
-                    }
-                    paid
-                } else if among(&types.refund) {
-                    let back = number(field(places.refund_amount.unwrap_or(places.amount))?)?;
-                    back_again(back)?
-                } else {
-                    return Err(format!(
-                        "its type {:?} is none of payment, refund or ignore in [types] of the map",
-                        shortened(kind)
-                    ));
-                }
-            }
-            _ => match places.refund_amount {
-                Some(at) => match (or_none(places.amount)?, or_none(at)?) {
-                    (paid, 0) => gross(paid)?,
-                    (0, back) => back_again(back)?,
-                    _ => return Err("it has an amount and a refund amount".into()),
-                },
-                None => {
-                    let paid = gross(number(field(places.amount)?)?)?;
-                    if map.turned { paid.saturating_neg() } else { paid }
-                }
+                paid => (paid, fee),
             },
+            (Kind::Refund, at) => went_back(number(field(at.unwrap_or(places.amount))?)?, fee),
+            (Kind::Plain, Some(at)) => match (or_none(places.amount)?, or_none(at)?) {
+                (paid, 0) => (paid, fee),
+                (0, back) => went_back(back, fee),
+                _ => return Err("it has an amount and a refund amount".into()),
+            },
+            (Kind::Plain, None) => (number(field(places.amount)?)?, fee),
         };
-        let by_column = map.types.is_some() || places.refund_amount.is_some();
-        let fee = if signed < 0 && by_column { fee.saturating_abs().saturating_neg() } else { fee };
-        Ok((signed != 0).then_some((signed, fee)))
+        let paid = if self.map.turned { paid.saturating_neg() } else { paid };
+        let kept = if self.map.net { fee } else { 0 };
+        let gross = paid.checked_add(kept).ok_or("its amount and fee leave the range")?;
+        Ok((gross != 0).then_some((gross, fee)))
     }
+}
+
+/// What a line is by its type.
+enum Kind {
+    Payment,
+    Refund,
+    Neither,
+    /// No type says so: its sign does, or the column that its amount is in.
+    Plain,
+}
+
+fn kind_of(types: &Types, word: &str) -> Result<Kind, String> {
+    let among = |words: &[String]| words.iter().any(|known| known == word);
+    if among(&types.ignore) {
+        Ok(Kind::Neither)
+    } else if among(&types.payment) {
+        Ok(Kind::Payment)
+    } else if among(&types.refund) {
+        Ok(Kind::Refund)
+    } else {
+        let word = shortened(word);
+        Err(format!("its type {word:?} is none of payment, refund or ignore in [types] of the map"))
+    }
+}
+
+/// A refund and the fee that came back with it. Some write them with a sign, some without.
+fn went_back(amount: i64, fee: i64) -> (i64, i64) {
+    let below = |value: i64| value.saturating_abs().saturating_neg();
+    (below(amount), below(fee))
 }
 
 /// A number of many digits as a spreadsheet shortens it: 4.2E+27.

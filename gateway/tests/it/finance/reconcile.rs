@@ -93,7 +93,7 @@ struct Drawn {
     differing: BTreeSet<String>,
     undone: usize,
     repeated_lines: BTreeSet<String>,
-    by_amount: usize,
+    by_amount: u64,
 }
 
 impl Drawn {
@@ -250,7 +250,7 @@ proptest! {
             outcome.repeated_lines.iter().map(|group| group[0].reference.clone()).collect();
         prop_assert_eq!(repeated, drawn.repeated_lines);
         let by_amount = outcome.totals()[1].1.lines;
-        prop_assert_eq!(by_amount as usize, drawn.by_amount);
+        prop_assert_eq!(by_amount, drawn.by_amount);
         prop_assert!(outcome.ambiguous.is_empty() && outcome.late.is_empty());
     }
 
@@ -457,6 +457,8 @@ fn net_amounts_and_turned_signs_come_to_what_was_paid() {
     assert_eq!(amounts(&below, "A,99.40,20261121,-0.60\nA,-39.76,20261121,0.24\n"), [100_00, -40_00]);
     let turned = map("", "payments = \"negative\"");
     assert_eq!(amounts(&turned, "A,-100.00,20261121\nA,40,20261121\n"), [100_00, -40_00]);
+    let both = map("fee = 4", "payments = \"negative\"\namount_is = \"net\"");
+    assert_eq!(amounts(&both, "A,-99.40,20261121,0.60\nA,39.76,20261121,-0.24\n"), [100_00, -40_00]);
     let apart = map("refund_amount = 4", "");
     assert_eq!(amounts(&apart, "A,100.00,20261121,\nA,,20261121,40.00\n"), [100_00, -40_00]);
     assert!(file(&apart, b"A,100.00,20261121,40.00\n").expect_err("both").contains("an amount and a refund"));

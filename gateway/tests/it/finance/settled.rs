@@ -1,5 +1,6 @@
 //! Loads at the real gateway against what a provider would write of them.
 
+use gateway::clock::Clock;
 use protocol::field::{TenderKind, TenderLine, TenderLines};
 use protocol::request::Body;
 
@@ -66,7 +67,8 @@ async fn a_wallets_statement_is_matched_with_loads_refunds_and_what_was_undone()
     drop(gateway);
     site.verify();
 
-    let today = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S").to_string();
+    let now = jiff::Timestamp::from_millisecond(Clock::system().now_ms()).expect("a time");
+    let today = now.strftime("%Y-%m-%d %H:%M:%S").to_string();
     let (map, statement) = (site.beside("map.toml"), site.beside("statement.csv"));
     std::fs::write(&map, MAP).expect("written");
     let reconcile = |lines: &[(&str, &str)]| {
