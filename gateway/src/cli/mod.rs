@@ -153,12 +153,13 @@ Dates are business dates. The directory appears whole or not at all. FINANCE.md 
     Export(export::Export),
     /// Compare a bank's or payment provider's statement with what loads took and what was paid out again, by tender.
     #[command(after_help = "Examples:
-  gateway reconcile --print-map > wallet.toml       a map with every key explained; change it to fit your file
+  gateway reconcile --print-map > wallet.toml      every key of a map explained: fit it to your file
   gateway reconcile --statement wallet.csv --map wallet.toml --from 2026-11-01 --to 2026-11-30
   gateway reconcile --statement wallet.csv --map wallet.toml --json > wallet.json
 
-Payments are found by the reference that the till wrote with the tender, the others by amount and day where that is
-beyond doubt. Exit codes: 0 all of it matches, 1 something does not, or cannot be read, 2 wrong usage. FINANCE.md explains the lists.")]
+Payments are found by the reference that the till wrote with the tender, the others by amount and day
+where that is beyond doubt. Exit codes: 0 all of it matches, 1 something does not, or cannot be read,
+2 wrong usage. FINANCE.md explains the lists.")]
     Reconcile(reconcile::Reconcile),
 }
 

@@ -146,15 +146,18 @@ impl Told {
         self.print_pairs("The same, but too many days apart:", late);
         self.print_sides("In the statement, and not here:", &outcome.missing_here, &[]);
         self.print_sides("Here, and not in the statement:", &[], &outcome.missing_there);
-        for group in &outcome.ambiguous {
+        for group in outcome.ambiguous.iter().take(MOST) {
             self.print_sides("Which is which cannot be told:", &group.lines, &group.movements);
         }
-        for group in &outcome.repeated_lines {
+        more(outcome.ambiguous.len());
+        for group in outcome.repeated_lines.iter().take(MOST) {
             self.print_sides("One reference, several payments in the statement:", group, &[]);
         }
-        for group in &outcome.repeated_movements {
+        more(outcome.repeated_lines.len());
+        for group in outcome.repeated_movements.iter().take(MOST) {
             self.print_sides("One reference, several payments here:", &[], group);
         }
+        more(outcome.repeated_movements.len());
         let undone: Vec<Movement> = outcome.undone.iter().flatten().cloned().collect();
         self.print_sides("Undone here, and so nothing:", &[], &undone);
         self.print_notes();

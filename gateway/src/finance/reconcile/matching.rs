@@ -38,6 +38,8 @@ struct Comparing<'a> {
     ambiguous: Vec<(Vec<usize>, Vec<usize>)>,
     /// Undone payments with what undid them.
     aside: Vec<Vec<usize>>,
+    /// Of which undone payments a reference is.
+    aside_of: HashMap<&'a str, Vec<usize>>,
     /// References that are on both sides: whatever is left of them is about that payment, and no other.
     shared: BTreeSet<&'a str>,
 }
@@ -53,6 +55,7 @@ impl<'a> Comparing<'a> {
             differing: Vec::new(),
             ambiguous: Vec::new(),
             aside: Vec::new(),
+            aside_of: HashMap::new(),
             shared: BTreeSet::new(),
         };
         comparing.net();
@@ -77,6 +80,10 @@ impl<'a> Comparing<'a> {
             if sum == 0 {
                 group.sort_unstable();
                 group.iter().for_each(|at| self.movement_fates[*at] = Fate::Aside);
+                if let Some(first) = group.first() {
+                    let reference = self.movements[*first].reference.as_str();
+                    self.aside_of.entry(reference).or_default().push(self.aside.len());
+                }
                 self.aside.push(group);
             }
         }
@@ -104,7 +111,7 @@ impl<'a> Comparing<'a> {
             }
             self.shared.insert(reference);
             self.equal(&lines, &movements);
-            self.undone_on_both(&lines, &movements);
+            self.undone_on_both(reference, &lines, &movements);
             for sign in [1, -1] {
                 self.unequal(&lines, &movements, sign);
             }
@@ -129,8 +136,8 @@ impl<'a> Comparing<'a> {
     }
 
     /// Of one reference: payments that were undone here, and in the statement too.
-    fn undone_on_both(&mut self, lines: &[usize], movements: &[usize]) {
-        for group in 0..self.aside.len() {
+    fn undone_on_both(&mut self, reference: &str, lines: &[usize], movements: &[usize]) {
+        for group in self.aside_of.get(reference).cloned().unwrap_or_default() {
             let members = self.aside[group].clone();
             if !members.iter().all(|at| movements.contains(at)) {
                 continue;

@@ -1,8 +1,8 @@
 //! Loads at the real gateway against what a provider would write of them.
 
 use gateway::clock::Clock;
-use protocol::field::{TenderKind, TenderLine, TenderLines};
-use protocol::request::Body;
+use protocol::field::{Reason, TenderKind, TenderLine, TenderLines};
+use protocol::request::{Body, RequestSidecar};
 
 use crate::counter::{amount, load, reversal};
 use crate::harness::Site;
@@ -21,16 +21,39 @@ format = "%Y-%m-%d %H:%M:%S"
 timezone = "UTC"
 "#;
 
-/// A load by tenders: kind, amount, reference.
-fn load_by(card: &Card, tenders: &[(u8, i64, &str)]) -> Body {
-    let all = tenders.iter().map(|(_, minor, _)| minor).sum();
+/// By kind, amount and reference.
+fn tenders(all: &[(u8, i64, &str)]) -> TenderLines {
     let line = |(kind, minor, reference): &(u8, i64, &str)| TenderLine {
         kind: TenderKind(*kind),
         amount: amount(*minor),
         reference: (!reference.is_empty()).then(|| reference.parse().expect("a reference")),
     };
-    let tenders = TenderLines::new(tenders.iter().map(line).collect()).expect("tenders");
-    Body::Load { card: card.reference, amount: amount(all), tenders }
+    TenderLines::new(all.iter().map(line).collect()).expect("tenders")
+}
+
+fn load_by(card: &Card, all: &[(u8, i64, &str)]) -> Body {
+    let whole = all.iter().map(|(_, minor, _)| minor).sum();
+    Body::Load { card: card.reference, amount: amount(whole), tenders: tenders(all) }
+}
+
+/// Money that the till takes and cannot credit, and that two operators have given back.
+async fn taken_and_given_back(site: &Site, till: &mut Till, reference: &str) {
+    let body = Body::CashTaken {
+        card: None,
+        amount: amount(35_00),
+        tenders: tenders(&[(3, 35_00, reference)]),
+        original: None,
+        reason: Reason::NO_ANSWER,
+    };
+    let message = till.sign_with(body, &RequestSidecar::default(), |header| header);
+    assert_eq!(till.send(&message).await.code(), APPROVED);
+    for name in ["ann", "bob"] {
+        site.json(&["operator", "add", "--name", name]);
+    }
+    let open = site.json(&["exception", "list"])["exceptions"][0]["reference"].to_string();
+    let words = ["exception", "settle", &open, "--paid-out", "--reason", "given back", "--operator", "ann"];
+    let proposal = site.json(&words)["proposal"].to_string();
+    site.json(&["act", "confirm", "--number", &proposal, "--operator", "bob"]);
 }
 
 #[tokio::test]
@@ -64,6 +87,7 @@ async fn a_wallets_statement_is_matched_with_loads_refunds_and_what_was_undone()
     // Cash-out: the newest load, W4, and nothing else.
     assert_eq!(till.code(unload(&card, 80_00), &card).await, APPROVED);
     assert_eq!(till.code(load(&card, 20_00), &card).await, APPROVED);
+    taken_and_given_back(&site, &mut till, "C1").await;
     drop(gateway);
     site.verify();
 
@@ -85,6 +109,8 @@ async fn a_wallets_statement_is_matched_with_loads_refunds_and_what_was_undone()
         ("W4", "80.00"),
         ("W4", "-80.00"),
         ("W5", "90.00"),
+        ("C1", "35.00"),
+        ("C1", "-35.00"),
     ];
     let done = reconcile(&whole);
     assert!(done.status.success(), "{} {}", done.json, done.stderr);
@@ -105,6 +131,10 @@ async fn a_wallets_statement_is_matched_with_loads_refunds_and_what_was_undone()
     assert_eq!(done.json["missing_there"][0]["what"], "Unload");
     assert_eq!(done.json["differing"][0]["line"]["line"], 4);
     assert_eq!(done.json["totals"][6]["difference"], "150.01");
+    let back = whole.iter().find(|line| line.0 == "C1" && line.1.starts_with('-'));
+    let done = reconcile(&whole.iter().filter(|line| Some(*line) != back).copied().collect::<Vec<_>>());
+    assert_eq!(done.json["missing_there"][0]["what"], "exception-settle");
+    assert_eq!(done.json["missing_there"][0]["reference"], "C1");
     let words = site.run(&["reconcile", "--print-map"]);
     assert!(words.status.success());
     let done = site.run(&["reconcile", "--statement", "x"]);
