@@ -8,6 +8,7 @@ mod leaderboard;
 mod member;
 mod operate;
 mod programme;
+mod reconcile;
 mod report;
 mod serve;
 mod show;
@@ -150,6 +151,16 @@ The copy holds the private keys: keep it as safe as the original.")]
 
 Dates are business dates. The directory appears whole or not at all. FINANCE.md explains the files and how to import them.")]
     Export(export::Export),
+    /// Compare a bank's or payment provider's statement with what loads took and what was paid out again, by tender.
+    #[command(after_help = "Examples:
+  gateway reconcile --print-map > wallet.toml      every key of a map explained: fit it to your file
+  gateway reconcile --statement wallet.csv --map wallet.toml --from 2026-11-01 --to 2026-11-30
+  gateway reconcile --statement wallet.csv --map wallet.toml --json > wallet.json
+
+Payments are found by the reference that the till wrote with the tender, the others by amount and day
+where that is beyond doubt. Exit codes: 0 all of it matches, 1 something does not, or cannot be read,
+2 wrong usage. FINANCE.md explains the lists.")]
+    Reconcile(reconcile::Reconcile),
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -562,6 +573,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Receipt(Receipt::Verify { file, key }) => journal::verify_receipt(common, &file, key),
         Command::Backup { out } => journal::backup(common, &out),
         Command::Export(arguments) => export::export(common, arguments),
+        Command::Reconcile(asked) => reconcile::reconcile(common, &asked),
     };
     match done {
         Ok(code) => code,

@@ -9,6 +9,7 @@ mod entry;
 mod files;
 mod manifest;
 mod names;
+pub mod reconcile;
 mod take;
 mod verify;
 

@@ -4,4 +4,6 @@ mod changed;
 mod chart;
 mod drawn;
 mod journal;
+mod reconcile;
+mod settled;
 mod trading;
