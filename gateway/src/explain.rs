@@ -69,6 +69,8 @@ pub struct Explained {
     pub what: String,
     /// Of an answer.
     pub code: Option<u8>,
+    /// The card that an answer is about: the rules' lines are of its balances.
+    pub card: Option<u64>,
     pub time_ms: i64,
     /// YYYYMMDD.
     pub business_date: u32,
@@ -152,13 +154,15 @@ fn explain_entry(
     }
     let find = |wanted: u64| original(storage, state, wanted);
     let request = request(state, tried, installation, entry).ok_or(ExplainError::Damaged(index))?;
-    let (decision, pricing) = decide_again(storage, (state, entry), &request, find)?;
-    let told = Explained {
+    let (decision, pricing) = decide_again(storage, (state, entry, &answer), &request, find)?;
+    let same = is_written(record, &decision.effects) && says(&answer, &decision);
+    Ok(Explained {
+        card: answer.card.map(|card| card.number()),
         code: Some(answer.code.0),
         reasons: decision.explanation,
+        same,
         ..told(entry, message.name(), &pricing)
-    };
-    Ok(Explained { same: is_written(record, &decision.effects), ..told })
+    })
 }
 
 /// What an entry says of itself, before it is decided again.
@@ -168,6 +172,7 @@ fn told(entry: &Entry, what: &str, pricing: &Programme) -> Explained {
         index: entry.row.index,
         what: what.to_owned(),
         code: None,
+        card: None,
         time_ms: details.time_ms,
         business_date: details.business_date,
         programme: (details.programme_version, pricing.name.clone()),
@@ -182,6 +187,11 @@ fn told(entry: &Entry, what: &str, pricing: &Programme) -> Explained {
 fn is_written(record: &Record, effects: &[Effect]) -> bool {
     let written = record.details.effects.iter().filter(|effect| !matches!(effect, Effect::Version { .. }));
     written.eq(effects)
+}
+
+/// Whether the answer says what the rules say of their reasons.
+fn says(answer: &Answer, decision: &Decision) -> bool {
+    answer.explanation == translate::explained(answer.kind, decision)
 }
 
 /// Explains what was due by itself: expiries, what has become of a tier, birthday gifts, and the close of a leaderboard.
@@ -359,7 +369,7 @@ fn original(storage: &Storage, state: &State, index: u64) -> Result<Option<Origi
 /// The decision, made again by the rules of the versions that were in force then.
 fn decide_again(
     storage: &Storage,
-    (state, entry): (&State, &Entry),
+    (state, entry, answer): (&State, &Entry, &Answer),
     request: &Request,
     find: impl Fn(u64) -> Result<Option<Original>, ExplainError>,
 ) -> Result<(Decision, Programme), ExplainError> {
@@ -414,7 +424,7 @@ fn decide_again(
             birthday,
         };
         let decision = decide(facts, terminal, request, Now { certain, ..now })?;
-        if written().eq(&decision.effects) {
+        if written().eq(&decision.effects) && says(answer, &decision) {
             return Ok((decision, pricing));
         }
         first.get_or_insert(decision);

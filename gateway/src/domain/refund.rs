@@ -82,20 +82,15 @@ pub(super) fn decide(
     let slice = Slice { before, amount, whole };
     let counted = count_back(facts.state, sale, Some(slice))?;
     let fall = fall(facts, card.reference, &counted, now)?;
-    let paid = if original.message == message::LOAD {
-        let pay = facts.programme.points_payment(&card.product);
-        match pay_out(terminal, &card, original, (slice, &fall), pay)? {
-            Ok((more, paid)) => {
-                effects.extend(more);
-                paid
-            }
+    let (more, explanation, paid) = if original.message == message::LOAD {
+        match pay_out(facts, terminal, &card, original, (slice, &fall))? {
+            Ok(paid) => paid,
             Err(decline) => return refused(decline),
         }
     } else {
-        let (more, paid) = give_back(facts, terminal, (&card, &purse), sale, (slice, &fall), now)?;
-        effects.extend(more);
-        paid
+        give_back(facts, terminal, (&card, &purse), sale, (slice, &fall), now)?
     };
+    effects.extend(more);
     effects.extend(counted.into_iter().chain(fall.counts));
     let refunded = before.checked_add(amount).ok_or(Fault::Overflow)?;
     let state = if amount == left { TransactionState::Refunded } else { TransactionState::RefundedInPart };
@@ -113,6 +108,7 @@ pub(super) fn decide(
         purse: original.purse(),
         amount: Some(paid),
         original_state: Some(state),
+        explanation,
         ..Decision::approved(effects)
     })
 }

@@ -4,7 +4,7 @@
 use super::Fault;
 use super::card::Card;
 use super::count_back::count_back;
-use super::decision::{Decision, Decline};
+use super::decision::{Decision, Decline, Reason};
 use super::effect::{Account, Effect, Fate, TransactionState};
 use super::expiry::expire;
 use super::facts::{Facts, accept_card};
@@ -64,7 +64,7 @@ pub(super) fn decide(
         Err(decline) => return Ok(Decision::declined(decline)),
     };
     let (card, mut effects) = expire(card, facts.programme, facts.index, now)?;
-    let Some((more, paid)) = cash_out(facts, terminal, &card, (amount, now))? else {
+    let Some((more, explanation, paid)) = cash_out(facts, terminal, &card, (amount, now))? else {
         return Ok(Decision::declined(Decline::NotEnoughLoaded));
     };
     effects.extend(more);
@@ -73,7 +73,7 @@ pub(super) fn decide(
         Ok(tallies) => effects.extend(tallies),
         Err(decline) => return Ok(Decision::declined(decline)),
     }
-    Ok(Decision { amount: Some(paid), ..Decision::approved(effects) })
+    Ok(Decision { amount: Some(paid), explanation, ..Decision::approved(effects) })
 }
 
 fn check(
@@ -98,25 +98,24 @@ fn check(
     check_supervisor(facts, terminal, request, needed)
 }
 
-/// Pays `amount` minor units of principal out of the card's loads: the effects, and what the customer gets; `None` when
+/// Pays `amount` minor units of principal out of the card's loads: the effects, why, and what the customer gets; `None` when
 /// there is not so much, or not in so few loads.
 fn cash_out(
     facts: Facts<'_>,
     terminal: &Terminal,
     card: &Card,
     (amount, now): (i64, Now),
-) -> Result<Option<(Vec<Effect>, i64)>, Fault> {
-    let (mut left, mut effects) = (card.clone(), Vec::new());
+) -> Result<Option<(Vec<Effect>, Vec<Reason>, i64)>, Fault> {
+    let (mut left, mut effects, mut reasons) = (card.clone(), Vec::new(), Vec::new());
     let (mut missing, mut paid, mut used) = (amount, 0_i64, 0_usize);
     for load in loads_of(facts, terminal, card) {
         let Some((slice, fate)) = next_slice(facts, &left, load, missing)? else { continue };
         // What would be withheld whole stays where it is.
-        let pay = facts.programme.points_payment(&card.product);
         let counted = count_back(facts.state, load, Some(slice))?;
         // What has fallen with the loads in front of it is among the effects.
         let so_far: Vec<Effect> = effects.iter().chain(&counted).cloned().collect();
         let fall = fall(facts, card.reference, &so_far, now)?;
-        let Ok((postings, cash)) = pay_out(terminal, &left, load, (slice, &fall), pay)? else { continue };
+        let Ok((postings, why, cash)) = pay_out(facts, terminal, &left, load, (slice, &fall))? else { continue };
         // Two loads may have their bonus in one lot.
         for effect in &postings {
             match effect {
@@ -126,13 +125,14 @@ fn cash_out(
             }
         }
         effects.extend(postings);
+        reasons.extend(why);
         effects.extend(counted.into_iter().chain(fall.counts));
         effects.push(Effect::Transaction { index: load.index, fate });
         missing = missing.checked_sub(slice.amount).ok_or(Fault::Overflow)?;
         paid = paid.checked_add(cash).ok_or(Fault::Overflow)?;
         used = used.saturating_add(1);
         if missing == 0 {
-            return Ok(Some((effects, paid)));
+            return Ok(Some((effects, reasons, paid)));
         }
         if used == LOADS {
             break;
