@@ -33,7 +33,8 @@ pub(super) fn give_back(
     let (money, by_points) = slice.split(paid)?;
     let left = card.clone();
     let others = BTreeMap::from([(purse.reference, purse.clone())]);
-    let mut giving = Giving { facts, now, card, purse, left, others, opened: 0, effects: Vec::new(), reasons: Vec::new() };
+    let mut giving =
+        Giving { facts, now, card, purse, left, others, opened: 0, effects: Vec::new(), reasons: Vec::new() };
     if by_points.amount > 0 {
         giving.points(original, by_points)?;
     }

@@ -63,7 +63,8 @@ pub fn purchase_quote(
     let (partial_allowed, lines) = (true, Vec::new());
     let command = Command::Purchase { claim: *claim, amount, partial_allowed, points, lines };
     let request = Request { prices, sold, ..Request::quote(terminal, currency, command) };
-    let mut decision = decide(facts, terminal, &request, Wish { claim, amount, partial_allowed, points }, now)?;
+    let mut decision =
+        decide(facts, terminal, &request, Wish { claim, amount, partial_allowed, points }, now)?;
     decision.explanation.extend(owed(facts.state, claim.card, &decision.effects));
     Ok(decision)
 }

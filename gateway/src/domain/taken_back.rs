@@ -7,7 +7,7 @@ use super::card::CardReference;
 use super::decision::{Notes, Reason};
 use super::effect::{Account, Effect};
 use super::ledger::{Kind, bonus_expense};
-use super::original::{Original, own_postings, own_points_debts};
+use super::original::{Original, own_points_debts, own_postings};
 use super::programme::{PointsPayment, Programme};
 use super::slice::Slice;
 use super::state::State;

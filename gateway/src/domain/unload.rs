@@ -115,7 +115,9 @@ fn cash_out(
         // What has fallen with the loads in front of it is among the effects.
         let so_far: Vec<Effect> = effects.iter().chain(&counted).cloned().collect();
         let fall = fall(facts, card.reference, &so_far, now)?;
-        let Ok((postings, why, cash)) = pay_out(facts, terminal, &left, load, (slice, &fall))? else { continue };
+        let Ok((postings, why, cash)) = pay_out(facts, terminal, &left, load, (slice, &fall))? else {
+            continue;
+        };
         // Two loads may have their bonus in one lot.
         for effect in &postings {
             match effect {

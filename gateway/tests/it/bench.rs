@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use gateway::domain::ledger::check_balanced;
 use gateway::domain::{
-    Account, Decision, Effect, Fault, Limits, Now, Original, Request, Role, State, Terminal, TerminalStatus, Verdict,
+    Account, Decision, Effect, Fault, Limits, Now, Original, Request, Role, State, Terminal, TerminalStatus,
+    Verdict,
 };
 use gateway::translate;
 

@@ -304,7 +304,7 @@ def _check_approval(kind, fields):
         need(set(fields[12]) <= {1, 2} and max(fields[12].values()) < 0, "a transfer takes money from the card that gives, and nothing else")
     if kind in PROGRAMME:
         need(all(fields[12].get(k, 0) >= 0 for k in (1, 2)), "takes money, and no message of a member's does")
-    if 12 in fields and 13 in fields and kind != LOAD_QUOTE:
+    if 12 in fields and 13 in fields:
         _check_lines(kind, fields)
     if kind in QUOTES:
         need(fields[19][1] > fields[4], "quote that is over")

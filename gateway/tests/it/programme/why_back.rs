@@ -141,10 +141,7 @@ async fn points_that_paid_come_back_and_what_is_spent_is_withheld_or_owed() {
     assert_eq!(approved(&answer), Some(297_03));
     assert_eq!(
         lines(&answer),
-        [
-            line("spend", 16, 300, "30000/30000", -300, BACK),
-            line("pay", 16, 2_97, "1/0.01", 297, WITHHELD),
-        ]
+        [line("spend", 16, 300, "30000/30000", -300, BACK), line("pay", 16, 2_97, "1/0.01", 297, WITHHELD),]
     );
     let (_, answer) = till.deal(refund(&small, 4_00), &card).await;
     // The balances had paid 3.00; of the 3.00 that points paid, one comes back.
@@ -172,7 +169,7 @@ async fn a_tier_that_falls_and_a_joining_that_is_undone_have_their_lines() {
     let site = Site::new();
     let gateway = site.start();
     let rules = "[membership]\njoining = \"spend\"\nspend = \"20.00\"\ngift = { rule = \"welcome\", points = 7 }\n\
-         [[tier]]\nkey = \"gold\"\nname = \"Gold\"\ngift = 50\nany = [{ spent = \"50.00\" }]\n\
+         [[tier]]\nkey = \"gold\"\nname = \"Gold\"\ngift = { points = 50 }\nany = [{ spent = \"50.00\" }]\n\
          [tiers]\nlasts_months = 12\n";
     put_in_force(&site, &programme(&format!("{SPEND}{rules}")));
     let mut till = Till::open(&site, &gateway, "T0001").await;
