@@ -16,10 +16,10 @@ use super::original::Original;
 use super::points::{owe, owed_all, take_back_or_owe};
 use super::request::Now;
 use super::slice::Slice;
-use super::taken_back::{bought, comes_back, taken_back};
+use super::taken_back::{Returned, bought, comes_back, taken_back};
 use super::terminal::Terminal;
 
-/// What falls with it is taken back too. Returns why points come and go, and what the customer gets.
+/// What falls with it is taken back too.
 pub(super) fn give_back(
     facts: Facts<'_>,
     terminal: &Terminal,
@@ -27,7 +27,7 @@ pub(super) fn give_back(
     original: &Original,
     (slice, fall): (Slice, &Fall),
     now: Now,
-) -> Result<(Vec<Effect>, Vec<Reason>, i64), Fault> {
+) -> Result<Returned, Fault> {
     let worth = original.points_worth();
     let paid = original.refundable().checked_sub(worth).ok_or(Fault::Overflow)?;
     let (money, by_points) = slice.split(paid)?;
@@ -45,7 +45,7 @@ pub(super) fn give_back(
     let by_points = by_points.amount.checked_add(withheld).ok_or(Fault::Overflow)?;
     giving.leg(points_payment(), Kind::MONEY, by_points);
     let paid = slice.amount.checked_sub(withheld).ok_or(Fault::Overflow)?;
-    Ok((giving.effects, giving.reasons, paid))
+    Ok(Returned { effects: giving.effects, reasons: giving.reasons, paid })
 }
 
 fn minus(amount: i64) -> Result<i64, Fault> {

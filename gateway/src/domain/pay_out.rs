@@ -2,7 +2,7 @@
 
 use super::Fault;
 use super::card::Card;
-use super::decision::{Decline, Reason};
+use super::decision::Decline;
 use super::effect::{Account, Effect};
 use super::facts::Facts;
 use super::fall::Fall;
@@ -10,19 +10,19 @@ use super::ledger::{Kind, bonus_expense, clearing, named, points_payment};
 use super::original::Original;
 use super::points::take_back_or_owe;
 use super::slice::Slice;
-use super::taken_back::{bought, taken_back, withheld};
+use super::taken_back::{Returned, bought, taken_back, withheld};
 use super::terminal::Terminal;
 
 /// A load's refund: the money goes back to its tenders, the bonus in proportion; bonus that is no longer in its lot is
 /// withheld from the money. Points that it gave go in proportion; those that are gone are owed, or, where points pay, withheld
-/// at their price; so is what falls with it. Returns why bonus and points go, and what the customer gets.
+/// at their price; so is what falls with it.
 pub(super) fn pay_out(
     facts: Facts<'_>,
     terminal: &Terminal,
     card: &Card,
     original: &Original,
     (slice, fall): (Slice, &Fall),
-) -> Result<Result<(Vec<Effect>, Vec<Reason>, i64), Decline>, Fault> {
+) -> Result<Result<Returned, Decline>, Fault> {
     let pay = facts.programme.points_payment(&card.product);
     let given = |kind: Kind| original.given().find(|posting| posting.kind == kind);
     let lot_of = |kind: Kind| {
@@ -83,5 +83,5 @@ pub(super) fn pay_out(
         effects.push(named(clearing(&terminal.store, tender), Kind::MONEY, part));
     }
     reasons.extend(fall.reasons.iter().cloned());
-    Ok(Ok((effects, reasons, paid)))
+    Ok(Ok(Returned { effects, reasons, paid }))
 }

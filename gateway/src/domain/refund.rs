@@ -15,6 +15,7 @@ use super::pay_out::pay_out;
 use super::request::{Named, Now, Request, message};
 use super::slice::Slice;
 use super::supervision::{check_supervisor, reaches};
+use super::taken_back::Returned;
 use super::tally::{Counted, More, count};
 use super::terminal::Terminal;
 
@@ -82,14 +83,15 @@ pub(super) fn decide(
     let slice = Slice { before, amount, whole };
     let counted = count_back(facts.state, sale, Some(slice))?;
     let fall = fall(facts, card.reference, &counted, now)?;
-    let (more, explanation, paid) = if original.message == message::LOAD {
+    let returned = if original.message == message::LOAD {
         match pay_out(facts, terminal, &card, original, (slice, &fall))? {
-            Ok(paid) => paid,
+            Ok(returned) => returned,
             Err(decline) => return refused(decline),
         }
     } else {
         give_back(facts, terminal, (&card, &purse), sale, (slice, &fall), now)?
     };
+    let Returned { effects: more, reasons: explanation, paid } = returned;
     effects.extend(more);
     effects.extend(counted.into_iter().chain(fall.counts));
     let refunded = before.checked_add(amount).ok_or(Fault::Overflow)?;

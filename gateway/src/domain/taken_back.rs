@@ -24,6 +24,16 @@ const OWED: &str = "owed";
 /// Bonus that is not there, and comes off the money.
 const WITHHELD: &str = "withheld";
 
+/// What comes back by a refund.
+#[derive(Debug, Default)]
+pub(super) struct Returned {
+    pub effects: Vec<Effect>,
+    /// Why points and bonus go and come.
+    pub reasons: Vec<Reason>,
+    /// What the customer gets, minor units.
+    pub paid: i64,
+}
+
 /// What a slice takes back of what rules `gave` of a balance: a line for each rule when nothing of it is left, else one for all of
 /// them, because it is rounded over all of them.
 pub(super) fn taken_back(

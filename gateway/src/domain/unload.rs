@@ -4,7 +4,7 @@
 use super::Fault;
 use super::card::Card;
 use super::count_back::count_back;
-use super::decision::{Decision, Decline, Reason};
+use super::decision::{Decision, Decline};
 use super::effect::{Account, Effect, Fate, TransactionState};
 use super::expiry::expire;
 use super::facts::{Facts, accept_card};
@@ -17,6 +17,7 @@ use super::programme::Product;
 use super::request::{CardClaim, Now, Request, message};
 use super::slice::Slice;
 use super::supervision::{check_supervisor, reaches};
+use super::taken_back::Returned;
 use super::tally::{Counted, More, count};
 use super::terminal::Terminal;
 
@@ -64,9 +65,10 @@ pub(super) fn decide(
         Err(decline) => return Ok(Decision::declined(decline)),
     };
     let (card, mut effects) = expire(card, facts.programme, facts.index, now)?;
-    let Some((more, explanation, paid)) = cash_out(facts, terminal, &card, (amount, now))? else {
+    let Some(returned) = cash_out(facts, terminal, &card, (amount, now))? else {
         return Ok(Decision::declined(Decline::NotEnoughLoaded));
     };
+    let Returned { effects: more, reasons: explanation, paid } = returned;
     effects.extend(more);
     let more = More { card: &card, product, request, counted: Counted::Refund, amount: paid };
     match count(facts, more, now) {
@@ -105,7 +107,7 @@ fn cash_out(
     terminal: &Terminal,
     card: &Card,
     (amount, now): (i64, Now),
-) -> Result<Option<(Vec<Effect>, Vec<Reason>, i64)>, Fault> {
+) -> Result<Option<Returned>, Fault> {
     let (mut left, mut effects, mut reasons) = (card.clone(), Vec::new(), Vec::new());
     let (mut missing, mut paid, mut used) = (amount, 0_i64, 0_usize);
     for load in loads_of(facts, terminal, card) {
@@ -115,26 +117,24 @@ fn cash_out(
         // What has fallen with the loads in front of it is among the effects.
         let so_far: Vec<Effect> = effects.iter().chain(&counted).cloned().collect();
         let fall = fall(facts, card.reference, &so_far, now)?;
-        let Ok((postings, why, cash)) = pay_out(facts, terminal, &left, load, (slice, &fall))? else {
-            continue;
-        };
+        let Ok(out) = pay_out(facts, terminal, &left, load, (slice, &fall))? else { continue };
         // Two loads may have their bonus in one lot.
-        for effect in &postings {
+        for effect in &out.effects {
             match effect {
                 Effect::Posting(posting) => left.book(posting)?,
                 Effect::PointsDebt { kind, change, .. } => left.owe(*kind, *change)?,
                 _ => {}
             }
         }
-        effects.extend(postings);
-        reasons.extend(why);
+        effects.extend(out.effects);
+        reasons.extend(out.reasons);
         effects.extend(counted.into_iter().chain(fall.counts));
         effects.push(Effect::Transaction { index: load.index, fate });
         missing = missing.checked_sub(slice.amount).ok_or(Fault::Overflow)?;
-        paid = paid.checked_add(cash).ok_or(Fault::Overflow)?;
+        paid = paid.checked_add(out.paid).ok_or(Fault::Overflow)?;
         used = used.saturating_add(1);
         if missing == 0 {
-            return Ok(Some((effects, reasons, paid)));
+            return Ok(Some(Returned { effects, reasons, paid }));
         }
         if used == LOADS {
             break;
