@@ -254,6 +254,7 @@ fn original(record: &Record) -> Original {
         approved: true,
         approved_amount: 0,
         lines: Vec::new(),
+        reasons: Vec::new(),
         effects: details.effects.clone(),
     }
 }

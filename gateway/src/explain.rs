@@ -2,8 +2,9 @@
 //! what was written then.
 
 mod board;
+mod unsaid;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 pub(crate) use board::programmes;
@@ -12,6 +13,7 @@ use protocol::cose::Sign1;
 use protocol::field::Installation;
 use protocol::frame::MessageType;
 use protocol::request::{Request as WireRequest, RequestSidecar};
+use unsaid::{at_each_age, possible};
 
 use crate::admin::act::{SignedAct, name as act_name};
 use crate::domain::act::{Act, Drawn, Place, decide_act};
@@ -26,7 +28,7 @@ use crate::domain::programme::tier::Stood;
 use crate::domain::request::message;
 use crate::domain::tier_review::review;
 use crate::domain::unload::loads_on;
-use crate::domain::{Born, CardReference, Member, expire};
+use crate::domain::{CardReference, Member, expire};
 use crate::domain::{Command, Decision, Facts, Now, Original, Pins, Programme, Quoted, Request, State};
 use crate::domain::{Fault, decide};
 use crate::executor::remembered;
@@ -69,6 +71,8 @@ pub struct Explained {
     pub what: String,
     /// Of an answer.
     pub code: Option<u8>,
+    /// The card that an answer is about: the rules' lines are of its balances.
+    pub card: Option<u64>,
     pub time_ms: i64,
     /// YYYYMMDD.
     pub business_date: u32,
@@ -152,13 +156,15 @@ fn explain_entry(
     }
     let find = |wanted: u64| original(storage, state, wanted);
     let request = request(state, tried, installation, entry).ok_or(ExplainError::Damaged(index))?;
-    let (decision, pricing) = decide_again(storage, (state, entry), &request, find)?;
-    let told = Explained {
+    let (decision, pricing) = decide_again(storage, (state, entry, &answer), &request, find)?;
+    let same = is_written(record, &decision.effects) && says(&answer, &decision);
+    Ok(Explained {
+        card: answer.card.map(|card| card.number()),
         code: Some(answer.code.0),
         reasons: decision.explanation,
+        same,
         ..told(entry, message.name(), &pricing)
-    };
-    Ok(Explained { same: is_written(record, &decision.effects), ..told })
+    })
 }
 
 /// What an entry says of itself, before it is decided again.
@@ -168,6 +174,7 @@ fn told(entry: &Entry, what: &str, pricing: &Programme) -> Explained {
         index: entry.row.index,
         what: what.to_owned(),
         code: None,
+        card: None,
         time_ms: details.time_ms,
         business_date: details.business_date,
         programme: (details.programme_version, pricing.name.clone()),
@@ -182,6 +189,11 @@ fn told(entry: &Entry, what: &str, pricing: &Programme) -> Explained {
 fn is_written(record: &Record, effects: &[Effect]) -> bool {
     let written = record.details.effects.iter().filter(|effect| !matches!(effect, Effect::Version { .. }));
     written.eq(effects)
+}
+
+/// Whether the answer says what the rules say of their reasons.
+fn says(answer: &Answer, decision: &Decision) -> bool {
+    answer.explanation == translate::explained(answer.kind, decision)
 }
 
 /// Explains what was due by itself: expiries, what has become of a tier, birthday gifts, and the close of a leaderboard.
@@ -359,7 +371,7 @@ fn original(storage: &Storage, state: &State, index: u64) -> Result<Option<Origi
 /// The decision, made again by the rules of the versions that were in force then.
 fn decide_again(
     storage: &Storage,
-    (state, entry): (&State, &Entry),
+    (state, entry, answer): (&State, &Entry, &Answer),
     request: &Request,
     find: impl Fn(u64) -> Result<Option<Original>, ExplainError>,
 ) -> Result<(Decision, Programme), ExplainError> {
@@ -414,51 +426,12 @@ fn decide_again(
             birthday,
         };
         let decision = decide(facts, terminal, request, Now { certain, ..now })?;
-        if written().eq(&decision.effects) {
+        if written().eq(&decision.effects) && says(answer, &decision) {
             return Ok((decision, pricing));
         }
         first.get_or_insert(decision);
     }
     Ok((first.ok_or_else(damaged)?, pricing))
-}
-
-/// What the journal does not say: no birthday, one on that day, on another day of that month, or in another month, at each age that a
-/// rule tells from others; a clock that was believed, or not.
-fn possible(business_date: u32, programmes: &[&Programme]) -> Vec<(Option<Born>, bool)> {
-    let part = |number: u32| u8::try_from(number % 100).unwrap_or(0);
-    let (month, day) = (part(business_date / 100), part(business_date));
-    let other = if day == 1 { 2 } else { 1 };
-    let mut born = vec![None];
-    let near = |year| [(month, day), (month, other)].map(|(month, day)| Some(Born { year, month, day }));
-    born.extend(near(0));
-    let this = u16::try_from(business_date / 10_000).unwrap_or(0);
-    for age in programmes.iter().flat_map(|programme| ages(programme)).collect::<BTreeSet<u16>>() {
-        let year = this.saturating_sub(age);
-        // A birthday that comes later in this year makes whoever is as old a year older by their birth year.
-        let before = if other > day { year.saturating_sub(1) } else { year };
-        let far = Born {
-            year: if month == 1 { year.saturating_sub(1) } else { year },
-            month: if month == 1 { 2 } else { 1 },
-            day: 1,
-        };
-        let of_month = [Born { year, month, day }, Born { year: before, month, day: other }];
-        born.extend(of_month.into_iter().chain([far]).map(Some));
-    }
-    born.into_iter().flat_map(|born| [(born, true), (born, false)]).collect()
-}
-
-/// Ages that a programme tells from others.
-fn ages(programme: &Programme) -> BTreeSet<u16> {
-    let ages = programme.segments.iter().filter_map(|segment| segment.age);
-    ages.flat_map(|(from, below)| [Some(0), Some(from), below]).flatten().collect()
-}
-
-/// A birthday of a year at each age that a programme tells from others, by the day and the day before it.
-fn at_each_age((month, day): (u8, u8), year: i16, programme: &Programme) -> Vec<Born> {
-    let year = u16::try_from(year).unwrap_or(0);
-    let born = ages(programme).into_iter().map(|age| year.saturating_sub(age));
-    let years = born.flat_map(|year| [year, year.saturating_sub(1)]);
-    std::iter::once(0).chain(years).map(|year| Born { year, month, day }).collect()
 }
 
 /// The request as it was decided: what came beside it is not in the journal, and was right if it was approved.

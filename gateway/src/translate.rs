@@ -17,7 +17,7 @@ use protocol::receipt::Grant as WireGrant;
 use protocol::request::{Body, Request as WireRequest, RequestSidecar};
 
 use crate::domain::card::{Card, CardReference};
-use crate::domain::decision::Reason;
+use crate::domain::decision::{self, Reason};
 use crate::domain::effect::{Account, Effect, Line, TransactionState};
 use crate::domain::ledger::Kind;
 use crate::domain::member::TierHeld;
@@ -260,18 +260,7 @@ pub fn final_answer(
             Verdict::Declined(decline) => tries_left(decline),
             _ => None,
         },
-        explanation: explanation(
-            &decision.explanation,
-            decision.is_approved()
-                && !matches!(
-                    message,
-                    MessageType::REVERSAL
-                        | MessageType::RECONCILIATION
-                        | MessageType::REFUND
-                        | MessageType::VOID
-                        | MessageType::CASH_TAKEN
-                ),
-        ),
+        explanation: explained(message, decision),
         state: decision.original_state.map(wire_state),
         totals: decision.totals.as_deref().and_then(wire_totals),
         hold: decision.hold.as_ref().map(wire_hold),
@@ -296,12 +285,27 @@ pub fn tier(programme: &Programme, held: Option<&TierHeld>) -> Option<WireTier> 
     })
 }
 
-/// Rules that fired, for key 13.
+/// Key 13 of the answer to a value message: of what does something to a card.
 #[must_use]
-pub fn explanation(reasons: &[Reason], shown: bool) -> Option<Explanations> {
-    if !shown {
+pub fn explained(message: MessageType, decision: &Decision) -> Option<Explanations> {
+    let never = matches!(message, MessageType::RECONCILIATION | MessageType::CASH_TAKEN);
+    let undoes_nothing = message == MessageType::REVERSAL && !decision.shows_card;
+    if !decision.is_approved() || never || undoes_nothing {
         return None;
     }
+    explanation(&decision.explanation)
+}
+
+/// Rules that fired, for key 13; too many lines in short.
+#[must_use]
+pub fn explanation(reasons: &[Reason]) -> Option<Explanations> {
+    let in_short;
+    let reasons = if reasons.len() > MAX_EXPLANATIONS {
+        in_short = added_up(reasons);
+        &in_short[..]
+    } else {
+        reasons
+    };
     let lines = reasons.iter().take(MAX_EXPLANATIONS).filter_map(|reason| {
         Some(Explanation {
             rule: Text::fitted(&reason.rule)?,
@@ -313,6 +317,47 @@ pub fn explanation(reasons: &[Reason], shown: bool) -> Option<Explanations> {
         })
     });
     Explanations::new(lines.collect())
+}
+
+/// Lines of one balance that give, and those that take, each added up; what is taken back, owed or withheld by itself.
+fn added_up(reasons: &[Reason]) -> Vec<Reason> {
+    let apart = [decision::Notes::TAKEN_BACK, decision::Notes::OWED, decision::Notes::WITHHELD];
+    let same = |one: &Reason, other: &Reason| {
+        one.kind == other.kind
+            && one.result.signum() == other.result.signum()
+            && apart.iter().all(|bit| one.notes.has(*bit) == other.notes.has(*bit))
+    };
+    let mut sums: Vec<(Reason, usize)> = Vec::new();
+    for reason in reasons {
+        let Some((sum, count)) = sums.iter_mut().find(|(sum, _)| same(sum, reason)) else {
+            sums.push((reason.clone(), 1));
+            continue;
+        };
+        *count = count.saturating_add(1);
+        sum.rule = format!("{count} rules");
+        sum.rate = "sum".to_owned();
+        sum.base = sum.base.saturating_add(reason.base);
+        sum.result = sum.result.saturating_add(reason.result);
+        sum.notes = sum.notes.and(reason.notes);
+    }
+    sums.into_iter().map(|(sum, _)| sum).collect()
+}
+
+/// The lines of an answer as rules look back on them, without those about what is owed: that is told anew.
+#[must_use]
+pub fn reasons(lines: Option<&Explanations>) -> Vec<Reason> {
+    let lines = lines.into_iter().flat_map(|lines| lines.iter());
+    let told = lines.filter_map(|line| {
+        Some(Reason {
+            rule: line.rule.as_str().to_owned(),
+            kind: Kind(u8::try_from(line.kind.0).ok()?),
+            base: line.base,
+            rate: line.rate.as_str().to_owned(),
+            result: line.result,
+            notes: decision::Notes(line.notes.0),
+        })
+    });
+    told.filter(|reason| !reason.notes.has(decision::Notes::OWED)).collect()
 }
 
 /// Available balances, by kind; principal and bonus always, points too. Money is that of the `purse` from which the card

@@ -63,13 +63,15 @@ pub(super) fn transaction(common: &Common, command: Transaction) -> Result<ExitC
     Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
-fn notes(notes: Notes) -> String {
+fn notes(notes: Notes, result: i64) -> String {
     let words = [
+        (Notes::TAKEN_BACK, if result > 0 { "brought back" } else { "taken back" }),
         (Notes::ROUNDED, "rounded down"),
         (Notes::MEMBER_CAP, "cut by the member's cap"),
         (Notes::BUDGET, "cut by a budget"),
         (Notes::PENDING, "pending"),
-        (Notes::TAKEN_BACK, "taken back"),
+        (Notes::OWED, "owed"),
+        (Notes::WITHHELD, "withheld"),
     ];
     let said: Vec<&str> =
         words.iter().filter(|(bit, _)| notes.0 & bit.0 != 0).map(|(_, word)| *word).collect();
@@ -110,7 +112,7 @@ fn print(explained: &Explained) {
                 base.to_string(),
                 rate.clone(),
                 result.to_string(),
-                notes(*bits),
+                notes(*bits, *result),
             ]
         }),
     );
@@ -167,7 +169,7 @@ fn value(index: u64, explained: &Result<Explained, ExplainError>) -> Value {
     };
     let reasons = explained.reasons.iter().map(|reason| {
         json!({ "rule": reason.rule, "kind": reason.kind.0, "base": reason.base, "rate": reason.rate,
-            "result": reason.result, "notes": notes(reason.notes) })
+            "result": reason.result, "notes": notes(reason.notes, reason.result) })
     });
     let postings = explained.postings.iter().map(|posting| {
         let (card, account) = match &posting.account {
@@ -196,6 +198,7 @@ fn value(index: u64, explained: &Result<Explained, ExplainError>) -> Value {
         "reference": index,
         "message": explained.what,
         "code": explained.code,
+        "card": explained.card.map(|card| card.to_string()),
         "business_date": explained.business_date,
         "programme": { "version": explained.programme.0, "name": explained.programme.1 },
         "rules": reasons.collect::<Vec<_>>(),

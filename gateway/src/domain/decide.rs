@@ -11,6 +11,7 @@ use super::join::Joining;
 use super::pin::Pin;
 use super::request::{Command, Now, Request, message};
 use super::supervision::supervisor;
+use super::taken_back::owed;
 use super::terminal::{Role, Terminal};
 use super::{
     Fault, activate, advice, authorize, award, capture, cash_taken, change_pin, join, load, purchase,
@@ -98,6 +99,9 @@ pub fn decide(facts: Facts<'_>, terminal: &Terminal, request: &Request, now: Now
         });
     }
     count_into_shift(facts, request, &mut decision);
+    if let Some(card) = decision.card.filter(|_| decision.is_approved()) {
+        decision.explanation.extend(owed(facts.state, card, &decision.effects));
+    }
     Ok(decision)
 }
 

@@ -141,7 +141,17 @@ impl Notes {
     /// A budget cut it.
     pub const BUDGET: Self = Self(4);
     pub const PENDING: Self = Self(8);
+    /// It undoes what another transaction did: takes back what that gave, or brings back what it took.
     pub const TAKEN_BACK: Self = Self(16);
+    /// Points that are owed now, or that paid what was owed.
+    pub const OWED: Self = Self(32);
+    /// It is paid for with money that is not paid out, or not given back.
+    pub const WITHHELD: Self = Self(64);
+
+    #[must_use]
+    pub fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
 
     /// Both.
     #[must_use]

@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 use super::Fault;
 use super::card::CardReference;
 use super::count_back::count_back;
+use super::decision::Reason;
 use super::effect::Effect;
 use super::facts::Facts;
 use super::join;
 use super::ledger::Kind;
 use super::request::Now;
+use super::taken_back::{fallen_gift, undone};
 use super::tier_review::gifts_lost;
 
 /// What is taken back beside the transaction's own.
@@ -20,6 +22,8 @@ pub(super) struct Fall {
     pub points: BTreeMap<(CardReference, Kind), i64>,
     /// What was counted of it.
     pub counts: Vec<Effect>,
+    /// Why, of the card's own points.
+    pub reasons: Vec<Reason>,
 }
 
 /// What falls for the member of a card when these counters have changed.
@@ -37,10 +41,14 @@ pub(super) fn fall(
             fall.add(of, points)?;
         }
         fall.counts.extend(count_back(facts.state, &joining, None)?);
+        fall.reasons.extend(undone(&joining));
     }
     let member = member.after(card, &fall.counts)?;
-    let (points, counts) = gifts_lost(facts.programme, card, &member, now);
-    fall.add((card, Kind::POINTS), points)?;
+    let (gifts, counts) = gifts_lost(facts.programme, card, &member, now);
+    for (tier, points) in gifts {
+        fall.add((card, Kind::POINTS), points)?;
+        fall.reasons.push(fallen_gift(&tier, points));
+    }
     fall.counts.extend(counts);
     Ok(fall)
 }

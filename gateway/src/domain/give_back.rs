@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::Fault;
 use super::card::{Card, CardReference, Lot};
+use super::decision::Reason;
 use super::effect::{Account, Effect, Posting};
 use super::expiry::expire;
 use super::facts::Facts;
@@ -15,9 +16,10 @@ use super::original::Original;
 use super::points::{owe, owed_all, take_back_or_owe};
 use super::request::Now;
 use super::slice::Slice;
+use super::taken_back::{Returned, bought, comes_back, taken_back};
 use super::terminal::Terminal;
 
-/// What falls with it is taken back too. Returns what the customer gets.
+/// What falls with it is taken back too.
 pub(super) fn give_back(
     facts: Facts<'_>,
     terminal: &Terminal,
@@ -25,13 +27,14 @@ pub(super) fn give_back(
     original: &Original,
     (slice, fall): (Slice, &Fall),
     now: Now,
-) -> Result<(Vec<Effect>, i64), Fault> {
+) -> Result<Returned, Fault> {
     let worth = original.points_worth();
     let paid = original.refundable().checked_sub(worth).ok_or(Fault::Overflow)?;
     let (money, by_points) = slice.split(paid)?;
     let left = card.clone();
     let others = BTreeMap::from([(purse.reference, purse.clone())]);
-    let mut giving = Giving { facts, now, card, purse, left, others, opened: 0, effects: Vec::new() };
+    let mut giving =
+        Giving { facts, now, card, purse, left, others, opened: 0, effects: Vec::new(), reasons: Vec::new() };
     if by_points.amount > 0 {
         giving.points(original, by_points)?;
     }
@@ -42,7 +45,7 @@ pub(super) fn give_back(
     let by_points = by_points.amount.checked_add(withheld).ok_or(Fault::Overflow)?;
     giving.leg(points_payment(), Kind::MONEY, by_points);
     let paid = slice.amount.checked_sub(withheld).ok_or(Fault::Overflow)?;
-    Ok((giving.effects, paid))
+    Ok(Returned { effects: giving.effects, reasons: giving.reasons, paid })
 }
 
 fn minus(amount: i64) -> Result<i64, Fault> {
@@ -75,6 +78,7 @@ struct Giving<'a> {
     /// Lots that were opened.
     opened: u32,
     effects: Vec<Effect>,
+    reasons: Vec<Reason>,
 }
 
 impl Giving<'_> {
@@ -112,6 +116,7 @@ impl Giving<'_> {
         if back.amount == 0 {
             return Ok(());
         }
+        self.reasons.push(comes_back(original, by_points, (all, back.amount)));
         self.leg(points_expense(), Kind::POINTS, minus(back.amount)?);
         let repaid = back.amount.min(self.left.points_debt(Kind::POINTS));
         if repaid > 0 {
@@ -135,21 +140,25 @@ impl Giving<'_> {
         }
         for ((reference, kind), (points, lot)) in earned {
             let fallen = fall.points.get(&(reference, kind)).copied().unwrap_or(0);
-            let parts = [(lot, money.share_of(points)?), (0, fallen)];
+            let part = money.share_of(points)?;
+            let parts = [(lot, part), (0, fallen)];
             let own = reference == self.card.reference;
             if !own {
                 self.take_back_from(reference, kind, parts)?;
                 continue;
             }
+            self.reasons.extend(taken_back(original, kind, money, (points, part)));
             let rule = self.facts.programme.points_payment(&self.card.product);
             let rule = rule.filter(|_| kind == Kind::POINTS);
-            let bought = |owed: i64, missing: i64| match rule {
+            let buys = |owed: i64, missing: i64| match rule {
                 Some(rule) => rule.bought(owed.checked_add(missing)?, money.amount),
                 None => Some((0, 0)),
             };
-            let withheld = take_back_or_owe(&mut self.left, kind, parts, bought, &mut self.effects)?;
-            bought_for = if kind == Kind::POINTS { withheld } else { bought_for };
+            let paid_for = take_back_or_owe(&mut self.left, kind, parts, buys, &mut self.effects)?;
+            self.reasons.extend(rule.and_then(|rule| bought(self.facts.programme, rule, paid_for)));
+            bought_for = if kind == Kind::POINTS { paid_for.1 } else { bought_for };
         }
+        self.reasons.extend(fall.reasons.iter().cloned());
         Ok(bought_for)
     }
 

@@ -1,12 +1,15 @@
 //! Joining (入会; LOYALTY E1): a Join names who brought the member, how, and what they are; the card is the member's at once, or
 //! from a purchase on, as the programme says. Until then the member is potential.
 
+use std::collections::BTreeMap;
+
 use super::card::{Card, CardReference, CardStatus};
 use super::customer::Customer;
 use super::decision::{Decision, Decline, Notes, Reason};
 use super::effect::Effect;
 use super::expiry::expire;
 use super::facts::{Facts, accept_card};
+use super::ledger::Kind;
 use super::member::{Member, Standing, Window};
 use super::original::Original;
 use super::points::{Award, award_points};
@@ -206,8 +209,32 @@ pub(super) fn split(entry: &Original) -> (Original, Option<Original>) {
     let (before, behind) = entry.effects.split_at(mark);
     let (joining, own): (Vec<_>, Vec<_>) = behind.iter().cloned().partition(of_joining);
     let own = before.iter().cloned().chain(own).collect();
-    let of = |effects| Original { effects, ..entry.clone() };
-    (of(own), Some(of(joining)))
+    let of = |effects, reasons| Original { effects, reasons, ..entry.clone() };
+    let joining = of(joining, Vec::new());
+    let (sold, by_joining) = reasons(entry, &joining);
+    (of(own, sold), Some(Original { reasons: by_joining, ..joining }))
+}
+
+/// The lines of an entry's answer in two: those of the joining are the last of each balance that come to what it gave.
+fn reasons(entry: &Original, joining: &Original) -> (Vec<Reason>, Vec<Reason>) {
+    let given = joining.points_earned();
+    let mut left: BTreeMap<Kind, i64> = BTreeMap::new();
+    for ((_, kind), (points, _)) in given.iter().filter(|((card, _), _)| Some(*card) == entry.card) {
+        left.insert(*kind, *points);
+    }
+    let (mut sold, mut by_joining) = (Vec::new(), Vec::new());
+    for line in entry.reasons.iter().rev() {
+        match left.get_mut(&line.kind).filter(|left| **left > 0) {
+            Some(left) => {
+                *left = left.saturating_sub(line.result);
+                by_joining.push(line.clone());
+            }
+            None => sold.push(line.clone()),
+        }
+    }
+    sold.reverse();
+    by_joining.reverse();
+    (sold, by_joining)
 }
 
 /// Entries by which the card of an original became its member's, and those that undoing it brings back: their indexes.
@@ -237,6 +264,7 @@ pub(super) fn undone(programme: &Programme, member: &Member, entries: &[Original
         entries.iter().filter(|entry| standing.contains(&entry.index)).filter_map(|entry| split(entry).1);
     joinings.reduce(|mut all, one| {
         all.effects.extend(one.effects);
+        all.reasons.extend(one.reasons);
         all
     })
 }

@@ -69,6 +69,7 @@ pub mod state;
 mod succession;
 pub mod supervision;
 pub mod tag;
+mod taken_back;
 pub mod tally;
 pub mod terminal;
 pub mod tier_review;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::card::{CardReference, Hold, Successor};
+use super::decision::Reason;
 use super::effect::{Account, Effect, Fate, Line, Posting, TransactionState};
 use super::facts::Facts;
 use super::ledger::Kind;
@@ -29,6 +30,8 @@ pub struct Original {
     pub approved_amount: i64,
     /// Of its request: what was sold or came back, item by item.
     pub lines: Vec<Line>,
+    /// Of its answer: why it gave and took what it did, but for what is owed.
+    pub reasons: Vec<Reason>,
     pub effects: Vec<Effect>,
 }
 
@@ -148,18 +151,7 @@ impl Original {
     /// By how much it changed points debts. What a release has repaid on the way is no change of its own.
     #[must_use]
     pub fn points_debts(&self) -> BTreeMap<(CardReference, Kind), i64> {
-        let mut debts = BTreeMap::new();
-        for (at, effect) in self.effects.iter().enumerate() {
-            let Effect::PointsDebt { card, kind, change } = effect else { continue };
-            let before = at.checked_sub(1).and_then(|at| self.effects.get(at));
-            let released =
-                matches!(before, Some(Effect::Posting(leg)) if leg.account == ledger::points_release());
-            if !released {
-                let debt: &mut i64 = debts.entry((*card, *kind)).or_default();
-                *debt = debt.saturating_add(*change);
-            }
-        }
-        debts
+        own_points_debts(&self.effects)
     }
 
     /// The hold that it left, of an authorize or a capture, and the card that it is on. Holds that ended along the way stand
@@ -232,6 +224,23 @@ impl Original {
         }
         Ok(tenders)
     }
+}
+
+/// By how much these effects change points debts. What a release has repaid on the way is no change of the transaction's own.
+#[must_use]
+pub(super) fn own_points_debts(effects: &[Effect]) -> BTreeMap<(CardReference, Kind), i64> {
+    let mut debts = BTreeMap::new();
+    for (at, effect) in effects.iter().enumerate() {
+        let Effect::PointsDebt { card, kind, change } = effect else { continue };
+        let before = at.checked_sub(1).and_then(|at| effects.get(at));
+        let released =
+            matches!(before, Some(Effect::Posting(leg)) if leg.account == ledger::points_release());
+        if !released {
+            let debt: &mut i64 = debts.entry((*card, *kind)).or_default();
+            *debt = debt.saturating_add(*change);
+        }
+    }
+    debts
 }
 
 /// The postings of a transaction itself, without what had ended in front of it: those are legs with breakage or the release of

@@ -118,14 +118,14 @@ pub(super) fn take_back(
 }
 
 /// Takes back points that a transaction has given, parts of them from a lot first (0 for none), from wherever they are on the card. Of
-/// what is owed before and what is missing now, `bought` says how many points are paid for with money, and how much; the rest is owed. Returns that money.
+/// what is owed before and what is missing now, `bought` says how many points are paid for with money, and how much; the rest is owed. Returns both.
 pub(super) fn take_back_or_owe(
     card: &mut Card,
     kind: Kind,
     parts: [(u32, i64); 2],
     bought: impl Fn(i64, i64) -> Option<(i64, i64)>,
     effects: &mut Vec<Effect>,
-) -> Result<i64, Fault> {
+) -> Result<(i64, i64), Fault> {
     let (mut wanted, mut missing) = (0_i64, 0_i64);
     for (lot, part) in parts {
         let gone = take_back(card, lot, kind, part, effects)?;
@@ -142,7 +142,7 @@ pub(super) fn take_back_or_owe(
         effects.push(named(points_receivable(), kind, minus(owed)?));
         effects.push(owe(card, kind, owed)?);
     }
-    Ok(withheld)
+    Ok((bought, withheld))
 }
 
 /// For [`take_back_or_owe`]: nothing is bought.

@@ -38,8 +38,7 @@ pub(super) fn tendered(
     let worth = price.worth(points).filter(|worth| *worth > 0 && rule.most_of(amount) >= Some(*worth));
     match worth {
         Some(worth) if in_steps && points >= rule.minimum => {
-            let rate = format!("{}/{}", price.points, facts.pricing.money(price.pays));
-            Ok(Tendered { rule: price.rule.clone(), rate, points, worth })
+            Ok(Tendered { rule: price.rule.clone(), rate: price.rate(facts.pricing), points, worth })
         }
         _ => Err(Decline::PointsNotAllowed),
     }

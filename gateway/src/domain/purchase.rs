@@ -15,6 +15,7 @@ use super::quoted::check_quote;
 use super::request::{CardClaim, Command, Now, Request, Sold};
 use super::reward::{STORED_VALUE, reward_sale};
 use super::spend::choose;
+use super::taken_back::owed;
 use super::tally::{Counted, More, count};
 use super::terminal::{Role, Terminal};
 
@@ -62,7 +63,10 @@ pub fn purchase_quote(
     let (partial_allowed, lines) = (true, Vec::new());
     let command = Command::Purchase { claim: *claim, amount, partial_allowed, points, lines };
     let request = Request { prices, sold, ..Request::quote(terminal, currency, command) };
-    decide(facts, terminal, &request, Wish { claim, amount, partial_allowed, points }, now)
+    let mut decision =
+        decide(facts, terminal, &request, Wish { claim, amount, partial_allowed, points }, now)?;
+    decision.explanation.extend(owed(facts.state, claim.card, &decision.effects));
+    Ok(decision)
 }
 
 pub(super) fn decide(

@@ -15,6 +15,7 @@ use super::pay_out::pay_out;
 use super::request::{Named, Now, Request, message};
 use super::slice::Slice;
 use super::supervision::{check_supervisor, reaches};
+use super::taken_back::Returned;
 use super::tally::{Counted, More, count};
 use super::terminal::Terminal;
 
@@ -82,20 +83,16 @@ pub(super) fn decide(
     let slice = Slice { before, amount, whole };
     let counted = count_back(facts.state, sale, Some(slice))?;
     let fall = fall(facts, card.reference, &counted, now)?;
-    let paid = if original.message == message::LOAD {
-        let pay = facts.programme.points_payment(&card.product);
-        match pay_out(terminal, &card, original, (slice, &fall), pay)? {
-            Ok((more, paid)) => {
-                effects.extend(more);
-                paid
-            }
+    let returned = if original.message == message::LOAD {
+        match pay_out(facts, terminal, &card, original, (slice, &fall))? {
+            Ok(returned) => returned,
             Err(decline) => return refused(decline),
         }
     } else {
-        let (more, paid) = give_back(facts, terminal, (&card, &purse), sale, (slice, &fall), now)?;
-        effects.extend(more);
-        paid
+        give_back(facts, terminal, (&card, &purse), sale, (slice, &fall), now)?
     };
+    let Returned { effects: more, reasons: explanation, paid } = returned;
+    effects.extend(more);
     effects.extend(counted.into_iter().chain(fall.counts));
     let refunded = before.checked_add(amount).ok_or(Fault::Overflow)?;
     let state = if amount == left { TransactionState::Refunded } else { TransactionState::RefundedInPart };
@@ -113,6 +110,7 @@ pub(super) fn decide(
         purse: original.purse(),
         amount: Some(paid),
         original_state: Some(state),
+        explanation,
         ..Decision::approved(effects)
     })
 }

@@ -55,14 +55,14 @@ pub fn review(programme: &Programme, card: CardReference, member: &Member, now: 
     grading.changes(card, member)
 }
 
-/// Gifts that a member has no longer earned, and what remembers that they were given.
+/// Gifts that a member has no longer earned, by tier, and what remembers that they were given.
 #[must_use]
 pub(super) fn gifts_lost(
     programme: &Programme,
     card: CardReference,
     member: &Member,
     now: Now,
-) -> (i64, Vec<Effect>) {
+) -> (Vec<(String, i64)>, Vec<Effect>) {
     let effects = review(programme, card, member, now).map_or(Vec::new(), |review| review.effects);
     let change_of = |wanted: &str| {
         let changes = effects.iter().filter_map(|effect| match effect {
@@ -71,19 +71,19 @@ pub(super) fn gifts_lost(
         });
         changes.fold(0, i64::saturating_add)
     };
-    let (mut points, mut counts) = (0_i64, Vec::new());
+    let (mut gifts, mut counts) = (Vec::new(), Vec::new());
     for tier in &programme.tiers.list {
         let names = [format!("{GIFT}{}", tier.key), format!("{GIVEN}{}", tier.key)];
         let change = change_of(&names[0]);
         if change < 0 {
-            points = points.saturating_sub(change);
+            gifts.push((tier.key.clone(), change.saturating_neg()));
             counts.extend(names.map(|counter| {
                 let change = change_of(&counter);
                 Effect::Counter { card: Some(card), counter, period: 0, change }
             }));
         }
     }
-    (points, counts)
+    (gifts, counts)
 }
 
 /// Whether a counter goes over to the card that takes a member in, who may be another member's already: what was counted does, what

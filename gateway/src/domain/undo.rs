@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use super::Fault;
 use super::card::{Card, CardReference, CardStatus, Hold};
 use super::count_back::count_back;
-use super::decision::{Decision, Decline};
+use super::decision::{Decision, Decline, Reason};
 use super::effect::{Account, Effect, Fate, Posting, TransactionState};
 use super::expiry::expire;
 use super::facts::Facts;
-use super::fall::fall;
+use super::fall::{Fall, fall};
 use super::given_again::given_again;
 use super::items;
 use super::join::split;
@@ -20,12 +20,13 @@ use super::original::Original;
 use super::pin::Pin;
 use super::points::{owe, owed_all, take_back, take_back_or_owe};
 use super::request::{Now, message};
+use super::taken_back::undone as lines_undone;
 use super::tally::uncount;
 
 /// What undoing comes to.
 pub(super) enum Undone {
-    /// With these effects; this much was given back, taken back or set free, in minor units.
-    Done { effects: Vec<Effect>, amount: i64 },
+    /// With these effects, and why; this much was given back, taken back or set free, in minor units.
+    Done { effects: Vec<Effect>, reasons: Vec<Reason>, amount: i64 },
     /// The original stands.
     Stands(Decline),
     /// Its hold's time is over, which these effects book.
@@ -36,11 +37,12 @@ impl Undone {
     /// As a decision about an original that was live and is `state` when it was undone.
     pub(super) fn decision(self, original: &Original, state: TransactionState) -> Decision {
         match self {
-            Self::Done { effects, amount } => Decision {
+            Self::Done { effects, reasons, amount } => Decision {
                 card: original.card,
                 purse: original.purse(),
                 amount: Some(amount),
                 original_state: Some(state),
+                explanation: reasons,
                 ..Decision::approved(effects)
             },
             Self::Stands(decline) => Decision::declined_for(original, TransactionState::Live, decline),
@@ -82,9 +84,11 @@ pub(super) fn undo(
         },
         _ => return Err(Fault::Misfit("not a message that can be undone")),
     };
-    let mut counted = count_back(facts.state, original, None)?;
+    let (mut counted, mut reasons) = (count_back(facts.state, original, None)?, lines_undone(original));
     if undone.is_ok() {
-        counted.extend(undoing.take_back_fallen(&counted)?);
+        let fall = undoing.take_back_fallen(&counted)?;
+        counted.extend(fall.counts);
+        reasons.extend(fall.reasons);
     }
     let undone = if state == TransactionState::Voided && undoing.leaves_worth_owed()? {
         undone.and(Err(Decline::PointsAlreadySpent))
@@ -110,7 +114,7 @@ pub(super) fn undo(
     effects.extend(counted);
     let exception = facts.state.exceptions.get(&original.index).filter(|held| held.open);
     effects.extend(exception.map(|held| Effect::Exception { index: original.index, held: held.settled() }));
-    Ok(Undone::Done { effects, amount })
+    Ok(Undone::Done { effects, reasons, amount })
 }
 
 /// A transaction that is being undone: its cards as they are by then, and the effects so far. What has ended on them by
@@ -201,11 +205,11 @@ impl<'a> Undoing<'a> {
         Ok(true)
     }
 
-    /// What falls with it: what is gone of it is owed. Returns what was counted of it.
-    fn take_back_fallen(&mut self, counted: &[Effect]) -> Result<Vec<Effect>, Fault> {
-        let Some(card) = self.original.card else { return Ok(Vec::new()) };
+    /// What falls with it: what is gone of it is owed. Returns it.
+    fn take_back_fallen(&mut self, counted: &[Effect]) -> Result<Fall, Fault> {
+        let Some(card) = self.original.card else { return Ok(Fall::default()) };
         let fall = fall(self.facts, card, counted, self.now)?;
-        for ((reference, kind), points) in fall.points {
+        for ((reference, kind), points) in fall.points.clone() {
             let mut held = match self.cards.remove(&reference) {
                 Some(held) => held,
                 None => {
@@ -219,7 +223,7 @@ impl<'a> Undoing<'a> {
             take_back_or_owe(&mut held, kind, [(0, points), (0, 0)], owed_all, &mut self.effects)?;
             self.cards.insert(reference, held);
         }
-        Ok(fall.counts)
+        Ok(fall)
     }
 
     /// Whether more points are owed than before, and points pay: a person would give money back for points that are spent.

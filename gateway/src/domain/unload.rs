@@ -17,6 +17,7 @@ use super::programme::Product;
 use super::request::{CardClaim, Now, Request, message};
 use super::slice::Slice;
 use super::supervision::{check_supervisor, reaches};
+use super::taken_back::Returned;
 use super::tally::{Counted, More, count};
 use super::terminal::Terminal;
 
@@ -64,16 +65,17 @@ pub(super) fn decide(
         Err(decline) => return Ok(Decision::declined(decline)),
     };
     let (card, mut effects) = expire(card, facts.programme, facts.index, now)?;
-    let Some((more, paid)) = cash_out(facts, terminal, &card, (amount, now))? else {
+    let Some(returned) = cash_out(facts, terminal, &card, (amount, now))? else {
         return Ok(Decision::declined(Decline::NotEnoughLoaded));
     };
+    let Returned { effects: more, reasons: explanation, paid } = returned;
     effects.extend(more);
     let more = More { card: &card, product, request, counted: Counted::Refund, amount: paid };
     match count(facts, more, now) {
         Ok(tallies) => effects.extend(tallies),
         Err(decline) => return Ok(Decision::declined(decline)),
     }
-    Ok(Decision { amount: Some(paid), ..Decision::approved(effects) })
+    Ok(Decision { amount: Some(paid), explanation, ..Decision::approved(effects) })
 }
 
 fn check(
@@ -98,41 +100,41 @@ fn check(
     check_supervisor(facts, terminal, request, needed)
 }
 
-/// Pays `amount` minor units of principal out of the card's loads: the effects, and what the customer gets; `None` when
+/// Pays `amount` minor units of principal out of the card's loads: the effects, why, and what the customer gets; `None` when
 /// there is not so much, or not in so few loads.
 fn cash_out(
     facts: Facts<'_>,
     terminal: &Terminal,
     card: &Card,
     (amount, now): (i64, Now),
-) -> Result<Option<(Vec<Effect>, i64)>, Fault> {
-    let (mut left, mut effects) = (card.clone(), Vec::new());
+) -> Result<Option<Returned>, Fault> {
+    let (mut left, mut effects, mut reasons) = (card.clone(), Vec::new(), Vec::new());
     let (mut missing, mut paid, mut used) = (amount, 0_i64, 0_usize);
     for load in loads_of(facts, terminal, card) {
         let Some((slice, fate)) = next_slice(facts, &left, load, missing)? else { continue };
         // What would be withheld whole stays where it is.
-        let pay = facts.programme.points_payment(&card.product);
         let counted = count_back(facts.state, load, Some(slice))?;
         // What has fallen with the loads in front of it is among the effects.
         let so_far: Vec<Effect> = effects.iter().chain(&counted).cloned().collect();
         let fall = fall(facts, card.reference, &so_far, now)?;
-        let Ok((postings, cash)) = pay_out(terminal, &left, load, (slice, &fall), pay)? else { continue };
+        let Ok(out) = pay_out(facts, terminal, &left, load, (slice, &fall))? else { continue };
         // Two loads may have their bonus in one lot.
-        for effect in &postings {
+        for effect in &out.effects {
             match effect {
                 Effect::Posting(posting) => left.book(posting)?,
                 Effect::PointsDebt { kind, change, .. } => left.owe(*kind, *change)?,
                 _ => {}
             }
         }
-        effects.extend(postings);
+        effects.extend(out.effects);
+        reasons.extend(out.reasons);
         effects.extend(counted.into_iter().chain(fall.counts));
         effects.push(Effect::Transaction { index: load.index, fate });
         missing = missing.checked_sub(slice.amount).ok_or(Fault::Overflow)?;
-        paid = paid.checked_add(cash).ok_or(Fault::Overflow)?;
+        paid = paid.checked_add(out.paid).ok_or(Fault::Overflow)?;
         used = used.saturating_add(1);
         if missing == 0 {
-            return Ok(Some((effects, paid)));
+            return Ok(Some(Returned { effects, reasons, paid }));
         }
         if used == LOADS {
             break;

@@ -343,7 +343,7 @@ fn load_quote(
         approved_amount: TotalMinor::new(amount),
         balances: Some(balances(facts.state, facts.programme, quoted.card, now)),
         changes: Some(changes.collect()),
-        explanation: translate::explanation(&quoted.reasons, true),
+        explanation: translate::explanation(&quoted.reasons),
         next_step: quoted
             .next_step
             .map(|(missing, bonus)| NextStep { missing: total(missing), bonus: total(bonus) }),
@@ -373,7 +373,7 @@ fn purchase_answer(
         approved_amount: decision.amount.and_then(TotalMinor::new),
         balances: card.map(|card| balances(facts.state, facts.programme, card, now)),
         changes: Some(translate::changes(&cards, &decision.effects)),
-        explanation: translate::explanation(&decision.explanation, true),
+        explanation: translate::explanation(&decision.explanation),
         discount: decision.discount.filter(|discount| *discount > 0).and_then(TotalMinor::new),
         ..base
     }

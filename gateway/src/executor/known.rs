@@ -220,6 +220,7 @@ pub(crate) fn remembered(index: u64, request_id: [u8; 32], record: &Record) -> R
         approved: answer.code.is_approval(),
         approved_amount: answer.approved_amount.map_or(0, |amount| amount.get()),
         lines: translate::lines(&request.body),
+        reasons: translate::reasons(answer.explanation.as_ref()),
         effects: record.details.effects.clone(),
     })
 }

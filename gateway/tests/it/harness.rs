@@ -1,5 +1,6 @@
 //! A gateway process of a test's own, on loopback, in a directory that goes with it.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -122,12 +123,13 @@ impl Site {
     }
 
     /// `journal verify`, which must find nothing wrong; and every entry that rules have priced comes out again when it is worked
-    /// out from the journal alone.
+    /// out from the journal alone, with lines that come to what they say why of.
     pub(crate) fn verify(&self) -> Value {
         let done = self.run(&["transaction", "explain", "1", "--to", &u64::MAX.to_string()]);
         let entries = done.json.as_array().expect("entries");
         let differ = entries.iter().filter(|entry| entry["same"] == Value::Bool(false));
         assert_eq!(differ.collect::<Vec<_>>(), Vec::<&Value>::new(), "{}", done.stderr);
+        entries.iter().for_each(adds_up);
         self.json(&["journal", "verify"])["report"].clone()
     }
 }
@@ -186,4 +188,33 @@ impl Drop for Gateway {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// An answer's lines come to what changed on its card: of each point currency, what is pending with it; of the bonus where rules gave
+/// or took some. A payment takes bonus as it does principal, and says so by its changes alone.
+fn adds_up(entry: &Value) {
+    let Some(card) = entry["card"].as_str() else { return };
+    let number = |value: &Value| value.as_i64().expect("a number");
+    let legs = entry["postings"].as_array().expect("postings");
+    let ends = |leg: Option<&Value>| {
+        leg.is_some_and(|leg| ["breakage", "points-release"].iter().any(|name| leg["account"] == *name))
+    };
+    let mut changed: BTreeMap<i64, i64> = BTreeMap::new();
+    let by_rules = legs.iter().any(|leg| leg["account"] == "bonus-expense");
+    for (at, leg) in legs.iter().enumerate() {
+        let kind = number(&leg["kind"]);
+        let counts = kind >= 16 || kind == 2 && by_rules;
+        // What had ended before it stands in front of the account that it went to.
+        if leg["card"]["card"] == card && counts && !ends(legs.get(at + 1)) {
+            *changed.entry(if kind >= 48 { kind - 32 } else { kind }).or_default() += number(&leg["amount"]);
+        }
+    }
+    let mut said: BTreeMap<i64, i64> = BTreeMap::new();
+    for line in entry["rules"].as_array().expect("rules") {
+        *said.entry(number(&line["kind"])).or_default() += number(&line["result"]);
+    }
+    said.remove(&0);
+    changed.retain(|_, change| *change != 0);
+    said.retain(|_, result| *result != 0);
+    assert_eq!(said, changed, "what the lines say, and what changed: {entry:#}");
 }

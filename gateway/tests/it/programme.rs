@@ -33,6 +33,7 @@ mod tea_shop;
 mod tier_review;
 mod tiers;
 mod travel_agency;
+mod why_back;
 mod wire;
 mod year;
 

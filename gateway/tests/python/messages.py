@@ -234,12 +234,12 @@ ANSWER_FIELDS = {
     44: many(0, 16, tup(code(24), text(1, 32), either(uint(0, INT64), nothing))), 45: catalogue, 46: lambda v: type(v) is bool, 47: date,
     48: many(1, 8, tup(code(24), text(1, 32), uint(0, 255), date, uint(0, INT64), either(uint(0, INT64), nothing), uint(0, INT64), either(text(1, 32), nothing))),
 }
-SALE, UNDOING = ({3, 5, 6, 7, 8, 10, 11, 12}, {13}), ({3, 5, 6, 7, 8, 10, 11, 12, 15}, set())
+SALE, UNDOING = ({3, 5, 6, 7, 8, 10, 11, 12}, {13}), ({3, 5, 6, 7, 8, 10, 11, 12, 13, 15}, set())
 TIERED = {ACTIVATE, LOAD, PURCHASE, JOIN, AWARD, REDEEM, CAPTURE, REFUND, VOID, REVERSAL, ADVICE}  # may tell of a member's new tier
 APPROVED = {  # (required, also allowed), beyond 0, 1, 2 and 4, when the code is 00 or 10
     ENROLL: ({5, 6, 25, 26, 27, 28, 29, 30, 31}, set()), SIGN_ON: ({5, 7, *range(20, 30)}, {35}), SIGN_OFF: ({5}, set()), ECHO: ({5}, set()),
     LOAD_QUOTE: ({5, 7, 8, 10, 11, 12, 19}, {13, 14}), PURCHASE_QUOTE: ({5, 7, 8, 10, 11, 12, 19}, {13, 39}), BALANCE_INQUIRY: ({5, 7, 8, 11}, set()), TRANSACTION_STATUS: ({5, 15}, {16}),
-    ACTIVATE: SALE, LOAD: SALE, PURCHASE: (SALE[0], {13, 39}), REVERSAL: ({3, 5, 6, 15}, {7, 8, 10, 11, 12}), RECONCILIATION: ({3, 5, 6}, {17}),
+    ACTIVATE: SALE, LOAD: SALE, PURCHASE: (SALE[0], {13, 39}), REVERSAL: ({3, 5, 6, 15}, {7, 8, 10, 11, 12, 13}), RECONCILIATION: ({3, 5, 6}, {17}),
     REFUND: UNDOING, VOID: UNDOING, AUTHORIZE: (SALE[0] | {18}, {13}), CAPTURE: (SALE[0] | {18}, {13}),
     TRANSFER: SALE, SHIFT_REPORT: ({5, 17, 23, 32, 33, 34}, set()),
     UNLOAD: SALE, CHANGE_PIN: SALE, CASH_TAKEN: ({3, 5, 6, 7, 10}, {8}), ADVICE: ({3, 5, 6, 7, 8, 10, 36}, {11, 12, 13}), CASHIER_SIGN_ON: ({5}, set()), CARD_LOOKUP: ({5, 38}, set()),
@@ -289,7 +289,7 @@ def _check_approval(kind, fields):
         need(undone or 10 not in fields, "amount of a reversal that undid nothing")
         need(not undone or 10 in fields, "reversal without an amount")
         need(not fields.get(10) or {7, 8, 11, 12} <= set(fields), "reversal without what it undid")
-        need((11 in fields) == (12 in fields) and (10 in fields or 11 not in fields), "reversal that undid nothing tells of a card")
+        need((11 in fields) == (12 in fields) == (13 in fields) and (10 in fields or 11 not in fields), "reversal that undid nothing tells of a card")
     need(kind not in (ACTIVATE, AUTHORIZE, CHANGE_PIN) or fields[12] == {}, "changes of what changes nothing")
     need(kind not in PROGRAMME | {ACTIVATE, CHANGE_PIN} or fields[10] == 0, "an amount of what has none")
     if kind in (CAPTURE, TRANSFER):
@@ -304,6 +304,8 @@ def _check_approval(kind, fields):
         need(set(fields[12]) <= {1, 2} and max(fields[12].values()) < 0, "a transfer takes money from the card that gives, and nothing else")
     if kind in PROGRAMME:
         need(all(fields[12].get(k, 0) >= 0 for k in (1, 2)), "takes money, and no message of a member's does")
+    if 12 in fields and 13 in fields:
+        _check_lines(kind, fields)
     if kind in QUOTES:
         need(fields[19][1] > fields[4], "quote that is over")
     if kind == SHIFT_REPORT:
@@ -317,11 +319,28 @@ def _check_approval(kind, fields):
     need(kind != CAPTURE or fields[18][0] < fields[6], "hold is not from an earlier entry")
 
 
+TAKEN_BACK, OWED, WITHHELD = 16, 32, 64  # bits of a line's notes
+
+
+def _check_lines(kind, fields):
+    """The lines come to the changes of each point currency; of the bonus, when there are any."""
+    changed, told = {}, {}
+    for balance, change in fields[12].items():
+        changed[balance - 32 if 48 <= balance < 80 else balance] = changed.get(balance - 32 if 48 <= balance < 80 else balance, 0) + change
+    for rule, balance, base, rate, result, notes in fields[13]:
+        need(not notes & TAKEN_BACK or kind in (REFUND, VOID, REVERSAL, UNLOAD), "takes something back, and undoes nothing")
+        need(not notes & OWED or rule == "owed" and abs(result) <= base, "more is owed or paid than there is")
+        need(not notes & WITHHELD or base >= 0, "less than nothing is withheld")
+        told[balance] = told.get(balance, 0) + result
+    for balance in {k for k in changed | told if k >= POINTS or k == 2 and 2 in told}:
+        need(len(fields[13]) == 12 or told.get(balance, 0) == changed.get(balance, 0), f"lines of balance {balance} do not come to its change")
+
+
 def points_worth(asked: dict, fields: dict) -> int:
     """The money value of the points that were paid with, from the explanation's line about them."""
     if 35 not in asked:
         return 0
-    lines = [base for _, kind, base, _, result, _ in fields.get(13, []) if kind >= POINTS and result == -asked[35]]
+    lines = [base for _, kind, base, _, result, notes in fields.get(13, []) if kind >= POINTS and result == -asked[35] and not notes & OWED]
     need(len(lines) == 1 and 0 <= lines[0] <= asked[20], "points were paid with, and nothing says what they are worth")
     return lines[0]
 

@@ -92,6 +92,43 @@ def test_explanations(shop):
     shop.audit()
 
 
+def up(all, part, whole):
+    return -(-all * part // whole)
+
+
+def test_what_is_taken_back(shop):
+    """Each line of a refund, worked out by hand from what the sale's answer said, and the lines of undoing either."""
+    shop.put(programmes.MULTIPLYING)
+    terminal = shop.terminal()
+    card = shop.card(terminal)
+    load = terminal.load(card, 12345)
+    gave = [line[4] for line in load.fields[13] if line[1] == 2]
+    out = terminal.refund(sold(terminal, load), 3000)
+    bonus = up(sum(gave), 3000, 12345)
+    assert [line[1:] for line in out.fields[13]] == [[2, sum(gave), "3000/12345", -bonus, 17]] and out.changes()[1] == -bonus
+    back = terminal.void(sold(terminal, out))
+    assert [line[1:] for line in back.fields[13]] == [[2, bonus, "1/1", bonus, 16]]
+    sale = terminal.purchase(card, 750, {22: [["green", "tea", None, 5000, 500, 0], ["milk", "drink", None, 1000, 250, 0]]})
+    gave, before = sale.fields[13], 0
+    points = sum(line[4] for line in gave)
+    assert len(gave) > 1 and points == sale.changes()[2]
+    for part in (100, 1, 249, 400):
+        answer = terminal.refund(sold(terminal, sale), part)
+        taken = up(points, before + part, 750) - up(points, before, 750)
+        rounded = points * part % 750 != 0
+        names = " + ".join(line[0] for line in gave)
+        want = [[names if len(names) <= 32 else f"{len(gave)} rules", 16, points, f"{part}/750", -taken, 16 + rounded]]
+        assert answer.fields[13] == (want if taken else []) and answer.changes()[2] == -taken
+        before += part
+    for undo in (terminal.reversal, terminal.void, lambda request: terminal.refund(request, 750)):
+        sale = terminal.purchase(card, 750)
+        answer = undo(sold(terminal, sale))
+        rate = "750/750" if answer.fields[1] == m.REFUND else "1/1"
+        assert answer.fields[13] == [[rule, kind, result, rate, -result, 16] for rule, kind, _, _, result, _ in sale.fields[13]]
+    assert 13 not in terminal.reversal(sold(terminal, sale)).fields
+    shop.audit()
+
+
 def test_what_is_carried(shop):
     """What is left over counts with the next purchase; a first load is first once; a member gets no more than the most."""
     shop.put(programmes.CARRYING)

@@ -82,7 +82,13 @@ pub(crate) fn answer(name: &str, answer: &mut Answer) {
             decline(answer, ResponseCode::NOT_PERMITTED_CARD, "no such entitlement", None);
         }
         "Join-with-a-holder-es256" => {
-            (answer.tier, answer.explanation) = (None, Explanations::new(Vec::new()))
+            // Nothing is given yet.
+            (answer.tier, answer.explanation) = (None, Explanations::new(Vec::new()));
+            answer.changes = Some(BTreeMap::new());
+            answer.balances = answer.balances.take().map(|mut held| {
+                held.insert(BalanceKind::POINTS, 85);
+                held
+            });
         }
         "Purchase-with-prices-es256" => with_prices(answer),
         "PurchaseQuote-with-prices-es256" => {

@@ -224,8 +224,12 @@ bits! {
         BUDGET = 4,
         /// Bit 3: it is pending.
         PENDING = 8,
-        /// Bit 4: it was taken back.
+        /// Bit 4: it undoes what another transaction did: takes back what that gave, or (above 0) brings back what it took.
         TAKEN_BACK = 16,
+        /// Bit 5: points that are owed now, or (below 0) that paid what was owed.
+        OWED = 32,
+        /// Bit 6: it is paid for with money that is withheld, which is the base.
+        WITHHELD = 64,
     }
 }
 

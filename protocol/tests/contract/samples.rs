@@ -25,7 +25,7 @@ use protocol::request::{
     BIRTHDAY, Body, Header, LastReceipt, PHONE, PersonalFields, Request, RequestSidecar, Reserved, SALT,
 };
 
-use self::members::{largest_rule, rule};
+use self::members::{largest_rule, rule, taken_back, withheld};
 use super::keys::{INSTALLATION, gateway};
 
 pub(crate) const TIME: i64 = 1_790_000_000;
@@ -577,6 +577,13 @@ pub(crate) fn typical_answer(kind: MessageType) -> Answer {
         },
         MessageType::REVERSAL => Answer {
             state: Some(TransactionState::REVERSED),
+            explanation: Explanations::new(vec![taken_back(
+                "base-points",
+                BalanceKind::POINTS,
+                37,
+                "1/1",
+                -37,
+            )]),
             ..priced(answer, 37_50, balances(120_00, 10_00, 85), changes(37_50, 0, -37))
         },
         MessageType::RECONCILIATION => {
@@ -592,10 +599,24 @@ pub(crate) fn typical_answer(kind: MessageType) -> Answer {
         }
         MessageType::REFUND => Answer {
             state: Some(TransactionState::REFUNDED_IN_PART),
+            explanation: Explanations::new(vec![taken_back(
+                "base-points",
+                BalanceKind::POINTS,
+                37,
+                "1250/3750",
+                -13,
+            )]),
             ..priced(answer, 12_50, balances(95_00, 10_00, 109), changes(12_50, 0, -13))
         },
         MessageType::VOID => Answer {
             state: Some(TransactionState::VOIDED),
+            explanation: Explanations::new(vec![taken_back(
+                "load-100",
+                BalanceKind::BONUS,
+                10_00,
+                "1/1",
+                -10_00,
+            )]),
             ..priced(answer, 100_00, balances(20_00, 0, 85), changes(-100_00, -10_00, 0))
         },
         // Nothing has left the card yet.
@@ -639,7 +660,14 @@ pub(crate) fn typical_answer(kind: MessageType) -> Answer {
             ];
             shift_report(Answer { business_date: date, ..answer }, transactions, 4712)
         }
-        MessageType::UNLOAD => priced(answer, 18_00, balances(100_00, 8_00, 85), changes(-20_00, -2_00, 0)),
+        // Of a load of 100.00 that gave 20.00, half of them spent since.
+        MessageType::UNLOAD => Answer {
+            explanation: Explanations::new(vec![
+                taken_back("load-100", BalanceKind::BONUS, 20_00, "2000/10000", -4_00),
+                withheld(2_00),
+            ]),
+            ..priced(answer, 18_00, balances(100_00, 8_00, 85), changes(-20_00, -2_00, 0))
+        },
         MessageType::CHANGE_PIN => priced(answer, 0, balances(120_00, 10_00, 85), BTreeMap::new()),
         MessageType::CASH_TAKEN => Answer {
             balances: None,

@@ -99,7 +99,7 @@ fn of_answer(answer: &Answer) -> Map<String, Value> {
         let line = |line: &protocol::answer::Explanation| {
             json!({
                 "rule": line.rule.as_str(), "kind": kind_name(line.kind), "base": line.base,
-                "rate": line.rate.as_str(), "result": line.result, "notes": notes(line.notes),
+                "rate": line.rate.as_str(), "result": line.result, "notes": notes(line),
             })
         };
         lines.iter().map(line).collect::<Value>()

@@ -1,6 +1,6 @@
 //! What a printed receipt says, before it is laid out.
 
-use protocol::answer::Answer;
+use protocol::answer::{Answer, Explanation};
 use protocol::code::ResponseCode;
 use protocol::field::{
     AmountMinor, BalanceKind, CardReference, Notes, Role, Stan, TenderLine, TotalMinor, UnixSeconds,
@@ -196,15 +196,18 @@ pub(super) fn rows(totals: &protocol::field::Totals) -> Vec<(MessageType, u32, i
 }
 
 /// What else is said of a line of explanation.
-pub(super) fn notes(notes: Notes) -> Vec<&'static str> {
+pub(super) fn notes(line: &Explanation) -> Vec<&'static str> {
+    let comes = line.result > 0;
     let all = [
         (Notes::ROUNDED_DOWN, "rounded down"),
         (Notes::MEMBER_CAP, "cut by the member's cap"),
         (Notes::BUDGET, "cut by a budget"),
         (Notes::PENDING, "pending"),
-        (Notes::TAKEN_BACK, "taken back"),
+        (Notes::TAKEN_BACK, if comes { "brought back" } else { "taken back" }),
+        (Notes::OWED, if comes { "not there, owed" } else { "pays what was owed" }),
+        (Notes::WITHHELD, "withheld"),
     ];
-    all.into_iter().filter(|(bit, _)| notes.contains(*bit)).map(|(_, name)| name).collect()
+    all.into_iter().filter(|(bit, _)| line.notes.contains(*bit)).map(|(_, name)| name).collect()
 }
 
 /// What a balance of this kind is called.

@@ -163,6 +163,12 @@ impl PointsPayment {
         i64::try_from(product.checked_div(i128::from(self.points))?).ok()
     }
 
+    /// As a receipt prints it: so many points for so much money.
+    #[must_use]
+    pub fn rate(&self, programme: &Programme) -> String {
+        format!("{}/{}", self.points, programme.money(self.pays))
+    }
+
     /// Buys points that are owed, with at most `most` minor units: how many, and for how much, rounded up. When it is too
     /// little for all of them, it is spent whole, and buys as many as are worth no more.
     #[must_use]

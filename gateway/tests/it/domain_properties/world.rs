@@ -272,6 +272,7 @@ impl World {
             approved: false,
             approved_amount: 0,
             lines: Vec::new(),
+            reasons: Vec::new(),
             effects: Vec::new(),
         });
     }

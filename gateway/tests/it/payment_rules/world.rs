@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use gateway::domain::act::{Act, Drawn, Place, decide_act};
+use gateway::domain::decision::{Notes, Reason};
 use gateway::domain::request::{CardClaim, message};
 use gateway::domain::{
     Card, CardReference, Command, Decision, Effect, Facts, Fault, Kind, Named, Now, Original, Programme,
@@ -255,7 +256,8 @@ impl World {
         self.apply(&decision.effects)?;
         let said = said(&decision);
         let asked = &mut self.asked[request];
-        for reason in decision.explanation.iter().filter(|reason| reason.kind == Kind::POINTS) {
+        let gave = |reason: &&Reason| reason.kind == Kind::POINTS && reason.notes.0 < Notes::TAKEN_BACK.0;
+        for reason in decision.explanation.iter().filter(gave) {
             if reason.result > 0 {
                 asked.earned += reason.result;
             } else {

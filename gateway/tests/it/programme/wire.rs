@@ -18,7 +18,7 @@ const COURTESY: BalanceKind = BalanceKind(17);
 const PENDING: BalanceKind = BalanceKind(48);
 
 /// The default programme without its own rules, with these.
-fn programme(rules: &str) -> String {
+pub(super) fn programme(rules: &str) -> String {
     let head = DEFAULT.split("# Bonus on load").next().expect("a head");
     let head = head.replace("# return_days = 7", "return_days = 7").replace("# max_unload", "max_unload");
     format!("{head}\n{rules}\n")

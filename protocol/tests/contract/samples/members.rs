@@ -57,6 +57,20 @@ pub(crate) fn rule(name: &str, kind: BalanceKind, base: i64, rate: &str, result:
     Explanation { rule: name.parse().unwrap(), kind, base, rate: rate.parse().unwrap(), result, notes }
 }
 
+/// A line of what goes again; a part that comes out uneven was rounded down.
+pub(crate) fn taken_back(name: &str, kind: BalanceKind, base: i64, rate: &str, result: i64) -> Explanation {
+    let (part, whole) = rate.split_once('/').unwrap();
+    let [part, whole] = [part, whole].map(|number| number.parse::<i64>().unwrap());
+    let rounded = if base * part % whole == 0 { 0 } else { Notes::ROUNDED_DOWN.0 };
+    Explanation { notes: Notes(Notes::TAKEN_BACK.0 | rounded), ..rule(name, kind, base, rate, result) }
+}
+
+/// Bonus that is not there, and comes off the money.
+pub(crate) fn withheld(money: i64) -> Explanation {
+    let line = rule("withheld", BalanceKind::BONUS, money, "1/1", money);
+    Explanation { notes: Notes::WITHHELD, ..line }
+}
+
 pub(crate) fn largest_rule() -> Explanation {
     let (base, result) = (i64::MIN, i64::MIN);
     Explanation { rule: text(), kind: BalanceKind(0xffff), base, rate: text(), result, notes: Notes(255) }

@@ -93,9 +93,13 @@ fn of_item(paper: &mut Paper, one: &CatalogueItem) {
 pub(super) fn reason(paper: &mut Paper, line: &protocol::answer::Explanation, shop: &Shop) {
     let result = value(shop, line.kind, line.result, true);
     let what = if line.kind == BalanceKind::MONEY { "price".to_owned() } else { kind_name(line.kind) };
-    let made = format!("{what} {result} of {}", shop.unit.show(line.base));
+    // What comes or goes again was that of its balance; rules look at money.
+    let has = |bit: Notes| line.notes.contains(bit);
+    let own = (has(Notes::TAKEN_BACK) || has(Notes::OWED)) && !has(Notes::WITHHELD);
+    let base = if own { value(shop, line.kind, line.base, false) } else { shop.unit.show(line.base) };
+    let made = format!("{what} {result} of {base}");
     paper.pair(&format!("  {}", line.rule), &made);
-    let said = if line.notes == Notes::default() { String::new() } else { notes(line.notes).join(", ") };
+    let said = notes(line).join(", ");
     paper.pair(&format!("    at {}", line.rate), &said);
 }
 

@@ -41,6 +41,11 @@ impl Ladder {
         self.held.map_or(0, |held| held.rank)
     }
 
+    /// Ranks whose gifts were given.
+    pub(super) fn gifts(&self) -> BTreeSet<usize> {
+        self.gifts.keys().copied().collect()
+    }
+
     /// What has become of it at a time, and which points are given for that, or taken back.
     pub(super) fn look(&mut self, tiers: &[Tier], now: i64, spent: impl Fn(i64) -> i64) -> i64 {
         let before = self.given(tiers);

@@ -155,6 +155,8 @@ pub(super) struct Act {
     pub(super) last_refund: Option<usize>,
     /// Of a refund: what it is of, and how much was asked for.
     pub(super) of: Option<(usize, i64)>,
+    /// What its answer said, but for prices and what is owed.
+    pub(super) why: Vec<(String, i64)>,
 }
 
 impl Act {
@@ -175,6 +177,7 @@ impl Act {
             done: 0,
             last_refund: None,
             of: None,
+            why: Vec::new(),
         }
     }
 }
@@ -184,6 +187,8 @@ pub(super) struct Draft {
     pub(super) cards: Vec<Card>,
     pub(super) act: Act,
     pub(super) answer: Answer,
+    /// How many of the answer's lines are prices; they are the first.
+    pub(super) prices: usize,
 }
 
 impl Draft {
@@ -284,10 +289,12 @@ impl Paper {
         }
     }
 
-    pub(super) fn look_at_tier(&mut self, card: usize) {
+    /// Says which gifts have fallen.
+    pub(super) fn look_at_tier(&mut self, card: usize) -> Vec<(String, i64)> {
         if self.board.tiers.is_empty() {
-            return;
+            return Vec::new();
         }
+        let gifts = self.ladders[card].gifts();
         let held = &self.cards[card];
         let lasts = self.board.tiers_last;
         let spent = |day| lasts.map_or(held.spent_ever(), |_| held.spent_in_a_year(day));
@@ -300,26 +307,43 @@ impl Paper {
             let (_, missing) = held.take_back(0, -gift);
             held.debt += missing;
         }
+        let left = self.ladders[card].gifts();
+        let fallen = gifts.difference(&left).map(|rank| &self.board.tiers[*rank]);
+        fallen.filter(|tier| tier.gift > 0).map(|tier| (tier.key.to_owned(), -tier.gift)).collect()
     }
 
     /// Works a request out, and writes it down.
     pub(super) fn ask(&mut self, wish: &Wish) -> Answer {
         let at = self.acts.len();
-        let (answer, act) = match self.work_out(wish, at) {
+        let owed: Vec<i64> = self.cards.iter().map(|card| card.debt).collect();
+        let (mut answer, mut act) = match self.work_out(wish, at) {
             Ok(draft) => {
                 self.cards = draft.cards;
                 self.books.add(draft.act.books, 1);
-                (draft.answer, draft.act)
+                let why = draft.answer.why[draft.prices..].to_vec();
+                (draft.answer, Act { why, ..draft.act })
             }
             Err(code) => {
                 let nothing = Act { state: State::Declined, ..Act::new(Deed::Other, 0, 0, self.today()) };
                 (Answer { code, ..Answer::default() }, nothing)
             }
         };
-        self.acts.push(act);
+        let more = |paper: &Self, card: usize| paper.cards[card].debt - owed[card];
+        let mut is_owed = more(self, act.card);
+        let undoes = matches!(wish, Wish::Refund { .. } | Wish::Void { .. } | Wish::Reverse { .. });
         for card in 0..self.cards.len() {
-            self.look_at_tier(card);
+            let fallen = self.look_at_tier(card);
+            // A promotion stands behind the answer; what falls is a part of it.
+            if undoes && card == act.card {
+                is_owed = more(self, card);
+                answer.why.extend(fallen.clone());
+                act.why.extend(fallen);
+            }
         }
+        if is_owed != 0 && act.state != State::Declined {
+            answer.why.push(("owed".into(), is_owed));
+        }
+        self.acts.push(act);
         self.pass_time(self.now);
         answer
     }
@@ -346,6 +370,6 @@ impl Paper {
     pub(super) fn draft(&self, deed: Deed, card: usize) -> Draft {
         let purse = self.cards[card].account.unwrap_or(card);
         let act = Act::new(deed, card, purse, self.today());
-        Draft { cards: self.cards.clone(), act, answer: Answer::default() }
+        Draft { cards: self.cards.clone(), act, answer: Answer::default(), prices: 0 }
     }
 }

@@ -19,6 +19,19 @@ fn down(all: i64, (before, part, whole): (i64, i64, i64)) -> i64 {
     if part == 0 { 0 } else { upto(before + part) - upto(before) }
 }
 
+/// Lines of what goes of what rules gave: one each when nothing is left, else one of all of them.
+fn goes(gave: Vec<(String, i64)>, part: i64) -> Vec<(String, i64)> {
+    if part == 0 {
+        return Vec::new();
+    }
+    if gave.iter().map(|(_, given)| given).sum::<i64>() == part {
+        return gave.into_iter().map(|(rule, given)| (rule, -given)).collect();
+    }
+    let names: Vec<String> = gave.into_iter().map(|(rule, _)| rule).collect();
+    let all = names.join(" + ");
+    vec![(if all.len() > 32 { format!("{} rules", names.len()) } else { all }, -part)]
+}
+
 /// A part of what was taken, from its end.
 fn from_the_end(taken: &[Leg], before: i64, part: i64) -> Vec<Leg> {
     let (mut skip, mut missing) = (before, part);
@@ -52,7 +65,7 @@ impl Paper {
         let mut draft = self.draft(Deed::Refund, sale.card);
         draft.act.purse = sale.purse;
         let by = if sale.deed == Deed::Load {
-            pay_out(&mut draft, &sale, amount)?;
+            pay_out(&mut draft, &sale, amount, self.board.load_rule)?;
             (sale.done, amount, sale.amount)
         } else {
             self.give_back(&mut draft, &sale, amount)
@@ -87,12 +100,15 @@ impl Paper {
             draft.cards[card].debt -= repaid;
             draft.owe(card, -repaid);
             self.put_back(draft, &from_the_end(&spent, gone + repaid, back - repaid));
+            draft.answer.why.extend((back > 0).then(|| (self.board.payment_rule.to_owned(), back)));
         }
         let own =
             sale.legs.iter().rev().find(|leg| leg.card == card && !leg.kind.is_money() && leg.amount > 0);
         let points = up(sale.earned, money);
         let (legs, missing) = draft.cards[card].take_back(own.map_or(0, |leg| leg.lot), points);
         draft.act.legs.extend(legs);
+        let gave = sale.why.iter().filter(|(_, points)| *points > 0).cloned().collect();
+        draft.answer.why.extend(goes(gave, points));
         let owed = draft.cards[card].debt + missing;
         // Where points pay 1.00, whoever owes some buys them with the money of the refund, as far as it goes.
         let (bought, withheld) = match draft.cards[card].product.pays {
@@ -102,6 +118,7 @@ impl Paper {
         };
         draft.cards[card].debt = owed - bought;
         draft.owe(card, missing - bought);
+        draft.answer.why.extend((withheld > 0).then(|| (self.board.payment_rule.to_owned(), bought)));
         self.put_back(draft, &from_the_end(&taken(true), money.0, money.1 - withheld));
         draft.act.books =
             Books { redemption: -amount, points_payment: by_points.1 + withheld, ..Books::default() };
@@ -163,6 +180,7 @@ impl Paper {
         {
             return Err(INVALID);
         }
+        draft.answer.why = act.why.iter().map(|(rule, given)| (rule.clone(), -given)).collect();
         mirror(&mut draft, &act, self.points_end(self.today()))?;
         let more_is_owed = draft.cards[act.card].debt > self.cards[act.card].debt;
         if by_person && more_is_owed && self.cards[act.card].product.pays.is_some() {
@@ -187,7 +205,7 @@ impl Paper {
 }
 
 /// A load is paid out again: its principal must be there; bonus that is not is withheld, points that are not are owed.
-fn pay_out(draft: &mut Draft, load: &Act, amount: i64) -> Result<(), u8> {
+fn pay_out(draft: &mut Draft, load: &Act, amount: i64, load_rule: &str) -> Result<(), u8> {
     let by = (load.done, amount, load.amount);
     let card = &mut draft.cards[load.card];
     let lot_of = |kind: Kind| load.legs.iter().find(|leg| leg.kind == kind && leg.amount > 0);
@@ -210,6 +228,11 @@ fn pay_out(draft: &mut Draft, load: &Act, amount: i64) -> Result<(), u8> {
     card.debt += missing;
     draft.owe(load.card, missing);
     draft.act.legs.extend(legs);
+    let (by_load, more): (Vec<_>, Vec<_>) = load.why.iter().cloned().partition(|(rule, _)| rule == load_rule);
+    let why = &mut draft.answer.why;
+    why.extend(goes(by_load, bonus));
+    why.extend((bonus > there).then(|| ("withheld".to_owned(), bonus - there)));
+    why.extend(goes(more, points));
     draft.act.books = Books { clearing: paid, bonus_expense: bonus, ..Books::default() };
     draft.answer.amount = paid;
     Ok(())

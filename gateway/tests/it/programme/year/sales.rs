@@ -76,7 +76,7 @@ impl Paper {
             (_, percent) => percent.unwrap_or(0),
         };
         let (discount, why) = if prices { self.off(card, amount, goods) } else { (0, Vec::new()) };
-        draft.answer.why = why;
+        (draft.prices, draft.answer.why) = (why.len(), why);
         let due = amount - discount;
         let worth = points.unwrap_or(0) * 100;
         if let Some(points) = points {

@@ -189,11 +189,43 @@ fn a_sale_at_the_programme_s_prices_says_the_discount_and_the_new_tier() {
 fn all_notes_of_a_reason_are_said() {
     let mut sold = approved_sale();
     let all = sold.answer.explanation.iter().flat_map(|lines| lines.iter().copied());
-    let lines = all.map(|line| Explanation { notes: Notes(31), kind: BalanceKind::MONEY, ..line }).collect();
+    let lines = all.map(|line| Explanation { notes: Notes(127), kind: BalanceKind::MONEY, ..line }).collect();
     sold.answer.explanation = Explanations::new(lines);
     let text = slip(sold).split_whitespace().collect::<Vec<_>>().join(" ");
-    let notes = "rounded down, cut by the member's cap, cut by a budget, pending, taken back";
+    let notes = "rounded down, cut by the member's cap, cut by a budget, pending, brought back, not there, owed, \
+                 withheld";
     assert!(text.contains(&format!("price +0.12 of 12.50 at 1/1.00 {notes}")), "{text}");
+}
+
+#[test]
+fn a_refund_says_what_is_taken_back_owed_and_withheld() {
+    let mut refund = approved_sale();
+    let line = |rule: &str, base, rate: &str, result, notes| Explanation {
+        rule: rule.parse().unwrap(),
+        kind: BalanceKind::POINTS,
+        base,
+        rate: rate.parse().unwrap(),
+        result,
+        notes,
+    };
+    let lines = vec![
+        line("spend-points", 86, "300/1000", -26, Notes(17)),
+        line("points-payment", 1_20, "10/1.00", 12, Notes::WITHHELD),
+        line("owed", 4, "4/4", 4, Notes::OWED),
+        line("owed", 9, "3/9", -3, Notes::OWED),
+    ];
+    (refund.kind, refund.answer.explanation) = (MessageType::REFUND, Explanations::new(lines));
+    let said = object(&Said::Slip(Box::new(refund.clone())), Some("refund"));
+    assert_eq!(said["explanation"][0]["notes"], serde_json::json!(["rounded down", "taken back"]));
+    let text = slip(refund).split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in [
+        "spend-points points -26 of 86 at 300/1000 rounded down, taken back",
+        "points-payment points +12 of 1.20 at 10/1.00 withheld",
+        "owed points +4 of 4 at 4/4 not there, owed",
+        "owed points -3 of 9 at 3/9 pays what was owed",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
 }
 
 #[test]
