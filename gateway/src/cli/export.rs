@@ -23,7 +23,7 @@ pub(super) struct Export {
     command: Option<Command>,
     #[command(flatten)]
     period: Days,
-    /// Only what one store has booked.
+    /// Only one store's own books.
     #[arg(long, value_name = "CODE")]
     store: Option<String>,
     /// One or more, with commas.

@@ -7,6 +7,8 @@ mod book;
 pub mod chart;
 mod entry;
 mod files;
+pub mod homes;
+pub mod interstore;
 mod manifest;
 mod names;
 mod take;

@@ -3,5 +3,5 @@
 mod changed;
 mod chart;
 mod drawn;
-mod journal;
+pub(crate) mod journal;
 mod trading;

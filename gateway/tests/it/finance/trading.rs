@@ -130,15 +130,20 @@ async fn what_finance_gets_is_what_accounts_and_cards_stand_at_and_a_clerk_can_t
         let lots = state.cards.values().flat_map(|card| &card.lots);
         lots.filter(|lot| lot.kind == kind).map(|lot| lot.amount).sum()
     };
+    let at_branch = 50_00;
     for (account, wanted) in [
-        ("Liabilities:Cards:Principal", -of(Kind::PRINCIPAL)),
-        ("Liabilities:Cards:Bonus", -of(Kind::BONUS)),
+        ("Liabilities:Cards:Principal:S002", -at_branch),
+        ("Liabilities:Cards:Principal:S001", at_branch - of(Kind::PRINCIPAL)),
+        ("Liabilities:Cards:Bonus:S001", -of(Kind::BONUS)),
         ("Liabilities:Points:Ordinary", -of(Kind::POINTS)),
         ("Assets:Clearing:S002:Cash", 50_00),
         ("Income:Redemption:S002", -80_00),
         ("Income:Refunds:S002", 30_00),
         ("Income:Redemption:S001", -25_50),
         ("Income:Refunds:S001", 12_50),
+        // Spent at the branch and in part refunded there, of money that the other store took; what the branch loaded was unspent.
+        ("Assets:InterStore:S002:S001", 50_00),
+        ("Assets:InterStore:S001:S002", -50_00),
         ("Expenses:Adjustments:Ordinary", 70),
     ] {
         assert_eq!(closing(account), Some(wanted), "{account}");
