@@ -107,6 +107,27 @@ pub fn explain(
     installation: &Installation,
     wanted: RangeInclusive<u64>,
     mut progress: impl FnMut(u64),
+    told: impl FnMut(u64, Result<Explained, ExplainError>),
+) -> Result<(), ExplainError> {
+    let end = *wanted.end();
+    let mut last = 0;
+    let looked_at = |record: &Record| {
+        last = record.details.index;
+        progress(last);
+        (last <= end).then(|| wanted.contains(&last))
+    };
+    explain_those(storage, installation, looked_at, told)?;
+    if last < *wanted.start() { Err(ExplainError::NoEntry(*wanted.start())) } else { Ok(()) }
+}
+
+/// Explains the entries that `wanted` says yes to, up to the first to which it says nothing.
+///
+/// # Errors
+/// [`ExplainError`] when the journal is damaged.
+pub fn explain_those(
+    storage: &Storage,
+    installation: &Installation,
+    mut wanted: impl FnMut(&Record) -> Option<bool>,
     mut told: impl FnMut(u64, Result<Explained, ExplainError>),
 ) -> Result<(), ExplainError> {
     let mut state = State::default();
@@ -115,19 +136,16 @@ pub fn explain(
     while let Some(group) = next_group(storage, installation, &head)? {
         for entry in &group.entries {
             let index = entry.row.index;
-            if wanted.contains(&index) {
+            let Some(is_wanted) = wanted(&entry.record) else { return Ok(()) };
+            if is_wanted {
                 told(index, explain_entry(storage, installation, (&state, &tried), entry));
             }
             tried.note(&entry.record);
-            if index >= *wanted.end() {
-                return Ok(());
-            }
             replay(&mut state, index, &entry.record, |_| Ok(None))?;
         }
         head = group.sealed.head;
-        progress(head.index);
     }
-    if head.index < *wanted.start() { Err(ExplainError::NoEntry(*wanted.start())) } else { Ok(()) }
+    Ok(())
 }
 
 /// Explains an entry; `state` is what was before it.

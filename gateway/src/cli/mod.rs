@@ -3,6 +3,7 @@
 mod alerts;
 mod exceptions;
 mod export;
+mod finance_report;
 mod journal;
 mod leaderboard;
 mod member;
@@ -150,6 +151,9 @@ The copy holds the private keys: keep it as safe as the original.")]
 
 Dates are business dates. The directory appears whole or not at all. FINANCE.md explains the files and how to import them.")]
     Export(export::Export),
+    /// Reports for finance: what is owed, between stores, what bonuses cost, what expired, what is out of the ordinary.
+    #[command(subcommand)]
+    Report(finance_report::Report),
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -562,6 +566,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Receipt(Receipt::Verify { file, key }) => journal::verify_receipt(common, &file, key),
         Command::Backup { out } => journal::backup(common, &out),
         Command::Export(arguments) => export::export(common, arguments),
+        Command::Report(command) => finance_report::report(common, command),
     };
     match done {
         Ok(code) => code,

@@ -11,6 +11,7 @@ pub mod homes;
 pub mod interstore;
 mod manifest;
 mod names;
+pub mod reports;
 mod take;
 mod verify;
 

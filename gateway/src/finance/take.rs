@@ -305,12 +305,13 @@ impl<'a> Taking<'a> {
 }
 
 /// The message type of an earlier entry.
-fn earlier(storage: &Storage, index: u64) -> Result<Option<u8>> {
+pub(super) fn earlier(storage: &Storage, index: u64) -> Result<Option<u8>> {
     let Some(row) = storage.entry(index)? else { bail!("entry {index} is missing; run `journal verify`") };
     let (record, _) = Record::decode(&row.record).with_context(|| format!("entry {index}"))?;
     Ok(message_of(&record))
 }
 
-fn number(date: Date) -> Result<u32> {
+/// YYYYMMDD.
+pub(super) fn number(date: Date) -> Result<u32> {
     date.strftime("%Y%m%d").to_string().parse().context("a date outside the range")
 }

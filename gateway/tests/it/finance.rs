@@ -4,4 +4,5 @@ mod changed;
 mod chart;
 mod drawn;
 pub(crate) mod journal;
+mod reports;
 mod trading;

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gateway::domain::act::{Act, Drawn, Place, decide_act};
 use gateway::domain::{Account, Command, Effect, Kind, Posting, Terminal, expire};
+use gateway::finance::reports::{Asked, Cell, Sheet};
+use gateway::finance::{Book, Period};
 
 use super::days::Dice;
-use super::shop::{At, CARDS, R1, Shop, claim, reference, shop, transfer};
+use super::shop::{At, CARDS, R1, Shop, claim, document, reference, shop, transfer};
 use crate::bench::register;
-use crate::finance::journal::Journal;
+use crate::finance::journal::{Journal, day};
 
 const STORES: [&str; 3] = ["S1", "S2", "S3"];
 const TILLS: [&str; 3] = ["R1", "R2", "R3"];
@@ -29,7 +31,8 @@ fn draw(seed: u64, crowded: bool) -> (Shop, Entries) {
         let terminal = Terminal { store: store.into(), ..register(till, 10_000_00) };
         shop.state.terminals.insert(till.into(), terminal);
     }
-    let mut entries: Entries = vec![("S1", Vec::new()), ("S1", Vec::new())];
+    let programme = Effect::Programme { version: 1, effective_from: 0, document: document(RULES) };
+    let mut entries: Entries = vec![("S1", Vec::new()), ("S1", vec![programme])];
     let (steps, cards) = if crowded { (150, 2) } else { (70, 4) };
     for _ in 0..steps {
         let at = dice.roll(3);
@@ -203,6 +206,7 @@ fn every_stores_books_come_to_zero_and_what_they_owe_each_other_is_what_the_legs
                 }
             }
         }
+        reported(&journal, &taken.manifest.book, seed);
         met.extend(joined(&entries).then_some("joined"));
     }
     assert_eq!(met, BTreeSet::from(["expired elsewhere", "joined", "owed"]), "what the drawn days have met");
@@ -222,4 +226,72 @@ fn joined(entries: &Entries) -> bool {
                 _ => false,
             })
     })
+}
+
+/// A table's sum of a column over the rows that have these texts in them.
+fn sum(sheet: &Sheet, table: &str, column: &str, texts: &[&str]) -> i64 {
+    let table = sheet.tables.iter().find(|held| held.key == table).expect("a table");
+    let at = table.columns.iter().position(|held| *held == column).expect("a column");
+    let has = |row: &&Vec<Cell>| texts.iter().all(|text| row.contains(&Cell::text(*text)));
+    let amounts = table.rows.iter().filter(has).map(|row| match &row[at] {
+        Cell::Amount(amount, _) => *amount,
+        other => panic!("{other:?} is no amount"),
+    });
+    amounts.sum()
+}
+
+fn closing(book: &Book, begins: &str) -> i64 {
+    let own = book.balances.iter().filter(|((account, _), _)| account.starts_with(begins));
+    own.map(|(_, balance)| balance.closing().expect("in range")).sum()
+}
+
+fn moved(book: &Book, begins: &str) -> i64 {
+    let own = book.balances.iter().filter(|((account, _), _)| account.starts_with(begins));
+    own.map(|(_, balance)| balance.debit - balance.credit).sum()
+}
+
+/// Reports of the whole and of a part of the time are the accounts of exports of the same.
+fn reported(journal: &Journal, book: &Book, seed: u64) {
+    let (part, _) = journal.take((1, 2), None, "part");
+    let part = &part.manifest.book;
+    for (book, as_of, (from, to)) in [(book, None, (0, 20)), (part, Some(day(2)), (1, 2))] {
+        let liability = journal.report(Asked::Liability(as_of));
+        let period = Period { from: day(from), to: day(to) };
+        let breakage = journal.report(Asked::Breakage(period));
+        let owed = journal.report(Asked::Interstore(period));
+        for store in STORES {
+            for (kind, what) in [("Principal", "principal"), ("Bonus", "bonus")] {
+                let account = format!("Liabilities:Cards:{kind}:{store}");
+                let held = sum(&liability, "by_store", "owed", &[store, what]);
+                assert_eq!(held, -closing(book, &account), "seed {seed}: {account}");
+            }
+            let account = format!("Income:Breakage:Cards:{store}");
+            let expired = sum(&breakage, "by_store", "expired", &[store, "CNY"]);
+            assert_eq!(expired, -moved(book, &account), "seed {seed}: {account}");
+            for other in STORES {
+                let account = format!("Assets:InterStore:{store}:{other}");
+                // A pair of which neither is the other.
+                let matrix = owed.tables.iter().find(|table| table.key == "matrix").expect("a matrix");
+                let row =
+                    matrix.rows.iter().find(|row| row[0] == Cell::text(store) && row[1] == Cell::text(other));
+                let is_owed = row.map_or(0, |row| match &row[3] {
+                    Cell::Amount(amount, _) => *amount,
+                    cell => panic!("{cell:?} is no amount"),
+                });
+                assert_eq!(is_owed, closing(book, &account), "seed {seed}: {account}");
+            }
+        }
+        let points = sum(&liability, "by_kind", "owed", &["points"]);
+        assert_eq!(points, -closing(book, "Liabilities:Points:"), "seed {seed}");
+        for table in ["by_product", "by_age", "by_expiry"] {
+            for what in ["principal", "bonus", "points"] {
+                let of = |table: &str| sum(&liability, table, "owed", &[what]);
+                assert_eq!(of(table), of("by_kind"), "seed {seed}: {table} {what}");
+            }
+        }
+        let expired = moved(book, "Income:Breakage:Points:");
+        for table in ["by_kind", "by_month", "by_store", "by_product"] {
+            assert_eq!(sum(&breakage, table, "expired", &["PTS"]), -expired, "seed {seed}: {table}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use gateway::domain::card::CardReference;
 use gateway::domain::effect::{Account, Effect, Posting};
 use gateway::domain::ledger::Kind;
-use gateway::finance::{Asked, Format, Names, Period, Taken, Trusted, take};
+use gateway::finance::{Asked, Format, Names, Period, Taken, Trusted, reports, take};
 use gateway::journal::record::{Details, Origin, Record, answer_hash};
 use gateway::journal::seal::{CHAIN, Head, Sealer, leaf_of};
 use gateway::journal::sha256;
@@ -112,6 +112,11 @@ impl Journal {
 
     pub(crate) fn key(&self) -> Trusted {
         Trusted::Fingerprint(fingerprint(&self.sealer.key.spki()))
+    }
+
+    pub(crate) fn report(&self, asked: reports::Asked) -> reports::Sheet {
+        let source = reports::Source { storage: &self.storage, installation: &self.sealer.installation };
+        reports::report(source, asked, |_| ()).unwrap_or_else(|error| panic!("{asked:?}: {error:#}"))
     }
 
     /// Days `from` to `to`, in every form.

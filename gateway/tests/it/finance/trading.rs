@@ -15,18 +15,18 @@ use crate::harness::Site;
 use crate::till::add_to_programme;
 use crate::till::{APPROVED, Till, authorize, capture, refund, transfer, unload, void};
 
-fn lines(path: &Path) -> Vec<BTreeMap<String, String>> {
+pub(super) fn lines(path: &Path) -> Vec<BTreeMap<String, String>> {
     let mut reader =
         csv::Reader::from_path(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     reader.deserialize().map(|row| row.expect("a line with every column")).collect()
 }
 
 /// Minor units or points: all digits of it.
-fn units(amount: &str) -> i64 {
+pub(super) fn units(amount: &str) -> i64 {
     amount.replace('.', "").parse().unwrap_or_else(|_| panic!("{amount:?} is no amount"))
 }
 
-fn path(site: &Site, name: &str) -> String {
+pub(super) fn path(site: &Site, name: &str) -> String {
     site.beside(name).to_str().expect("a path").to_owned()
 }
 
@@ -155,6 +155,7 @@ async fn what_finance_gets_is_what_accounts_and_cards_stand_at_and_a_clerk_can_t
         ("60.00", "30.00"),
         "what was undone is undone there"
     );
+    super::reports::agree(&site, &date, &out);
     one_store(&site, &date);
     names_of_its_own(&site, &date);
 }
