@@ -109,25 +109,25 @@ pub fn explain(
     mut progress: impl FnMut(u64),
     told: impl FnMut(u64, Result<Explained, ExplainError>),
 ) -> Result<(), ExplainError> {
-    let end = *wanted.end();
-    let mut last = 0;
+    let (end, mut last) = (*wanted.end(), 0);
     let looked_at = |record: &Record| {
         last = record.details.index;
         progress(last);
-        (last <= end).then(|| wanted.contains(&last))
+        wanted.contains(&last)
     };
-    explain_those(storage, installation, looked_at, told)?;
+    explain_those(storage, installation, end, looked_at, told)?;
     if last < *wanted.start() { Err(ExplainError::NoEntry(*wanted.start())) } else { Ok(()) }
 }
 
-/// Explains the entries that `wanted` says yes to, up to the first to which it says nothing.
+/// Explains the entries up to `end` that `wanted` says yes to.
 ///
 /// # Errors
 /// [`ExplainError`] when the journal is damaged.
 pub fn explain_those(
     storage: &Storage,
     installation: &Installation,
-    mut wanted: impl FnMut(&Record) -> Option<bool>,
+    end: u64,
+    mut wanted: impl FnMut(&Record) -> bool,
     mut told: impl FnMut(u64, Result<Explained, ExplainError>),
 ) -> Result<(), ExplainError> {
     let mut state = State::default();
@@ -136,11 +136,13 @@ pub fn explain_those(
     while let Some(group) = next_group(storage, installation, &head)? {
         for entry in &group.entries {
             let index = entry.row.index;
-            let Some(is_wanted) = wanted(&entry.record) else { return Ok(()) };
-            if is_wanted {
+            if wanted(&entry.record) {
                 told(index, explain_entry(storage, installation, (&state, &tried), entry));
             }
             tried.note(&entry.record);
+            if index >= end {
+                return Ok(());
+            }
             replay(&mut state, index, &entry.record, |_| Ok(None))?;
         }
         head = group.sealed.head;

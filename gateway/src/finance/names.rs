@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(names.account(&coupon), "1001:Nanjing Road:Coupon book");
         assert_eq!(
             names.account(&place(Purpose::Bonus)),
-            "Liabilities:Cards:Bonus:S001",
+            "Liabilities:Cards:Bonus:Nanjing Road",
             "what it does not name stays"
         );
         assert_eq!(Names::parse(&names.document()).expect("the copy"), names);

@@ -108,14 +108,13 @@ struct Flows {
     flows: BTreeMap<u64, Flow>,
 }
 
-pub(super) fn report(source: Source<'_>, period: Period, mut progress: impl FnMut(u64)) -> Result<Sheet> {
-    let (from, to) = numbers(period)?;
-    let reasons = reasons(source, to)?;
+pub(super) fn report(source: Source<'_>, period: Period, progress: impl FnMut(u64)) -> Result<Sheet> {
     let (mut programmes, mut flows) = (Programmes::default(), Flows::default());
-    let walked = walk(source, (from, to), &mut progress, |step| {
+    let walked = walk(source, numbers(period)?, progress, |step| {
         programmes.note(step.record)?;
         flows.note(step.transaction, step.within)
     })?;
+    let reasons = reasons(source, walked.index)?;
     let rule = |index: u64, giver: &Giver| {
         let named = reasons.get(&index).into_iter().flatten().map(|reason| reason.rule.as_str());
         let named: Vec<&str> = named.collect();
@@ -151,11 +150,10 @@ pub(super) fn report(source: Source<'_>, period: Period, mut progress: impl FnMu
     })
 }
 
-/// The rules that gave bonus money, by entry, asked again.
-fn reasons(source: Source<'_>, to: u32) -> Result<HashMap<u64, Vec<Reason>>> {
+/// The rules that gave bonus money up to an entry, asked again.
+fn reasons(source: Source<'_>, end: u64) -> Result<HashMap<u64, Vec<Reason>>> {
     let mut reasons = HashMap::new();
-    let wanted = |record: &Record| (record.details.business_date <= to).then(|| gives(record));
-    explain_those(source.storage, source.installation, wanted, |index, explained| {
+    explain_those(source.storage, source.installation, end, gives, |index, explained| {
         // What no rule has priced stands beside its message.
         let Ok(explained) = explained else { return };
         let of_bonus = |reason: &Reason| reason.kind == Kind::BONUS && reason.result > 0;

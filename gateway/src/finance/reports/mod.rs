@@ -80,7 +80,8 @@ struct Walked {
     homes: Homes,
     /// A later business date has begun.
     complete: bool,
-    /// Of the last entry.
+    /// The last entry, and its business date.
+    index: u64,
     last: Option<u32>,
 }
 
@@ -92,7 +93,7 @@ fn walk(
     mut each: impl FnMut(&Step<'_>) -> Result<()>,
 ) -> Result<Walked> {
     let (names, mut head) = (Names::default(), Head::GENESIS);
-    let mut walked = Walked { homes: Homes::default(), complete: false, last: None };
+    let mut walked = Walked { homes: Homes::default(), complete: false, index: 0, last: None };
     while let Some(group) =
         next_group(source.storage, source.installation, &head).context("the journal is damaged")?
     {
@@ -110,7 +111,7 @@ fn walk(
             let within = details.business_date >= from;
             let step = Step { transaction: &transaction, record, homes: &walked.homes, within };
             each(&step).with_context(context)?;
-            walked.last = Some(details.business_date);
+            (walked.index, walked.last) = (details.index, Some(details.business_date));
         }
         head = group.sealed.head;
         progress(head.index);
