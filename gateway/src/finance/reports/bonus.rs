@@ -251,7 +251,7 @@ mod tests {
 
     fn leg(account: Account, kind: Kind, amount: i64) -> Leg {
         let posting = Posting { account, kind, amount };
-        Leg { account: String::new(), store: String::new(), commodity: CNY(), amount: -amount, posting }
+        Leg { account: String::new(), store: String::new(), commodity: CNY(), amount, posting }
     }
 
     /// Of card, lot and the entry that opened the lot.

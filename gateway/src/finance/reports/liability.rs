@@ -32,6 +32,9 @@ const AGES: [(i64, &str); 6] = [
     (i64::MAX, "over 730 days"),
 ];
 
+/// A label with what sorts it, the kind, and what it is counted in.
+type Key = ((u32, String), u8, Commodity);
+
 #[derive(Debug)]
 struct Held {
     kind: Kind,
@@ -99,7 +102,7 @@ pub(super) fn report(source: Source<'_>, as_of: Option<Date>, progress: impl FnM
         })
     };
     let by = |key, title, column: &[&'static str], part: Part| -> Result<Table> {
-        let mut sums: BTreeMap<((u32, String), u8, Commodity), (u64, i64)> = BTreeMap::new();
+        let mut sums: BTreeMap<Key, (u64, i64)> = BTreeMap::new();
         for (of, held) in &lots {
             if part == Part::Store && !held.kind.is_money() {
                 continue;
