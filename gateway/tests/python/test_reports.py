@@ -106,6 +106,8 @@ def test_the_reports_have_the_day(pages):
     assert said["liability"]["by_kind"][0] == {"what": "principal", "in": "CNY", "lots": 1, "owed": said["liability"]["by_store"][0]["owed"]}
     (owed,) = said["interstore"]["settlement"]
     assert owed["creditor"] == "b-2" and (owed["opening"], owed["owed"], owed["owed_back"], owed["closing"]) == ("0.00", "70.00", "30.00", "40.00")
+    came = {(row["debtor"], row["creditor"], row["what"]): (row["number"], row["owed"]) for row in said["interstore"]["by_message"]}
+    assert came == {("S001", "b-2", "Purchase"): (1, "70.00"), ("b-2", "S001", "Refund"): (2, "30.00")}
     kinds = {(row["terminal"], row["what"]): (row["number"], row["of"], row["rate"]) for row in said["exceptions"]["by_terminal"]}
     assert kinds == {
         ("T0001", "cash taken, not credited"): (1, 3, "33.33"), ("T0001", "totals differ"): (1, 3, "33.33"),
