@@ -111,6 +111,27 @@ pub fn explain(
     installation: &Installation,
     wanted: RangeInclusive<u64>,
     mut progress: impl FnMut(u64),
+    told: impl FnMut(u64, Result<Explained, ExplainError>),
+) -> Result<(), ExplainError> {
+    let (end, mut last) = (*wanted.end(), 0);
+    let looked_at = |record: &Record| {
+        last = record.details.index;
+        progress(last);
+        wanted.contains(&last)
+    };
+    explain_those(storage, installation, end, looked_at, told)?;
+    if last < *wanted.start() { Err(ExplainError::NoEntry(*wanted.start())) } else { Ok(()) }
+}
+
+/// Explains the entries up to `end` that `wanted` says yes to.
+///
+/// # Errors
+/// [`ExplainError`] when the journal is damaged.
+pub fn explain_those(
+    storage: &Storage,
+    installation: &Installation,
+    end: u64,
+    mut wanted: impl FnMut(&Record) -> bool,
     mut told: impl FnMut(u64, Result<Explained, ExplainError>),
 ) -> Result<(), ExplainError> {
     let mut state = State::default();
@@ -119,19 +140,18 @@ pub fn explain(
     while let Some(group) = next_group(storage, installation, &head)? {
         for entry in &group.entries {
             let index = entry.row.index;
-            if wanted.contains(&index) {
+            if wanted(&entry.record) {
                 told(index, explain_entry(storage, installation, (&state, &tried), entry));
             }
             tried.note(&entry.record);
-            if index >= *wanted.end() {
+            if index >= end {
                 return Ok(());
             }
             replay(&mut state, index, &entry.record, |_| Ok(None))?;
         }
         head = group.sealed.head;
-        progress(head.index);
     }
-    if head.index < *wanted.start() { Err(ExplainError::NoEntry(*wanted.start())) } else { Ok(()) }
+    Ok(())
 }
 
 /// Explains an entry; `state` is what was before it.

@@ -23,7 +23,7 @@ pub(super) struct Export {
     command: Option<Command>,
     #[command(flatten)]
     period: Days,
-    /// Only what one store has booked.
+    /// Only one store's own books.
     #[arg(long, value_name = "CODE")]
     store: Option<String>,
     /// One or more, with commas.
@@ -37,8 +37,9 @@ pub(super) struct Export {
     out: Option<PathBuf>,
 }
 
+/// Business dates that are asked for.
 #[derive(Debug, Args)]
-struct Days {
+pub(super) struct Days {
     /// One business date, YYYY-MM-DD.
     #[arg(long, value_name = "DATE", required_unless_present = "from", conflicts_with_all = ["from", "to"])]
     day: Option<String>,
@@ -113,19 +114,24 @@ pub(super) fn export(common: &Common, export: Export) -> Result<ExitCode> {
 }
 
 impl Days {
-    fn period(&self) -> Result<Period> {
+    pub(super) fn period(&self) -> Result<Period> {
         let date = |text: &Option<String>| -> Result<Date> {
             let text = text.as_ref().or(self.day.as_ref()).context("no business date")?;
-            let date = text.parse().with_context(|| format!("{text:?} is no date; write YYYY-MM-DD"))?;
-            // The day before and the day after must have numbers too.
-            let sound = (Date::constant(1, 1, 2)..=Date::constant(9999, 12, 30)).contains(&date);
-            ensure!(sound, "{text:?} is outside of the calendar");
-            Ok(date)
+            business_date(text)
         };
         let period = Period { from: date(&self.from)?, to: date(&self.to)? };
         ensure!(period.from <= period.to, "--from {} is behind --to {}", period.from, period.to);
         Ok(period)
     }
+}
+
+/// A business date as it is written.
+pub(super) fn business_date(text: &str) -> Result<Date> {
+    let date = text.parse().with_context(|| format!("{text:?} is no date; write YYYY-MM-DD"))?;
+    // The day before and the day after must have numbers too.
+    let sound = (Date::constant(1, 1, 2)..=Date::constant(9999, 12, 30)).contains(&date);
+    ensure!(sound, "{text:?} is outside of the calendar");
+    Ok(date)
 }
 
 fn take_it(common: &Common, asked: &Asked, out: &Path) -> Result<ExitCode> {

@@ -3,6 +3,7 @@
 mod alerts;
 mod exceptions;
 mod export;
+mod finance_report;
 mod journal;
 mod leaderboard;
 mod member;
@@ -161,6 +162,9 @@ Payments are found by the reference that the till wrote with the tender, the oth
 where that is beyond doubt. Exit codes: 0 all of it matches, 1 something does not, or cannot be read,
 2 wrong usage. FINANCE.md explains the lists.")]
     Reconcile(reconcile::Reconcile),
+    /// Reports for finance: what is owed, between stores, what bonuses cost, what expired, what is out of the ordinary.
+    #[command(subcommand)]
+    Report(finance_report::Report),
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -574,6 +578,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Backup { out } => journal::backup(common, &out),
         Command::Export(arguments) => export::export(common, arguments),
         Command::Reconcile(asked) => reconcile::reconcile(common, &asked),
+        Command::Report(command) => finance_report::report(common, command),
     };
     match done {
         Ok(code) => code,

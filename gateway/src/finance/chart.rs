@@ -23,6 +23,7 @@ pub enum Purpose {
     PointsBreakage,
     Suspense,
     OfflineLoss,
+    InterStore,
 }
 
 /// A purpose as finance reads it.
@@ -31,7 +32,7 @@ pub struct Row {
     pub purpose: Purpose,
     /// In `[accounts]`.
     pub key: &'static str,
-    /// The account's name unless a file says otherwise; `{store}`, `{tender}` and `{points}` stand for what the leg has.
+    /// The account's name unless a file says otherwise; `{store}`, `{other}`, `{tender}` and `{points}` stand for what the leg has.
     pub name: &'static str,
     pub what: &'static str,
 }
@@ -41,7 +42,7 @@ const fn row(purpose: Purpose, key: &'static str, name: &'static str, what: &'st
 }
 
 /// Every account that there is. FINANCE.md has the same table; a test compares them.
-pub const PURPOSES: [Row; 17] = [
+pub const PURPOSES: [Row; 18] = [
     row(
         Purpose::Clearing,
         "clearing",
@@ -51,10 +52,15 @@ pub const PURPOSES: [Row; 17] = [
     row(
         Purpose::Principal,
         "principal",
-        "Liabilities:Cards:Principal",
-        "what customers paid in and may still spend",
+        "Liabilities:Cards:Principal:{store}",
+        "what customers paid in and may still spend, by the store where its lot was opened",
     ),
-    row(Purpose::Bonus, "bonus", "Liabilities:Cards:Bonus", "what was given on top and may still be spent"),
+    row(
+        Purpose::Bonus,
+        "bonus",
+        "Liabilities:Cards:Bonus:{store}",
+        "what was given on top and may still be spent, by the store where its lot was opened",
+    ),
     row(Purpose::Points, "points", "Liabilities:Points:{points}", "points that members may spend, in points"),
     row(
         Purpose::PendingPoints,
@@ -74,7 +80,12 @@ pub const PURPOSES: [Row; 17] = [
         "Income:Refunds:{store}",
         "value that came back to cards by refunds, with or without a sale, by store",
     ),
-    row(Purpose::BonusExpense, "bonus-expense", "Expenses:Bonus", "what bonuses cost"),
+    row(
+        Purpose::BonusExpense,
+        "bonus-expense",
+        "Expenses:Bonus:{store}",
+        "what bonuses cost, by the store that gave them",
+    ),
     row(
         Purpose::PointsExpense,
         "points-expense",
@@ -90,8 +101,8 @@ pub const PURPOSES: [Row; 17] = [
     row(
         Purpose::PointsPayment,
         "points-payment",
-        "Expenses:PointsPayment",
-        "money value of points that paid, less what was withheld for points",
+        "Expenses:PointsPayment:{store}",
+        "money value of points that paid, less what was withheld for points, by the store that took them",
     ),
     row(
         Purpose::PointsReceivable,
@@ -105,11 +116,16 @@ pub const PURPOSES: [Row; 17] = [
         "Equity:PointsRelease:{points}",
         "where pending points pass when they are released; always back at nothing",
     ),
-    row(Purpose::Breakage, "breakage", "Income:Breakage", "money on cards that expired unspent"),
+    row(
+        Purpose::Breakage,
+        "breakage",
+        "Income:Breakage:Cards:{store}",
+        "money on cards that expired unspent, by the store where its lot was opened",
+    ),
     row(
         Purpose::PointsBreakage,
         "points-breakage",
-        "Income:Breakage:{points}",
+        "Income:Breakage:Points:{points}",
         "points that expired unspent, in points",
     ),
     row(
@@ -123,6 +139,12 @@ pub const PURPOSES: [Row; 17] = [
         "offline-loss",
         "Expenses:OfflineLoss:{store}",
         "offline shortfalls that were written off, by store",
+    ),
+    row(
+        Purpose::InterStore,
+        "interstore",
+        "Assets:InterStore:{store}:{other}",
+        "what another store owes a store, below zero what it owes the other",
     ),
 ];
 
@@ -139,7 +161,10 @@ pub struct Cause {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place<'a> {
     pub purpose: Purpose,
+    /// That the journal's account names.
     pub store: Option<&'a str>,
+    /// That owes the store, or is owed by it.
+    pub other: Option<&'a str>,
     pub tender: Option<u8>,
     /// The point currency, as it will be once released; `None` for money.
     pub points: Option<Kind>,
@@ -150,7 +175,7 @@ pub struct Place<'a> {
 pub fn place(leg: &Posting, cause: Cause) -> Option<Place<'_>> {
     let money = leg.kind.is_money();
     let points = (!money).then(|| leg.kind.released());
-    let of = |purpose, store, tender| Some(Place { purpose, store, tender, points });
+    let of = |purpose, store, tender| Some(Place { purpose, store, other: None, tender, points });
     let name = match &leg.account {
         Account::Card { .. } => {
             return match leg.kind {

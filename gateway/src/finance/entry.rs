@@ -7,7 +7,9 @@ use protocol::frame::MessageType;
 use protocol::request::{Body, Request};
 
 use super::book::{Commodity, shown};
-use super::chart::{Cause, place};
+use super::chart::{Cause, Place, Purpose, place};
+use super::homes::Homes;
+use super::interstore::{Placed, acting, debts, owners};
 use super::names::Names;
 use crate::admin::act::{self, SignedAct};
 use crate::domain::act::Act;
@@ -22,10 +24,12 @@ use crate::programme_file::currency_code;
 pub struct Leg {
     /// Finance's name of the account.
     pub account: String,
+    /// In whose books it is.
+    pub store: String,
     pub commodity: Commodity,
     /// Debit above zero, credit below: the journal's amount with the other sign.
     pub amount: i64,
-    /// As the journal has it.
+    /// As the journal has it; of what stores owe each other, as it would.
     pub posting: Posting,
 }
 
@@ -81,12 +85,21 @@ impl Transaction {
     pub fn is_listed(&self) -> bool {
         self.is_value || !self.legs.is_empty()
     }
+
+    /// What of it is in one store's books; `None` when it is neither booked there nor has a leg there.
+    #[must_use]
+    pub fn in_books_of(mut self, store: &str) -> Option<Self> {
+        self.legs.retain(|leg| leg.store == store);
+        (self.store == store || !self.legs.is_empty()).then_some(self)
+    }
 }
 
 /// Reads entries by a chart's names.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader<'a> {
     pub names: &'a Names,
+    /// Of every entry up to the one that is read.
+    pub homes: &'a Homes,
 }
 
 impl Reader<'_> {
@@ -125,33 +138,64 @@ impl Reader<'_> {
                 Cause::default()
             }
         };
-        transaction.legs = self.legs(&details.effects, cause, &currency)?;
+        transaction.legs = self.legs(&details.effects, cause, (&details.store, &currency))?;
         Ok(transaction)
     }
 
-    fn legs(&self, effects: &[Effect], cause: Cause, currency: &Commodity) -> Result<Vec<Leg>> {
-        let postings = effects.iter().filter_map(|effect| match effect {
+    fn legs(
+        &self,
+        effects: &[Effect],
+        cause: Cause,
+        (store, currency): (&str, &Commodity),
+    ) -> Result<Vec<Leg>> {
+        let placed = effects.iter().filter_map(|effect| match effect {
             Effect::Posting(posting) => Some(posting),
             _ => None,
         });
-        let mut sums: Vec<(Commodity, i64)> = Vec::new();
-        let mut legs = Vec::new();
-        for posting in postings {
+        let placed = placed.map(|posting| {
             let place = place(posting, cause);
             let place = place.with_context(|| format!("the chart of accounts does not know {posting:?}"))?;
+            Ok((posting, place))
+        });
+        let placed: Vec<Placed<'_>> = placed.collect::<Result<_>>()?;
+        let owners = owners(&placed, store, self.homes)?;
+        let mut sums: Vec<(Commodity, i64)> = Vec::new();
+        let mut legs = Vec::with_capacity(placed.len());
+        for ((posting, place), owner) in placed.iter().zip(&owners) {
             let amount = posting.amount.checked_neg().context("an amount leaves the range")?;
             let commodity = place.points.map_or_else(|| currency.clone(), points);
             match sums.iter_mut().find(|(known, _)| *known == commodity) {
                 Some((_, sum)) => *sum = sum.checked_add(amount).context("a sum leaves the range")?,
                 None => sums.push((commodity.clone(), amount)),
             }
-            let account = self.names.account(&place);
-            legs.push(Leg { account, commodity, amount, posting: posting.clone() });
+            let account = self.names.account(&Place { store: Some(owner), ..*place });
+            let (store, posting) = ((*owner).to_owned(), (*posting).clone());
+            legs.push(Leg { account, store, commodity, amount, posting });
         }
         for (commodity, sum) in sums {
             ensure!(sum == 0, "its legs in {} do not sum to zero", commodity.name);
         }
+        for debt in debts(&placed, &owners, acting(&placed, store))? {
+            let owed = debt.amount.checked_neg().context("an amount leaves the range")?;
+            legs.push(self.owed((debt.store, debt.other), owed, currency)?);
+            legs.push(self.owed((debt.other, debt.store), debt.amount, currency)?);
+        }
         Ok(legs)
+    }
+
+    /// What a store is owed by another; codes of stores may have colons.
+    fn owed(&self, (store, other): (&str, &str), amount: i64, currency: &Commodity) -> Result<Leg> {
+        let purpose = Purpose::InterStore;
+        let place = Place { purpose, store: Some(store), other: Some(other), tender: None, points: None };
+        let journal = Account::Named(format!("interstore:{store}>{other}"));
+        let in_journal = amount.checked_neg().context("an amount leaves the range")?;
+        Ok(Leg {
+            account: self.names.account(&place),
+            store: store.to_owned(),
+            commodity: currency.clone(),
+            amount,
+            posting: Posting { account: journal, kind: Kind::MONEY, amount: in_journal },
+        })
     }
 }
 

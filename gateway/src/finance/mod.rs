@@ -7,9 +7,12 @@ mod book;
 pub mod chart;
 mod entry;
 mod files;
+pub mod homes;
+pub mod interstore;
 mod manifest;
 mod names;
 pub mod reconcile;
+pub mod reports;
 mod take;
 mod verify;
 

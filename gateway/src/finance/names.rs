@@ -98,9 +98,10 @@ impl Names {
     pub fn account(&self, place: &Place<'_>) -> String {
         let at = PURPOSES.iter().position(|row| row.purpose == place.purpose).unwrap_or(0);
         let mut name = self.templates[at].clone();
-        if let Some(store) = place.store {
-            name =
-                name.replace("{store}", &self.stores.get(store).cloned().unwrap_or_else(|| component(store)));
+        for (placeholder, store) in [("{store}", place.store), ("{other}", place.other)] {
+            let Some(store) = store else { continue };
+            let known = self.stores.get(store).cloned();
+            name = name.replace(placeholder, &known.unwrap_or_else(|| component(store)));
         }
         if let Some(tender) = place.tender {
             let known = self.tenders.get(&tender).cloned();
@@ -140,7 +141,7 @@ fn toml_text(text: &str) -> String {
 
 fn check_template(row: &Row, name: &str) -> Result<()> {
     let mut rest = name.to_owned();
-    for placeholder in ["{store}", "{tender}", "{points}"] {
+    for placeholder in ["{store}", "{other}", "{tender}", "{points}"] {
         if row.name.contains(placeholder) {
             rest = rest.replace(placeholder, "X");
         }
@@ -218,7 +219,13 @@ mod tests {
     use crate::finance::chart::Purpose;
 
     fn place(purpose: Purpose) -> Place<'static> {
-        Place { purpose, store: Some("S001"), tender: Some(1), points: Some(Kind::POINTS) }
+        Place {
+            purpose,
+            store: Some("S001"),
+            other: Some("S002"),
+            tender: Some(1),
+            points: Some(Kind::POINTS),
+        }
     }
 
     #[test]
@@ -241,7 +248,7 @@ mod tests {
         assert_eq!(names.account(&coupon), "1001:Nanjing Road:Coupon book");
         assert_eq!(
             names.account(&place(Purpose::Bonus)),
-            "Liabilities:Cards:Bonus",
+            "Liabilities:Cards:Bonus:Nanjing Road",
             "what it does not name stays"
         );
         assert_eq!(Names::parse(&names.document()).expect("the copy"), names);
@@ -255,7 +262,7 @@ mod tests {
             ("[accounts]\nbonus = \"(virtual)\"\n", "begins with a letter"),
             ("[accounts]\nbonus = \"a  b\"\n", "single spaces"),
             ("[accounts]\nbonus = \"a ; b\"\n", "letters, digits"),
-            ("[accounts]\nbonus = \"Bonus:{store}\"\n", "placeholders"),
+            ("[accounts]\nbonus = \"Bonus:{tender}\"\n", "placeholders"),
             ("[accounts]\nbonus = \"\"\n", "begins with a letter"),
             ("[tenders]\ncash = \"X\"\n", "no tender kind"),
             ("[points]\n48 = \"X\"\n", "16 to 47"),

@@ -11,6 +11,7 @@ use protocol::field::Installation;
 use super::book::Book;
 use super::entry::{Reader, Transaction, message_of};
 use super::files::{Counted, Form, Format, Head, form};
+use super::homes::Homes;
 use super::manifest::{End, FileLine, MANIFEST, MANIFEST_READABLE, Manifest, Signed};
 use super::names::{ACCOUNTS_FILE, Names};
 use super::verify::{Trusted, verify};
@@ -32,7 +33,7 @@ pub struct Period {
 #[derive(Debug, Clone)]
 pub struct Asked {
     pub period: Period,
-    /// Only entries of this store.
+    /// Only this store's books.
     pub store: Option<String>,
     pub formats: Vec<Format>,
     pub names: Names,
@@ -180,6 +181,7 @@ struct Taking<'a> {
     directory: &'a Path,
     from: u32,
     to: u32,
+    homes: Homes,
     book: Book,
     forms: Vec<Box<dyn Form>>,
     begun: bool,
@@ -207,6 +209,7 @@ impl<'a> Taking<'a> {
             directory,
             from: number(from)?,
             to: number(to)?,
+            homes: Homes::default(),
             book: Book::default(),
             forms,
             begun: false,
@@ -234,12 +237,14 @@ impl<'a> Taking<'a> {
             self.before = place.clone();
         }
         self.end = place;
-        if self.asked.store.as_ref().is_some_and(|store| *store != details.store) {
-            return Ok(());
-        }
+        self.homes.note(details.index, &details.store)?;
         let storage = self.storage;
-        let reader = Reader { names: &self.asked.names };
-        let transaction = reader.read(record, |index| earlier(storage, index))?;
+        let reader = Reader { names: &self.asked.names, homes: &self.homes };
+        let mut transaction = reader.read(record, |index| earlier(storage, index))?;
+        if let Some(store) = &self.asked.store {
+            let Some(own) = transaction.in_books_of(store) else { return Ok(()) };
+            transaction = own;
+        }
         if is_before {
             for leg in &transaction.legs {
                 self.book.open(&leg.account, &leg.commodity, leg.amount)?;
@@ -300,12 +305,13 @@ impl<'a> Taking<'a> {
 }
 
 /// The message type of an earlier entry.
-fn earlier(storage: &Storage, index: u64) -> Result<Option<u8>> {
+pub(super) fn earlier(storage: &Storage, index: u64) -> Result<Option<u8>> {
     let Some(row) = storage.entry(index)? else { bail!("entry {index} is missing; run `journal verify`") };
     let (record, _) = Record::decode(&row.record).with_context(|| format!("entry {index}"))?;
     Ok(message_of(&record))
 }
 
-fn number(date: Date) -> Result<u32> {
+/// YYYYMMDD.
+pub(super) fn number(date: Date) -> Result<u32> {
     date.strftime("%Y%m%d").to_string().parse().context("a date outside the range")
 }

@@ -212,7 +212,7 @@ impl Report {
             }
         }
         self.proved.push(
-            "every transaction and every trial balance comes to zero, and opening plus movements is closing"
+            "every transaction, also in each store's own books, and every trial balance comes to zero, and opening plus movements is closing"
                 .into(),
         );
         if self.exports.len() > 1 {

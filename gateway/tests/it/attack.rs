@@ -8,3 +8,4 @@ mod offline;
 mod people;
 mod rules;
 mod shop;
+mod stores;

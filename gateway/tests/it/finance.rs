@@ -3,7 +3,8 @@
 mod changed;
 mod chart;
 mod drawn;
-mod journal;
+pub(crate) mod journal;
 mod reconcile;
+mod reports;
 mod settled;
 mod trading;

@@ -4,6 +4,7 @@ The reader knows only what the gateway may write there, so that it refuses what 
 transaction that does not come to zero, a missing assertion, a line out of place.
 """
 
+import csv
 import datetime
 import re
 from collections import defaultdict
@@ -67,6 +68,48 @@ class Export:
         open_ = {account: parts[0] for account, parts in self.balances.items() if parts[0]}
         shut = {account: amount for account, amount in before.closing.items() if amount}
         return self.before == before.end and day(self.day) == day(before.to) + datetime.timedelta(days=1) and open_ == shut
+
+
+def stores(folder) -> dict:
+    """{(store, other): what other owes store} of an export from the journal's first entry on, worked out from the lots alone and found in the postings.
+
+    What leaves a lot is owed by the store of the entry that opened it to the one that acted, what comes in the other way; what expires is nobody's debt.
+    """
+    def rows(name):
+        with open(Path(folder) / name, newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    booked = {row["index"]: row["store"] for row in rows("transactions.csv")}
+    entries, lots = defaultdict(list), rows("lots.csv")
+    for row in rows("postings.csv"):
+        entries[row["index"]].append(row)
+    owed, said, lots = defaultdict(Decimal), defaultdict(Decimal), iter(lots)
+    for index, legs in entries.items():
+        books = defaultdict(Decimal)
+        for leg in legs:
+            books[leg["store"], leg["commodity"]] += Decimal(leg["amount"])
+        need(not any(books.values()), f"entry {index} does not come to zero in the books of every store")
+        named = (leg["journal_account"].split(":") for leg in legs)
+        acting = next((parts[1] for parts in named if parts[0] in ("clearing", "redemption", "suspense", "offline-loss")), booked[index])
+        for leg, behind in zip(legs, [*legs[1:], None]):
+            kind, _, rest = leg["journal_account"].partition(":")
+            if kind == "interstore":
+                store, other = rest.split(">")
+                need(leg["store"] == store, "another store's debt")
+                said[store, other] += Decimal(leg["amount"])
+            if kind != "card":
+                continue
+            lot = next(lots)
+            need((lot["index"], lot["card"], lot["store"]) == (index, rest, leg["store"]), "lots and postings are not side by side")
+            if int(lot["kind"]) >= 16:
+                continue
+            home = booked[lot["source"]]
+            need(lot["store"] == home, "a lot away from home")
+            if home != acting and (behind is None or behind["journal_account"] != "breakage"):
+                owed[home, acting] += Decimal(lot["amount"])
+                owed[acting, home] -= Decimal(lot["amount"])
+    need({key: amount for key, amount in said.items() if amount} == {key: amount for key, amount in owed.items() if amount}, "stores owe each other something else")
+    return {key: amount for key, amount in said.items() if amount}
 
 
 AMOUNT = r'(-?\d+(?:\.\d+)?) ([A-Z]+|"[A-Z]+\d+")'

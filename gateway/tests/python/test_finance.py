@@ -4,6 +4,7 @@ import csv
 import datetime
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from openpyxl import load_workbook
 from codec import Malformed
 from conftest import Gateway
 from crypto import ES256, BadSignature
-from finance_export import Export, read_hledger
+from finance_export import Export, read_hledger, stores
 
 FORMS = "csv,jsonl,hledger,beancount,xlsx"
 
@@ -114,6 +115,25 @@ def test_the_csv_files_and_the_json_lines_add_up(traded, exports):
         assert len(rows(folder, "transactions.csv")) == len(lines) - 2
 
 
+def test_what_stores_owe_each_other_is_in_both_their_books_and_each_has_books_of_its_own(traded, exports):
+    gateway, folders = traded
+    matrix = stores(folders[0])
+    pairs = {store for pair in matrix for store in pair}
+    assert len(pairs) == 2 and all(matrix[other, store] == -amount for (store, other), amount in matrix.items())
+    shown = {"b-2": "X---62-2"}
+    for (store, other), amount in matrix.items():
+        name = ":".join(shown.get(code, code) for code in (store, other))
+        assert exports[0].closing[f"Assets:InterStore:{name}", "CNY"] == amount
+        folder = gateway.data.parent / f"own-{store}"
+        said = json.loads((folders[0] / "manifest.json").read_text())["from"]
+        gateway.admin("export", "--day", said, "--store", store, "--format", FORMS, "--out", str(folder))
+        own = Export(folder, gateway.fingerprint)  # whose trial balance is zero by itself
+        assert own.store == store and {row["store"] for row in rows(folder, "postings.csv")} == {store}
+        assert {account: amount for account, amount in own.closing.items() if account[1] == "CNY"}.items() <= exports[0].closing.items()
+        assert read_hledger((folder / "journal.hledger").read_text(encoding="utf-8")) == own.closing
+        assert loader.load_file(str(folder / "journal.beancount"))[1] == []
+
+
 def test_our_own_reader_takes_the_hledger_journal_and_nothing_that_is_not_whole(traded, exports):
     for folder, export in zip(traded[1], exports):
         text = (folder / "journal.hledger").read_text(encoding="utf-8")
@@ -140,7 +160,7 @@ def test_hledger_takes_it(traded, exports):
                 found[row["account"], commodity] += Decimal(number)
         assert {account: amount for account, amount in found.items() if amount and account[1]} == {a: b for a, b in export.closing.items() if b}
     text = (traded[1][0] / "journal.hledger").read_text()
-    line = next(line for line in text.splitlines() if line.startswith("    Liabilities:Cards:Principal  0.00 CNY = "))
+    line = next(line for line in text.splitlines() if re.match(r"    Liabilities:Cards:Principal:\S+  0\.00 CNY = ", line))
     total = line.split()[-2]
     broken = traded[0].data.parent / "broken.hledger"
     broken.write_text(text.replace(line, line.replace(total, str(Decimal(total) + Decimal("0.01")))))
@@ -164,7 +184,7 @@ def test_beancount_takes_it_and_stands_where_we_do(traded, exports):
 
 def test_beancount_would_notice_a_cent(traded, tmp_path):
     text = (traded[1][0] / "journal.beancount").read_text()
-    line = next(line for line in text.splitlines() if " balance Liabilities:Cards:Principal " in line)
+    line = next(line for line in text.splitlines() if " balance Liabilities:Cards:Principal:" in line)
     amount = Decimal(line.split()[3])
     for change in (Decimal("0.01"), Decimal("-0.01")):
         path = tmp_path / "broken.beancount"

@@ -80,7 +80,7 @@ impl Csv {
         let (amount, kind) = (shown(leg.amount, leg.commodity.exponent), leg.posting.kind.0.to_string());
         let side = shown(leg.posting.amount.saturating_abs(), leg.commodity.exponent);
         let (debit, credit) = if leg.amount > 0 { (side.as_str(), "") } else { ("", side.as_str()) };
-        let (store, commodity) = (transaction.store.as_str(), leg.commodity.name.as_str());
+        let (store, commodity) = (leg.store.as_str(), leg.commodity.name.as_str());
         let journal_account = match &leg.posting.account {
             Account::Card { card, .. } => format!("card:{}", card.0),
             Account::Named(name) => name.clone(),

@@ -82,6 +82,6 @@ fn posting(leg: &Leg) -> Value {
             (format!("card:{}", card.0), json!({ "lot": lot, "expires": expires, "source": source }))
         }
     };
-    json!({ "account": leg.account, "commodity": leg.commodity.name, "amount": amount,
+    json!({ "account": leg.account, "store": leg.store, "commodity": leg.commodity.name, "amount": amount,
         "journal_account": journal_account, "kind": leg.posting.kind.0, "lot": lot })
 }

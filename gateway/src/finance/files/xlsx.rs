@@ -109,8 +109,13 @@ impl Form for Xlsx {
         for leg in &t.legs {
             let side = Amount(leg.posting.amount.saturating_abs(), &leg.commodity);
             let (debit, credit) = if leg.amount > 0 { (side, Text("")) } else { (Text(""), side) };
-            let place =
-                [Count(t.index), Text(&date), Text(&t.store), Text(&leg.account), Text(&leg.commodity.name)];
+            let place = [
+                Count(t.index),
+                Text(&date),
+                Text(&leg.store),
+                Text(&leg.account),
+                Text(&leg.commodity.name),
+            ];
             let cells: Vec<_> = place.into_iter().chain([debit, credit]).collect();
             self.row(POSTINGS, &cells)?;
         }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::finance::book::{Book, Commodity, shown};
@@ -30,13 +30,14 @@ pub(super) fn faults(directory: &Path, manifest: &Manifest) -> Result<Vec<String
     Ok(faults)
 }
 
-/// Movements by account, added up from legs; each entry comes to zero.
+/// Movements by account, added up from legs; each entry comes to zero in the books of every store.
 struct Recount<'a> {
     manifest: &'a Manifest,
     commodities: BTreeMap<&'a str, &'a Commodity>,
     book: Book,
     entry: u64,
-    sums: BTreeMap<String, i64>,
+    /// By store and commodity.
+    sums: BTreeMap<(String, String), i64>,
 }
 
 impl<'a> Recount<'a> {
@@ -46,7 +47,13 @@ impl<'a> Recount<'a> {
         Self { manifest, commodities, book, entry: 0, sums: BTreeMap::new() }
     }
 
-    fn leg(&mut self, entry: u64, account: &str, commodity: &str, amount: &str) -> Result<i64> {
+    fn leg(
+        &mut self,
+        (entry, store): (u64, &str),
+        account: &str,
+        commodity: &str,
+        amount: &str,
+    ) -> Result<i64> {
         if entry != self.entry {
             self.zero()?;
             ensure!(entry > self.entry, "entry {entry} stands behind entry {}", self.entry);
@@ -58,14 +65,16 @@ impl<'a> Recount<'a> {
             *self.commodities.get(commodity).with_context(|| format!("{commodity} is in no total"))?;
         let amount = minor(amount, known.exponent)?;
         self.book.post(account, known, amount)?;
-        let sum = self.sums.entry(commodity.to_owned()).or_default();
+        let sum = self.sums.entry((store.to_owned(), commodity.to_owned())).or_default();
         *sum = sum.checked_add(amount).context("a sum leaves the range")?;
         Ok(amount)
     }
 
     fn zero(&mut self) -> Result<()> {
         let entry = self.entry;
-        ensure!(self.sums.values().all(|sum| *sum == 0), "entry {entry} does not come to zero");
+        if let Some(((store, _), _)) = self.sums.iter().find(|(_, sum)| **sum != 0) {
+            bail!("entry {entry} does not come to zero in the books of {store}");
+        }
         self.sums.clear();
         Ok(())
     }
@@ -89,7 +98,7 @@ fn postings(path: &Path, manifest: &Manifest) -> Result<()> {
     let mut recount = Recount::new(manifest);
     for line in csv::Reader::from_path(path)?.records() {
         let line = line?;
-        let amount = recount.leg(line[0].parse()?, &line[3], &line[4], &line[5])?;
+        let amount = recount.leg((line[0].parse()?, &line[2]), &line[3], &line[4], &line[5])?;
         let side = if amount > 0 { (&line[6], "") } else { ("", &line[7]) };
         let shown = line[5].trim_start_matches('-');
         ensure!(
@@ -171,7 +180,7 @@ fn lines(path: &Path, manifest: &Manifest) -> Result<()> {
         let Some(entry) = line["index"].as_u64() else { continue };
         for leg in line["postings"].as_array().into_iter().flatten() {
             let text = |field: &str| leg[field].as_str().unwrap_or_default();
-            recount.leg(entry, text("account"), text("commodity"), text("amount"))?;
+            recount.leg((entry, text("store")), text("account"), text("commodity"), text("amount"))?;
         }
     }
     recount.finish()

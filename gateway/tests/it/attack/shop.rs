@@ -50,12 +50,15 @@ pub(super) fn claim(card: usize) -> CardClaim {
 }
 
 pub(super) fn read(more: &str) -> Programme {
-    let document = format!(
+    programme_file::parse(&document(more)).expect("a programme")
+}
+
+pub(super) fn document(more: &str) -> String {
+    format!(
         "[programme]\nname = \"P\"\ncurrency = \"CNY\"\nzone = \"Asia/Shanghai\"\ncutover = \"04:00\"\n\
          [product.p]\nname = \"Card\"\nmin_load = \"1.00\"\nmax_load = \"2000.00\"\nmax_balance = \"2000.00\"\n\
          max_transfer = \"2000.00\"\n{more}\n"
-    );
-    programme_file::parse(&document).expect("a programme")
+    )
 }
 
 /// Ten cards of one product, two of them in use.

@@ -11,37 +11,38 @@ use super::journal::{Journal, leg};
 
 const STORES: [&str; 3] = ["S1", "b/2", "S-3"];
 
-/// An entry: days since the one before, its store, its moves (credited, debited, amount), and whether a group ends with it.
+/// An entry: days since the one before, its store, its moves (credited, debited, amount, whether of points, the entry that opened
+/// the card's lot), and whether a group ends with it.
 #[derive(Debug, Clone)]
 struct Drawn {
     days: i64,
     store: usize,
-    moves: Vec<(usize, usize, i64, bool)>,
+    moves: Vec<(usize, usize, i64, bool, usize)>,
     ends: bool,
 }
 
-/// Money accounts and what finance calls them; those of a store have its place left open.
+/// Money accounts and what finance calls them, with the place of the store left open.
 const MONEY: [(&str, u8, &str); 8] = [
-    ("card:9000000000000014/1", 1, "Liabilities:Cards:Principal"),
-    ("card:9000000000000014/2", 2, "Liabilities:Cards:Bonus"),
+    ("card:9000000000000014/1", 1, "Liabilities:Cards:Principal:%"),
+    ("card:9000000000000014/2", 2, "Liabilities:Cards:Bonus:%"),
     ("clearing:%:1", 0, "Assets:Clearing:%:Cash"),
     ("clearing:%:9", 0, "Assets:Clearing:%:Tender9"),
     ("redemption:%", 0, "Income:Redemption:%"),
     ("suspense:%", 0, "Liabilities:Suspense:%"),
-    ("bonus-expense", 0, "Expenses:Bonus"),
-    ("breakage", 0, "Income:Breakage"),
+    ("bonus-expense", 0, "Expenses:Bonus:%"),
+    ("breakage", 0, "Income:Breakage:Cards:%"),
 ];
 const POINTS: [(&str, u8, &str); 5] = [
     ("card:9000000000000014/3", 16, "Liabilities:Points:Ordinary"),
     ("card:9000000000000014/4", 48, "Liabilities:PendingPoints:Ordinary"),
     ("points-expense", 16, "Expenses:Points:Ordinary"),
     ("receivable:points", 16, "Assets:Receivable:Ordinary"),
-    ("breakage", 16, "Income:Breakage:Ordinary"),
+    ("breakage", 16, "Income:Breakage:Points:Ordinary"),
 ];
 const SHOWN: [&str; 3] = ["S1", "X---62--2F2", "S-3"];
 
 fn drawn() -> impl Strategy<Value = Drawn> {
-    let one = (0..8_usize, 0..8_usize, 1_i64..100_000, any::<bool>());
+    let one = (0..8_usize, 0..8_usize, 1_i64..100_000, any::<bool>(), 0..30_usize);
     (
         prop_oneof![5 => Just(0_i64), 2 => Just(1), 1 => 2_i64..4],
         0..STORES.len(),
@@ -56,17 +57,38 @@ type Expected = Vec<(i64, usize, String, i64)>;
 
 fn enter(journal: &mut Journal, entries: &[Drawn]) -> (Expected, i64) {
     let (mut expected, mut today) = (Vec::new(), 0);
+    // Where each entry was booked; the first one is there already.
+    let mut stores = vec![0];
     for entry in entries {
         today += entry.days;
+        stores.push(entry.store);
         let mut effects = Vec::new();
-        for (credited, debited, amount, points) in &entry.moves {
+        let (mut in_books, mut before) = ([0; STORES.len()], entry.store);
+        for (credited, debited, amount, points, source) in &entry.moves {
             let table: &[_] = if *points { &POINTS } else { &MONEY };
+            let source = source % stores.len();
             for (at, sign) in [(credited, 1), (debited, -1)] {
                 let (account, kind, name) = table[at % table.len()];
-                effects.push(leg(&account.replace('%', STORES[entry.store]), kind, sign * amount));
-                let name = name.replace('%', SHOWN[entry.store]);
+                let account = account.replace('%', STORES[entry.store]);
+                let of_card = account.starts_with("card:");
+                let account = if of_card { format!("{account}/{}", source + 1) } else { account };
+                effects.push(leg(&account, kind, sign * amount));
+                let store = match name {
+                    _ if of_card && !points => stores[source],
+                    "Income:Breakage:Cards:%" => before,
+                    _ => entry.store,
+                };
+                before = store;
                 let commodity = if *points { "PTS" } else { "CNY" };
-                expected.push((today, entry.store, format!("{name} {commodity}"), -sign * amount));
+                in_books[store] += if *points { 0 } else { sign * amount };
+                let name = format!("{} {commodity}", name.replace('%', SHOWN[store]));
+                expected.push((today, store, name, -sign * amount));
+            }
+        }
+        for (store, owes) in in_books.into_iter().enumerate().filter(|(store, _)| *store != entry.store) {
+            for (one, other, amount) in [(store, entry.store, owes), (entry.store, store, -owes)] {
+                let name = format!("Assets:InterStore:{}:{} CNY", SHOWN[one], SHOWN[other]);
+                expected.push((today, one, name, amount));
             }
         }
         journal.entry(today, STORES[entry.store], effects);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use gateway::domain::card::CardReference;
 use gateway::domain::effect::{Account, Effect, Posting};
 use gateway::domain::ledger::Kind;
-use gateway::finance::{Asked, Format, Names, Period, Taken, Trusted, take};
+use gateway::finance::{Asked, Format, Names, Period, Taken, Trusted, reports, take};
 use gateway::journal::record::{Details, Origin, Record, answer_hash};
 use gateway::journal::seal::{CHAIN, Head, Sealer, leaf_of};
 use gateway::journal::sha256;
@@ -15,10 +15,10 @@ use gateway::storage::{Row, SealRow, Storage, Synchronous};
 use jiff::civil::Date;
 use protocol::field::Installation;
 
-pub(super) const ALL: [Format; 5] =
+pub(crate) const ALL: [Format; 5] =
     [Format::Csv, Format::Jsonl, Format::Hledger, Format::Beancount, Format::Xlsx];
 
-pub(super) struct Journal {
+pub(crate) struct Journal {
     directory: tempfile::TempDir,
     storage: Storage,
     sealer: Sealer,
@@ -28,12 +28,14 @@ pub(super) struct Journal {
     index: u64,
 }
 
-/// A leg on a named account, `card:N/LOT` for a card's.
-pub(super) fn leg(account: &str, kind: u8, amount: i64) -> Effect {
+/// A leg on a named account; `card:N/LOT` for a card's, of a lot that entry 1 opened, `card:N/LOT/ENTRY` of another one's.
+pub(crate) fn leg(account: &str, kind: u8, amount: i64) -> Effect {
     let account = match account.strip_prefix("card:").and_then(|rest| rest.split_once('/')) {
         Some((card, lot)) => {
             let card = CardReference(card.parse().expect("a card"));
-            Account::Card { card, lot: lot.parse().expect("a lot"), expires: None, source: 1 }
+            let (lot, source) = lot.split_once('/').unwrap_or((lot, "1"));
+            let (lot, source) = (lot.parse().expect("a lot"), source.parse().expect("an entry"));
+            Account::Card { card, lot, expires: None, source }
         }
         None => Account::Named(account.into()),
     };
@@ -41,13 +43,13 @@ pub(super) fn leg(account: &str, kind: u8, amount: i64) -> Effect {
 }
 
 /// 1 March 2027 and so many days.
-pub(super) fn day(days: i64) -> Date {
+pub(crate) fn day(days: i64) -> Date {
     Date::constant(2027, 3, 1) + jiff::Span::new().days(days)
 }
 
 impl Journal {
     /// With its first entry, which names the gateway's key, on day 0.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let storage = Storage::open(directory.path(), Synchronous::Off).expect("a database");
         let key = SigningKey::generate().expect("a key");
@@ -60,15 +62,15 @@ impl Journal {
         journal
     }
 
-    pub(super) fn beside(&self, name: &str) -> PathBuf {
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    pub(super) fn last_index(&self) -> u64 {
+    pub(crate) fn last_index(&self) -> u64 {
         self.index
     }
 
-    pub(super) fn entry(&mut self, days: i64, store: &str, effects: Vec<Effect>) {
+    pub(crate) fn entry(&mut self, days: i64, store: &str, effects: Vec<Effect>) {
         self.index += 1;
         let key = self.index.to_string();
         let origin = Origin::System { name: "expiry".into(), key };
@@ -93,7 +95,7 @@ impl Journal {
     }
 
     /// Seals what was entered since the last time.
-    pub(super) fn seal(&mut self) {
+    pub(crate) fn seal(&mut self) {
         let group = std::mem::take(&mut self.group);
         if group.is_empty() {
             return;
@@ -108,12 +110,17 @@ impl Journal {
         self.head = sealed.head;
     }
 
-    pub(super) fn key(&self) -> Trusted {
+    pub(crate) fn key(&self) -> Trusted {
         Trusted::Fingerprint(fingerprint(&self.sealer.key.spki()))
     }
 
+    pub(crate) fn report(&self, asked: reports::Asked) -> reports::Sheet {
+        let source = reports::Source { storage: &self.storage, installation: &self.sealer.installation };
+        reports::report(source, asked, |_| ()).unwrap_or_else(|error| panic!("{asked:?}: {error:#}"))
+    }
+
     /// Days `from` to `to`, in every form.
-    pub(super) fn try_take(
+    pub(crate) fn try_take(
         &self,
         (from, to): (i64, i64),
         store: Option<&str>,
@@ -128,7 +135,7 @@ impl Journal {
         take(&self.storage, &self.sealer.installation, &self.sealer.key, &asked, out, |_| ())
     }
 
-    pub(super) fn take(&self, days: (i64, i64), store: Option<&str>, name: &str) -> (Taken, PathBuf) {
+    pub(crate) fn take(&self, days: (i64, i64), store: Option<&str>, name: &str) -> (Taken, PathBuf) {
         let out = self.beside(name);
         let taken = self.try_take(days, store, &out).unwrap_or_else(|error| panic!("{days:?}: {error:#}"));
         (taken, out)

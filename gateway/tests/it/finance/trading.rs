@@ -15,18 +15,18 @@ use crate::harness::Site;
 use crate::till::add_to_programme;
 use crate::till::{APPROVED, Till, authorize, capture, refund, transfer, unload, void};
 
-fn lines(path: &Path) -> Vec<BTreeMap<String, String>> {
+pub(super) fn lines(path: &Path) -> Vec<BTreeMap<String, String>> {
     let mut reader =
         csv::Reader::from_path(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     reader.deserialize().map(|row| row.expect("a line with every column")).collect()
 }
 
 /// Minor units or points: all digits of it.
-fn units(amount: &str) -> i64 {
+pub(super) fn units(amount: &str) -> i64 {
     amount.replace('.', "").parse().unwrap_or_else(|_| panic!("{amount:?} is no amount"))
 }
 
-fn path(site: &Site, name: &str) -> String {
+pub(super) fn path(site: &Site, name: &str) -> String {
     site.beside(name).to_str().expect("a path").to_owned()
 }
 
@@ -130,15 +130,20 @@ async fn what_finance_gets_is_what_accounts_and_cards_stand_at_and_a_clerk_can_t
         let lots = state.cards.values().flat_map(|card| &card.lots);
         lots.filter(|lot| lot.kind == kind).map(|lot| lot.amount).sum()
     };
+    let at_branch = 50_00;
     for (account, wanted) in [
-        ("Liabilities:Cards:Principal", -of(Kind::PRINCIPAL)),
-        ("Liabilities:Cards:Bonus", -of(Kind::BONUS)),
+        ("Liabilities:Cards:Principal:S002", -at_branch),
+        ("Liabilities:Cards:Principal:S001", at_branch - of(Kind::PRINCIPAL)),
+        ("Liabilities:Cards:Bonus:S001", -of(Kind::BONUS)),
         ("Liabilities:Points:Ordinary", -of(Kind::POINTS)),
         ("Assets:Clearing:S002:Cash", 50_00),
         ("Income:Redemption:S002", -80_00),
         ("Income:Refunds:S002", 30_00),
         ("Income:Redemption:S001", -25_50),
         ("Income:Refunds:S001", 12_50),
+        // Spent at the branch and in part refunded there, of money that the other store took; what the branch loaded was unspent.
+        ("Assets:InterStore:S002:S001", 50_00),
+        ("Assets:InterStore:S001:S002", -50_00),
         ("Expenses:Adjustments:Ordinary", 70),
     ] {
         assert_eq!(closing(account), Some(wanted), "{account}");
@@ -150,6 +155,7 @@ async fn what_finance_gets_is_what_accounts_and_cards_stand_at_and_a_clerk_can_t
         ("60.00", "30.00"),
         "what was undone is undone there"
     );
+    super::reports::agree(&site, &date, &out);
     one_store(&site, &date);
     names_of_its_own(&site, &date);
 }
