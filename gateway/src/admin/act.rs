@@ -112,6 +112,7 @@ pub fn name(act: &Act) -> &'static str {
         Act::OperatorAdd { .. } => "operator-add",
         Act::OperatorRevoke { .. } => "operator-revoke",
         Act::ProgrammeActivate { .. } => "programme-activate",
+        Act::DayClose { .. } => "day-close",
         Act::ClockConfirm => "clock-confirm",
     }
 }
@@ -206,6 +207,7 @@ fn arguments(e: &mut Encoder<Vec<u8>>, act: &Act) -> Write {
             }
             Ok(())
         }
+        Act::DayClose { day } => e.map(1)?.u8(0)?.u32(*day)?.ok(),
         Act::ClockConfirm => e.map(0)?.ok(),
     }
 }
@@ -348,6 +350,7 @@ fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> 
             }
             Act::ProgrammeActivate { document, start }
         }
+        "day-close" => Act::DayClose { day: d.u32()? },
         "clock-confirm" => Act::ClockConfirm,
         _ => return Err(minicbor::decode::Error::message("unknown act")),
     })
@@ -430,6 +433,7 @@ mod tests {
                 start: Start { from: Some(1_800_000_000), instead: true },
             },
             Act::ProgrammeActivate { document: String::new(), start: Start { from: None, instead: true } },
+            Act::DayClose { day: 2026_11_22 },
             Act::ClockConfirm,
         ];
         for act in acts {
