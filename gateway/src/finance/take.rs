@@ -9,7 +9,8 @@ use jiff::civil::Date;
 use protocol::field::Installation;
 
 use super::book::Book;
-use super::entry::{Reader, Transaction, message_of};
+use super::calendar::Calendar;
+use super::entry::{Reader, Transaction, closing, message_of};
 use super::files::{Counted, Form, Format, Head, form};
 use super::manifest::{End, FileLine, MANIFEST, MANIFEST_READABLE, Manifest, Signed};
 use super::names::{ACCOUNTS_FILE, Names};
@@ -181,11 +182,12 @@ struct Taking<'a> {
     from: u32,
     to: u32,
     book: Book,
+    calendar: Calendar,
     forms: Vec<Box<dyn Form>>,
     begun: bool,
     before: End,
     end: End,
-    /// An entry behind the period was seen.
+    /// An entry behind the period was seen, or the close of its last day.
     complete: bool,
     manifest_kinds: std::collections::BTreeMap<String, u64>,
     transactions: u64,
@@ -208,6 +210,7 @@ impl<'a> Taking<'a> {
             from: number(from)?,
             to: number(to)?,
             book: Book::default(),
+            calendar: Calendar::default(),
             forms,
             begun: false,
             before: End::default(),
@@ -221,6 +224,13 @@ impl<'a> Taking<'a> {
 
     /// The next entry of the journal, in the group of this seal.
     fn entry(&mut self, record: &Record, seal: &[u8]) -> Result<()> {
+        self.calendar.learn(record);
+        self.read(record, seal)?;
+        self.complete |= closing(record).is_some_and(|(day, _)| day >= self.to);
+        Ok(())
+    }
+
+    fn read(&mut self, record: &Record, seal: &[u8]) -> Result<()> {
         let details = &record.details;
         if details.business_date > self.to {
             self.complete = true;
@@ -239,13 +249,14 @@ impl<'a> Taking<'a> {
         }
         let storage = self.storage;
         let reader = Reader { names: &self.asked.names };
-        let transaction = reader.read(record, |index| earlier(storage, index))?;
+        let mut transaction = reader.read(record, |index| earlier(storage, index))?;
         if is_before {
             for leg in &transaction.legs {
                 self.book.open(&leg.account, &leg.commodity, leg.amount)?;
             }
             return Ok(());
         }
+        transaction.happened = self.calendar.happened(record);
         self.write(&transaction)
     }
 
