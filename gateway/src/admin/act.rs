@@ -350,7 +350,9 @@ fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> 
             }
             Act::ProgrammeActivate { document, start }
         }
-        "day-close" => Act::DayClose { day: d.u32()? },
+        "day-close" => Act::DayClose {
+            day: u32::try_from(number(d)?).map_err(|_| minicbor::decode::Error::message("day"))?,
+        },
         "clock-confirm" => Act::ClockConfirm,
         _ => return Err(minicbor::decode::Error::message("unknown act")),
     })

@@ -69,6 +69,7 @@ async fn t6_a_sale_at_the_cut_is_of_one_day_and_the_days_add_up_to_the_journal()
         });
     }
     println!("{early} days were closed by hand");
+    assert!((1..4).contains(&early), "some are, some are not: choose another seed");
     drop(gateway);
     let last = today_of(site);
     let all = records(site);
