@@ -435,7 +435,7 @@ mod tests {
                 start: Start { from: Some(1_800_000_000), instead: true },
             },
             Act::ProgrammeActivate { document: String::new(), start: Start { from: None, instead: true } },
-            Act::DayClose { day: 2026_11_22 },
+            Act::DayClose { day: 20_261_122 },
             Act::ClockConfirm,
         ];
         for act in acts {

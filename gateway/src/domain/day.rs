@@ -75,35 +75,35 @@ mod tests {
 
     #[test]
     fn an_entry_is_booked_on_the_day_of_the_clock_or_the_first_open_one() {
-        let state = closed(&[2026_12_30]);
+        let state = closed(&[20_261_230]);
         for (today, latest, booked) in [
-            (2026_12_30, 0, 2026_12_31),
-            (2026_12_31, 0, 2026_12_31),
-            (2027_01_01, 0, 2027_01_01),
-            (2026_12_30, 2027_01_01, 2027_01_01),
+            (20_261_230, 0, 20_261_231),
+            (20_261_231, 0, 20_261_231),
+            (20_270_101, 0, 20_270_101),
+            (20_261_230, 20_270_101, 20_270_101),
         ] {
             assert_eq!(booked_on(&state, today, latest), booked, "{today} {latest}");
         }
-        assert_eq!(booked_on(&State::default(), 2026_12_30, 0), 2026_12_30);
-        assert_eq!(booked_on(&closed(&[2028_02_28]), 2028_02_28, 0), 2028_02_29);
+        assert_eq!(booked_on(&State::default(), 20_261_230, 0), 20_261_230);
+        assert_eq!(booked_on(&closed(&[20_280_228]), 20_280_228, 0), 20_280_229);
     }
 
     #[test]
     fn a_day_closes_once_and_not_before_it_has_begun() {
-        let state = closed(&[2026_12_29]);
+        let state = closed(&[20_261_229]);
         for (day, is_closed) in [
-            (2026_12_28, Err(Refusal::DayClosed("2026-12-28".into()))),
-            (2026_12_29, Err(Refusal::DayClosed("2026-12-29".into()))),
-            (2026_12_30, Ok(1)),
-            (2026_12_31, Ok(2)),
-            (2027_01_01, Err(Refusal::DayAhead("2027-01-01".into()))),
+            (20_261_228, Err(Refusal::DayClosed("2026-12-28".into()))),
+            (20_261_229, Err(Refusal::DayClosed("2026-12-29".into()))),
+            (20_261_230, Ok(1)),
+            (20_261_231, Ok(2)),
+            (20_270_101, Err(Refusal::DayAhead("2027-01-01".into()))),
         ] {
-            let closes = close(&state, day, 2026_12_31).map(|effects| match effects.as_slice() {
+            let closes = close(&state, day, 20_261_231).map(|effects| match effects.as_slice() {
                 [Effect::Counter { card: None, change, .. }] => *change,
                 other => panic!("{other:?}"),
             });
             assert_eq!(closes, is_closed, "{day}");
         }
-        assert!(close(&state, 2026_12_99, 2027_01_31).is_err());
+        assert!(close(&state, 20_261_299, 20_270_131).is_err());
     }
 }
