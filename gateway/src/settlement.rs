@@ -146,13 +146,13 @@ pub struct Settlement {
 }
 
 impl Settlement {
-    /// Shifts that nobody has reconciled: store, terminal, generation and shift.
+    /// Shifts that nobody has reconciled, each with its store. Messages that name no shift are in none.
     pub fn open_shifts(&self) -> impl Iterator<Item = (&str, &Batch)> {
         let all = self
             .stores
             .iter()
             .flat_map(|(store, batch)| batch.shifts.iter().map(move |shift| (store.as_str(), shift)));
-        all.filter(|(_, shift)| !shift.closed)
+        all.filter(|(_, batch)| !batch.closed && batch.shift != 0)
     }
 
     /// For people, and to be filed.

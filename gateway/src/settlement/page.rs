@@ -157,6 +157,7 @@ impl Page<'_> {
         let cashiers: Vec<&str> = batch.cashiers.iter().map(String::as_str).collect();
         let by = if cashiers.is_empty() { String::new() } else { format!(", by {}", cashiers.join(", ")) };
         let stands = match &batch.reconciled {
+            None if batch.shift == 0 => "messages that name none".to_owned(),
             None => "not reconciled".to_owned(),
             Some(reconciled) if reconciled.differences.is_empty() => "reconciled, totals agree".to_owned(),
             Some(_) => "reconciled, TOTALS DIFFER".to_owned(),
