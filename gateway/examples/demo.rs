@@ -59,7 +59,8 @@ async fn day() -> Result<()> {
     afternoon(&mut shop).await?;
     second_thoughts(&mut shop).await?;
     let receipt = evening(&mut shop).await?;
-    audit(&mut site, &shop, &receipt)?;
+    let day = close_of_day(&site)?;
+    audit(&mut site, &shop, (&day, &receipt))?;
     Ok(())
 }
 
@@ -231,8 +232,23 @@ async fn evening(shop: &mut Shop) -> Result<Vec<u8>> {
     last.receipt_file().context("the last sale has no receipt")
 }
 
-fn audit(site: &mut Site, shop: &Shop, receipt: &[u8]) -> Result<()> {
-    section("22:05", "The books");
+/// Closes the business day before its cutover, and files what a manager would; returns the day.
+fn close_of_day(site: &Site) -> Result<String> {
+    section("22:05", "The manager closes the day (日结); what comes now is booked on the next");
+    let day = site.business_day()?;
+    let out = site.root.join("settlements");
+    let closed = site.command(&["day", "close", "--yes", "--out", &out.display().to_string()])?;
+    let page = std::fs::read_to_string(out.join(format!("settlement-{day}.txt")))?;
+    page.lines().for_each(note);
+    let settlement = &closed["settlement"];
+    let open = settlement["exceptions"].as_array().map_or(usize::MAX, Vec::len);
+    ensure!(open == 0, "{open} exceptions are open");
+    ensure!(site.business_day()? > day, "the next entry would be booked on the day that is closed");
+    Ok(day)
+}
+
+fn audit(site: &mut Site, shop: &Shop, (day, receipt): (&str, &[u8])) -> Result<()> {
+    section("22:10", "The books");
     let oracle = shop.oracle.lock().map_err(|_| anyhow::anyhow!("oracle"))?;
     ensure!(oracle.mismatches().is_empty(), "the oracle disagrees: {:?}", oracle.mismatches());
     for card in &shop.cards {
@@ -249,7 +265,6 @@ fn audit(site: &mut Site, shop: &Shop, receipt: &[u8]) -> Result<()> {
     say(&format!("balances           all {} cards hold exactly what the oracle says", shop.cards.len()));
     let file = site.root.join("receipt.cbor");
     std::fs::write(&file, receipt)?;
-    let day = site.business_day()?;
     site.stop()?;
     note("       the gateway has stopped; everything below reads the files it left");
 
@@ -265,18 +280,26 @@ fn audit(site: &mut Site, shop: &Shop, receipt: &[u8]) -> Result<()> {
         checked["index"]
     ));
     let export = site.root.join("day");
-    let exported =
-        site.command(&["export", "--day", &day, "--format", "csv", "--out", &export.display().to_string()])?;
+    let (to, forms) = (export.display().to_string(), "csv,hledger,xlsx");
+    let exported = site.command(&["export", "--day", day, "--format", forms, "--out", &to])?;
     let exported = &exported["export"];
+    ensure!(exported["complete"] == true, "the day is closed, and its export says that more may come");
+    let key = site.command(&["export", "key"])?;
+    let fingerprint = key["fingerprint"].as_str().unwrap_or_default();
+    let checked = site.command(&["export", "verify", &to, "--fingerprint", fingerprint])?;
+    ensure!(checked["ok"] == true, "the export does not verify: {checked}");
     let journal = site.root.join("journal.cborseq");
     site.command(&["journal", "export", "--out", &journal.display().to_string()])?;
     say(&format!(
-        "export             {} transactions, {} postings; sums equal the journal's",
+        "export             {} transactions, {} postings; signed, verified, and complete: the day is closed",
         exported["transactions"], exported["postings"]
     ));
 
     section("", "Where things are");
     for (what, path) in [
+        ("the settlement", site.root.join("settlements").join(format!("settlement-{day}.txt"))),
+        ("for hledger", export.join("journal.hledger")),
+        ("the workbook", export.join("finance.xlsx")),
         ("the day", export.join("transactions.csv")),
         ("its postings", export.join("postings.csv")),
         ("its totals", export.join("totals.csv")),

@@ -74,7 +74,7 @@ pub struct Explained {
     /// The card that an answer is about: the rules' lines are of its balances.
     pub card: Option<u64>,
     pub time_ms: i64,
-    /// YYYYMMDD.
+    /// YYYYMMDD: what it was booked on.
     pub business_date: u32,
     /// The programme version that priced it, and its name.
     pub programme: (u32, String),
@@ -225,7 +225,7 @@ fn explain_due(state: &State, entry: &Entry, name: &str, key: &str) -> Result<Ex
     let damaged = || ExplainError::Damaged(index);
     let programme = compiled(state, in_force(state, details).ok_or_else(damaged)?).ok_or_else(damaged)?;
     // Nothing was due while the time was in doubt.
-    let now = Now { ms: details.time_ms, business_date: details.business_date, certain: true };
+    let now = time_of(&programme, details).ok_or_else(damaged)?;
     if name == Origin::LEADERBOARD {
         let pricing = compiled(state, details.programme_version).ok_or_else(damaged)?;
         return board::explain(state, (index, &entry.record), now, told(entry, name, &pricing));
@@ -306,7 +306,7 @@ fn explain_act(state: &State, entry: &Entry, signed: &[Vec<u8>]) -> Result<Expla
     }
     let programme = compiled(state, in_force(state, details).ok_or_else(damaged)?).ok_or_else(damaged)?;
     let place = Place { merchant: &details.merchant, store: &details.store, index, about: None };
-    let now = Now { ms: details.time_ms, business_date: details.business_date, certain: true };
+    let now = time_of(&programme, details).ok_or_else(damaged)?;
     let claim = claimed(&programme, &act).map_err(ExplainError::NoRules)?;
     let drawn = Drawn { claim: claim.as_ref(), ..Drawn::default() };
     let same = [true, false].into_iter().any(|certain| {
@@ -314,6 +314,13 @@ fn explain_act(state: &State, entry: &Entry, signed: &[Vec<u8>]) -> Result<Expla
         decided.is_ok_and(|effects| is_written(&entry.record, &effects))
     });
     Ok(Explained { same, ..told(entry, act_name(&act), &programme) })
+}
+
+/// The time at which an entry was decided. Its day for the rules is that of the clock, also when the entry was booked on a later one because
+/// the day was closed.
+fn time_of(programme: &Programme, details: &Details) -> Option<Now> {
+    let business_date = programme.business_date(details.time_ms).ok()?;
+    Some(Now { ms: details.time_ms, business_date, certain: true })
 }
 
 /// The programme version in force when an entry was written.
@@ -430,11 +437,11 @@ fn decide_again(
     let quoted = quoted(request, details.programme_version);
     let terminal = state.terminals.get(&request.terminal).ok_or_else(damaged)?;
     // A right time is all that was ever booked.
-    let now = Now { ms: details.time_ms, business_date: details.business_date, certain: true };
+    let now = time_of(&programme, details).ok_or_else(damaged)?;
     let written = || details.effects.iter().filter(|effect| !matches!(effect, Effect::Version { .. }));
     let mut first = None;
     // Whose birthday it is, and when the clock was in doubt, is not in the journal: it shows in what was written.
-    for (birthday, certain) in possible(details.business_date, &[&programme, &pricing]) {
+    for (birthday, certain) in possible(now.business_date, &[&programme, &pricing]) {
         let facts = Facts {
             state,
             programme: &programme,

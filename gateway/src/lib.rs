@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod programme_file;
 pub mod report;
 pub mod server;
+pub mod settlement;
 pub mod statement;
 pub mod storage;
 pub mod translate;

@@ -223,6 +223,8 @@ pub fn claim(card: WireCard, proof: &dyn Fn(CardReference) -> Option<[u8; 32]>) 
 #[derive(Debug, Clone, Copy)]
 pub struct Occasion {
     pub now: Now,
+    /// Business date on which it is booked.
+    pub booked: u32,
     /// Index of the entry.
     pub index: u64,
     pub programme_version: u32,
@@ -244,7 +246,7 @@ pub fn final_answer(
     };
     Answer {
         stan: Stan::new(request.stan),
-        business_date: Date::new(occasion.now.business_date),
+        business_date: Date::new(occasion.booked),
         reference: Some(occasion.index),
         programme_version: (message != MessageType::RECONCILIATION)
             .then_some(occasion.programme_version.into()),

@@ -112,6 +112,7 @@ pub fn name(act: &Act) -> &'static str {
         Act::OperatorAdd { .. } => "operator-add",
         Act::OperatorRevoke { .. } => "operator-revoke",
         Act::ProgrammeActivate { .. } => "programme-activate",
+        Act::DayClose { .. } => "day-close",
         Act::ClockConfirm => "clock-confirm",
     }
 }
@@ -206,6 +207,7 @@ fn arguments(e: &mut Encoder<Vec<u8>>, act: &Act) -> Write {
             }
             Ok(())
         }
+        Act::DayClose { day } => e.map(1)?.u8(0)?.u32(*day)?.ok(),
         Act::ClockConfirm => e.map(0)?.ok(),
     }
 }
@@ -348,6 +350,9 @@ fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> 
             }
             Act::ProgrammeActivate { document, start }
         }
+        "day-close" => Act::DayClose {
+            day: u32::try_from(number(d)?).map_err(|_| minicbor::decode::Error::message("day"))?,
+        },
         "clock-confirm" => Act::ClockConfirm,
         _ => return Err(minicbor::decode::Error::message("unknown act")),
     })
@@ -430,6 +435,7 @@ mod tests {
                 start: Start { from: Some(1_800_000_000), instead: true },
             },
             Act::ProgrammeActivate { document: String::new(), start: Start { from: None, instead: true } },
+            Act::DayClose { day: 20_261_122 },
             Act::ClockConfirm,
         ];
         for act in acts {

@@ -11,7 +11,7 @@ use super::journal::open;
 use super::leaderboard::masked;
 use super::operate::show;
 use super::show::{bar, rows, table, text};
-use crate::alerts::alerts;
+use crate::alerts::{alerts, date_of};
 use crate::clock::Clock;
 use crate::domain::programme::alert::{Above, Raised, Who};
 use crate::executor::state_now;
@@ -53,12 +53,14 @@ fn raised(common: &Common, span: &Span) -> Result<ExitCode> {
     let versions = programmes(&state, ms.div_euclid(1000));
     let (.., programme) = versions.last().context("the journal has no programme that could be read")?;
     let today = programme.business_date(ms).context("the clock is out of range")?;
+    // A day that was closed early has more to it than the clock says.
+    let booked = date_of(&storage, storage.last_index()?)?.unwrap_or(today);
     let number = |day: jiff::civil::Date| {
         let text = day.strftime("%Y%m%d").to_string();
         text.parse::<u32>().with_context(|| format!("{day} is outside the calendar"))
     };
     let from = span.from.map_or(Ok(today), number)?;
-    let until = span.to.map_or(Ok(today.max(from)), number)?;
+    let until = span.to.map_or(Ok(today.max(booked).max(from)), number)?;
     let progress = bar(storage.last_index()?, "reading", common.json);
     let all = alerts(&storage, &installation, (from, until), |at| progress.set_position(at))?;
     progress.finish_and_clear();

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod alerts;
+mod day;
 mod exceptions;
 mod export;
 mod finance_report;
@@ -33,6 +34,7 @@ use crate::keys::DataDir;
   gateway terminal enroll --id T0001             print the string that a terminal enrols with
   gateway card issue --count 10                  print ten new cards, once
   gateway journal verify                         check every entry, seal, signature and balance
+  gateway day close --out days                   close the business day, and print what a manager files
   gateway export --day 2026-11-21 --out day        what finance needs of a day, signed
 
 Exit codes: 0 done, 1 refused or something does not hold, 2 wrong usage, 3 in doubt (start again and look)."
@@ -111,6 +113,9 @@ SIGTERM or Ctrl-C: open requests are answered, then it ends.")]
     Alerts(alerts::Span),
     /// Leaderboards: who is where, with masked references.
     Leaderboard(leaderboard::Board),
+    /// The business day: show its settlement, close it.
+    #[command(subcommand)]
+    Day(day::Day),
     /// Acts that two people must sign: list those that wait, confirm one.
     #[command(subcommand)]
     Act(Acts),
@@ -566,6 +571,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Programme(command) => programme::programme(common, command),
         Command::Alerts(span) => Ok(alerts::told(common, &span)),
         Command::Leaderboard(wanted) => leaderboard::leaderboard(common, &wanted),
+        Command::Day(command) => day::day(common, command),
         Command::Act(command) => operate::act(common, command),
         Command::Exception(command) => exceptions::exception(common, command),
         Command::Advice(command) => exceptions::advice(common, command),

@@ -6,6 +6,7 @@ use super::award_batch::award_batch;
 use super::card::{Card, CardReference, CardStatus, OwnLimits};
 use super::card_acts::{bind, extend, refund_without_sale, set_card};
 use super::cashier::Cashier;
+use super::day;
 use super::effect::Effect;
 use super::ledger::Kind;
 use super::partner_match::{Claim, honour};
@@ -163,6 +164,11 @@ pub enum Act {
     ProgrammeActivate {
         document: String,
         start: Start,
+    },
+    /// A business day ends now: what follows is booked on a later one.
+    DayClose {
+        /// YYYYMMDD.
+        day: u32,
     },
     /// The machine's clock is right, whatever it looks like.
     ClockConfirm,
@@ -474,6 +480,7 @@ pub fn decide_act(
         Act::ProgrammeActivate { document, start } => {
             schedule::activate(&state.programmes, &programme.zone, (document, *start), now)
         }
+        Act::DayClose { day } => day::close(state, *day, now.business_date),
         Act::ClockConfirm => Ok(Vec::new()),
     }
 }

@@ -22,6 +22,7 @@ pub mod cashier;
 mod change_pin;
 mod count_back;
 mod customer;
+pub mod day;
 mod decide;
 pub mod decision;
 mod earning;

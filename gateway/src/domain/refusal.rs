@@ -86,6 +86,10 @@ pub enum Refusal {
          and it never comes into force"
     )]
     Scheduled { version: u32, at: String },
+    #[error("business date {0} is closed already; `gateway day show --day {0}` prints it")]
+    DayClosed(String),
+    #[error("business date {0} has not begun, and only a day that has can be closed")]
+    DayAhead(String),
     #[error("that is no way to settle this exception: {0}")]
     SettlementOf(&'static str),
 }

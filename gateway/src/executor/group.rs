@@ -49,6 +49,8 @@ pub(super) struct Group {
     pub waiting: Vec<(oneshot::Sender<Reply>, Waiting)>,
     pub acts: Vec<(oneshot::Sender<Result<ActDone, String>>, ActDone)>,
     pub queries: Vec<(oneshot::Sender<serde_json::Value>, serde_json::Value)>,
+    /// A business day ends with one of its entries.
+    pub closes_day: bool,
     /// Terminals whose view must be published after the commit.
     pub terminals: BTreeSet<String>,
 }

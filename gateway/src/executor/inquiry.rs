@@ -59,7 +59,7 @@ impl Writer {
         let now = self.now();
         if let Inquiry::Day(message) = inquiry {
             let answer = Answer {
-                business_date: Date::new(now.business_date),
+                business_date: self.dated(now),
                 ..Answer::new(message, ResponseCode::APPROVED, translate::unix_seconds(now))
             };
             group.answer_now(reply, ready(&answer));
@@ -120,7 +120,7 @@ impl Writer {
     fn balance(&mut self, claim: &CardClaim, currency: u16, now: Now) -> Result<Answer, InDoubt> {
         self.fetch_card(claim.card)?;
         let in_force = self.in_force(now);
-        let base = about_card(MessageType::BALANCE_INQUIRY, claim, &in_force, now);
+        let base = about_card(MessageType::BALANCE_INQUIRY, claim, &in_force, (self.dated(now), now));
         Ok(match view_card(self.facts(&in_force), claim, currency) {
             Err(decline) => declined(base, decline),
             Ok(card) => {
@@ -146,10 +146,10 @@ impl Writer {
         let facts = Facts { birthday, ..self.facts(&in_force) };
         let Asked { currency, amount, points, prices, .. } = asked;
         let answer = if message == message::LOAD {
-            let base = about_card(MessageType::LOAD_QUOTE, claim, &in_force, now);
+            let base = about_card(MessageType::LOAD_QUOTE, claim, &in_force, (self.dated(now), now));
             load_quote(facts, base, quote(facts, held, claim, currency, amount, now), amount, now)
         } else {
-            let base = about_card(MessageType::PURCHASE_QUOTE, claim, &in_force, now);
+            let base = about_card(MessageType::PURCHASE_QUOTE, claim, &in_force, (self.dated(now), now));
             purchase_answer(base, facts, held, claim, asked, now)
         };
         if !answer.code.is_approval() {
@@ -201,7 +201,7 @@ impl Writer {
         }
         let state = self.state.shifts.get(&key);
         Ok(Answer {
-            business_date: Date::new(now.business_date),
+            business_date: self.dated(now),
             totals: translate::wire_totals(state.map_or(&[], |state| &state.totals)),
             host_last_stan: Some(held.last_stan),
             shift_closed: Some(state.is_some_and(|state| state.closed)),
@@ -241,7 +241,7 @@ impl Writer {
         let now = self.now();
         let key = identity(terminal, generation, stan);
         let base = Answer {
-            business_date: Date::new(now.business_date),
+            business_date: self.dated(now),
             ..Answer::new(
                 MessageType::TRANSACTION_STATUS,
                 ResponseCode::APPROVED,
@@ -309,9 +309,14 @@ pub(super) fn ended(card: &Card, programme: &crate::domain::Programme, now: Now)
     expire(card, programme, u64::MAX, now).map_or_else(|_| card.clone(), |(card, _)| card)
 }
 
-pub(super) fn about_card(message: MessageType, claim: &CardClaim, in_force: &InForce, now: Now) -> Answer {
+pub(super) fn about_card(
+    message: MessageType,
+    claim: &CardClaim,
+    in_force: &InForce,
+    (dated, now): (Option<Date>, Now),
+) -> Answer {
     Answer {
-        business_date: Date::new(now.business_date),
+        business_date: dated,
         programme_version: Some(in_force.version.into()),
         card: WireCard::new(claim.card.0),
         ..Answer::new(message, ResponseCode::APPROVED, translate::unix_seconds(now))

@@ -29,7 +29,7 @@ impl Writer {
     ) -> Result<Answer, InDoubt> {
         self.fetch_card(claim.card)?;
         let in_force = self.in_force(now);
-        let base = about_card(MessageType::MEMBER_INQUIRY, claim, &in_force, now);
+        let base = about_card(MessageType::MEMBER_INQUIRY, claim, &in_force, (self.dated(now), now));
         let birthday = self.birthday(Some(claim.card), in_force.programme.birthdays)?;
         let facts = self.facts(&in_force);
         let card = match view_card(facts, claim, currency) {
@@ -69,7 +69,7 @@ impl Writer {
     ) -> Answer {
         let in_force = self.in_force(now);
         let base = Answer {
-            business_date: Date::new(now.business_date),
+            business_date: self.dated(now),
             programme_version: Some(in_force.version.into()),
             ..Answer::new(MessageType::CATALOGUE, ResponseCode::APPROVED, translate::unix_seconds(now))
         };

@@ -2,7 +2,7 @@
 
 use protocol::answer::{Answer, FoundCards, MAX_FOUND_CARDS};
 use protocol::code::ResponseCode;
-use protocol::field::{CardReference as WireCard, Date, Text};
+use protocol::field::{CardReference as WireCard, Text};
 use protocol::frame::MessageType;
 use tracing::error;
 
@@ -71,7 +71,7 @@ impl Writer {
             }
         }
         let base = Answer {
-            business_date: Date::new(now.business_date),
+            business_date: self.dated(now),
             ..Answer::new(message, ResponseCode::APPROVED, translate::unix_seconds(now))
         };
         Ok(ready(&match FoundCards::new(cards) {

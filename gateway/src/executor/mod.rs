@@ -8,6 +8,7 @@ mod acts;
 mod birthdays;
 mod boards;
 mod budget;
+mod close;
 mod due;
 mod exceptions;
 mod follow;

@@ -16,7 +16,9 @@ use super::quotes::Quotes;
 use super::watch::watched;
 use super::writer::{InForce, Writer};
 use super::{Handle, Job, QUEUE, Registry};
+use crate::alerts::date_of;
 use crate::clock::{self, Clock};
+use crate::domain::day::{close_through, day_before};
 use crate::domain::effect::Effect;
 use crate::domain::state::{Cell, State, Touched};
 use crate::domain::{Now, Reading, Timekeeper};
@@ -118,6 +120,7 @@ pub fn open(
         replayed = head.index.saturating_sub(watermark),
         "journal open"
     );
+    let latest_date = date_of(&storage, head.index)?.unwrap_or(0);
     let programmes = compile(&state)?;
     let compiled = programmes.iter().map(|version| version.programme.as_ref());
     let standings = standings(&storage, &state, compiled)?;
@@ -156,6 +159,7 @@ pub fn open(
         place: (options.merchant, options.store),
         watermark,
         latest_ms: head.time_ms,
+        latest_date,
         swept: DuePlace::default(),
         birthdays: Round::default(),
     };
@@ -230,7 +234,10 @@ fn begin(
             Effect::GatewayKey { public_key: key.spki() },
             Effect::Operator { operator: "owner".into(), active: true, public_key: owner.spki() },
             Effect::Programme { version: 1, effective_from: now.s(), document },
-        ],
+        ]
+        .into_iter()
+        .chain(day_before(business_date).and_then(|day| close_through(&State::default(), day)))
+        .collect(),
     };
     let encoded = details.encode();
     let leaf = leaf_of(sha256(&[&origin.bytes()]), answer_hash(None), sha256(&[&encoded]));

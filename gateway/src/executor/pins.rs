@@ -2,7 +2,6 @@
 
 use protocol::answer::Answer;
 use protocol::code::ResponseCode;
-use protocol::field::Date;
 use protocol::frame::MessageType;
 use tokio::sync::oneshot;
 use tracing::warn;
@@ -137,7 +136,7 @@ impl Writer {
             }
         };
         let answer = Answer {
-            business_date: Date::new(now.business_date),
+            business_date: self.dated(now),
             tries_left: refused.and_then(translate::tries_left),
             detail: refused.map(translate::detail).and_then(protocol::field::Text::fitted),
             ..Answer::new(MessageType::CASHIER_SIGN_ON, code, translate::unix_seconds(now))

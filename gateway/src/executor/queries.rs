@@ -11,6 +11,7 @@ use super::programmes::Which;
 use super::writer::{InDoubt, Writer, in_doubt};
 use crate::admin::act::name;
 use crate::domain::card::{Card, CardReference};
+use crate::domain::day::{closed_through, dashed};
 use crate::domain::ledger::Kind;
 use crate::domain::member::{Member, Standing};
 use crate::domain::programme::Gives;
@@ -149,12 +150,9 @@ impl Writer {
                 "stopped": self.stopped,
                 "clock": self.time.doubt.map_or("believed", ClockDoubt::name),
                 "time": jiff::Timestamp::from_millisecond(now.ms).map(|time| time.to_string()).ok(),
-                "business_date": format!(
-                    "{:04}-{:02}-{:02}",
-                    now.business_date / 10_000,
-                    now.business_date / 100 % 100,
-                    now.business_date % 100
-                ),
+                "business_date": dashed(self.booked_on(now)),
+                "day_by_clock": dashed(now.business_date),
+                "closed_through": dashed(closed_through(&self.state)),
             }),
         };
         group.queries.push((reply, value));

@@ -2,7 +2,7 @@
 
 use protocol::answer::{Answer, CurrencyUnit, InFlight, Limits};
 use protocol::code::ResponseCode;
-use protocol::field::{Code, Date, Generation, ProgrammeDigest, Role as WireRole, TotalMinor, UnixSeconds};
+use protocol::field::{Code, Generation, ProgrammeDigest, Role as WireRole, TotalMinor, UnixSeconds};
 use protocol::frame::MessageType;
 use protocol::receipt::{Receipt, entry_leaf};
 use protocol::request::LastReceipt;
@@ -93,7 +93,7 @@ impl Writer {
     fn session_answer(&self, held: &Terminal, now: Now) -> Answer {
         let in_force = self.in_force(now);
         Answer {
-            business_date: Date::new(now.business_date),
+            business_date: self.dated(now),
             programme_version: Some(in_force.version.into()),
             in_flight: InFlight::new(i64::from(self.in_flight)),
             heartbeat_seconds: Some(self.heartbeat_s),
@@ -212,7 +212,7 @@ impl Writer {
         let in_force = self.in_force(now);
         let answer = with_enrolment(
             Answer {
-                business_date: Date::new(now.business_date),
+                business_date: self.dated(now),
                 reference: Some(self.next_index(group)),
                 generation: Generation::new(generation),
                 terminal: held.terminal.parse().ok(),

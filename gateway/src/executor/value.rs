@@ -320,7 +320,8 @@ impl Writer {
         if let Some(personal) = personal.filter(|_| decision.is_approved()) {
             self.keep_personal(request, &personal, now)?;
         }
-        let occasion = Occasion { now, index, programme_version: priced_by.version };
+        let occasion =
+            Occasion { now, booked: self.booked_on(now), index, programme_version: priced_by.version };
         let cause = Cause {
             origin: Origin::Terminal { message: request.command.message(), signed },
             identity: Some(identity(&request.terminal, request.generation, request.stan)),

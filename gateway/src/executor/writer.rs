@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use protocol::code::ResponseCode;
-use protocol::field::Stan;
+use protocol::field::{Date, Stan};
 use protocol::frame::MessageType;
 use tracing::{error, info};
 
@@ -24,6 +24,7 @@ use super::quotes::Quotes;
 use super::{GROUP_MAX, Job, Registry, Reply, TerminalView};
 use crate::clock::{Clock, stopwatch};
 use crate::domain::card::CardReference;
+use crate::domain::day;
 use crate::domain::programme::alert::Watch;
 use crate::domain::programme::leaderboard::Slot;
 use crate::domain::standing::Standings;
@@ -114,6 +115,8 @@ pub struct Writer {
     pub(super) watermark: u64,
     /// Time of the last entry.
     pub(super) latest_ms: i64,
+    /// Its business date.
+    pub(super) latest_date: u32,
 }
 
 impl std::fmt::Debug for Writer {
@@ -158,6 +161,7 @@ impl Writer {
             }
             if due(&mut swept, TICK) {
                 self.look_at_clock();
+                self.close_days()?;
                 self.sweep()?;
                 self.give_birthday_gifts()?;
             }
@@ -230,6 +234,9 @@ impl Writer {
         self.storage.commit_group(&rows, &seal).map_err(in_doubt("a commit"))?;
         self.metrics.committed(rows.len(), started);
         self.head = sealed.head;
+        if group.closes_day {
+            self.anchor();
+        }
         self.watch(&group, first_index);
         for terminal in &group.terminals {
             if let Some(held) = self.state.terminals.get(terminal) {
@@ -309,7 +316,7 @@ impl Writer {
             epoch: self.head.epoch,
             index: self.next_index(group),
             time_ms: cause.now.ms,
-            business_date: cause.now.business_date,
+            business_date: self.booked_on(cause.now),
             merchant: cause.merchant.into(),
             store: cause.store.into(),
             currency: (priced_by.programme.currency, priced_by.programme.exponent),
@@ -320,12 +327,15 @@ impl Writer {
             Origin::System { .. } => BTreeSet::new(),
             _ => concerned(&details.effects),
         };
+        let booked = details.business_date;
+        group.closes_day |= day::closes(&details.effects);
         let placed: Vec<Effect> =
             details.effects.iter().filter(|effect| Standings::concerns(effect)).cloned().collect();
         let draft =
             Draft { origin: cause.origin, identity: cause.identity, request_id: cause.request_id, details };
         let position = group.append(&mut self.state, &mut self.dirty, draft, answer)?;
         self.latest_ms = self.latest_ms.max(cause.now.ms);
+        self.latest_date = booked;
         self.standings.learn(&placed, &self.state);
         self.follow_all(group, concerned, cause.now);
         Ok(position)
@@ -348,6 +358,16 @@ impl Writer {
         let programme = newest.or(self.programmes.first()).map(|p| &p.programme);
         let business_date = programme.and_then(|p| p.business_date(ms).ok()).unwrap_or(19_700_101);
         Now { ms, business_date, certain: self.time.doubt.is_none() }
+    }
+
+    /// The business date on which an entry is booked now; see `domain::day`.
+    pub(super) fn booked_on(&self, now: Now) -> u32 {
+        day::booked_on(&self.state, now.business_date, self.latest_date)
+    }
+
+    /// The same, for answers.
+    pub(super) fn dated(&self, now: Now) -> Option<Date> {
+        Date::new(self.booked_on(now))
     }
 
     /// The programme version that prices what happens now.

@@ -13,6 +13,7 @@ use super::interstore::{Placed, acting, debts, owners};
 use super::names::Names;
 use crate::admin::act::{self, SignedAct};
 use crate::domain::act::Act;
+use crate::domain::day;
 use crate::domain::effect::{Account, Effect, Posting, TransactionState};
 use crate::domain::ledger::Kind;
 use crate::domain::request::message;
@@ -29,6 +30,9 @@ pub struct Leg {
     pub commodity: Commodity,
     /// Debit above zero, credit below: the journal's amount with the other sign.
     pub amount: i64,
+    /// What that account is for, and of which tender.
+    pub purpose: Purpose,
+    pub tender: Option<u8>,
     /// As the journal has it; of what stores owe each other, as it would.
     pub posting: Posting,
 }
@@ -60,6 +64,8 @@ pub struct Transaction {
     pub shift: String,
     pub order_reference: String,
     pub tenders: String,
+    /// Of a sale that a terminal told of later: the business date on which it was made.
+    pub happened: String,
     /// A terminal's message that moves value or state, approved or declined.
     pub is_value: bool,
     pub legs: Vec<Leg>,
@@ -169,8 +175,8 @@ impl Reader<'_> {
                 None => sums.push((commodity.clone(), amount)),
             }
             let account = self.names.account(&Place { store: Some(owner), ..*place });
-            let (store, posting) = ((*owner).to_owned(), (*posting).clone());
-            legs.push(Leg { account, store, commodity, amount, posting });
+            let (store, purpose, tender) = ((*owner).to_owned(), place.purpose, place.tender);
+            legs.push(Leg { account, store, commodity, amount, purpose, tender, posting: (*posting).clone() });
         }
         for (commodity, sum) in sums {
             ensure!(sum == 0, "its legs in {} do not sum to zero", commodity.name);
@@ -194,15 +200,40 @@ impl Reader<'_> {
             store: store.to_owned(),
             commodity: currency.clone(),
             amount,
+            purpose,
+            tender: None,
             posting: Posting { account: journal, kind: Kind::MONEY, amount: in_journal },
         })
     }
 }
 
 /// The message type of a stored entry; `None` for an act or a due item.
-pub(super) fn message_of(record: &Record) -> Option<u8> {
+pub(crate) fn message_of(record: &Record) -> Option<u8> {
     match &record.origin {
         Origin::Terminal { message, .. } => Some(*message),
+        _ => None,
+    }
+}
+
+/// What a terminal asked; `None` for an act or a due item, and for what cannot be read.
+pub(crate) fn request_of(record: &Record) -> Option<Request> {
+    let Origin::Terminal { message, signed } = &record.origin else { return None };
+    Request::decode_payload(MessageType(*message), Sign1::parse(signed).ok()?.payload?).ok()
+}
+
+/// Through which business date an entry closes all days, and who closed them; empty when that was due by itself.
+#[must_use]
+pub fn closing(record: &Record) -> Option<(u32, String)> {
+    if !day::closes(&record.details.effects) {
+        return None;
+    }
+    match &record.origin {
+        Origin::System { name, key } if name == Origin::CLOSE => Some((key.parse().ok()?, String::new())),
+        Origin::Operator { signed } => {
+            let signed = SignedAct::decode(Sign1::parse(signed.first()?).ok()?.payload?).ok()?;
+            let Act::DayClose { day } = signed.act else { return None };
+            Some((day, signed.operator))
+        }
         _ => None,
     }
 }
@@ -221,12 +252,12 @@ fn undone(message: u8, effects: &[Effect]) -> Option<u64> {
 }
 
 /// A currency by its ISO 4217 number.
-fn money((number, exponent): (u16, u8)) -> Commodity {
+pub(crate) fn money((number, exponent): (u16, u8)) -> Commodity {
     let name = currency_code(number).map_or_else(|| format!("X{number:03}"), str::to_owned);
     Commodity { name, exponent }
 }
 
-fn points(kind: Kind) -> Commodity {
+pub(crate) fn points(kind: Kind) -> Commodity {
     let name = if kind == Kind::POINTS { "PTS".to_owned() } else { format!("PTS{}", kind.0) };
     Commodity { name, exponent: 0 }
 }

@@ -4,6 +4,7 @@
 //! Invariant: nothing here changes anything, and the chart is pure. Amounts are integers up to the moment they are printed.
 
 mod book;
+mod calendar;
 pub mod chart;
 mod entry;
 mod files;
@@ -17,9 +18,11 @@ mod take;
 mod verify;
 
 pub use book::{Balance, Book, Commodity, shown};
-pub use entry::{Leg, Reader, Transaction};
+pub use calendar::Calendar;
+pub use entry::{Leg, Reader, Transaction, closing};
+pub(crate) use entry::{message_of, money, points, request_of};
 pub use files::Format;
 pub use manifest::{End, FileLine, MANIFEST, MANIFEST_READABLE, Manifest, Signed};
-pub use names::{ACCOUNTS_FILE, Names};
+pub use names::{ACCOUNTS_FILE, Names, tender};
 pub use take::{Asked, Period, Taken, take};
 pub use verify::{Checked, Report, Trusted, verify};

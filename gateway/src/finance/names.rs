@@ -47,6 +47,12 @@ pub struct Names {
     points: BTreeMap<u8, String>,
 }
 
+/// What a tender is called; `None` for one that the protocol does not name.
+#[must_use]
+pub fn tender(kind: u8) -> Option<&'static str> {
+    TENDERS.iter().find(|(known, _)| *known == kind).map(|(_, name)| *name)
+}
+
 impl Default for Names {
     fn default() -> Self {
         Self {

@@ -9,7 +9,8 @@ use jiff::civil::Date;
 use protocol::field::Installation;
 
 use super::book::Book;
-use super::entry::{Reader, Transaction, message_of};
+use super::calendar::Calendar;
+use super::entry::{Reader, Transaction, closing, message_of};
 use super::files::{Counted, Form, Format, Head, form};
 use super::homes::Homes;
 use super::manifest::{End, FileLine, MANIFEST, MANIFEST_READABLE, Manifest, Signed};
@@ -183,11 +184,12 @@ struct Taking<'a> {
     to: u32,
     homes: Homes,
     book: Book,
+    calendar: Calendar,
     forms: Vec<Box<dyn Form>>,
     begun: bool,
     before: End,
     end: End,
-    /// An entry behind the period was seen.
+    /// An entry behind the period was seen, or the close of its last day.
     complete: bool,
     manifest_kinds: std::collections::BTreeMap<String, u64>,
     transactions: u64,
@@ -211,6 +213,7 @@ impl<'a> Taking<'a> {
             to: number(to)?,
             homes: Homes::default(),
             book: Book::default(),
+            calendar: Calendar::default(),
             forms,
             begun: false,
             before: End::default(),
@@ -224,6 +227,13 @@ impl<'a> Taking<'a> {
 
     /// The next entry of the journal, in the group of this seal.
     fn entry(&mut self, record: &Record, seal: &[u8]) -> Result<()> {
+        self.calendar.learn(record);
+        self.read(record, seal)?;
+        self.complete |= closing(record).is_some_and(|(day, _)| day >= self.to);
+        Ok(())
+    }
+
+    fn read(&mut self, record: &Record, seal: &[u8]) -> Result<()> {
         let details = &record.details;
         if details.business_date > self.to {
             self.complete = true;
@@ -251,6 +261,7 @@ impl<'a> Taking<'a> {
             }
             return Ok(());
         }
+        transaction.happened = self.calendar.happened(record);
         self.write(&transaction)
     }
 

@@ -133,6 +133,9 @@ impl Origin {
     /// All birthdays up to a business date have been looked at; its key is that date.
     pub const BIRTHDAYS: &str = "birthdays";
 
+    /// All business days up to a date are closed, because they are over; its key is that date.
+    pub const CLOSE: &str = "close";
+
     fn encode<W: minicbor::encode::Write>(
         &self,
         e: &mut Encoder<W>,

@@ -6,6 +6,7 @@ mod attack;
 mod bench;
 mod counter;
 mod crash;
+mod day;
 #[path = "../powerloss/mod.rs"]
 mod disk;
 mod domain_properties;

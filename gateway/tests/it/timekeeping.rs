@@ -70,7 +70,7 @@ impl Machine {
 }
 
 /// Waits for what comes by itself.
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let step = Duration::from_millis(100);
     let mut left = PATIENCE;
     while !holds() {
@@ -123,7 +123,11 @@ async fn a_wrong_clock_expires_nothing_until_it_is_confirmed_and_then_everything
     });
     assert_eq!(left(), 2, "principal and bonus stay");
     let booked = last_index(&gateway);
-    assert_eq!(booked - before, 1 + 3, "the confirmation, and one expiry a card");
+    assert_eq!(
+        booked - before,
+        2 + 3,
+        "the confirmation, the close of the days that are over, and one expiry a card"
+    );
     std::thread::sleep(SWEEPS);
     assert_eq!(last_index(&gateway), booked, "once");
     drop(session);

@@ -13,6 +13,7 @@ from claims import Claims
 from codec import Malformed, decode, decode_sequence, encode, need
 from crypto import (ES256, PROTECTED, ZERO, BadSignature, Context, check_receipt, entry_leaf, leaf_hash, open_sign1, seal_header,
                     sha256, tree_root, verify)
+from days import Days
 from fates import Entry, Fates
 from members import Members
 from messages import ADVICE, ENROLL, INT64, LAPSED, REVERSAL, VALUE, known_keys, uint
@@ -34,7 +35,7 @@ class Audit:
     def __init__(self, data: bytes, to_first_fault=False):
         self.to_first_fault = to_first_fault
         self.books, self.fates, self.people, self.faults = Books(), Fates(), People(), []
-        self.members, self.versions, self.mirrors = Members(), Versions(), Mirrors()
+        self.members, self.versions, self.mirrors, self.days = Members(), Versions(), Mirrors(), Days()
         self.imported = set()  # terminals whose advices came in from a file
         self.used, self.leaves, self.seals, self.keys = {}, {}, {}, []  # STANs; index -> leaf parts; group -> (epoch, index, hash)
         self.epoch, self.index, self.group, self.entries = 0, 0, 0, 0
@@ -127,7 +128,11 @@ class Audit:
                 self._due(*origin[2].split("/"), effects)
         for text in self.books.apply(effects, self.index):
             self.fault(text)
-        entry = Entry(self.index, time_ms // 1000, (merchant, store), date, programme, request_id=request_id, **cause)
+        said = [2, *cause["acts"]] if origin[0] == 2 else origin[:3]
+        day, texts = self.days.apply(time_ms // 1000, date, said, cause.get("arguments"), effects)
+        for text in texts:
+            self.fault(text)
+        entry = Entry(self.index, time_ms // 1000, (merchant, store), day, programme, request_id=request_id, **cause)
         for texts in (points.faults(effects, entry.time), self.people.apply(entry, effects), self.fates.apply(entry, effects, self.books),
                       self.claims.apply(entry, effects, self.books, self.fates, self.keys), self.members.apply(entry, effects, self.fates, self.books),
                       self.versions.apply(entry, effects), self.mirrors.apply(entry, effects, self.fates, self.books)):

@@ -175,6 +175,10 @@ BAD_ENTRIES = {
     "receivable": lambda s: s.act("x", [[1, RECEIVABLE, 16, -1], [1, "points-expense", 16, 1]]),
     "below zero": lambda s: s.act("x", [[2, CARD, 16, -1], [1, RECEIVABLE, 16, 1], [1, "points-expense", 16, -1]]),
     "genesis": lambda s: s.journal.system("genesis", s.journal.installation.hex(), []),
+    "closes days": lambda s: s.journal.system("close", "20251231", [[25, None, "closed-through", 0, 20260101]]),
+    "closes no day": lambda s: s.journal.system("close", "20251231", []),
+    "is booked on": lambda s: (s.journal.system("close", "20260101", [[25, None, "closed-through", 0, 20260101]]), s.act("x", [])),
+    "counters change": lambda s: s.journal.system("close", "20251231", [[25, None, "closed-through", 1, 20251231]]),
     "seal says": lambda s: setattr(s.journal, "group", 7) or s.act("x", []),
 }
 
@@ -183,6 +187,12 @@ BAD_ENTRIES = {
 def test_bad_entry(site, fault):
     BAD_ENTRIES[fault](site)
     assert any(fault in text for text in site.faults()), site.faults()
+
+
+def test_good_closes(site):
+    site.journal.system("close", "20251230", [[25, None, "closed-through", 0, 20251230]])
+    site.journal.act("OP1", site.operator, "day-close", {0: 20251231}, [[25, None, "closed-through", 0, 1]])
+    assert site.faults() == []
 
 
 def test_good_holds(site):

@@ -11,7 +11,7 @@ use crate::finance::book::{Book, shown};
 use crate::finance::entry::{Leg, Transaction};
 use crate::finance::manifest::FileLine;
 
-const TRANSACTIONS: [&str; 23] = [
+const TRANSACTIONS: [&str; 24] = [
     "index",
     "time",
     "business_date",
@@ -34,6 +34,7 @@ const TRANSACTIONS: [&str; 23] = [
     "shift",
     "order_reference",
     "tenders",
+    "happened",
     "legs",
 ];
 const POSTINGS: [&str; 10] = [
@@ -136,6 +137,7 @@ impl Form for Csv {
             &t.shift,
             &no_formula(&t.order_reference),
             &t.tenders,
+            &t.happened,
             &t.legs.len().to_string(),
         ])?;
         t.legs.iter().try_for_each(|leg| self.leg(t, leg))

@@ -58,6 +58,7 @@ impl Form for Jsonl {
             "shift": t.shift,
             "order_reference": t.order_reference,
             "tenders": t.tenders,
+            "happened": t.happened,
             "postings": t.legs.iter().map(posting).collect::<Vec<_>>(),
         }))
     }

@@ -273,14 +273,14 @@ async fn more_that_is_due_at_once_than_one_sweep_takes_is_booked_once_each() {
     assert_eq!(last_index(&gateway), before);
     site.json(&["clock", "confirm"]);
     std::thread::sleep(SWEEPS * 2);
-    assert_eq!(last_index(&gateway), before + 1 + 2 * 150, "each card's points, and its tier");
+    assert_eq!(last_index(&gateway), before + 2 + 2 * 150, "each card's points, and its tier, and the close");
     // Past a flush, and past a start.
     std::thread::sleep(Duration::from_secs(11));
-    assert_eq!(last_index(&gateway), before + 1 + 2 * 150);
+    assert_eq!(last_index(&gateway), before + 2 + 2 * 150);
     gateway.kill();
     let gateway = machine.start();
     std::thread::sleep(SWEEPS);
-    assert_eq!(last_index(&gateway), before + 1 + 2 * 150);
+    assert_eq!(last_index(&gateway), before + 2 + 2 * 150);
     drop(gateway);
     site.verify();
 }

@@ -291,8 +291,8 @@ async fn closes_are_caught_up_once_and_a_refund_after_them_takes_no_reward_back(
     assert_eq!(last_index(&gateway), before, "nothing is closed while the clock is in doubt");
     site.json(&["clock", "confirm"]);
     let index = settled(&gateway);
-    // The confirmation; of each board its close, its rewards and its end.
-    assert_eq!(index - before, 1 + (1 + 4 + 1) + (1 + 3 + 1));
+    // The confirmation; the close of the days; of each board its close, its rewards and its end.
+    assert_eq!(index - before, 2 + (1 + 4 + 1) + (1 + 3 + 1));
     let mut till = till.again(&gateway).await;
     let mut has = Vec::new();
     for card in &all {

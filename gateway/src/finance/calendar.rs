@@ -1,0 +1,46 @@
+//! On which business day something happened that was booked later: by the programme that was in force then.
+
+use protocol::request::Body;
+
+use super::entry::request_of;
+use crate::domain::day::dashed;
+use crate::domain::{Effect, Programme};
+use crate::journal::record::Record;
+use crate::programme_file;
+
+/// The programmes of a journal, as far as it was read.
+#[derive(Debug, Default)]
+pub struct Calendar {
+    /// In the journal's order: when it comes into force, and what it says.
+    versions: Vec<(i64, Programme)>,
+}
+
+impl Calendar {
+    /// Learns the programmes that an entry has.
+    pub fn learn(&mut self, record: &Record) {
+        for effect in &record.details.effects {
+            if let Effect::Programme { effective_from, document, .. } = effect
+                && let Ok(programme) = programme_file::parse(document)
+            {
+                self.versions.push((*effective_from, programme));
+            }
+        }
+    }
+
+    /// The business date of a Unix second.
+    #[must_use]
+    pub fn day(&self, second: i64) -> Option<u32> {
+        let newest = self.versions.iter().rev().find(|(from, _)| *from <= second);
+        let (_, programme) = newest.or(self.versions.first())?;
+        programme.business_date(second.checked_mul(1000)?).ok()
+    }
+
+    /// The day on which a terminal made a sale that it tells of later; empty for any other entry, and for a terminal without a clock.
+    #[must_use]
+    pub fn happened(&self, record: &Record) -> String {
+        let request = request_of(record).filter(|request| matches!(request.body, Body::Advice { .. }));
+        let second = request.and_then(|request| i64::try_from(request.header.time.seconds()).ok());
+        let day = second.filter(|second| *second != 0).and_then(|second| self.day(second));
+        day.map(dashed).unwrap_or_default()
+    }
+}
