@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::field::CardReference;
@@ -10,19 +11,24 @@ use tokio::task::JoinHandle;
 
 use super::Shared;
 use super::trader::Trader;
+use crate::card::Card;
 use crate::desk::{Desk, Errand, Outcome};
 use crate::diary::Diary;
 use crate::error::Error;
-use crate::oracle::{Oracle, OwnLimits};
+use crate::oracle::{Condition, Oracle, OwnLimits};
 use crate::rng::Rng;
 
 const DESK_FILE: &str = "desk.jsonl";
 /// One turn in so many begins with an errand.
-const ERRANDS: u64 = 7;
+const ERRANDS: u64 = 5;
 /// A shop with fewer cards in use lets none of them end.
 const FEWEST_CARDS: usize = 5;
 /// Of so many cards the one is replaced or merged with which most was done.
 const BEST_OF: u64 = 3;
+/// Operators look at so many cards at the end.
+const MOST_SHOWN: usize = 200;
+/// Acts that nobody confirms wait for an hour, and a gateway lets so many wait: the desk leaves fewer than that.
+const MOST_WAITING: u32 = 8;
 /// Cards with more lots are left alone: of two that join each other nobody could say which lots of points go together.
 const MOST_LOTS: usize = 12;
 
@@ -78,11 +84,14 @@ pub(super) struct DeskOffice {
     book: Mutex<DeskBook>,
     /// How often each kind of errand was begun.
     begun: Mutex<BTreeMap<Kind, u64>>,
+    /// Acts that nobody has confirmed.
+    waiting: AtomicU32,
 }
 
 impl DeskOffice {
     pub(super) fn new(desk: Arc<dyn Desk>, book: DeskBook) -> DeskOffice {
-        DeskOffice { desk, book: Mutex::new(book), begun: Mutex::default() }
+        let (book, begun) = (Mutex::new(book), Mutex::default());
+        DeskOffice { desk, book, begun, waiting: AtomicU32::new(0) }
     }
 
     fn book(&self) -> MutexGuard<'_, DeskBook> {
@@ -93,6 +102,7 @@ impl DeskOffice {
     fn kinds(&self) -> Vec<Kind> {
         let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         let mut kinds = KINDS.to_vec();
+        kinds.retain(|kind| self.desk.has_two() || !kind.needs_two());
         kinds.sort_by_key(|kind| begun.get(kind).copied().unwrap_or(0));
         kinds
     }
@@ -105,7 +115,7 @@ impl DeskOffice {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+pub(super) enum Kind {
     Replace,
     Merge,
     Extend,
@@ -113,31 +123,69 @@ enum Kind {
     Block,
     Unblock,
     Unbind,
+    Refund,
+    Adjust,
+    UnlockPin,
+    ResetPin,
 }
 
-const KINDS: [Kind; 7] =
-    [Kind::Replace, Kind::Merge, Kind::Extend, Kind::Bind, Kind::Block, Kind::Unblock, Kind::Unbind];
+const KINDS: [Kind; 11] = [
+    Kind::Replace,
+    Kind::Merge,
+    Kind::Extend,
+    Kind::Bind,
+    Kind::Block,
+    Kind::Refund,
+    Kind::Adjust,
+    Kind::UnlockPin,
+    Kind::ResetPin,
+    Kind::Unblock,
+    Kind::Unbind,
+];
+
+impl Kind {
+    const fn needs_two(self) -> bool {
+        matches!(self, Kind::Refund | Kind::Adjust | Kind::UnlockPin | Kind::ResetPin)
+    }
+}
 
 /// What an errand is drawn from.
-struct Choice<'a> {
-    oracle: &'a Oracle,
-    free: Vec<CardReference>,
+pub(super) struct Choice<'a> {
+    pub(super) oracle: &'a Oracle,
+    pub(super) free: Vec<CardReference>,
     spare: Vec<CardReference>,
+    /// An act may be proposed and never confirmed.
+    pub(super) may_wait: bool,
 }
 
 impl Choice<'_> {
+    pub(super) fn is(&self, card: &CardReference) -> Condition {
+        self.oracle.condition(*card)
+    }
+
+    pub(super) fn sold(&self, card: &CardReference) -> bool {
+        self.oracle.card(*card).is_some_and(|(active, _)| active)
+    }
+
+    /// Any card that nobody has alone and that is `wanted`.
+    pub(super) fn one(
+        &self,
+        rng: &mut Rng,
+        wanted: &dyn Fn(&CardReference) -> bool,
+    ) -> Option<CardReference> {
+        let cards: Vec<CardReference> = self.free.iter().copied().filter(|card| wanted(card)).collect();
+        rng.pick(&cards).copied()
+    }
+
     /// An errand of this kind, mostly one that the gateway does; `None` when there is no card for it.
     fn draw(&self, rng: &mut Rng, kind: Kind) -> Option<Errand> {
-        let is = |card: &CardReference| self.oracle.condition(*card);
-        let sold = |card: &CardReference| self.oracle.card(*card).is_some_and(|(active, _)| active);
-        let one = |rng: &mut Rng, wanted: &dyn Fn(&CardReference) -> bool| {
-            let cards: Vec<CardReference> = self.free.iter().copied().filter(|card| wanted(card)).collect();
-            rng.pick(&cards).copied()
-        };
+        let is = |card: &CardReference| self.is(card);
+        let sold = |card: &CardReference| self.sold(card);
+        let one = |rng: &mut Rng, wanted: &dyn Fn(&CardReference) -> bool| self.one(rng, wanted);
         let name = |card: CardReference| self.oracle.product_name(card);
         let used = |rng: &mut Rng, wanted: &dyn Fn(&CardReference) -> bool| {
             let some = (0..BEST_OF).filter_map(|_| one(rng, wanted));
-            some.max_by_key(|card| self.oracle.newest(*card, usize::MAX).len())
+            some.max_by_key(|card| (is(card).points_debt > 0, self.oracle.newest(*card, usize::MAX).len()))
         };
         Some(match kind {
             Kind::Replace => {
@@ -179,6 +227,7 @@ impl Choice<'_> {
             }
             Kind::Unblock => Errand::Unblock { card: one(rng, &|card| is(card).blocked)?.number() },
             Kind::Unbind => Errand::Unbind { card: one(rng, &|card| is(card).account.is_some())?.number() },
+            Kind::Refund | Kind::Adjust | Kind::UnlockPin | Kind::ResetPin => self.draw_by_two(rng, kind)?,
         })
     }
 }
@@ -193,16 +242,19 @@ impl Trader {
             (deck.free(), deck.spare())
         };
         let oracle = self.shared.oracle();
-        let choice = Choice { oracle: &oracle, free, spare };
-        let stopped = choice.draw(&mut self.rng, Kind::Unblock).filter(|_| self.rng.chance(1, 4));
-        if let Some(errand) = stopped {
-            office.begins(Kind::Unblock);
+        let may_wait = office.waiting.load(Ordering::Relaxed) < MOST_WAITING;
+        let choice = Choice { oracle: &oracle, free, spare, may_wait };
+        let kinds = office.kinds();
+        let back = if choice.has_locked() && self.rng.chance(1, 2) { Kind::UnlockPin } else { Kind::Unblock };
+        let stopped = kinds.contains(&back).then(|| choice.draw(&mut self.rng, back)).flatten();
+        if let Some(errand) = stopped.filter(|_| self.rng.chance(1, 4)) {
+            office.begins(back);
             return Some(errand);
         }
         if !self.rng.chance(1, ERRANDS) {
             return None;
         }
-        for kind in office.kinds() {
+        for kind in kinds {
             if let Some(errand) = choice.draw(&mut self.rng, kind) {
                 office.begins(kind);
                 return Some(errand);
@@ -240,8 +292,24 @@ async fn try_errand(shared: &Arc<Shared>, errand: Errand) -> Result<(), Error> {
     office.book().is_back(number, &outcome)?;
     shared.tally().errand(errand.name(), &outcome);
     shared.oracle().is_back(number, &outcome);
-    if matches!(outcome, Outcome::Done { .. }) {
-        shared.deck().done(&errand);
+    match outcome {
+        Outcome::Done { .. } | Outcome::DoneByOne { .. } => shared.deck().done(&errand),
+        Outcome::Proposed => drop(office.waiting.fetch_add(1, Ordering::Relaxed)),
+        Outcome::Refused { .. } => {}
+    }
+    Ok(())
+}
+
+/// When all is settled, what operators are shown of the cards is what they must be.
+pub(super) async fn look_at_cards(cards: &[Card], shared: &Arc<Shared>) -> Result<(), Error> {
+    let Some(office) = &shared.desk else { return Ok(()) };
+    for card in cards.iter().take(MOST_SHOWN) {
+        let Some(watch) = shared.oracle().watch(card.reference) else { continue };
+        let (desk, number) = (office.desk.clone(), card.reference.number());
+        let shown = tokio::task::spawn_blocking(move || desk.show(number)).await;
+        let shown = shown.map_err(|error| Error::Usage(format!("the desk failed: {error}")))??;
+        let agreed = shared.oracle().shown(watch, &shown);
+        shared.tally().question("desk: show", agreed);
     }
     Ok(())
 }

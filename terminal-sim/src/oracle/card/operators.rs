@@ -55,12 +55,12 @@ impl CardModel {
     }
 
     /// It was sold and goes on, perhaps not now.
-    fn is_alive(&self) -> bool {
+    pub(super) fn is_alive(&self) -> bool {
         (self.active || self.blocked) && self.successor.is_none()
     }
 
     /// Money or points could be taken from it now.
-    fn is_active(&self) -> bool {
+    pub(super) fn is_active(&self) -> bool {
         self.active && !self.blocked && self.successor.is_none()
     }
 
