@@ -107,6 +107,7 @@ async fn a_day_with_everything_switched_on_ends_as_the_oracle_says() {
     for day in [options, next] {
         let report = shop::run_at(day, programme.clone(), Some(desk.clone())).await.expect("an account");
         assert!(report.is_right() && report.is_complete(), "SHOP_SEED={seed}\n{report}");
+        println!("{report}");
         reports.push(report);
     }
     everything_was_traded(&reports);
