@@ -13,6 +13,8 @@ use crate::till::Act;
 
 /// One act in so many is asked for a card that it does not suit.
 const UNSUITABLE: u64 = 6;
+/// Acts that nobody confirms wait for an hour, and a gateway lets so many wait: the desk leaves fewer than that.
+const MOST_WAITING: u32 = 8;
 /// More than any card may hold.
 const TOO_MUCH: i64 = 100_000_00;
 
@@ -26,12 +28,12 @@ impl Choice<'_> {
     pub(super) fn draw_by_two(&self, rng: &mut Rng, kind: Kind) -> Option<Errand> {
         let any = if rng.chance(1, UNSUITABLE) { self.one(rng, &|_| true) } else { None };
         let holds = |card: &CardReference| self.sold(card) && self.is(card).account.is_none();
-        let has_pin = |card: &CardReference| self.oracle.pin(*card).is_some();
+        let may_have_pin = |card: &CardReference| self.sold(card) && self.oracle.product(*card).pin.is_some();
         let locked = |card: &CardReference| self.is(card).locked;
         let suits = match kind {
             Kind::Refund => self.one(rng, &holds),
             Kind::Adjust => self.one(rng, &|card| self.sold(card)),
-            _ => self.one(rng, &locked).or_else(|| self.one(rng, &has_pin)),
+            _ => self.one(rng, &locked).or_else(|| self.one(rng, &may_have_pin)),
         };
         let card = any.or(suits)?;
         let act = match kind {
@@ -44,8 +46,9 @@ impl Choice<'_> {
             _ => ByTwo::UnlockPin,
         };
         let signed = match rng.below(6) {
-            0 if self.may_wait => Signed::FirstOnly,
-            0 | 1 => Signed::FirstTwice,
+            0..3 if self.waiting == 0 => Signed::FirstOnly,
+            0 if self.waiting < MOST_WAITING => Signed::FirstOnly,
+            0 | 3 => Signed::FirstTwice,
             _ => Signed::Both,
         };
         Some(Errand::ByTwo { card: card.number(), act, signed })
@@ -90,6 +93,17 @@ impl Trader {
             }
         }
         Ok(())
+    }
+
+    /// Mostly a holder who asks operators about a PIN has forgotten it.
+    pub(super) async fn before_errand(&mut self, about_pin: bool, card: Option<&Card>) -> Result<(), Error> {
+        match card {
+            Some(card) if about_pin && self.rng.chance(3, 4) => {
+                self.draw_supervisor();
+                self.forget_pin(card).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Two operators are asked about a card's PIN; its holder pays, or sets another one.

@@ -17,6 +17,7 @@ use crate::diary::Diary;
 use crate::error::Error;
 use crate::oracle::{Condition, Oracle, OwnLimits};
 use crate::rng::Rng;
+use crate::till::Act;
 
 const DESK_FILE: &str = "desk.jsonl";
 /// One turn in so many begins with an errand.
@@ -25,10 +26,10 @@ const ERRANDS: u64 = 5;
 const FEWEST_CARDS: usize = 5;
 /// Of so many cards the one is replaced or merged with which most was done.
 const BEST_OF: u64 = 3;
+/// What a day allows is used up with so many purchases, or not at all.
+const MOST_PURCHASES: i64 = 20;
 /// Operators look at so many cards at the end.
 const MOST_SHOWN: usize = 200;
-/// Acts that nobody confirms wait for an hour, and a gateway lets so many wait: the desk leaves fewer than that.
-const MOST_WAITING: u32 = 8;
 /// Cards with more lots are left alone: of two that join each other nobody could say which lots of points go together.
 const MOST_LOTS: usize = 12;
 
@@ -154,8 +155,8 @@ pub(super) struct Choice<'a> {
     pub(super) oracle: &'a Oracle,
     pub(super) free: Vec<CardReference>,
     spare: Vec<CardReference>,
-    /// An act may be proposed and never confirmed.
-    pub(super) may_wait: bool,
+    /// Acts that were proposed and never confirmed.
+    pub(super) waiting: u32,
 }
 
 impl Choice<'_> {
@@ -185,12 +186,13 @@ impl Choice<'_> {
         let name = |card: CardReference| self.oracle.product_name(card);
         let used = |rng: &mut Rng, wanted: &dyn Fn(&CardReference) -> bool| {
             let some = (0..BEST_OF).filter_map(|_| one(rng, wanted));
-            some.max_by_key(|card| (is(card).points_debt > 0, self.oracle.newest(*card, usize::MAX).len()))
+            some.max_by_key(|card| self.oracle.newest(*card, usize::MAX).len())
         };
         Some(match kind {
             Kind::Replace => {
                 let has_spare = |card: &CardReference| self.spare.iter().any(|new| name(*new) == name(*card));
-                let card = used(rng, &|card| sold(card) && has_spare(card))?;
+                let owes = one(rng, &|card| sold(card) && has_spare(card) && is(card).points_debt > 0);
+                let card = owes.or_else(|| used(rng, &|card| sold(card) && has_spare(card)))?;
                 let spare: Vec<_> = self.spare.iter().filter(|new| name(**new) == name(card)).collect();
                 let by = if rng.chance(1, 12) { one(rng, &sold)? } else { **rng.pick(&spare)? };
                 Errand::Replace { card: card.number(), by: by.number() }
@@ -242,8 +244,8 @@ impl Trader {
             (deck.free(), deck.spare())
         };
         let oracle = self.shared.oracle();
-        let may_wait = office.waiting.load(Ordering::Relaxed) < MOST_WAITING;
-        let choice = Choice { oracle: &oracle, free, spare, may_wait };
+        let waiting = office.waiting.load(Ordering::Relaxed);
+        let choice = Choice { oracle: &oracle, free, spare, waiting };
         let kinds = office.kinds();
         let back = if choice.has_locked() && self.rng.chance(1, 2) { Kind::UnlockPin } else { Kind::Unblock };
         let stopped = kinds.contains(&back).then(|| choice.draw(&mut self.rng, back)).flatten();
@@ -261,6 +263,22 @@ impl Trader {
             }
         }
         None
+    }
+
+    /// A card has taken another one's place: what the day still allows is what was left of it before.
+    pub(super) async fn use_up_day(&mut self, card: &Card) -> Result<(), Error> {
+        let daily = self.shared.oracle().product(card.reference).daily.unwrap_or_default();
+        let [_, purchases, _] = daily.counts;
+        for _ in 0..=purchases.unwrap_or(0).min(MOST_PURCHASES) {
+            let amount = self.rng.between(1, 3_00);
+            let act = self.sale(Act::Purchase(amount));
+            let outcome = self.till.trade(card, act).await?;
+            self.done("purchase after the desk", &outcome);
+            if !outcome.is_approved() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Runs an errand: half of them are back before the terminal goes on, the others race it.

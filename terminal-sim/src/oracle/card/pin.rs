@@ -71,7 +71,7 @@ impl CardModel {
         let (Some(number), Some(given)) = (self.pin.number, intent.extra.pin) else {
             return Err(self.declined(request, ResponseCode::PIN_NEEDED));
         };
-        if self.pin.wrong >= rule.tries {
+        if self.pin.wrong >= rule.tries && !request.overlapped {
             return Err(self.declined(request, ResponseCode::TOO_MANY_WRONG_PINS));
         }
         if given != number {
@@ -93,11 +93,15 @@ impl CardModel {
         Ok(())
     }
 
-    /// A try that was perhaps written down, of a request that came to nothing, may have been the last one.
+    /// A try that was perhaps written down, of a request that came to nothing, may have been the last one. And where tries
+    /// overlap, an answer to one says what the others have left: whether its own was the last cannot be known.
     pub(super) fn perhaps_locked(&self, request: &Request<'_>) -> Vec<Outcome> {
         let rule = self.product(request.programme).pin;
-        let given = request.intent.extra.pin.filter(|_| self.pin.unsure && !request.quoting);
+        let given = request.intent.extra.pin.filter(|_| !request.quoting);
         let Some((rule, _)) = rule.zip(given) else { return Vec::new() };
+        if !self.pin.unsure && !(request.overlapped && self.pin.is_locked(rule.tries)) {
+            return Vec::new();
+        }
         let mut locked = self.declined(request, ResponseCode::TOO_MANY_WRONG_PINS);
         locked.iter_mut().for_each(|outcome| outcome.after.pin.wrong = rule.tries);
         locked
