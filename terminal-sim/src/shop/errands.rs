@@ -191,8 +191,11 @@ impl Choice<'_> {
         Some(match kind {
             Kind::Replace => {
                 let has_spare = |card: &CardReference| self.spare.iter().any(|new| name(*new) == name(*card));
-                let owes = one(rng, &|card| sold(card) && has_spare(card) && is(card).points_debt > 0);
-                let card = owes.or_else(|| used(rng, &|card| sold(card) && has_spare(card)))?;
+                let fits = |card: &CardReference| sold(card) && has_spare(card);
+                let locked = one(rng, &|card| fits(card) && is(card).locked);
+                let owes = one(rng, &|card| fits(card) && is(card).points_debt > 0);
+                let (first, second) = if rng.chance(1, 2) { (locked, owes) } else { (owes, locked) };
+                let card = first.or(second).or_else(|| used(rng, &fits))?;
                 let spare: Vec<_> = self.spare.iter().filter(|new| name(**new) == name(card)).collect();
                 let by = if rng.chance(1, 12) { one(rng, &sold)? } else { **rng.pick(&spare)? };
                 Errand::Replace { card: card.number(), by: by.number() }

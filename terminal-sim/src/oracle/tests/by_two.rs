@@ -208,3 +208,36 @@ fn a_try_of_a_request_that_was_given_up_may_have_been_the_last_one() {
         assert_eq!(oracle.mismatches(), []);
     }
 }
+
+#[test]
+fn two_last_tries_at_once_may_both_be_looked_at_and_the_next_one_is_not() {
+    let mut oracle = with_pin();
+    trade(&mut oracle, pays(4, 1_000), wrong(4, 2));
+    // Both are written down before either is answered.
+    let both = |second: Fact| {
+        let mut oracle = oracle.clone();
+        oracle.begin(pays(5, 1_000));
+        oracle.begin(Intent { key: key("T1", 6), ..pays(6, 5) });
+        oracle.settle(&key("T1", 5), vec![wrong(5, 0)]);
+        oracle.settle(&key("T1", 6), vec![second]);
+        oracle
+    };
+    let paid = sold(6, 10_00, 10, wallet(290_00, 20_00, 10));
+    assert_eq!(both(paid).mismatches(), [], "the second one was right");
+    let locked = both(declined(6, MessageType::PURCHASE, LOCKED));
+    assert_eq!(locked.mismatches(), [], "or it came after the first");
+    is_right(&locked, &pays(7, 5), &declined(7, MessageType::PURCHASE, LOCKED), &wrong(7, 0));
+}
+
+#[test]
+fn a_card_that_owes_points_is_not_sold_again() {
+    let mut oracle = Oracle::default();
+    oracle.issue(card());
+    let sold = fact(1, MessageType::ACTIVATE, 0, 0, wallet(0, 0, 0), wallet(0, 0, 0));
+    trade(&mut oracle, intent(1, MessageType::ACTIVATE, 0), sold);
+    came_to(&mut oracle, 1, ByTwo::Adjust { points: -5 }, &done(102));
+    let back = Intent { original: Some(key("T1", 1)), ..intent(3, MessageType::VOID, 0) };
+    let stands = Fact { state: Some(TransactionState::LIVE.0), ..declined(3, MessageType::VOID, 12) };
+    let voided = fact(3, MessageType::VOID, 0, 0, wallet(0, 0, 0), wallet(0, 0, 0));
+    is_right(&oracle, &back, &stands, &Fact { state: Some(TransactionState::VOIDED.0), ..voided });
+}
