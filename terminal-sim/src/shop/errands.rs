@@ -194,7 +194,7 @@ impl Choice<'_> {
                 let fits = |card: &CardReference| sold(card) && has_spare(card);
                 let locked = one(rng, &|card| fits(card) && is(card).locked);
                 let owes = one(rng, &|card| fits(card) && is(card).points_debt > 0);
-                let (first, second) = if rng.chance(1, 2) { (locked, owes) } else { (owes, locked) };
+                let (first, second) = if rng.chance(3, 4) { (locked, owes) } else { (owes, locked) };
                 let card = first.or(second).or_else(|| used(rng, &fits))?;
                 let spare: Vec<_> = self.spare.iter().filter(|new| name(**new) == name(card)).collect();
                 let by = if rng.chance(1, 12) { one(rng, &sold)? } else { **rng.pick(&spare)? };
@@ -239,7 +239,7 @@ impl Choice<'_> {
 
 impl Trader {
     /// Now and then somebody is sent to the desk: with what was asked for least, if there is a card for it; soon after a
-    /// card was stopped somebody wants it back.
+    /// card was stopped or locked somebody wants it back, or another one.
     pub(super) fn draw_errand(&mut self) -> Option<Errand> {
         let office = self.shared.desk.as_ref()?;
         let (free, spare) = {
@@ -250,7 +250,11 @@ impl Trader {
         let waiting = office.waiting.load(Ordering::Relaxed);
         let choice = Choice { oracle: &oracle, free, spare, waiting };
         let kinds = office.kinds();
-        let back = if choice.has_locked() && self.rng.chance(1, 2) { Kind::UnlockPin } else { Kind::Unblock };
+        let back = match self.rng.below(4) {
+            0 | 1 if choice.has_locked() => Kind::UnlockPin,
+            2 if choice.has_locked() => Kind::Replace,
+            _ => Kind::Unblock,
+        };
         let stopped = kinds.contains(&back).then(|| choice.draw(&mut self.rng, back)).flatten();
         if let Some(errand) = stopped.filter(|_| self.rng.chance(1, 4)) {
             office.begins(back);

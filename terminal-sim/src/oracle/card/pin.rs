@@ -99,7 +99,7 @@ impl CardModel {
         let rule = self.product(request.programme).pin;
         let given = request.intent.extra.pin.filter(|_| !request.quoting);
         let Some((rule, _)) = rule.zip(given) else { return Vec::new() };
-        if !self.pin.unsure && !(request.overlapped && self.pin.is_locked(rule.tries)) {
+        if !(self.pin.unsure || request.overlapped && self.pin.is_locked(rule.tries)) {
             return Vec::new();
         }
         let mut locked = self.declined(request, ResponseCode::TOO_MANY_WRONG_PINS);
