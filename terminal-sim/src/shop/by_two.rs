@@ -37,6 +37,8 @@ impl Choice<'_> {
         };
         let card = any.or(suits)?;
         let act = match kind {
+            // One is refused at least.
+            Kind::Refund if self.refused == 0 && rng.chance(1, 2) => ByTwo::Refund { amount: TOO_MUCH },
             Kind::Refund => ByTwo::Refund { amount: draw_refund(rng) },
             Kind::Adjust => {
                 let (_, wallet) = self.oracle.card(card).unwrap_or_default();

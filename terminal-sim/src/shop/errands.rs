@@ -85,14 +85,15 @@ pub(super) struct DeskOffice {
     book: Mutex<DeskBook>,
     /// How often each kind of errand was begun.
     begun: Mutex<BTreeMap<Kind, u64>>,
-    /// Acts that nobody has confirmed.
+    /// Acts that nobody has confirmed, and such that the gateway refused.
     waiting: AtomicU32,
+    refused: AtomicU32,
 }
 
 impl DeskOffice {
     pub(super) fn new(desk: Arc<dyn Desk>, book: DeskBook) -> DeskOffice {
         let (book, begun) = (Mutex::new(book), Mutex::default());
-        DeskOffice { desk, book, begun, waiting: AtomicU32::new(0) }
+        DeskOffice { desk, book, begun, waiting: AtomicU32::new(0), refused: AtomicU32::new(0) }
     }
 
     fn book(&self) -> MutexGuard<'_, DeskBook> {
@@ -157,6 +158,8 @@ pub(super) struct Choice<'a> {
     spare: Vec<CardReference>,
     /// Acts that were proposed and never confirmed.
     pub(super) waiting: u32,
+    /// Acts of two operators that were refused.
+    pub(super) refused: u32,
 }
 
 impl Choice<'_> {
@@ -247,8 +250,9 @@ impl Trader {
             (deck.free(), deck.spare())
         };
         let oracle = self.shared.oracle();
-        let waiting = office.waiting.load(Ordering::Relaxed);
-        let choice = Choice { oracle: &oracle, free, spare, waiting };
+        let [waiting, refused] =
+            [&office.waiting, &office.refused].map(|count| count.load(Ordering::Relaxed));
+        let choice = Choice { oracle: &oracle, free, spare, waiting, refused };
         let kinds = office.kinds();
         let back = match self.rng.below(4) {
             0 | 1 if choice.has_locked() => Kind::UnlockPin,
@@ -320,6 +324,9 @@ async fn try_errand(shared: &Arc<Shared>, errand: Errand) -> Result<(), Error> {
     match outcome {
         Outcome::Done { .. } | Outcome::DoneByOne { .. } => shared.deck().done(&errand),
         Outcome::Proposed => drop(office.waiting.fetch_add(1, Ordering::Relaxed)),
+        Outcome::Refused { .. } if matches!(errand, Errand::ByTwo { .. }) => {
+            office.refused.fetch_add(1, Ordering::Relaxed);
+        }
         Outcome::Refused { .. } => {}
     }
     Ok(())
