@@ -57,6 +57,47 @@ pub enum Errand {
         /// From its end, or from today when that is over.
         months: u16,
     },
+    /// What one operator cannot do alone.
+    ByTwo {
+        /// The card that it is done to.
+        card: u64,
+        /// What.
+        act: ByTwo,
+        /// Who puts a name to it.
+        signed: Signed,
+    },
+}
+
+/// What two operators must sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ByTwo {
+    /// Money back without a sale that it belongs to.
+    Refund {
+        /// Minor units.
+        amount: i64,
+    },
+    /// Points that were not given are, or such that were given wrongly go.
+    Adjust {
+        /// Below zero to take them.
+        points: i64,
+    },
+    /// A PIN may be typed again.
+    UnlockPin,
+    /// A PIN is taken away, and the holder sets another one.
+    ResetPin,
+}
+
+/// Whose signatures are tried on what needs two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Signed {
+    /// One proposes, the other confirms.
+    Both,
+    /// Whoever proposes tries to confirm too, in vain; then the other one does.
+    FirstTwice,
+    /// Nobody confirms what one has proposed.
+    FirstOnly,
 }
 
 impl Errand {
@@ -70,7 +111,8 @@ impl Errand {
             Errand::Block { card }
             | Errand::Unblock { card }
             | Errand::Unbind { card }
-            | Errand::Extend { card, .. } => (card, None),
+            | Errand::Extend { card, .. }
+            | Errand::ByTwo { card, .. } => (card, None),
         }
     }
 
@@ -85,7 +127,17 @@ impl Errand {
             Errand::Bind { .. } => "desk: bind",
             Errand::Unbind { .. } => "desk: unbind",
             Errand::Extend { .. } => "desk: extend",
+            Errand::ByTwo { act: ByTwo::Refund { .. }, .. } => "desk: refund",
+            Errand::ByTwo { act: ByTwo::Adjust { .. }, .. } => "desk: adjust",
+            Errand::ByTwo { act: ByTwo::UnlockPin, .. } => "desk: unlock PIN",
+            Errand::ByTwo { act: ByTwo::ResetPin, .. } => "desk: reset PIN",
         }
+    }
+
+    /// It changes what a card's holder must type.
+    #[must_use]
+    pub const fn is_about_pin(&self) -> bool {
+        matches!(self, Errand::ByTwo { act: ByTwo::UnlockPin | ByTwo::ResetPin, .. })
     }
 
     /// As `gateway` reads it.
@@ -103,6 +155,9 @@ impl Errand {
             Errand::Bind { card, account, .. } => say("bind", &[("card", card), ("account", account)]),
             Errand::Unbind { card } => say("unbind", &[("card", card)]),
             Errand::Extend { card, months } => say("extend", &[("card", card), ("months", months.into())]),
+            Errand::ByTwo { card, act: ByTwo::Refund { .. }, .. } => say("refund", &[("card", card)]),
+            Errand::ByTwo { card, act: ByTwo::Adjust { .. }, .. } => say("adjust", &[("card", card)]),
+            Errand::ByTwo { card, .. } => say("pin", &[("card", card)]),
         }
         let of_own = |name: &str, most: Option<i64>| most.map(|most| [format!("--{name}"), amount(most)]);
         match self {
@@ -112,6 +167,15 @@ impl Errand {
             }
             Errand::Replace { .. } | Errand::Merge { .. } | Errand::Block { .. } => {
                 words.extend(["--reason".into(), "lost".into()]);
+            }
+            Errand::ByTwo { act, .. } => {
+                words.extend(match act {
+                    ByTwo::Refund { amount: minor } => vec!["--amount".into(), amount(*minor)],
+                    ByTwo::Adjust { points } => vec![format!("--points={points}")],
+                    ByTwo::UnlockPin => Vec::new(),
+                    ByTwo::ResetPin => vec!["--clear".into()],
+                });
+                words.extend(["--reason".into(), "asked at the desk".into()]);
             }
             _ => {}
         }
@@ -142,12 +206,38 @@ pub enum Outcome {
         /// Why.
         reason: String,
     },
+    /// One operator has proposed it, and nothing is recorded.
+    Proposed,
+    /// It is in the journal, and needed two operators, of whom one has signed.
+    DoneByOne {
+        /// The index of its entry.
+        index: u64,
+    },
+}
+
+/// What the gateway shows an operator of a card.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct CardShown {
+    /// Such as "active".
+    pub status: String,
+    /// Points that it owes.
+    pub points_debt: i64,
+    /// "set" or "none".
+    pub pin: String,
+    /// Wrong PINs since the last right one.
+    pub wrong_pins: u8,
 }
 
 /// Somebody who does errands, one after the other or several at once.
 pub trait Desk: std::fmt::Debug + Send + Sync {
     /// Waits until it is done. An error means that nobody knows what became of it.
     fn run(&self, errand: &Errand) -> Result<Outcome, Error>;
+
+    /// What the gateway shows of a card.
+    fn show(&self, card: u64) -> Result<CardShown, Error>;
+
+    /// Whether there are two operators.
+    fn has_two(&self) -> bool;
 }
 
 /// The gateway's command line: `gateway --data DIR`.
@@ -155,6 +245,8 @@ pub trait Desk: std::fmt::Debug + Send + Sync {
 pub struct CommandDesk {
     program: String,
     arguments: Vec<String>,
+    /// The same in the second operator's name.
+    second: Option<Vec<String>>,
 }
 
 impl CommandDesk {
@@ -162,13 +254,28 @@ impl CommandDesk {
     pub fn new(command: &str) -> Result<CommandDesk, Error> {
         let mut words = command.split_whitespace().map(str::to_owned);
         let program = words.next().ok_or_else(|| Error::Usage("the desk has no command".into()))?;
-        Ok(CommandDesk { program, arguments: words.collect() })
+        Ok(CommandDesk { program, arguments: words.collect(), second: None })
+    }
+
+    /// With another operator, who confirms what the command's own one proposes.
+    #[must_use]
+    pub fn with_second(self, name: &str) -> CommandDesk {
+        let mut words: Vec<String> = self.arguments.clone();
+        if let Some(first) = words.iter().position(|word| word == "--operator") {
+            words.drain(first..words.len().min(first.saturating_add(2)));
+        }
+        words.extend(["--operator".into(), name.to_owned()]);
+        CommandDesk { second: Some(words), ..self }
     }
 
     /// `Ok(Err)` is what the command complains of.
     fn say(&self, words: &[String]) -> Result<Result<Value, String>, Error> {
+        self.say_as(&self.arguments, words)
+    }
+
+    fn say_as(&self, operator: &[String], words: &[String]) -> Result<Result<Value, String>, Error> {
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).args(words).arg("--json").stdin(Stdio::null());
+        command.args(operator).args(words).arg("--json").stdin(Stdio::null());
         let output = command.output().map_err(Error::file(self.program.as_ref()))?;
         let text = String::from_utf8_lossy(&output.stdout);
         let said: Value = serde_json::from_str(text.trim()).unwrap_or_default();
@@ -181,6 +288,42 @@ impl CommandDesk {
         let refused = output.status.code() == Some(1) && !is_away(&reason);
         if refused { Ok(Err(reason)) } else { Err(Error::Usage(format!("{}: {reason}", words.join(" ")))) }
     }
+
+    /// One operator proposes, and another one confirms.
+    fn by_two(&self, errand: &Errand, signed: Signed) -> Result<Outcome, Error> {
+        let second = self.second.as_ref().ok_or_else(|| Error::Usage("the desk has one operator".into()))?;
+        let proposed = match self.say(&errand.words())? {
+            Ok(proposed) => proposed,
+            Err(reason) => return Ok(Outcome::Refused { reason }),
+        };
+        let Some(number) = proposed.get("proposal").and_then(Value::as_u64) else {
+            return Ok(Outcome::DoneByOne { index: index_of(errand, &proposed)? });
+        };
+        let confirm = ["act", "confirm", "--number", &number.to_string()].map(str::to_owned);
+        if signed == Signed::FirstOnly {
+            return Ok(Outcome::Proposed);
+        }
+        if signed == Signed::FirstTwice
+            && let Ok(done) = self.say(&confirm)?
+        {
+            return Ok(Outcome::DoneByOne { index: index_of(errand, &done)? });
+        }
+        match self.say_as(second, &confirm)? {
+            Ok(done) => Ok(Outcome::Done { index: index_of(errand, &done)?, expires: None }),
+            Err(reason) => Ok(Outcome::Refused { reason }),
+        }
+    }
+
+    fn card(&self, card: u64) -> Result<Value, Error> {
+        let words = ["card", "show", "--card", &card.to_string()].map(str::to_owned);
+        self.say(&words)?.map_err(Error::Usage)
+    }
+}
+
+/// The index of the entry that an act has become.
+fn index_of(errand: &Errand, done: &Value) -> Result<u64, Error> {
+    let none = || Error::Usage(format!("{}: no index of an entry in {done}", errand.name()));
+    done.get("index").and_then(Value::as_u64).ok_or_else(none)
 }
 
 /// Whether this says that the gateway gave no answer.
@@ -192,21 +335,31 @@ fn is_away(reason: &str) -> bool {
 
 impl Desk for CommandDesk {
     fn run(&self, errand: &Errand) -> Result<Outcome, Error> {
+        if let Errand::ByTwo { signed, .. } = errand {
+            return self.by_two(errand, *signed);
+        }
         let done = match self.say(&errand.words())? {
             Ok(done) => done,
             Err(reason) => return Ok(Outcome::Refused { reason }),
         };
-        let no_index = || Error::Usage(format!("{}: no index of an entry in {done}", errand.name()));
-        let index = done.get("index").and_then(Value::as_u64).ok_or_else(no_index)?;
+        let index = index_of(errand, &done)?;
         let expires = match errand {
             Errand::Extend { card, .. } => {
-                let words = ["card", "show", "--card", &card.to_string()].map(str::to_owned);
-                let shown = self.say(&words)?.map_err(Error::Usage)?;
+                let shown = self.card(*card)?;
                 shown.get("expires").and_then(Value::as_str).and_then(unix_second)
             }
             _ => None,
         };
         Ok(Outcome::Done { index, expires })
+    }
+
+    fn show(&self, card: u64) -> Result<CardShown, Error> {
+        let shown = self.card(card)?;
+        CardShown::deserialize(&shown).map_err(|error| Error::Usage(format!("{error} in {shown}")))
+    }
+
+    fn has_two(&self) -> bool {
+        self.second.is_some()
     }
 }
 
@@ -247,6 +400,15 @@ mod tests {
         );
         assert_eq!(said(Errand::Extend { card: 14, months: 2 }), "card extend --card 14 --months 2");
         assert_eq!(said(Errand::Unblock { card: 14 }), "card unblock --card 14");
+        for (act, words) in [
+            (ByTwo::Refund { amount: 12_50 }, "card refund --card 14 --amount 12.50"),
+            (ByTwo::Adjust { points: -40 }, "card adjust --card 14 --points=-40"),
+            (ByTwo::UnlockPin, "card pin --card 14"),
+            (ByTwo::ResetPin, "card pin --card 14 --clear"),
+        ] {
+            let errand = Errand::ByTwo { card: 14, act, signed: Signed::Both };
+            assert_eq!(said(errand), [words, "--reason asked at the desk"].join(" "));
+        }
     }
 
     #[test]
@@ -280,5 +442,37 @@ mod tests {
             assert!(desk(away).is_err(), "{away}");
         }
         assert!(CommandDesk::new("  ").is_err());
+    }
+
+    #[test]
+    fn what_needs_two_is_done_when_the_other_one_has_signed() {
+        // Whoever is named last signs; a proposal has the number 7.
+        let gateway = |confirms: &str| {
+            format!(
+                "case \"$*\" in *act*'--number 7'*) case \"$*\" in {confirms}) echo '{{\"index\": 9}}';; \
+                 *) echo '{{\"error\": \"another operator\"}}'; exit 1;; esac;; \
+                 *) echo '{{\"index\": 0, \"proposal\": 7}}';; esac"
+            )
+        };
+        let run = |script: &str, signed: Signed| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), script).unwrap();
+            let command = format!("sh {} --operator ann", file.path().display());
+            let desk = CommandDesk::new(&command).unwrap();
+            let errand = Errand::ByTwo { card: 14, act: ByTwo::UnlockPin, signed };
+            assert!(!desk.has_two() && desk.run(&errand).is_err(), "there is nobody to confirm it");
+            desk.with_second("bob").run(&errand).unwrap()
+        };
+        let (right, anybody, nobody) = (gateway("*bob*"), gateway("*"), gateway("none"));
+        let done = Outcome::Done { index: 9, expires: None };
+        assert_eq!(
+            [Signed::Both, Signed::FirstTwice].map(|signed| run(&right, signed)),
+            [done.clone(), done]
+        );
+        assert_eq!(run(&right, Signed::FirstOnly), Outcome::Proposed);
+        assert_eq!(run(&anybody, Signed::FirstTwice), Outcome::DoneByOne { index: 9 });
+        assert_eq!(run("echo '{\"index\": 8}'", Signed::FirstOnly), Outcome::DoneByOne { index: 8 });
+        let refused = Outcome::Refused { reason: "another operator".into() };
+        assert_eq!(run(&nobody, Signed::Both), refused);
     }
 }

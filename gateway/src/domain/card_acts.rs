@@ -29,6 +29,7 @@ pub(super) fn set_card(
     }
     // A card that was never sold goes back to being for sale.
     let sold = held.next_lot != 1
+        || !held.points_debts.is_empty()
         || held.account.is_some()
         || held.expires.is_some()
         || held.holder.is_some()

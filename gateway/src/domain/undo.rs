@@ -151,7 +151,8 @@ impl<'a> Undoing<'a> {
     fn deactivate(&mut self) -> Result<Result<(), Decline>, Fault> {
         let card = self.card()?;
         let member = self.facts.state.members.get(&card.reference);
-        let used = card.next_lot != 1 || member.is_some_and(|member| *member != Member::nobody());
+        let owes = !card.points_debts.is_empty();
+        let used = card.next_lot != 1 || owes || member.is_some_and(|member| *member != Member::nobody());
         if used || card.status != CardStatus::Active || card.account.is_some() {
             return Ok(Err(Decline::ActivatedCardInUse));
         }

@@ -176,7 +176,15 @@ impl Reader<'_> {
             }
             let account = self.names.account(&Place { store: Some(owner), ..*place });
             let (store, purpose, tender) = ((*owner).to_owned(), place.purpose, place.tender);
-            legs.push(Leg { account, store, commodity, amount, purpose, tender, posting: (*posting).clone() });
+            legs.push(Leg {
+                account,
+                store,
+                commodity,
+                amount,
+                purpose,
+                tender,
+                posting: (*posting).clone(),
+            });
         }
         for (commodity, sum) in sums {
             ensure!(sum == 0, "its legs in {} do not sum to zero", commodity.name);

@@ -25,6 +25,8 @@ With corporate accounts and bound cards, which are in cards.json too, and active
 
 With operators at the desk, who replace, merge, block, extend, bind and unbind cards while terminals trade with them:
   terminal-sim shop ... --desk 'gateway --data /var/lib/gateway'
+With two of them, who also refund without a sale, adjust points, unlock PINs and take them away:
+  terminal-sim shop ... --desk 'gateway --data /var/lib/gateway --operator ann' --second bob
 
 Then one new card in four waits to take the place of a lost one; so do cards that --corporate shows as issued.
 
@@ -67,6 +69,9 @@ pub(super) struct Arguments {
     /// it serves, divided by spaces, such as 'gateway --data DIR'
     #[arg(long, value_name = "COMMAND")]
     desk: Option<String>,
+    /// The operator who confirms what the desk's own one proposes; without one, nothing is done that needs two
+    #[arg(long, value_name = "OPERATOR", requires = "desk")]
+    second: Option<String>,
     /// Write the receipt file of every final answer into this directory
     #[arg(long, value_name = "DIR")]
     receipts: Option<PathBuf>,
@@ -91,6 +96,10 @@ pub(super) async fn run(arguments: Arguments, json: bool) -> Result<Ending, Erro
     };
     let programme = arguments.programme.as_deref().map(Programme::read_file).transpose()?.unwrap_or_default();
     let desk = arguments.desk.as_deref().map(CommandDesk::new).transpose()?;
+    let desk = desk.map(|desk| match &arguments.second {
+        Some(second) => desk.with_second(second),
+        None => desk,
+    });
     let desk = desk.map(|desk| Arc::new(desk) as Arc<dyn Desk>);
     let report = shop::run_at(options, programme, desk).await?;
     show(&report, json)?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use protocol::code::ResponseCode;
+use protocol::field::TransactionState;
 use protocol::frame::MessageType;
 
 use super::card::{CardModel, Expected, Request, Shown};
@@ -123,6 +124,9 @@ impl Answered {
                 }
             }
             None => model.believe(intent, fact),
+        }
+        if fact.kind == MessageType::REVERSAL.0 && fact.state == Some(TransactionState::BLOCKED.0) {
+            model.given_up(intent.extra.pin);
         }
         if fact.undoes() {
             let undone = intent.original.as_ref().filter(|_| fact.kind == MessageType::VOID.0);

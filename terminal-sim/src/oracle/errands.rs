@@ -3,8 +3,9 @@
 use super::book::{Carried, Place, Waiting};
 use super::card::CardModel;
 use super::fact::TransactionKey;
+use super::questions::Watch;
 use super::{Mismatch, Oracle, masked};
-use crate::desk::{Errand, Outcome};
+use crate::desk::{CardShown, Errand, Outcome};
 
 /// Operators' acts are counted by the desk.
 fn key_of(number: u32) -> TransactionKey {
@@ -41,21 +42,57 @@ impl Oracle {
         let overlapped = self.overlapped(&key, Some(card));
         match outcome {
             Outcome::Done { index, expires } => {
-                let holder = self.indexes.entry(*index).or_insert_with(|| key.clone());
-                if *holder != key {
-                    let (about, expected) = (format!("journal index {index}"), super::describe(holder));
-                    self.mismatches.push(Mismatch { about, expected, got: super::describe(&key) });
-                }
-                let carried = Carried { errand, expires: *expires, overlapped };
-                self.wait((*index, key.clone()), Waiting::Errand(carried));
+                self.is_done((*index, key.clone()), errand, *expires, overlapped);
+            }
+            Outcome::DoneByOne { index } => {
+                let got = format!("journal entry {index}, which one operator has signed");
+                self.complain(&errand, "that two operators sign it", &got);
+                self.is_done((*index, key.clone()), errand, None, overlapped);
             }
             // Where something else was under way nobody knows what the gateway has looked at.
-            Outcome::Refused { reason } if !overlapped && self.after(&errand, None, false).is_ok() => {
-                self.complain(&errand, "that it is done", reason);
+            Outcome::Refused { .. } | Outcome::Proposed if overlapped => {}
+            Outcome::Refused { reason } => self.check_refusal(&errand, reason),
+            Outcome::Proposed => {
+                if let Err(why) = self.after(&errand, None, false) {
+                    self.complain(&errand, why, "that it waits for a second operator");
+                }
             }
-            Outcome::Refused { .. } => {}
         }
         self.leave(&key, queues);
+    }
+
+    fn is_done(&mut self, place: Place, errand: Errand, expires: Option<i64>, overlapped: bool) {
+        let (index, key) = &place;
+        let holder = self.indexes.entry(*index).or_insert_with(|| key.clone());
+        if holder != key {
+            let (about, expected) = (format!("journal index {index}"), super::describe(holder));
+            self.mismatches.push(Mismatch { about, expected, got: super::describe(key) });
+        }
+        self.wait(place, Waiting::Errand(Carried { errand, expires, overlapped }));
+    }
+
+    /// It must be one that cannot be; of what two operators do the reason is checked too.
+    fn check_refusal(&mut self, errand: &Errand, reason: &str) {
+        match self.after(errand, None, false) {
+            Ok(_) => self.complain(errand, "that it is done", reason),
+            Err(why) if matches!(errand, Errand::ByTwo { .. }) && !reason.contains(why) => {
+                self.complain(errand, why, reason);
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Checks what operators are shown of a card; `None` when somebody used it meanwhile.
+    pub fn shown(&mut self, watch: Watch, shown: &CardShown) -> Option<bool> {
+        let (card, model) = self.watched(watch)?;
+        let Err(expected) = model.is_shown(shown) else { return Some(true) };
+        let about = format!("card {} at the desk", masked(card));
+        self.mismatches.push(Mismatch {
+            about,
+            expected: format!("{expected:?}"),
+            got: format!("{shown:?}"),
+        });
+        Some(false)
     }
 
     /// Errands of which nobody knows what became of them.
@@ -126,6 +163,7 @@ impl Oracle {
             (Errand::Unblock { .. }, _) => one.unblock().map(|()| None)?,
             (Errand::Unbind { .. }, _) => one.unbind().map(|()| None)?,
             (Errand::Extend { .. }, _) => one.extend(expires).map(|()| None)?,
+            (Errand::ByTwo { act, .. }, _) => one.by_two(*act, programme).map(|()| None)?,
             _ => return Err(none),
         };
         Ok(After { card: one, other: two, offset })

@@ -106,6 +106,10 @@ pub struct Condition {
     pub empty: bool,
     /// How many lots its own purse ever had.
     pub lots: usize,
+    /// Points that it owes.
+    pub points_debt: i64,
+    /// Wrong PINs have locked it.
+    pub locked: bool,
 }
 
 /// Where the gateway and the rules disagree.
@@ -332,6 +336,8 @@ impl Oracle {
             account: model.account().and_then(CardReference::new),
             empty: model.own_money().0,
             lots: model.own_money().1,
+            points_debt: model.points_debt(),
+            locked: model.is_locked(&self.programme),
         }
     }
 
@@ -345,6 +351,13 @@ impl Oracle {
     #[must_use]
     pub fn pin(&self, card: CardReference) -> Option<u32> {
         self.cards.get(&card.number()).and_then(CardModel::pin)
+    }
+
+    /// The number of the PIN that the card had before, which must not be taken any more.
+    #[must_use]
+    pub fn former_pin(&self, card: CardReference) -> Option<u32> {
+        let model = self.cards.get(&card.number());
+        model.and_then(CardModel::former_pin).filter(|former| self.pin(card) != Some(*former))
     }
 
     /// How many holds a card's purse must have, as far as is known.

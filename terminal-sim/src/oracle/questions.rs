@@ -130,6 +130,11 @@ impl Oracle {
         Some(right)
     }
 
+    /// The card that is watched, if nobody used it meanwhile.
+    pub(super) fn watched(&self, watch: Watch) -> Option<(u64, CardModel)> {
+        Some((watch.card, self.unchanged(watch)?))
+    }
+
     fn unchanged(&self, watch: Watch) -> Option<CardModel> {
         let queue = self.queues.get(&self.queue_of(watch.card))?;
         self.seen(watch.card).filter(|_| queue.begun == watch.begun)

@@ -1,5 +1,6 @@
 //! The oracle against a day that was worked out by hand.
 
+mod by_two;
 mod corporate;
 mod counter;
 mod desk;

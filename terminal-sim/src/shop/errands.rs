@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::field::CardReference;
@@ -10,19 +11,25 @@ use tokio::task::JoinHandle;
 
 use super::Shared;
 use super::trader::Trader;
+use crate::card::Card;
 use crate::desk::{Desk, Errand, Outcome};
 use crate::diary::Diary;
 use crate::error::Error;
-use crate::oracle::{Oracle, OwnLimits};
+use crate::oracle::{Condition, Oracle, OwnLimits};
 use crate::rng::Rng;
+use crate::till::Act;
 
 const DESK_FILE: &str = "desk.jsonl";
 /// One turn in so many begins with an errand.
-const ERRANDS: u64 = 7;
+const ERRANDS: u64 = 5;
 /// A shop with fewer cards in use lets none of them end.
 const FEWEST_CARDS: usize = 5;
 /// Of so many cards the one is replaced or merged with which most was done.
 const BEST_OF: u64 = 3;
+/// What a day allows is used up with so many purchases, or not at all.
+const MOST_PURCHASES: i64 = 20;
+/// Operators look at so many cards at the end.
+const MOST_SHOWN: usize = 200;
 /// Cards with more lots are left alone: of two that join each other nobody could say which lots of points go together.
 const MOST_LOTS: usize = 12;
 
@@ -78,11 +85,15 @@ pub(super) struct DeskOffice {
     book: Mutex<DeskBook>,
     /// How often each kind of errand was begun.
     begun: Mutex<BTreeMap<Kind, u64>>,
+    /// Acts that nobody has confirmed, and such that the gateway refused.
+    waiting: AtomicU32,
+    refused: AtomicU32,
 }
 
 impl DeskOffice {
     pub(super) fn new(desk: Arc<dyn Desk>, book: DeskBook) -> DeskOffice {
-        DeskOffice { desk, book: Mutex::new(book), begun: Mutex::default() }
+        let (book, begun) = (Mutex::new(book), Mutex::default());
+        DeskOffice { desk, book, begun, waiting: AtomicU32::new(0), refused: AtomicU32::new(0) }
     }
 
     fn book(&self) -> MutexGuard<'_, DeskBook> {
@@ -93,6 +104,7 @@ impl DeskOffice {
     fn kinds(&self) -> Vec<Kind> {
         let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         let mut kinds = KINDS.to_vec();
+        kinds.retain(|kind| self.desk.has_two() || !kind.needs_two());
         kinds.sort_by_key(|kind| begun.get(kind).copied().unwrap_or(0));
         kinds
     }
@@ -105,7 +117,7 @@ impl DeskOffice {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+pub(super) enum Kind {
     Replace,
     Merge,
     Extend,
@@ -113,27 +125,67 @@ enum Kind {
     Block,
     Unblock,
     Unbind,
+    Refund,
+    Adjust,
+    UnlockPin,
+    ResetPin,
 }
 
-const KINDS: [Kind; 7] =
-    [Kind::Replace, Kind::Merge, Kind::Extend, Kind::Bind, Kind::Block, Kind::Unblock, Kind::Unbind];
+const KINDS: [Kind; 11] = [
+    Kind::Replace,
+    Kind::Merge,
+    Kind::Extend,
+    Kind::Bind,
+    Kind::Block,
+    Kind::Refund,
+    Kind::Adjust,
+    Kind::UnlockPin,
+    Kind::ResetPin,
+    Kind::Unblock,
+    Kind::Unbind,
+];
+
+impl Kind {
+    const fn needs_two(self) -> bool {
+        matches!(self, Kind::Refund | Kind::Adjust | Kind::UnlockPin | Kind::ResetPin)
+    }
+}
 
 /// What an errand is drawn from.
-struct Choice<'a> {
-    oracle: &'a Oracle,
-    free: Vec<CardReference>,
+pub(super) struct Choice<'a> {
+    pub(super) oracle: &'a Oracle,
+    pub(super) free: Vec<CardReference>,
     spare: Vec<CardReference>,
+    /// Acts that were proposed and never confirmed.
+    pub(super) waiting: u32,
+    /// Acts of two operators that were refused.
+    pub(super) refused: u32,
 }
 
 impl Choice<'_> {
+    pub(super) fn is(&self, card: &CardReference) -> Condition {
+        self.oracle.condition(*card)
+    }
+
+    pub(super) fn sold(&self, card: &CardReference) -> bool {
+        self.oracle.card(*card).is_some_and(|(active, _)| active)
+    }
+
+    /// Any card that nobody has alone and that is `wanted`.
+    pub(super) fn one(
+        &self,
+        rng: &mut Rng,
+        wanted: &dyn Fn(&CardReference) -> bool,
+    ) -> Option<CardReference> {
+        let cards: Vec<CardReference> = self.free.iter().copied().filter(|card| wanted(card)).collect();
+        rng.pick(&cards).copied()
+    }
+
     /// An errand of this kind, mostly one that the gateway does; `None` when there is no card for it.
     fn draw(&self, rng: &mut Rng, kind: Kind) -> Option<Errand> {
-        let is = |card: &CardReference| self.oracle.condition(*card);
-        let sold = |card: &CardReference| self.oracle.card(*card).is_some_and(|(active, _)| active);
-        let one = |rng: &mut Rng, wanted: &dyn Fn(&CardReference) -> bool| {
-            let cards: Vec<CardReference> = self.free.iter().copied().filter(|card| wanted(card)).collect();
-            rng.pick(&cards).copied()
-        };
+        let is = |card: &CardReference| self.is(card);
+        let sold = |card: &CardReference| self.sold(card);
+        let one = |rng: &mut Rng, wanted: &dyn Fn(&CardReference) -> bool| self.one(rng, wanted);
         let name = |card: CardReference| self.oracle.product_name(card);
         let used = |rng: &mut Rng, wanted: &dyn Fn(&CardReference) -> bool| {
             let some = (0..BEST_OF).filter_map(|_| one(rng, wanted));
@@ -142,7 +194,11 @@ impl Choice<'_> {
         Some(match kind {
             Kind::Replace => {
                 let has_spare = |card: &CardReference| self.spare.iter().any(|new| name(*new) == name(*card));
-                let card = used(rng, &|card| sold(card) && has_spare(card))?;
+                let fits = |card: &CardReference| sold(card) && has_spare(card);
+                let locked = one(rng, &|card| fits(card) && is(card).locked);
+                let owes = one(rng, &|card| fits(card) && is(card).points_debt > 0);
+                let (first, second) = if rng.chance(3, 4) { (locked, owes) } else { (owes, locked) };
+                let card = first.or(second).or_else(|| used(rng, &fits))?;
                 let spare: Vec<_> = self.spare.iter().filter(|new| name(**new) == name(card)).collect();
                 let by = if rng.chance(1, 12) { one(rng, &sold)? } else { **rng.pick(&spare)? };
                 Errand::Replace { card: card.number(), by: by.number() }
@@ -179,13 +235,14 @@ impl Choice<'_> {
             }
             Kind::Unblock => Errand::Unblock { card: one(rng, &|card| is(card).blocked)?.number() },
             Kind::Unbind => Errand::Unbind { card: one(rng, &|card| is(card).account.is_some())?.number() },
+            Kind::Refund | Kind::Adjust | Kind::UnlockPin | Kind::ResetPin => self.draw_by_two(rng, kind)?,
         })
     }
 }
 
 impl Trader {
     /// Now and then somebody is sent to the desk: with what was asked for least, if there is a card for it; soon after a
-    /// card was stopped somebody wants it back.
+    /// card was stopped or locked somebody wants it back, or another one.
     pub(super) fn draw_errand(&mut self) -> Option<Errand> {
         let office = self.shared.desk.as_ref()?;
         let (free, spare) = {
@@ -193,22 +250,46 @@ impl Trader {
             (deck.free(), deck.spare())
         };
         let oracle = self.shared.oracle();
-        let choice = Choice { oracle: &oracle, free, spare };
-        let stopped = choice.draw(&mut self.rng, Kind::Unblock).filter(|_| self.rng.chance(1, 4));
-        if let Some(errand) = stopped {
-            office.begins(Kind::Unblock);
+        let [waiting, refused] =
+            [&office.waiting, &office.refused].map(|count| count.load(Ordering::Relaxed));
+        let choice = Choice { oracle: &oracle, free, spare, waiting, refused };
+        let kinds = office.kinds();
+        let back = match self.rng.below(4) {
+            0 | 1 if choice.has_locked() => Kind::UnlockPin,
+            2 if choice.has_locked() => Kind::Replace,
+            _ => Kind::Unblock,
+        };
+        let stopped = kinds.contains(&back).then(|| choice.draw(&mut self.rng, back)).flatten();
+        if let Some(errand) = stopped.filter(|_| self.rng.chance(1, 4)) {
+            office.begins(back);
             return Some(errand);
         }
         if !self.rng.chance(1, ERRANDS) {
             return None;
         }
-        for kind in office.kinds() {
+        for kind in kinds {
             if let Some(errand) = choice.draw(&mut self.rng, kind) {
                 office.begins(kind);
                 return Some(errand);
             }
         }
         None
+    }
+
+    /// A card has taken another one's place: what the day still allows is what was left of it before.
+    pub(super) async fn use_up_day(&mut self, card: &Card) -> Result<(), Error> {
+        let daily = self.shared.oracle().product(card.reference).daily.unwrap_or_default();
+        let [_, purchases, _] = daily.counts;
+        for _ in 0..=purchases.unwrap_or(0).min(MOST_PURCHASES) {
+            let amount = self.rng.between(1, 3_00);
+            let act = self.sale(Act::Purchase(amount));
+            let outcome = self.till.trade(card, act).await?;
+            self.done("purchase after the desk", &outcome);
+            if !outcome.is_approved() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Runs an errand: half of them are back before the terminal goes on, the others race it.
@@ -240,8 +321,27 @@ async fn try_errand(shared: &Arc<Shared>, errand: Errand) -> Result<(), Error> {
     office.book().is_back(number, &outcome)?;
     shared.tally().errand(errand.name(), &outcome);
     shared.oracle().is_back(number, &outcome);
-    if matches!(outcome, Outcome::Done { .. }) {
-        shared.deck().done(&errand);
+    match outcome {
+        Outcome::Done { .. } | Outcome::DoneByOne { .. } => shared.deck().done(&errand),
+        Outcome::Proposed => drop(office.waiting.fetch_add(1, Ordering::Relaxed)),
+        Outcome::Refused { .. } if matches!(errand, Errand::ByTwo { .. }) => {
+            office.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        Outcome::Refused { .. } => {}
+    }
+    Ok(())
+}
+
+/// When all is settled, what operators are shown of the cards is what they must be.
+pub(super) async fn look_at_cards(cards: &[Card], shared: &Arc<Shared>) -> Result<(), Error> {
+    let Some(office) = &shared.desk else { return Ok(()) };
+    for card in cards.iter().take(MOST_SHOWN) {
+        let Some(watch) = shared.oracle().watch(card.reference) else { continue };
+        let (desk, number) = (office.desk.clone(), card.reference.number());
+        let shown = tokio::task::spawn_blocking(move || desk.show(number)).await;
+        let shown = shown.map_err(|error| Error::Usage(format!("the desk failed: {error}")))??;
+        let agreed = shared.oracle().shown(watch, &shown);
+        shared.tally().question("desk: show", agreed);
     }
     Ok(())
 }

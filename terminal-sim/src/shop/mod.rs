@@ -1,6 +1,7 @@
 //! A shop: many terminals that trade at once with a seed, through whatever happens to the network and the gateway, and a
 //! final account that must agree to the cent.
 
+mod by_two;
 mod deck;
 mod errands;
 mod later;
@@ -36,7 +37,7 @@ use crate::rng::Rng;
 use crate::terminal::Terminal;
 use crate::till::{SharedOracle, Till};
 use deck::Deck;
-use errands::{DeskBook, DeskOffice};
+use errands::{DeskBook, DeskOffice, look_at_cards};
 use report::Tally;
 use trader::Trader;
 
@@ -99,7 +100,8 @@ pub async fn run_by(options: Options, programme: Programme) -> Result<Report, Er
 }
 
 /// [`run_by`] with operators at a desk, who replace, merge, stop, extend, bind and unbind cards while terminals trade with
-/// them. Some of the cards wait there to take the place of lost ones.
+/// them, and, when there are two, put money and points on them or take points off, unlock PINs and take them away. Some of
+/// the cards wait there to take the place of lost ones.
 pub async fn run_at(
     options: Options,
     programme: Programme,
@@ -129,6 +131,7 @@ pub async fn run_at(
     }
     on_signal.abort();
     check_cards(&options.cards, tills, &shared).await?;
+    look_at_cards(&options.cards, &shared).await?;
     let tally = shared.tally().clone();
     let mut oracle = oracle.lock().unwrap_or_else(PoisonError::into_inner);
     oracle.check_citations();

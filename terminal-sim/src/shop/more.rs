@@ -18,7 +18,7 @@ use crate::till::Act;
 
 /// Of a hundred scenarios, so many are of these, when the programme switches anything on.
 const SHARE: u64 = 40;
-/// One PIN in so many is wrong, and one is forgotten.
+/// One PIN in so many is wrong, one is forgotten, and one is that of before.
 const WRONG_PIN: u64 = 30;
 /// Sales while the gateway is away.
 const MOST_OFFLINE: i64 = 4;
@@ -31,6 +31,8 @@ pub(super) enum More {
     Transfer,
     Unload,
     ChangePin,
+    /// Wrong PINs lock the card.
+    ForgetPin,
     Points,
     Basket,
     ReturnByLine,
@@ -50,6 +52,7 @@ fn possible(product: &Product, till: &TillRule) -> Vec<(More, u64)> {
         (More::Transfer, on(product.max_transfer.is_some(), 4)),
         (More::Unload, on(product.max_unload.is_some(), 3)),
         (More::ChangePin, on(product.pin.is_some(), 3)),
+        (More::ForgetPin, on(product.pin.is_some(), 1)),
         (More::Points, on(product.points.is_some(), 3)),
         (More::Basket, 2),
         (More::ReturnByLine, 2),
@@ -92,10 +95,15 @@ impl Trader {
         if self.product(card).pin.is_none() {
             return;
         }
-        let number = self.shared.oracle().pin(card.reference);
+        let (number, former) = {
+            let oracle = self.shared.oracle();
+            (oracle.pin(card.reference), oracle.former_pin(card.reference))
+        };
         self.till.pin = match self.rng.below(WRONG_PIN) {
             0 => Some(number.unwrap_or(0).saturating_add(1_000)),
             1 => None,
+            2 => former.or(number),
+            3..16 if number.is_none() => former,
             _ => number,
         };
     }
@@ -161,7 +169,12 @@ impl Trader {
                 Act::PurchaseLines(items.iter().take(count).map(line).collect())
             }
             More::Claim => Act::CashTaken(self.rng.between(1, 100_00), None),
-            More::Cite | More::ReturnByLine | More::Offline | More::ClaimLoad | More::Cashier => return None,
+            More::Cite
+            | More::ReturnByLine
+            | More::Offline
+            | More::ClaimLoad
+            | More::Cashier
+            | More::ForgetPin => return None,
         })
     }
 
@@ -172,6 +185,7 @@ impl Trader {
             More::Offline => return self.sell_offline(card, wallet).await,
             More::Cashier => return self.prove_cashier(card).await,
             More::ClaimLoad => return self.claim_load(card).await,
+            More::ForgetPin => return self.forget_pin(card).await,
             More::Transfer => "transfer",
             More::Unload => "unload",
             More::ChangePin => "change of PIN",

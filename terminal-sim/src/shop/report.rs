@@ -44,6 +44,8 @@ impl Tally {
         let result = match outcome {
             desk::Outcome::Done { .. } => "done",
             desk::Outcome::Refused { .. } => "refused",
+            desk::Outcome::Proposed => "proposed",
+            desk::Outcome::DoneByOne { .. } => "done by one",
         };
         self.count(name, result);
     }

@@ -11,6 +11,7 @@ use super::later::{Known, draw_authorize, draw_capture, draw_misnamed, draw_rais
 use super::plan::{Scenario, draw_act, draw_bad_load, draw_load, draw_overspend, draw_purchase};
 use super::{MistakePause, Shared};
 use crate::card::Card;
+use crate::desk::Errand;
 use crate::error::Error;
 use crate::oracle::{ShiftTotals, Wallet};
 use crate::rng::Rng;
@@ -68,12 +69,19 @@ impl Trader {
         let named = errand.as_ref().and_then(|errand| self.shared.deck().find(errand.cards().0));
         let card = named.or_else(|| own.clone()).or_else(|| self.shared.deck().any_hot(&mut self.rng));
         self.at_desk = errand.is_some();
+        let about_pin = errand.as_ref().is_some_and(Errand::is_about_pin);
+        let forgotten = self.before_errand(about_pin, card.as_ref()).await;
         let under_way = self.begin_errand(errand).await;
-        let (scenario, card) = match self.in_its_place(card.as_ref()) {
+        let later = self.in_its_place(card.as_ref());
+        let used_up = later.is_some() && self.rng.chance(1, 3);
+        let (scenario, card) = match later {
             Some((later, new)) => (later, Some(new)),
             None => (scenario, card),
         };
         let result = match &card {
+            _ if forgotten.is_err() => forgotten,
+            Some(card) if used_up => self.use_up_day(card).await,
+            Some(card) if about_pin => self.come_with_pin(card).await,
             Some(card) => {
                 let (scenario, card) = self.filled_up(scenario, card);
                 self.play(scenario, &card).await

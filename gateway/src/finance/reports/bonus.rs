@@ -251,7 +251,8 @@ mod tests {
 
     fn leg(account: Account, kind: Kind, amount: i64) -> Leg {
         let posting = Posting { account, kind, amount };
-        Leg { account: String::new(), store: String::new(), commodity: CNY(), amount, posting }
+        let (account, store, purpose) = (String::new(), String::new(), Purpose::Bonus);
+        Leg { account, store, commodity: CNY(), amount, purpose, tender: None, posting }
     }
 
     /// Of card, lot and the entry that opened the lot.

@@ -1,6 +1,6 @@
 //! A shop with everything switched on trades with the real gateway, with faults, while operators replace, merge, stop,
-//! extend, bind and unbind its cards, and while the time of some of them ends: its oracle, which shares nothing with the
-//! rules, agrees to the last cent.
+//! extend, bind and unbind its cards, two of them refund without a sale, adjust points, unlock PINs and take them away, and
+//! while the time of some cards ends: its oracle, which shares nothing with the rules, agrees to the last cent.
 
 use std::sync::Arc;
 
@@ -100,12 +100,14 @@ async fn a_day_with_everything_switched_on_ends_as_the_oracle_says() {
     // The shop is opened again, and goes on from its books.
     let next = Options { transactions: 40, seed: seed.wrapping_add(1), ..options.clone() };
     let desk = CommandDesk::new(&format!("{BINARY} --data {}", site.data().display())).expect("a command");
-    let desk: Arc<dyn Desk> = Arc::new(desk);
+    site.json(&["operator", "add", "--name", "bob"]);
+    let desk: Arc<dyn Desk> = Arc::new(desk.with_second("bob"));
     machine.set_clock(times.until(times.end) - UNTIL_THE_END);
     let mut reports = Vec::new();
     for day in [options, next] {
         let report = shop::run_at(day, programme.clone(), Some(desk.clone())).await.expect("an account");
         assert!(report.is_right() && report.is_complete(), "SHOP_SEED={seed}\n{report}");
+        println!("{report}");
         reports.push(report);
     }
     everything_was_traded(&reports);
@@ -130,10 +132,20 @@ fn everything_was_traded(reports: &[Report]) {
     let count = |name: Option<&str>, result: &str| -> u64 {
         reports.iter().map(|report| report.count(name, result)).sum()
     };
-    for errand in ["replace", "merge", "extend", "bind", "unbind", "block", "unblock"] {
+    let by_one = ["replace", "merge", "extend", "bind", "unbind", "block", "unblock"];
+    let by_two = ["refund", "adjust", "unlock PIN", "reset PIN"];
+    for errand in by_one.iter().chain(&by_two) {
         assert!(count(Some(&format!("desk: {errand}")), "done") > 0, "{errand}\n{}", reports[0]);
     }
-    for code in [ResponseCode::CARD_REPLACED, ResponseCode::EXPIRED_CARD, ResponseCode::CARD_BLOCKED] {
+    let by_two = |result| by_two.iter().map(|errand| count(Some(&format!("desk: {errand}")), result)).sum();
+    let [proposed, refused]: [u64; 2] = ["proposed", "refused"].map(by_two);
+    assert!(proposed > 0 && refused > 0, "{proposed} left unconfirmed, {refused} refused\n{}", reports[0]);
+    for code in [
+        ResponseCode::CARD_REPLACED,
+        ResponseCode::EXPIRED_CARD,
+        ResponseCode::CARD_BLOCKED,
+        ResponseCode::TOO_MANY_WRONG_PINS,
+    ] {
         assert!(count(None, &format!("declined {code}")) > 0, "{code}\n{}", reports[0]);
     }
 }

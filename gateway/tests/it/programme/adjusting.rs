@@ -1,9 +1,11 @@
 //! B13: points are given and taken back by two people.
 
+use protocol::code::ResponseCode;
+
 use super::points;
-use crate::counter::{holdings, number, purchase};
+use crate::counter::{activate, cards, holdings, number, purchase};
 use crate::harness::Site;
-use crate::till::{APPROVED, Till};
+use crate::till::{APPROVED, Till, void};
 
 #[tokio::test]
 async fn points_given_wrongly_go_when_two_people_say_so_and_are_owed_where_they_are_gone() {
@@ -50,6 +52,30 @@ async fn points_given_wrongly_go_when_two_people_say_so_and_are_owed_where_they_
     assert_eq!(holdings(&site, &card).points, 0);
     site.json(&["card", "unblock", "--card", &number]);
     assert_eq!(till.code(purchase(&card, 1_00), &card).await, APPROVED);
+    drop(gateway);
+    site.verify();
+}
+
+#[tokio::test]
+async fn a_card_that_owes_points_goes_to_nobody_else() {
+    let site = Site::new();
+    let gateway = site.start();
+    let mut till = Till::open(&site, &gateway, "T0001").await;
+    let card = cards(&site, 1).remove(0);
+    let (sold, answer) = till.deal(activate(&card), &card).await;
+    assert_eq!(answer.code(), APPROVED);
+    site.json(&["operator", "add", "--name", "bob"]);
+    let number = number(&card);
+    let taken =
+        site.json(&["card", "adjust", "--card", &number, "--points=-5", "--reason", "given to another"]);
+    let proposal = taken["proposal"].as_u64().expect("a number").to_string();
+    site.json(&["act", "confirm", "--number", &proposal, "--operator", "bob"]);
+    // Neither by taking back the sale of the card, nor by stopping it and letting it go on.
+    assert_eq!(till.code(void(&sold), &card).await, ResponseCode::INVALID_TRANSACTION);
+    site.json(&["card", "block", "--card", &number, "--reason", "looked into"]);
+    site.json(&["card", "unblock", "--card", &number]);
+    let shown = site.json(&["card", "show", "--card", &number]);
+    assert_eq!((&shown["status"], &shown["points_debt"]), (&"active".into(), &5.into()));
     drop(gateway);
     site.verify();
 }

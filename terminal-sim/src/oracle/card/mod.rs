@@ -1,6 +1,7 @@
 //! One card as it must be, and what must come of each request about it.
 
 mod allowed;
+mod by_two;
 mod hold;
 mod memory;
 mod move_on;
@@ -344,7 +345,8 @@ impl CardModel {
             {
                 return declined;
             }
-            if let Err(declined) = proven.look_at_pin(request) {
+            if let Err(mut declined) = proven.look_at_pin(request) {
+                declined.extend(self.perhaps_locked(request));
                 return declined;
             }
         }
@@ -358,6 +360,7 @@ impl CardModel {
         if !cites || intent.extra.quote != Some(false) {
             outcomes.extend(proven.within_limits(request, proven.expected_at_card(request)));
         }
+        outcomes.extend(self.perhaps_locked(request));
         outcomes
     }
 

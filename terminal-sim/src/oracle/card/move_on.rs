@@ -32,6 +32,7 @@ impl CardModel {
                 }
             },
             MessageType::UNLOAD if product.max_unload.is_none() => not_permitted,
+            MessageType::CHANGE_PIN if product.pin.is_none() => not_permitted,
             MessageType::PURCHASE if intent.extra.points.is_some() && product.points.is_none() => {
                 not_permitted
             }

@@ -23,7 +23,7 @@ impl CardModel {
 
     /// Its activation is not undone any more.
     pub(super) fn is_in_use(&self) -> bool {
-        self.loaded || self.bound.is_some() || !self.is_active()
+        self.loaded || self.points_debt() > 0 || self.bound.is_some() || !self.is_active()
     }
 
     /// The card that took its place.
@@ -55,12 +55,12 @@ impl CardModel {
     }
 
     /// It was sold and goes on, perhaps not now.
-    fn is_alive(&self) -> bool {
+    pub(super) fn is_alive(&self) -> bool {
         (self.active || self.blocked) && self.successor.is_none()
     }
 
     /// Money or points could be taken from it now.
-    fn is_active(&self) -> bool {
+    pub(super) fn is_active(&self) -> bool {
         self.active && !self.blocked && self.successor.is_none()
     }
 
@@ -90,7 +90,7 @@ impl CardModel {
         }
         self.blocked = false;
         let bound = self.bound.is_some() || self.pin.number.is_some();
-        self.active = self.loaded || bound || self.expires.is_some();
+        self.active = self.loaded || bound || self.points_debt() > 0 || self.expires.is_some();
         Ok(())
     }
 

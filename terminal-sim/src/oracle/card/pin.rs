@@ -13,12 +13,41 @@ pub(super) struct CardPin {
     wrong: u8,
     /// A try was perhaps written down, of a request that came to nothing.
     unsure: bool,
+    /// The one before, by its number.
+    former: Option<u32>,
 }
 
 impl CardPin {
     /// A request with a PIN was declined before that was looked at: perhaps not before the try was written down.
     pub(super) fn may_have_been_tried(&mut self, pin: Option<u32>) {
         self.unsure |= pin.is_some();
+    }
+
+    /// It may be typed again, and is what it was.
+    pub(super) fn unlock(&mut self) -> Result<(), &'static str> {
+        self.number.ok_or("the card has no PIN")?;
+        (self.wrong, self.unsure) = (0, false);
+        Ok(())
+    }
+
+    /// There is none until the holder sets one.
+    pub(super) fn reset(&mut self) -> Result<(), &'static str> {
+        let former = self.number.ok_or("the card has no PIN")?;
+        *self = CardPin { former: Some(former), ..CardPin::default() };
+        Ok(())
+    }
+
+    pub(super) fn is_locked(&self, tries: u8) -> bool {
+        self.number.is_some() && self.wrong >= tries
+    }
+
+    pub(super) const fn former(&self) -> Option<u32> {
+        self.former
+    }
+
+    /// How many were wrong since a right one, where that is known.
+    pub(super) fn wrong_tries(&self) -> Option<u8> {
+        (!self.unsure).then_some(self.wrong)
     }
 }
 
@@ -42,7 +71,7 @@ impl CardModel {
         let (Some(number), Some(given)) = (self.pin.number, intent.extra.pin) else {
             return Err(self.declined(request, ResponseCode::PIN_NEEDED));
         };
-        if self.pin.wrong >= rule.tries {
+        if self.pin.wrong >= rule.tries && !request.overlapped {
             return Err(self.declined(request, ResponseCode::TOO_MANY_WRONG_PINS));
         }
         if given != number {
@@ -64,9 +93,29 @@ impl CardModel {
         Ok(())
     }
 
+    /// A try that was perhaps written down, of a request that came to nothing, may have been the last one. And where tries
+    /// overlap, an answer to one says what the others have left: whether its own was the last cannot be known.
+    pub(super) fn perhaps_locked(&self, request: &Request<'_>) -> Vec<Outcome> {
+        let rule = self.product(request.programme).pin;
+        let given = request.intent.extra.pin.filter(|_| !request.quoting);
+        let Some((rule, _)) = rule.zip(given) else { return Vec::new() };
+        if !(self.pin.unsure || request.overlapped && self.pin.is_locked(rule.tries)) {
+            return Vec::new();
+        }
+        let mut locked = self.declined(request, ResponseCode::TOO_MANY_WRONG_PINS);
+        locked.iter_mut().for_each(|outcome| outcome.after.pin.wrong = rule.tries);
+        locked
+    }
+
+    /// A request that was given up came to nothing: perhaps not before the try of its PIN was written down.
+    pub(in crate::oracle) fn given_up(&mut self, pin: Option<u32>) {
+        self.pin.may_have_been_tried(pin);
+    }
+
     pub(super) fn expected_change_pin(&self, request: &Request<'_>) -> Vec<Outcome> {
         let mut after = self.clone();
-        after.pin = CardPin { number: request.intent.extra.new_pin, ..CardPin::default() };
+        let number = request.intent.extra.new_pin;
+        after.pin = CardPin { number, former: self.pin.number.or(self.pin.former), ..CardPin::default() };
         vec![after.approved(request, ResponseCode::APPROVED, Wallet::default(), Decided::default())]
     }
 }
