@@ -298,17 +298,12 @@ pub fn explained(message: MessageType, decision: &Decision) -> Option<Explanatio
     explanation(&decision.explanation)
 }
 
-/// Rules that fired, for key 13; too many lines in short.
+/// Rules that fired, for key 13; too many lines in short. What other members got by it is theirs to know.
 #[must_use]
 pub fn explanation(reasons: &[Reason]) -> Option<Explanations> {
-    let in_short;
-    let reasons = if reasons.len() > MAX_EXPLANATIONS {
-        in_short = added_up(reasons);
-        &in_short[..]
-    } else {
-        reasons
-    };
-    let lines = reasons.iter().take(MAX_EXPLANATIONS).filter_map(|reason| {
+    let own: Vec<Reason> = reasons.iter().filter(|reason| reason.other.is_none()).cloned().collect();
+    let told = if own.len() > MAX_EXPLANATIONS { added_up(&own) } else { own };
+    let lines = told.iter().take(MAX_EXPLANATIONS).filter_map(|reason| {
         Some(Explanation {
             rule: Text::fitted(&reason.rule)?,
             kind: BalanceKind(u16::from(reason.kind.0)),
@@ -357,6 +352,7 @@ pub fn reasons(lines: Option<&Explanations>) -> Vec<Reason> {
             rate: line.rate.as_str().to_owned(),
             result: line.result,
             notes: decision::Notes(line.notes.0),
+            other: None,
         })
     });
     told.filter(|reason| !reason.notes.has(decision::Notes::OWED)).collect()

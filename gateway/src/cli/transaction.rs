@@ -105,9 +105,9 @@ fn print(explained: &Explained) {
     }
     table(
         ["rule", "balance", "base", "rate", "result", "notes"],
-        explained.reasons.iter().map(|Reason { rule, kind, base, rate, result, notes: bits }| {
+        explained.reasons.iter().map(|Reason { rule, kind, base, rate, result, notes: bits, other }| {
             [
-                rule.clone(),
+                other.map_or_else(|| rule.clone(), |card| format!("{rule}, for card {}", card.0)),
                 kind.0.to_string(),
                 base.to_string(),
                 rate.clone(),
@@ -169,7 +169,8 @@ fn value(index: u64, explained: &Result<Explained, ExplainError>) -> Value {
     };
     let reasons = explained.reasons.iter().map(|reason| {
         json!({ "rule": reason.rule, "kind": reason.kind.0, "base": reason.base, "rate": reason.rate,
-            "result": reason.result, "notes": notes(reason.notes, reason.result) })
+            "result": reason.result, "notes": notes(reason.notes, reason.result),
+            "other_card": reason.other.map(|card| card.0.to_string()) })
     });
     let postings = explained.postings.iter().map(|posting| {
         let (card, account) = match &posting.account {

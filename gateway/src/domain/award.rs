@@ -60,6 +60,7 @@ pub(super) fn award(
         rate: format!("{}{}", activity.points, if activity.per_unit { "/1" } else { "" }),
         result: wanted,
         notes: Notes::NONE,
+        other: None,
     };
     let Some(given) = given(&customer, activity, reason) else {
         return Ok(Err(Decline::Exhausted));

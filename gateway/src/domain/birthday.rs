@@ -78,6 +78,7 @@ fn given(customer: &Customer<'_>, birthday: Date) -> Option<super::customer::Giv
             rate: gift.points.to_string(),
             result: gift.points,
             notes: Notes::NONE,
+            other: None,
         };
         if holds { customer.given(&gift.cap, reason, None) } else { None }
     })

@@ -126,6 +126,8 @@ pub struct Reason {
     pub rate: String,
     pub result: i64,
     pub notes: Notes,
+    /// Another member's card than the request's, that it was given to: told to nobody at the till.
+    pub other: Option<CardReference>,
 }
 
 /// What else there is to say of a rule's result, as bits (PROTOCOL.md section 11, *Explanation*).

@@ -136,5 +136,13 @@ pub(super) const CARRY: &str = "carry:";
 
 fn reason(rule: &str, kind: Kind, wanted: Wanted) -> Reason {
     let Wanted { base, result, rounded, rate, .. } = wanted;
-    Reason { rule: rule.to_owned(), kind, base, rate, result, notes: Notes::ROUNDED.when(rounded) }
+    Reason {
+        rule: rule.to_owned(),
+        kind,
+        base,
+        rate,
+        result,
+        notes: Notes::ROUNDED.when(rounded),
+        other: None,
+    }
 }

@@ -185,6 +185,7 @@ fn gift(new: &Customer<'_>, left: &mut Card) -> Result<Brought, Fault> {
             rate: gift.points.to_string(),
             result: gift.points,
             notes: Notes::NONE,
+            other: None,
         };
         new.given(&gift.cap, reason, None)
     });

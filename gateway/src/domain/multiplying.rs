@@ -52,6 +52,7 @@ impl Customer<'_> {
                 rate: format!("x{}", one.times.normalize()),
                 result,
                 notes: Notes::ROUNDED.when(rounded),
+                other: None,
             };
             all.extend(self.given(&one.cap, reason, pending));
         }

@@ -63,6 +63,7 @@ impl Tendered {
             rate: self.rate.clone(),
             result,
             notes: Notes::NONE,
+            other: None,
         }
     }
 }

@@ -134,6 +134,7 @@ impl Redemption<'_> {
             rate,
             result,
             notes: Notes::NONE,
+            other: None,
         };
         let usual = item.points.saturating_mul(*quantity);
         let mut lines =

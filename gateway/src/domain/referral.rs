@@ -43,7 +43,7 @@ pub(super) fn referrer<'a>(
 }
 
 /// Rewards whoever brought a member, and the member (`left`: the card as it is by now), for what has come, each by itself and in that
-/// order. The reasons are those of the member's own card. A card that is blocked or over gets nothing, then or later.
+/// order. A card that is blocked or over gets nothing, then or later.
 pub(super) fn bring<const N: usize>(
     new: &Customer<'_>,
     left: &mut Card,
@@ -89,6 +89,7 @@ pub(super) fn bring<const N: usize>(
                 effects.append(&mut ended);
                 effects.extend(award_points(&mut theirs, award, facts.pricing, (facts.index, now))?);
                 effects.extend(given.counts);
+                reasons.push(Reason { other: Some(card.reference), ..given.reason });
             }
             if let Some(given) = own(new, rule, spent) {
                 let award = Award { kind: given.kind, points: given.amount, pending_until: None };
@@ -128,5 +129,5 @@ fn own(new: &Customer<'_>, rule: &Referral, spent: i64) -> Option<Given> {
 
 fn reason(rule: &Referral, base: i64, result: i64) -> Reason {
     let (rule, kind, rate) = (rule.rule.clone(), rule.kind, result.to_string());
-    Reason { rule, kind, base, rate, result, notes: Notes::NONE }
+    Reason { rule, kind, base, rate, result, notes: Notes::NONE, other: None }
 }

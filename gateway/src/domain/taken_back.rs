@@ -55,6 +55,7 @@ pub(super) fn taken_back(
         rate: share(slice),
         result: taken.saturating_neg(),
         notes: Notes::TAKEN_BACK.and(rounded(slice, base)),
+        other: None,
     };
     if known && taken == gave {
         return rules.iter().map(|rule| line(rule.rule.clone(), rule.result, rule.result)).collect();
@@ -73,6 +74,7 @@ pub(super) fn comes_back(original: &Original, slice: Slice, (all, back): (i64, i
         rate: share(slice),
         result: back,
         notes: Notes::TAKEN_BACK.and(rounded(slice, all)),
+        other: None,
     }
 }
 
@@ -89,6 +91,7 @@ pub(super) fn bought(
         rate: pay.rate(programme),
         result: points,
         notes: Notes::WITHHELD,
+        other: None,
     };
     (money > 0).then(line)
 }
@@ -102,6 +105,7 @@ pub(super) fn withheld(money: i64) -> Option<Reason> {
         rate: WHOLE.to_owned(),
         result: money,
         notes: Notes::WITHHELD,
+        other: None,
     };
     (money > 0).then(line)
 }
@@ -161,6 +165,7 @@ pub(super) fn owed(state: &State, card: CardReference, effects: &[Effect]) -> Ve
             rate: fraction(change.saturating_abs(), debt),
             result: change,
             notes: Notes::OWED,
+            other: None,
         }
     };
     changed.map(line).collect()
@@ -190,7 +195,7 @@ fn net(original: &Original) -> BTreeMap<Kind, i64> {
 }
 
 fn whole(kind: Kind, rule: String, base: i64, result: i64) -> Reason {
-    Reason { rule, kind, base, rate: WHOLE.to_owned(), result, notes: Notes::TAKEN_BACK }
+    Reason { rule, kind, base, rate: WHOLE.to_owned(), result, notes: Notes::TAKEN_BACK, other: None }
 }
 
 fn sum<'a>(lines: impl Iterator<Item = &'a Reason>) -> i64 {

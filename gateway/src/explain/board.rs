@@ -73,6 +73,7 @@ fn reason(board: &Leaderboard, (place, points): (Place, i64)) -> Reason {
         rate: format!("rank {}{with}", place.rank),
         result: points,
         notes: Notes::NONE,
+        other: None,
     }
 }
 

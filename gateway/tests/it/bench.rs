@@ -95,7 +95,7 @@ fn lines_add_up(decision: &Decision) {
             *changed.entry(kind).or_default() += leg.amount;
         }
     }
-    for line in decision.explanation.iter().filter(|line| line.kind.0 != 0) {
+    for line in decision.explanation.iter().filter(|line| line.kind.0 != 0 && line.other.is_none()) {
         *said.entry(line.kind.0).or_default() += line.result;
     }
     changed.retain(|_, change| *change != 0);

@@ -210,7 +210,9 @@ fn adds_up(entry: &Value) {
         }
     }
     let mut said: BTreeMap<i64, i64> = BTreeMap::new();
-    for line in entry["rules"].as_array().expect("rules") {
+    // What others got by it stands on their cards.
+    let rules = entry["rules"].as_array().expect("rules").iter();
+    for line in rules.filter(|line| line["other_card"].is_null()) {
         *said.entry(number(&line["kind"])).or_default() += number(&line["result"]);
     }
     said.remove(&0);

@@ -132,6 +132,7 @@ impl Programme {
                 rate: percent(rule.off),
                 result,
                 notes: Notes::ROUNDED.when(is_rounded(rule.off, base)),
+                other: None,
             })
             .collect();
         discount

@@ -390,6 +390,9 @@ fn cases(row: &str, column: &str, condition: Option<&str>) -> Vec<Case> {
         (_, Some("the card was loaded since")) => then(|shop, _| {
             shop.done(Deal::Load { card: 1, amount: 1_00 });
         }),
+        (_, Some("it owes points")) => then(|shop, _| {
+            assert!(shop.world.adjust(1, -5));
+        }),
         (_, Some("its value is spent")) if row.starts_with("Transfer") => then(|shop, _| {
             shop.done(Deal::Purchase { card: 1, amount: 1, partial: false });
         }),

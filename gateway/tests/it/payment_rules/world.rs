@@ -299,10 +299,22 @@ impl World {
     /// An operator blocks or unblocks a card; whether that was possible.
     pub(super) fn block(&mut self, card: usize, block: bool) -> bool {
         let card = reference(card);
-        let act =
-            if block { Act::CardBlock { card, reason: "lost".into() } } else { Act::CardUnblock { card } };
+        self.acts(&if block {
+            Act::CardBlock { card, reason: "lost".into() }
+        } else {
+            Act::CardUnblock { card }
+        })
+    }
+
+    /// Two operators give points, or take them; whether that was possible.
+    pub(super) fn adjust(&mut self, card: usize, points: i64) -> bool {
+        let (card, kind, reason) = (reference(card), Kind::POINTS, "a mistake".into());
+        self.acts(&Act::CardAdjust { card, kind, points, reason })
+    }
+
+    fn acts(&mut self, act: &Act) -> bool {
         let place = Place { merchant: "M", store: "S", index: self.index + 1, about: None };
-        let Ok(effects) = decide_act(&self.state, &self.programme, &act, Drawn::default(), place, self.now)
+        let Ok(effects) = decide_act(&self.state, &self.programme, act, Drawn::default(), place, self.now)
         else {
             return false;
         };

@@ -246,5 +246,6 @@ pub(super) fn goods(item: &str, category: &str, pieces: i64, amount: i64) -> Sol
 
 /// (rule, rate, result) of each line of an explanation.
 pub(super) fn lines(decision: &Decision) -> Vec<(&str, &str, i64)> {
-    decision.explanation.iter().map(|line| (line.rule.as_str(), line.rate.as_str(), line.result)).collect()
+    let own = decision.explanation.iter().filter(|line| line.other.is_none());
+    own.map(|line| (line.rule.as_str(), line.rate.as_str(), line.result)).collect()
 }

@@ -206,6 +206,7 @@ fn too_many_lines_are_added_up_by_balance_and_by_what_they_say() {
         rate: "1/1".into(),
         result,
         notes,
+        other: None,
     };
     let mut reasons: Vec<Reason> = (0..12).map(|at| reason(at, 16, -1, Notes::TAKEN_BACK)).collect();
     let short = |reasons: &[Reason]| {

@@ -22,6 +22,14 @@ pub(super) struct Ledger {
     pub(super) cards: Vec<u64>,
 }
 
+impl Ledger {
+    /// `A` for the first card.
+    fn letter(&self, card: u64) -> String {
+        let at = self.cards.iter().position(|known| *known == card).expect("a card");
+        char::from(b'A' + u8::try_from(at).expect("few")).to_string()
+    }
+}
+
 /// What came of a request.
 pub(super) struct Done {
     pub(super) message: SignedMessage,
@@ -116,11 +124,28 @@ impl Entry {
         assert_eq!(explained["same"], true, "{explained}");
         let rules = explained["rules"].as_array().expect("rules").iter();
         let text = |rule: &Value, field: &str| rule[field].as_str().expect("a text").to_owned();
+        let own = rules.filter(|rule| rule["other_card"].is_null());
         let rules: Vec<_> =
-            rules.map(|rule| (text(rule, "rule"), text(rule, "rate"), rule["result"].as_i64())).collect();
+            own.map(|rule| (text(rule, "rule"), text(rule, "rate"), rule["result"].as_i64())).collect();
         let expected: Vec<_> =
             lines.iter().map(|(rule, rate, given)| ((*rule).into(), (*rate).into(), Some(*given))).collect();
         assert_eq!(rules, expected);
+        self
+    }
+
+    /// What other members got by it, and by which rule: no answer says that, the explanation from the journal does.
+    #[track_caller]
+    pub(super) fn rewards(&self, others: &[(&str, &str, i64)]) -> &Self {
+        let explained = self.explained();
+        assert_eq!(explained["same"], true, "{explained}");
+        let rules = explained["rules"].as_array().expect("rules").iter();
+        let rewarded = rules.filter_map(|rule| {
+            let card = rule["other_card"].as_str()?.parse().expect("a card");
+            Some((self.ledger.letter(card), rule["rule"].as_str()?.to_owned(), rule["result"].as_i64()?))
+        });
+        let expected: Vec<(String, String, i64)> =
+            others.iter().map(|(card, rule, given)| ((*card).into(), (*rule).into(), *given)).collect();
+        assert_eq!(rewarded.collect::<Vec<_>>(), expected);
         self
     }
 
@@ -180,10 +205,7 @@ impl Entry {
         for effect in &record.details.effects {
             let Effect::Posting(posting) = effect else { continue };
             let account = match &posting.account {
-                Account::Card { card, .. } => {
-                    let at = self.ledger.cards.iter().position(|known| *known == card.0).expect("a card");
-                    char::from(b'A' + u8::try_from(at).expect("few")).to_string()
-                }
+                Account::Card { card, .. } => self.ledger.letter(card.0),
                 // The shop has one store.
                 Account::Named(name) => match name.split(':').collect::<Vec<_>>()[..] {
                     ["clearing", _, tender] => format!("clearing:{tender}"),

@@ -1,22 +1,12 @@
 //! Bringing members (LOYALTY B4): ten points on registration, or only after the first purchase; a share; grades.
 
-use super::{A, B, C, COURTESY, Entry, POINTS, PRINCIPAL, Shop};
+use super::{A, B, C, COURTESY, POINTS, PRINCIPAL, Shop};
 
 fn rules(referral: &str) -> String {
     format!(
         "[points.courtesy]\nkind = 17\nname = \"Courtesy\"\n[membership]\njoining = \"free\"\n\
          [[referral]]\nrule = \"bring\"\nof = \"courtesy\"\n{referral}\n"
     )
-}
-
-/// Whoever brought a member is rewarded in that member's entry: `explain` says for what.
-#[track_caller]
-fn rewards(entry: &Entry, points: &[i64]) {
-    let explained = entry.explained();
-    assert_eq!(explained["same"], true, "{explained}");
-    let given = explained["rules"].as_array().expect("rules").iter();
-    let given: Vec<i64> = given.filter_map(|line| line["result"].as_i64()).collect();
-    assert_eq!(given, points);
 }
 
 /// Worked case: 10 points once on registration, and the new member's own; nobody twice, nobody themselves.
@@ -29,15 +19,17 @@ async fn ten_points_once_on_registration() {
     assert_eq!((joined.code(), super::super::why(&joined.answer)), (0, vec![("bring".to_owned(), 3)]));
     joined.has([(COURTESY, 3)]);
     joined.books(&[("points-expense", "A", COURTESY, 10), ("points-expense", "B", COURTESY, 3)]);
-    rewards(&joined.entry, &[3]);
+    joined.entry.explains(&[("bring", "3", 3)]).rewards(&[("A", "bring", 10)]);
     assert_eq!(shop.has(A, [COURTESY]).await, [10]);
     shop.buy(B, 10_00).await.says(&[]).books(&[("B", "redemption", PRINCIPAL, 10_00)]);
     shop.join(B, Some(A)).await.refused(super::NOT_NOW);
     shop.join(C, Some(C)).await.refused(super::NOT_NOW);
     // Twice, and not a third time.
     let second = shop.join(C, Some(A)).await;
+    second.entry.rewards(&[("A", "bring", 10)]);
     second.books(&[("points-expense", "A", COURTESY, 10), ("points-expense", "C", COURTESY, 3)]);
     let third = shop.join(3, Some(A)).await;
+    third.entry.rewards(&[]);
     third.books(&[("points-expense", "D", COURTESY, 3)]);
     assert_eq!(shop.has(A, [COURTESY]).await, [20]);
     let undone = shop.void(&second).await;
@@ -54,6 +46,7 @@ async fn ten_points_only_after_the_first_purchase() {
     shop.join(B, Some(A)).await.says(&[]).books(&[]);
     assert_eq!(shop.has(A, [COURTESY]).await, [0]);
     let first = shop.buy(B, 1).await;
+    first.entry.rewards(&[("A", "bring", 10)]);
     first.says(&[]).books(&[("B", "redemption", PRINCIPAL, 1), ("points-expense", "A", COURTESY, 10)]);
     shop.buy(B, 50_00).await.says(&[]).books(&[("B", "redemption", PRINCIPAL, 50_00)]);
     assert_eq!(shop.has(A, [COURTESY]).await, [10]);
@@ -63,7 +56,7 @@ async fn ten_points_only_after_the_first_purchase() {
     shop.close();
 }
 
-/// What others get is in the entry's postings, and never in the new member's answer.
+/// What others get is in the entry's postings and its explanation, and never in the new member's answer.
 ///
 /// 2 points and one for each full 10.00 of all purchases in a month; a silver referrer, who has brought two, gets half as much again.
 #[tokio::test]
@@ -76,16 +69,19 @@ async fn a_share_of_all_purchases_in_a_window_times_the_grade() {
     shop.join(B, Some(A)).await.approved();
     for (minor, points) in [(9_99, 2), (10_00, 3), (19_99, 3), (20_00, 4)] {
         let sale = shop.buy(B, minor).await;
+        sale.entry.rewards(&[("A", "bring", points)]);
         sale.says(&[])
             .books(&[("B", "redemption", PRINCIPAL, minor), ("points-expense", "A", COURTESY, points)]);
     }
     shop.join(C, Some(A)).await.approved();
     // 3 points are 4.5: rounded down.
     let graded = shop.buy(B, 10_00).await;
+    graded.entry.rewards(&[("A", "bring", 4)]);
     graded.says(&[]).books(&[("B", "redemption", PRINCIPAL, 10_00), ("points-expense", "A", COURTESY, 4)]);
     assert_eq!(shop.has(A, [POINTS, COURTESY]).await, [0, 16]);
     shop.day("2027-04-01T12:00:00").await;
     let last = shop.buy(B, 1_00).await;
+    last.entry.rewards(&[("A", "bring", 3)]);
     last.says(&[]).books(&[("B", "redemption", PRINCIPAL, 1_00), ("points-expense", "A", COURTESY, 3)]);
     shop.day("2027-04-02T12:00:00").await;
     shop.buy(B, 1_00).await.says(&[]).books(&[("B", "redemption", PRINCIPAL, 1_00)]);
