@@ -42,7 +42,7 @@ async fn what_is_spent_is_owed_and_paid_by_the_next_points() {
     ]);
     assert_eq!(holdings(shop.site(), &shop.cards[A]).points_debt, 2);
     let next = shop.buy(A, 10_00).await;
-    next.says(&[("spend", "3/10.00", 3)]).has([(POINTS, 1)]);
+    next.says(&[("spend", "3/10.00", 3), ("owed", "2/2", -2)]).has([(POINTS, 1)]);
     next.books(&[
         ("A", "redemption", PRINCIPAL, 10_00),
         ("points-expense", "A", POINTS, 1),

@@ -41,7 +41,7 @@ async fn points_given_wrongly_are_taken_and_owed_where_they_are_gone() {
     }
     assert_eq!(holdings(shop.site(), &shop.cards[A]).points_debt, 1);
     let next = shop.buy(A, 2_00).await;
-    next.says(&[("spend", "1/1.00", 2)]).has([(POINTS, 1)]);
+    next.says(&[("spend", "1/1.00", 2), ("owed", "1/1", -1)]).has([(POINTS, 1)]);
     next.books(&[
         ("A", "redemption", PRINCIPAL, 2_00),
         ("points-expense", "A", POINTS, 1),
