@@ -213,7 +213,7 @@ impl Ledger {
     }
 
     fn held(&self, known: &Decided) -> Option<i64> {
-        Some(self.cards[&known.deed.card?].holds.get(&known.deed.hold?)?.held())
+        Some(self.cards.get(&known.deed.card?)?.holds.get(&known.deed.hold?)?.held())
     }
 
     fn undone(

@@ -428,7 +428,11 @@ impl Ledger {
             sidecar: sidecar.clone(),
             kind: request.kind(),
             index,
-            deed: verdict.deed,
+            // Also of what was declined: a hold that never was is not another card's.
+            deed: Deed {
+                card: verdict.deed.card.or(request.body.card().map(|card| card.number())),
+                ..verdict.deed
+            },
             shift: request.header.shift.map(protocol::field::Shift::get),
             state: if approved { TransactionState::LIVE } else { TransactionState::DECLINED },
         };
