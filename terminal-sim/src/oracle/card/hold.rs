@@ -40,7 +40,8 @@ impl CardModel {
                 .into_iter()
                 .map(|part| (request.index, part)),
         );
-        let decided = Decided { approved: amount, hold: Some(reference), ..Decided::default() };
+        let ends = Some(expires).filter(|_| opener.is_none());
+        let decided = Decided { approved: amount, hold: Some(reference), ends, ..Decided::default() };
         vec![after.approved(request, code, Wallet::default(), decided)]
     }
 
@@ -100,8 +101,8 @@ impl CardModel {
         let parts = opposite(&taken);
         let mut changes = after.purse.book(&parts);
         let earned = rules::points(amount);
-        let points = after.points.earn(earned);
-        changes.points = points.card;
+        let points = after.points.earn(earned, request.ends(request.programme.expiry.points));
+        changes.points = points.card();
         let hold = Some(*reference);
         let decided = Decided { approved: amount, parts, points, earned, hold, ..Decided::default() };
         vec![after.approved(request, ResponseCode::APPROVED, changes, decided)]
@@ -136,7 +137,8 @@ impl CardModel {
         let stands = [TransactionState::LIVE, TransactionState::CAPTURED];
         let opener = key.and_then(|key| self.decided.get_mut(key));
         let opener = opener.filter(|opener| stands.contains(&opener.state));
-        let (Some(opener), Some(mut hold)) = (opener, hold) else { return };
+        let in_time = hold.filter(|hold| hold.expires > self.purse.now());
+        let (Some(opener), Some(mut hold)) = (opener, in_time) else { return };
         opener.state = TransactionState::LIVE;
         hold.captured = hold.captured.saturating_sub(capture.approved);
         let back = opposite(&capture.parts).into_iter().map(|part| (reference, part));

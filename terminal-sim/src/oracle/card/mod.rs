@@ -2,6 +2,7 @@
 
 mod allowed;
 mod hold;
+mod holder;
 mod memory;
 mod move_on;
 mod operators;
@@ -19,7 +20,9 @@ use protocol::field::TransactionState;
 use protocol::frame::MessageType;
 use serde::{Deserialize, Serialize};
 
+use super::calendar;
 use super::fact::{Fact, HoldShown, Intent, TransactionKey, Wallet};
+use super::happened::Happened;
 use super::product::Product;
 use super::programme::Programme;
 use crate::corporate::Corporate;
@@ -128,6 +131,12 @@ pub(super) struct CardModel {
     /// Money or points have come to it, whatever became of them: its activation stands.
     loaded: bool,
     pin: pin::CardPin,
+    /// The registered holder, by their number.
+    pub(super) holder: Option<u32>,
+    /// Who was registered with it last, and by which entry and when: what a look-up begins with.
+    pub(super) registered: Option<(u32, u64, i64)>,
+    /// What has happened while something was decided about it.
+    happened: Happened,
 }
 
 /// The most that a bound card may spend, minor units.
@@ -160,6 +169,10 @@ struct Decided {
     refunds: Vec<(TransactionKey, i64)>,
     /// Points that paid, and what they were worth.
     paid_points: (i64, i64),
+    /// The lots that they came from.
+    paid_parts: Vec<Part>,
+    /// Of an Authorize that opened a hold: when that ends by time.
+    ends: Option<i64>,
     /// Of a Load: the card had many lots, and it went into an earlier one.
     joined: bool,
     /// Of a Transfer: what the other card got, in its lots.
@@ -195,6 +208,8 @@ impl Default for Decided {
             last_refund: None,
             refunds: Vec::new(),
             paid_points: (0, 0),
+            paid_parts: Vec::new(),
+            ends: None,
             joined: false,
             given: Vec::new(),
             given_to: 0,
@@ -209,6 +224,18 @@ impl Default for Decided {
     }
 }
 
+impl Request<'_> {
+    /// The end of what is given now and lasts so many months.
+    pub(super) fn ends(&self, months: Option<i64>) -> Option<i64> {
+        calendar::after_months(self.date, months?)
+    }
+
+    /// The end of what comes back late to a card of this product.
+    pub(super) fn grace(&self, product: &Product) -> Option<i64> {
+        calendar::after_days(self.date, product.grace_days)
+    }
+}
+
 impl CardModel {
     /// One of which nothing is known.
     pub(super) fn new(number: u64) -> CardModel {
@@ -217,7 +244,7 @@ impl CardModel {
 
     /// What can be spent now, and the points.
     pub(super) fn wallet(&self) -> Wallet {
-        Wallet { points: self.points.held, ..self.shows.as_ref().unwrap_or(&self.purse).money() }
+        Wallet { points: self.points.held(), ..self.shows.as_ref().unwrap_or(&self.purse).money() }
     }
 
     /// It is of this product, perhaps in use, bound to an account, or accepted for a time, before anything is known of it.
@@ -253,9 +280,33 @@ impl CardModel {
         programme.product(&self.product).unwrap_or(&programme.standard)
     }
 
+    /// The card when it is so late, or later: what has ended by then is gone, booked or not.
+    pub(super) fn at(mut self, time: i64) -> CardModel {
+        let over = |decided: &Decided| {
+            decided.state == TransactionState::LIVE && decided.ends.is_some_and(|end| end <= time)
+        };
+        let over: Vec<_> = self.decided.iter().filter(|(_, one)| over(one)).map(|(key, _)| key.clone()).collect();
+        for key in over {
+            if let Some(authorize) = self.decided.get_mut(&key) {
+                authorize.state = TransactionState::LAPSED;
+            }
+        }
+        let ended = self.purse.end(time).plus(self.points.end(time));
+        self.happened = self.happened.plus(ended);
+        if let Some(shows) = &mut self.shows {
+            shows.end(time);
+        }
+        self
+    }
+
+    /// What has happened to it so far.
+    pub(super) const fn happened(&self) -> Happened {
+        self.happened
+    }
+
     /// Nothing is below zero.
     pub(super) fn is_sound(&self) -> bool {
-        self.points.held >= 0 && self.purse.is_sound()
+        self.points.is_sound() && self.purse.is_sound()
     }
 
     /// It is what is known now; there are no copies of it.
@@ -336,7 +387,12 @@ impl CardModel {
                 return declined;
             }
             if let Some(code) = self.unfit(request) {
-                return self.declined(request, code);
+                let other_holder = u64::from(kind == MessageType::LOAD && self.is_somebody_elses(request));
+                let counts = Happened { other_holder, ..Happened::default() };
+                return match code {
+                    ResponseCode::NOT_PERMITTED_CARD => self.declined_for_holder(request, counts),
+                    code => self.declined(request, code),
+                };
             }
             // What is to be raised is looked at before the PIN, for whether that is asked depends on what is held.
             if kind == MessageType::AUTHORIZE
@@ -404,7 +460,7 @@ impl CardModel {
         }
         if let Some(said) = fact.balances.filter(|_| fact.is_approval()) {
             self.purse.force(said);
-            self.points.held = said.points;
+            self.points.force(said.points);
         }
     }
 
@@ -448,8 +504,9 @@ impl CardModel {
             ..Expected::default()
         };
         let counts = decided.approved > 0 || request.intent.kind != MessageType::ADVICE.0;
-        let gained = decided.parts.iter().any(|part| part.amount > 0) || decided.points.card > 0;
+        let gained = decided.parts.iter().any(|part| part.amount > 0) || decided.points.card() > 0;
         self.loaded |= gained;
+        self.register(request);
         let decided = Decided {
             kind: request.intent.kind,
             state: TransactionState::LIVE,
