@@ -8,7 +8,7 @@ const CUTOVER: i64 = (4 - 8) * 3600;
 /// The end of the business day so many calendar months after this one (YYYYMMDD); what a shorter month does not have is its
 /// last day. `None` for a date that is none.
 #[must_use]
-pub fn after_months(date: u32, months: i64) -> Option<i64> {
+pub(super) fn after_months(date: u32, months: i64) -> Option<i64> {
     let (year, month, day) = parts(date)?;
     let months = year.checked_mul(12)?.checked_add(month)?.checked_sub(1)?.checked_add(months)?;
     let (year, month) = (months.div_euclid(12), months.rem_euclid(12).checked_add(1)?);
@@ -17,7 +17,7 @@ pub fn after_months(date: u32, months: i64) -> Option<i64> {
 
 /// The end of the business day so many days after this one.
 #[must_use]
-pub fn after_days(date: u32, days: i64) -> Option<i64> {
+pub(super) fn after_days(date: u32, days: i64) -> Option<i64> {
     let (year, month, day) = parts(date)?;
     end_of(days_to(year, month, day)?.checked_add(days)?)
 }

@@ -1,5 +1,7 @@
 //! What became of cards by time and by rules about people, as the oracle works it out: for whoever asks whether a shop came by it.
 
+use std::fmt;
+
 use serde::Serialize;
 
 /// Counts of what has happened to cards.
@@ -43,5 +45,22 @@ impl Happened {
             without_holder: self.without_holder.saturating_add(other.without_holder),
             other_holder: self.other_holder.saturating_add(other.other_holder),
         }
+    }
+}
+
+impl fmt::Display for Happened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Happened { principal_lots, bonus_lots, points_lots, money, points, holds, .. } = self;
+        writeln!(
+            f,
+            "ended: {principal_lots} lots of principal and {bonus_lots} of bonus ({money} minor units), {points_lots} of points \
+             ({points} points), {holds} holds; {} parts of refunds came back late",
+            self.late_refunds
+        )?;
+        write!(
+            f,
+            "holders: {} registered; declined for want of one: {}, for another one: {}",
+            self.holders, self.without_holder, self.other_holder
+        )
     }
 }

@@ -3,6 +3,7 @@
 
 mod deck;
 mod errands;
+mod holders;
 mod later;
 mod mishaps;
 mod more;
@@ -30,6 +31,7 @@ use crate::corporate::Corporate;
 use crate::desk::Desk;
 use crate::error::Error;
 use crate::faults::FaultPlan;
+use crate::holder::Holders;
 use crate::oracle::{Oracle, Programme};
 use crate::people::Person;
 use crate::rng::Rng;
@@ -170,6 +172,7 @@ async fn open_tills(options: &Options, oracle: &SharedOracle) -> Result<(Vec<Til
             till.terminal.cashier = Some((cashier.name, cashier.pin.clone()));
         }
         till.terminal.patience = options.patience;
+        till.holders = Holders::of(&options.cards);
         till.receipts.clone_from(&options.receipts);
         if options.faults {
             let rng = Rng::stream(options.seed, &format!("faults {}", till.terminal.id()));

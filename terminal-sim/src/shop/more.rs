@@ -41,6 +41,9 @@ pub(super) enum More {
     Cashier,
     /// The terminal loses the gateway, sells within its grant, and comes back.
     Offline,
+    /// A load registers the card's holder.
+    Register,
+    LookUp,
 }
 
 fn possible(product: &Product, till: &TillRule) -> Vec<(More, u64)> {
@@ -57,6 +60,8 @@ fn possible(product: &Product, till: &TillRule) -> Vec<(More, u64)> {
         (More::ClaimLoad, 1),
         (More::Cashier, on(*till != TillRule::default(), 2)),
         (More::Offline, on(product.offline, 3)),
+        (More::Register, on(product.real_name_above.is_some(), 4)),
+        (More::LookUp, on(product.real_name_above.is_some(), 3)),
     ]
 }
 
@@ -161,7 +166,13 @@ impl Trader {
                 Act::PurchaseLines(items.iter().take(count).map(line).collect())
             }
             More::Claim => Act::CashTaken(self.rng.between(1, 100_00), None),
-            More::Cite | More::ReturnByLine | More::Offline | More::ClaimLoad | More::Cashier => return None,
+            More::Register => self.draw_registration(card, wallet),
+            More::Cite
+            | More::ReturnByLine
+            | More::Offline
+            | More::ClaimLoad
+            | More::Cashier
+            | More::LookUp => return None,
         })
     }
 
@@ -172,6 +183,8 @@ impl Trader {
             More::Offline => return self.sell_offline(card, wallet).await,
             More::Cashier => return self.prove_cashier(card).await,
             More::ClaimLoad => return self.claim_load(card).await,
+            More::LookUp => return self.look_up().await,
+            More::Register => "load that registers",
             More::Transfer => "transfer",
             More::Unload => "unload",
             More::ChangePin => "change of PIN",
@@ -379,7 +392,7 @@ mod tests {
         assert_eq!(drawn.len(), 500);
         assert!(drawn.contains(&More::Transfer) && drawn.contains(&More::Claim));
         assert!(
-            ![More::Unload, More::Points, More::Offline, More::ChangePin]
+            ![More::Unload, More::Points, More::Offline, More::ChangePin, More::Register, More::LookUp]
                 .iter()
                 .any(|off| drawn.contains(off))
         );

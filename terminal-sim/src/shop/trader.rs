@@ -43,7 +43,7 @@ impl Trader {
     pub(super) async fn run(mut self) -> Till {
         // Not all at once: the first seconds of a day are like the others.
         sleep(Duration::from_millis((self.number as u64).saturating_mul(3))).await;
-        if self.settle_open().await {
+        if self.settle_open().await && self.knows_the_time().await {
             while self.broken < MOST_BROKEN && self.shared.take_turn() {
                 if !self.turn().await {
                     break;
@@ -117,6 +117,14 @@ impl Trader {
                     return false;
                 }
             }
+        }
+    }
+
+    /// Signs on, which says how late it is; an outage is none of its business.
+    async fn knows_the_time(&mut self) -> bool {
+        match self.till.rules().await {
+            Err(error) => self.survive(&error),
+            Ok(_) => true,
         }
     }
 
@@ -247,7 +255,7 @@ impl Trader {
     pub(super) fn sale(&mut self, act: Act) -> Act {
         let sells = self.till.known_rules().is_none_or(|rules| rules.sells);
         if sells
-            || matches!(act, Act::Activate | Act::Load(_) | Act::ChangePin(_) | Act::CashTaken(..))
+            || matches!(act, Act::Activate | Act::ActivateFor(_) | Act::Load(_) | Act::LoadFor(..) | Act::ChangePin(_) | Act::CashTaken(..))
             || self.rng.chance(1, 10)
         {
             act
@@ -321,7 +329,8 @@ impl Trader {
 
     /// An activation, now and then one that is taken back.
     async fn activate(&mut self, card: &Card) -> Result<(), Error> {
-        let outcome = self.till.trade(card, Act::Activate).await?;
+        let act = self.draw_activation(card);
+        let outcome = self.till.trade(card, act).await?;
         if outcome.is_approved() && self.rng.chance(1, 10) {
             let undone = self.till.reverse(outcome.id, Reason::CANCELLED).await?;
             self.done("activate, reversed", &undone);
