@@ -18,11 +18,10 @@ pub struct Holders {
 }
 
 impl Holders {
-    /// Those of a shop with these cards.
+    /// Those of a shop whose first card this is, whichever other ones it gets later.
     #[must_use]
     pub fn of(cards: &[Card]) -> Holders {
-        let first = cards.iter().min_by_key(|card| card.reference);
-        let secret = first.map_or("", |card| card.secret.expose());
+        let secret = cards.first().map_or("", |card| card.secret.expose());
         Holders { seed: sha256(&[b"holders", secret.as_bytes()]) }
     }
 
@@ -30,7 +29,8 @@ impl Holders {
     #[must_use]
     pub fn phone(&self, phone: u32) -> PersonalFields {
         let drawn = self.drawn(b"phone", phone);
-        let number = drawn.iter().take(8).fold(0_u64, |number, byte| number.wrapping_mul(251) ^ u64::from(*byte));
+        let number =
+            drawn.iter().take(8).fold(0_u64, |number, byte| number.wrapping_mul(251) ^ u64::from(*byte));
         let digits = format!("86{:011}", number.checked_rem(100_000_000_000).unwrap_or(0));
         digits.parse::<Text<64>>().ok().map(|digits| (PHONE, digits)).into_iter().collect()
     }
@@ -70,7 +70,10 @@ mod tests {
             RequestSidecar::decode(protocol::frame::MessageType::LOAD, &sidecar.encode()).unwrap();
             Holders::commitment(&sidecar).unwrap()
         };
-        assert_eq!([0, 1].map(|one| here.fields(one)[&PHONE].clone()), [0, 0].map(|one| here.phone(one)[&PHONE].clone()));
+        assert_eq!(
+            [0, 1].map(|one| here.fields(one)[&PHONE].clone()),
+            [0, 0].map(|one| here.phone(one)[&PHONE].clone())
+        );
         assert_ne!(here.phone(0), here.phone(1));
         assert_ne!(here.phone(0), there.phone(0));
         let all: Vec<_> = (0..9).map(|person| commitment(&here, person)).collect();

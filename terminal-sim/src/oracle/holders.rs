@@ -42,8 +42,8 @@ pub struct PhoneWatch {
 /// What a terminal may still look up, within bounds: the gateway counts milliseconds, and the oracle knows seconds.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LookUps {
-    /// When those were that were answered, in this run.
-    answered: Vec<i64>,
+    /// When those were that were answered, in this run, and whether nothing counted before that one.
+    answered: Vec<(i64, bool)>,
     /// As many as may count, when those least are forgiven, and the second as of which that is so.
     most: i64,
     since: i64,
@@ -63,18 +63,23 @@ impl LookUps {
             self.most = self.most.saturating_sub(forgiven).max(0);
             self.since = time;
         }
-        let from = |(at, first): (usize, &i64)| {
+        // Where something had counted before, a part of the time until one is forgiven may have passed.
+        let from = |(at, (first, alone)): (usize, &(i64, bool))| {
             let answered = i64::try_from(self.answered.len().saturating_sub(at)).unwrap_or(i64::MAX);
-            let forgiven = time.saturating_sub(*first).saturating_add(1).checked_div(FORGIVES);
-            answered.saturating_sub(forgiven.unwrap_or(0)).saturating_sub(1)
+            let forgiven = time.saturating_sub(*first).checked_div(FORGIVES).unwrap_or(0);
+            answered.saturating_sub(forgiven).saturating_sub(i64::from(!alone))
         };
         let least = self.answered.iter().enumerate().map(from).max().unwrap_or(0).max(0);
         (least, self.most)
     }
 
-    fn count(&mut self, time: i64) {
-        if self.most == 0 {
+    fn count(&mut self, time: i64, answered: bool) {
+        let alone = self.most == 0;
+        if alone {
             self.since = time;
+        }
+        if answered {
+            self.answered.push((time, alone));
         }
         self.most = self.most.saturating_add(1);
     }
@@ -128,13 +133,18 @@ impl Oracle {
         if refused {
             return (least >= LOOK_UPS).then_some(true);
         }
-        look_ups.answered.push(time);
-        look_ups.count(time);
+        look_ups.count(time, true);
         let watch = watch?;
         if self.watch_phone(watch.phone).as_ref() != Some(&watch) {
             return None;
         }
-        let got: Vec<u64> = answer.cards.as_ref().map_or(&[][..], FoundCards::as_slice).iter().map(|card| card.number()).collect();
+        let got: Vec<u64> = answer
+            .cards
+            .as_ref()
+            .map_or(&[][..], FoundCards::as_slice)
+            .iter()
+            .map(|card| card.number())
+            .collect();
         let code = if got.is_empty() { ResponseCode::CARD_NOT_ACCEPTED } else { ResponseCode::APPROVED };
         let wanted = self.found_with(watch.phone);
         let times: Vec<i64> = got.iter().filter_map(|card| wanted.get(card).copied()).collect();
@@ -144,7 +154,8 @@ impl Oracle {
             && times.is_sorted_by(|newer, older| newer >= older);
         if !right {
             let about = format!("a look-up of phone {} by {terminal}", watch.phone);
-            let names = |cards: &mut dyn Iterator<Item = u64>| cards.map(masked).collect::<Vec<_>>().join(", ");
+            let names =
+                |cards: &mut dyn Iterator<Item = u64>| cards.map(masked).collect::<Vec<_>>().join(", ");
             let expected = names(&mut wanted.keys().copied());
             let got = format!("{:?} {}", answer.code, names(&mut got.into_iter()));
             self.mismatches.push(Mismatch { about, expected, got });
@@ -155,7 +166,10 @@ impl Oracle {
     /// A look-up got no answer: it may have counted.
     pub fn look_up_lost(&mut self, terminal: &str) {
         let (time, last) = (self.latest, self.replayed_until);
-        self.look_ups.entry(terminal.to_owned()).or_insert_with(|| LookUps::after(time, last)).count(time);
+        self.look_ups
+            .entry(terminal.to_owned())
+            .or_insert_with(|| LookUps::after(time, last))
+            .count(time, false);
     }
 
     /// What has happened to all cards by now.
@@ -205,13 +219,17 @@ mod tests {
         for number in 0..LOOK_UPS {
             let (least, most) = look_ups.counted(1_000);
             assert!(least <= number && most == number, "{least} {most} of {number}");
-            look_ups.answered.push(1_000);
-            look_ups.count(1_000);
+            look_ups.count(1_000, true);
         }
-        // Not sure by one: in which millisecond of its second each was, nobody knows.
-        assert_eq!(look_ups.counted(1_000), (19, 20));
-        assert_eq!(look_ups.counted(1_004), (18, 19));
+        assert_eq!(look_ups.counted(1_002), (20, 20));
+        // In which millisecond of its second each was, nobody knows.
+        assert_eq!(look_ups.counted(1_003), (19, 20));
+        assert_eq!(look_ups.counted(1_004), (19, 19));
         assert_eq!(look_ups.counted(1_100), (0, 0));
-        assert_eq!(LookUps::after(1_000, 990).counted(1_000).1, LOOK_UPS, "another run may have used them up");
+        assert_eq!(
+            LookUps::after(1_000, 990).counted(1_000).1,
+            LOOK_UPS,
+            "another run may have used them up"
+        );
     }
 }

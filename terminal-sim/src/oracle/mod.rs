@@ -336,7 +336,9 @@ impl Oracle {
     /// What a card must hold, and whether it is active. While something about it is open: what was known before.
     #[must_use]
     pub fn card(&self, card: CardReference) -> Option<(bool, Wallet)> {
-        self.seen(card.number()).map(|model| model.at(self.latest)).map(|model| (model.active, model.wallet()))
+        self.seen(card.number())
+            .map(|model| model.at(self.latest))
+            .map(|model| (model.active, model.wallet()))
     }
 
     /// What became of a card, as far as is known.

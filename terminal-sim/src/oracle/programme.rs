@@ -53,8 +53,11 @@ impl ExpiryRule {
             let months = table.remove(&format!("{name}_months"));
             months.map(|months| number(Some(&months), 0)).transpose()
         };
-        let rule =
-            ExpiryRule { principal: months("principal")?, bonus: months("bonus")?, points: months("points")? };
+        let rule = ExpiryRule {
+            principal: months("principal")?,
+            bonus: months("bonus")?,
+            points: months("points")?,
+        };
         if table.is_empty() { Ok(rule) } else { Err(format!("the oracle does not know {table:?}")) }
     }
 }
@@ -244,7 +247,8 @@ mod tests {
             [(0, 0), (34, 1), (33, 0), (2_34, 7)]
         );
         // Value that ends, and cards that need a holder.
-        let ends = DEFAULT.replace("refund_grace_days = 30", "refund_grace_days = 9\nreal_name_above = \"1.00\"");
+        let ends =
+            DEFAULT.replace("refund_grace_days = 30", "refund_grace_days = 9\nreal_name_above = \"1.00\"");
         let ends = ends.replace("points_months = 12", "bonus_months = 3\nprincipal_months = 36");
         let ends = ends.replace("principal-first", "soonest-expiry");
         let standard = Product {

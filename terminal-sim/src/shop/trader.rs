@@ -255,7 +255,15 @@ impl Trader {
     pub(super) fn sale(&mut self, act: Act) -> Act {
         let sells = self.till.known_rules().is_none_or(|rules| rules.sells);
         if sells
-            || matches!(act, Act::Activate | Act::ActivateFor(_) | Act::Load(_) | Act::LoadFor(..) | Act::ChangePin(_) | Act::CashTaken(..))
+            || matches!(
+                act,
+                Act::Activate
+                    | Act::ActivateFor(_)
+                    | Act::Load(_)
+                    | Act::LoadFor(..)
+                    | Act::ChangePin(_)
+                    | Act::CashTaken(..)
+            )
             || self.rng.chance(1, 10)
         {
             act
@@ -274,8 +282,13 @@ impl Trader {
     /// What can be named of a card's earlier transactions, whichever terminal's. One that never arrived is left out:
     /// nobody has seen its receipt.
     pub(super) fn known(&self, card: &Card) -> Vec<Known> {
+        self.known_of(card, KNOWN)
+    }
+
+    /// The same of so many of them.
+    pub(super) fn known_of(&self, card: &Card, most: usize) -> Vec<Known> {
         let oracle = self.shared.oracle();
-        let newest = oracle.newest(card.reference, KNOWN).into_iter();
+        let newest = oracle.newest(card.reference, most).into_iter();
         let arrived = newest.filter(|standing| standing.state != TransactionState::BLOCKED.0);
         let known = arrived.filter_map(|standing| {
             let original = oracle.intent(&standing.key)?.as_original()?;
@@ -301,7 +314,12 @@ impl Trader {
     }
 
     /// An act on an earlier transaction; a purchase when there is none.
-    async fn later(&mut self, name: &'static str, card: &Card, act: Option<Act>) -> Result<(), Error> {
+    pub(super) async fn later(
+        &mut self,
+        name: &'static str,
+        card: &Card,
+        act: Option<Act>,
+    ) -> Result<(), Error> {
         let Some(act) = act else {
             let (_, wallet) = self.shared.oracle().card(card.reference).unwrap_or_default();
             let act = draw_purchase(&mut self.rng, wallet);

@@ -285,7 +285,8 @@ impl CardModel {
         let over = |decided: &Decided| {
             decided.state == TransactionState::LIVE && decided.ends.is_some_and(|end| end <= time)
         };
-        let over: Vec<_> = self.decided.iter().filter(|(_, one)| over(one)).map(|(key, _)| key.clone()).collect();
+        let over: Vec<_> =
+            self.decided.iter().filter(|(_, one)| over(one)).map(|(key, _)| key.clone()).collect();
         for key in over {
             if let Some(authorize) = self.decided.get_mut(&key) {
                 authorize.state = TransactionState::LAPSED;

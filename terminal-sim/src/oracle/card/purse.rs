@@ -100,11 +100,7 @@ impl Purse {
     /// Principal and bonus, held or not: what a largest balance bounds.
     pub(super) fn total(&self) -> i64 {
         let worth = |(at, lot): (usize, &Lot)| {
-            if has_ended(lot.ends, self.now) {
-                lot.amount.saturating_sub(self.free(at))
-            } else {
-                lot.amount
-            }
+            if has_ended(lot.ends, self.now) { lot.amount.saturating_sub(self.free(at)) } else { lot.amount }
         };
         sum(self.lots.iter().enumerate().map(worth))
     }
@@ -123,7 +119,8 @@ impl Purse {
 
     /// The lots that pay, in this order. The parts make up what is asked, or all that is free.
     pub(super) fn choose(&self, amount: i64, order: Spend) -> Vec<Part> {
-        let (principal, bonus) = (self.soonest(self.of(Balance::Principal)), self.soonest(self.of(Balance::Bonus)));
+        let (principal, bonus) =
+            (self.soonest(self.of(Balance::Principal)), self.soonest(self.of(Balance::Bonus)));
         match order {
             Spend::PrincipalFirst => self.take(principal.into_iter().chain(bonus), amount),
             Spend::BonusFirst => self.take(bonus.into_iter().chain(principal), amount),

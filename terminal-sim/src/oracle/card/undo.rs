@@ -54,10 +54,12 @@ impl CardModel {
         match state {
             TransactionState::BLOCKED | TransactionState::DECLINED => answer(done, None, Some(state)),
             TransactionState::REVERSED | TransactionState::VOIDED => answer(done, Some(0), Some(state)),
-            TransactionState::LIVE => match self.undo(original, decided, Way::Reversal, (partner, points_end)) {
-                Err(code) => answer(code, None, Some(state)),
-                Ok(undone) => undone.into_iter().map(|undone| undone.reversed(original)).collect(),
-            },
+            TransactionState::LIVE => {
+                match self.undo(original, decided, Way::Reversal, (partner, points_end)) {
+                    Err(code) => answer(code, None, Some(state)),
+                    Ok(undone) => undone.into_iter().map(|undone| undone.reversed(original)).collect(),
+                }
+            }
             _ => answer(not_valid, None, Some(state)),
         }
     }
