@@ -10,11 +10,11 @@ use crate::session::Session;
 use crate::till::Act;
 
 /// So many people come to a shop.
-const PEOPLE: u64 = 14;
+const PEOPLE: u64 = 6;
 /// One load that registers in so many names somebody else than the card's holder.
-const SOMEBODY_ELSE: u64 = 5;
+const SOMEBODY_ELSE: u64 = 2;
 /// One look-up in so many is the first of more than anybody may make.
-const TOO_MANY: u64 = 5;
+const TOO_MANY: u64 = 2;
 /// More than those.
 const MANY: i64 = 26;
 

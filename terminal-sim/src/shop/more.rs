@@ -66,8 +66,8 @@ fn possible(product: &Product, till: &TillRule) -> Vec<(More, u64)> {
         (More::Cashier, on(*till != TillRule::default(), 2)),
         (More::Offline, on(product.offline, 3)),
         (More::ReturnLate, 5),
-        (More::Register, on(product.real_name_above.is_some(), 4)),
-        (More::LookUp, on(product.real_name_above.is_some(), 3)),
+        (More::Register, on(product.real_name_above.is_some(), 6)),
+        (More::LookUp, on(product.real_name_above.is_some(), 4)),
     ]
 }
 
