@@ -3,6 +3,7 @@
 mod corporate;
 mod counter;
 mod desk;
+mod ends;
 mod more;
 mod people;
 
