@@ -70,10 +70,7 @@ mod tests {
             RequestSidecar::decode(protocol::frame::MessageType::LOAD, &sidecar.encode()).unwrap();
             Holders::commitment(&sidecar).unwrap()
         };
-        assert_eq!(
-            [0, 1].map(|one| here.fields(one)[&PHONE].clone()),
-            [0, 0].map(|one| here.phone(one)[&PHONE].clone())
-        );
+        assert_eq!([0, 1].map(|one| here.fields(one)[&PHONE]), [0, 0].map(|one| here.phone(one)[&PHONE]));
         assert_ne!(here.phone(0), here.phone(1));
         assert_ne!(here.phone(0), there.phone(0));
         let all: Vec<_> = (0..9).map(|person| commitment(&here, person)).collect();

@@ -10,6 +10,11 @@ use crate::oracle::fact::{HoldShown, Wallet};
 use crate::oracle::rules;
 
 impl CardModel {
+    /// How many holds it has.
+    pub(in crate::oracle) fn holds(&self) -> usize {
+        self.purse.holds.len()
+    }
+
     pub(super) fn expected_authorize(&self, request: &Request<'_>) -> Vec<Outcome> {
         let opener = match &request.intent.original {
             None => None,

@@ -1,6 +1,7 @@
 //! One card as it must be, and what must come of each request about it.
 
 mod allowed;
+mod ends;
 mod hold;
 mod holder;
 mod memory;
@@ -20,7 +21,6 @@ use protocol::field::TransactionState;
 use protocol::frame::MessageType;
 use serde::{Deserialize, Serialize};
 
-use super::calendar;
 use super::fact::{Fact, HoldShown, Intent, TransactionKey, Wallet};
 use super::happened::Happened;
 use super::product::Product;
@@ -224,18 +224,6 @@ impl Default for Decided {
     }
 }
 
-impl Request<'_> {
-    /// The end of what is given now and lasts so many months.
-    pub(super) fn ends(&self, months: Option<i64>) -> Option<i64> {
-        calendar::after_months(self.date, months?)
-    }
-
-    /// The end of what comes back late to a card of this product.
-    pub(super) fn grace(&self, product: &Product) -> Option<i64> {
-        calendar::after_days(self.date, product.grace_days)
-    }
-}
-
 impl CardModel {
     /// One of which nothing is known.
     pub(super) fn new(number: u64) -> CardModel {
@@ -280,31 +268,6 @@ impl CardModel {
         programme.product(&self.product).unwrap_or(&programme.standard)
     }
 
-    /// The card when it is so late, or later: what has ended by then is gone, booked or not.
-    pub(super) fn at(mut self, time: i64) -> CardModel {
-        let over = |decided: &Decided| {
-            decided.state == TransactionState::LIVE && decided.ends.is_some_and(|end| end <= time)
-        };
-        let over: Vec<_> =
-            self.decided.iter().filter(|(_, one)| over(one)).map(|(key, _)| key.clone()).collect();
-        for key in over {
-            if let Some(authorize) = self.decided.get_mut(&key) {
-                authorize.state = TransactionState::LAPSED;
-            }
-        }
-        let ended = self.purse.end(time).plus(self.points.end(time));
-        self.happened = self.happened.plus(ended);
-        if let Some(shows) = &mut self.shows {
-            shows.end(time);
-        }
-        self
-    }
-
-    /// What has happened to it so far.
-    pub(super) const fn happened(&self) -> Happened {
-        self.happened
-    }
-
     /// Nothing is below zero.
     pub(super) fn is_sound(&self) -> bool {
         self.points.is_sound() && self.purse.is_sound()
@@ -327,16 +290,6 @@ impl CardModel {
             held: self.purse.holds.get(&decided.index).map_or(0, Hold::held),
         };
         all.into_iter().take(most).map(standing).collect()
-    }
-
-    /// The number of its PIN.
-    pub(super) fn pin(&self) -> Option<u32> {
-        self.pin.number
-    }
-
-    /// How many holds it has.
-    pub(super) fn holds(&self) -> usize {
-        self.purse.holds.len()
     }
 
     /// The outcomes that are right for a request that is decided now: mostly one.
