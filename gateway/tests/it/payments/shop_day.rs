@@ -200,7 +200,10 @@ fn everything_was_traded(reports: &[Report]) {
     for code in [ResponseCode::CARD_REPLACED, ResponseCode::EXPIRED_CARD, ResponseCode::CARD_BLOCKED] {
         assert!(count(None, &format!("declined {code}")) > 0, "{code}\n{}", reports[0]);
     }
-    for look_up in ["one card", "cards", "nobody", "too many"] {
+    let found: u64 =
+        ["look-up, one card", "look-up, cards"].map(|name| count(Some(name), "agreed")).iter().sum();
+    assert!(found > 0, "nothing was found by phone\n{}", reports[3]);
+    for look_up in ["nobody", "too many"] {
         assert!(count(Some(&format!("look-up, {look_up}")), "agreed") > 0, "{look_up}\n{}", reports[3]);
     }
     let all = reports[reports.len() - 1].happened;
