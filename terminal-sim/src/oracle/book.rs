@@ -50,6 +50,14 @@ pub(super) enum Waiting {
 }
 
 impl Waiting {
+    /// What was meant by an answered request.
+    pub(super) fn intent(&self) -> Option<&Intent> {
+        match self {
+            Waiting::Answer(answered) => Some(&answered.intent),
+            Waiting::Errand(_) => None,
+        }
+    }
+
     /// The card that it is about, and the other one.
     pub(super) fn cards(&self) -> (u64, Option<u64>) {
         match self {
@@ -89,6 +97,10 @@ impl Answered {
         context: &Context<'_>,
     ) -> Option<Mismatch> {
         let Answered { intent, fact, shift_closed, .. } = self;
+        *model = std::mem::take(model).at(fact.time);
+        if let Some(partner) = partner.as_deref_mut() {
+            *partner = std::mem::take(partner).at(fact.time);
+        }
         let request = Request {
             intent,
             index: fact.index,
@@ -108,7 +120,8 @@ impl Answered {
             quoting: false,
         };
         let outcomes = if fact.kind == MessageType::REVERSAL.0 {
-            model.expected_reversal(&fact.about, intent.kind, request.partner)
+            let points_end = request.ends(request.programme.expiry.points);
+            model.expected_reversal(&fact.about, intent.kind, (request.partner, points_end))
         } else {
             model.expected(&request)
         };

@@ -13,6 +13,8 @@ fn key_of(number: u32) -> TransactionKey {
 }
 
 const DAY: i64 = 24 * 3600;
+/// So many seconds may be between an act and the latest answer; value ends at the end of a day, so no two ends are so near.
+const SOME_TIME: i64 = 600;
 
 /// What an errand makes of its cards.
 struct After {
@@ -53,7 +55,8 @@ impl Oracle {
             Outcome::Refused { .. } | Outcome::Proposed if overlapped => {}
             Outcome::Refused { reason } => self.check_refusal(&errand, reason),
             Outcome::Proposed => {
-                if let Err(why) = self.after(&errand, None, false) {
+                let [before, behind] = self.about_now(&errand);
+                if let (Err(why), Err(_)) = (before, behind) {
                     self.complain(&errand, why, "that it waits for a second operator");
                 }
             }
@@ -71,14 +74,24 @@ impl Oracle {
         self.wait(place, Waiting::Errand(Carried { errand, expires, overlapped }));
     }
 
+    /// What must come of it some time before and behind the latest answer: which of the two it was nobody says.
+    fn about_now(&self, errand: &Errand) -> [Result<(), &'static str>; 2] {
+        [-SOME_TIME, SOME_TIME].map(|off| {
+            let time = self.latest.saturating_add(off);
+            self.after(errand, None, false, time).map(|_| ())
+        })
+    }
+
     /// It must be one that cannot be; of what two operators do the reason is checked too.
     fn check_refusal(&mut self, errand: &Errand, reason: &str) {
-        match self.after(errand, None, false) {
-            Ok(_) => self.complain(errand, "that it is done", reason),
-            Err(why) if matches!(errand, Errand::ByTwo { .. }) && !reason.contains(why) => {
-                self.complain(errand, why, reason);
-            }
-            Err(_) => {}
+        let said = |expected: &Result<(), &'static str>| match expected {
+            Ok(()) => false,
+            Err(why) => !matches!(errand, Errand::ByTwo { .. }) || reason.contains(why),
+        };
+        let about_now = self.about_now(errand);
+        if !about_now.iter().any(said) {
+            let expected = about_now[0].err().unwrap_or("that it is done");
+            self.complain(errand, expected, reason);
         }
     }
 
@@ -103,10 +116,12 @@ impl Oracle {
     /// Checks that what was done could be, and does it.
     pub(super) fn carry_out(&mut self, place: &Place, carried: &Carried) {
         let Carried { errand, expires, overlapped } = carried;
+        let (since, until) = self.around(place.0);
         if let Errand::Extend { card, months } = errand {
-            self.check_end(*card, *months, *expires, errand);
+            self.check_end((*card, since), *months, *expires, errand);
         }
-        let after = match self.after(errand, *expires, *overlapped) {
+        let after = self.after(errand, *expires, *overlapped, since);
+        let after = match after.or_else(|_| self.after(errand, *expires, *overlapped, until)) {
             Ok(after) => after,
             Err(why) => return self.complain(errand, why, &format!("journal entry {}", place.0)),
         };
@@ -120,6 +135,19 @@ impl Oracle {
         }
     }
 
+    /// An entry of the journal is not earlier than what stands before it, and not later than what stands behind it.
+    fn around(&self, index: u64) -> (i64, i64) {
+        let (mut since, mut until) = (0, self.latest.saturating_add(SOME_TIME));
+        for fact in self.settled.values() {
+            if fact.index < index {
+                since = fact.time.max(since);
+            } else {
+                until = fact.time.min(until);
+            }
+        }
+        (since, until)
+    }
+
     fn complain(&mut self, errand: &Errand, expected: &str, got: &str) {
         let (card, other) = errand.cards();
         let other = other.map(|other| format!(" and {}", masked(other))).unwrap_or_default();
@@ -127,10 +155,10 @@ impl Oracle {
         self.mismatches.push(Mismatch { about, expected: expected.into(), got: got.into() });
     }
 
-    /// Months are 28 to 31 days, from the card's end or, when that was over, from some time since the latest answer.
-    fn check_end(&mut self, card: u64, months: u16, end: Option<i64>, errand: &Errand) {
+    /// Months are 28 to 31 days, from the card's end or, when that was over, from some time since the answer before.
+    fn check_end(&mut self, (card, since): (u64, i64), months: u16, end: Option<i64>, errand: &Errand) {
         let before = self.cards.get(&card).and_then(CardModel::expires);
-        let from = before.filter(|end| *end != i64::MAX).unwrap_or(self.latest).max(self.latest);
+        let from = before.filter(|end| *end != i64::MAX).unwrap_or(since).max(since);
         let days = |days: i64| i64::from(months).saturating_mul(days).saturating_mul(DAY);
         let (least, most) = (from.saturating_add(days(28)), from.saturating_add(days(31)));
         // What is not known of the end, or of the time, is some days at most; a card that was sold here has a month or more.
@@ -141,15 +169,21 @@ impl Oracle {
         }
     }
 
-    /// The cards after an errand, or why it cannot be.
-    fn after(&self, errand: &Errand, expires: Option<i64>, overlapped: bool) -> Result<After, &'static str> {
+    /// The cards after an errand at this time, or why it cannot be.
+    fn after(
+        &self,
+        errand: &Errand,
+        expires: Option<i64>,
+        overlapped: bool,
+        time: i64,
+    ) -> Result<After, &'static str> {
         let (card, other) = errand.cards();
         let programme = &self.programme;
         let none = "there is no such card";
-        let mut one = self.cards.get(&card).cloned().ok_or(none)?;
+        let mut one = self.cards.get(&card).cloned().ok_or(none)?.at(time);
         let mut two = match other {
             Some(other) if other == card => return Err("that is one card"),
-            Some(other) => Some(self.cards.get(&other).cloned().ok_or(none)?),
+            Some(other) => Some(self.cards.get(&other).cloned().ok_or(none)?.at(time)),
             None => None,
         };
         let offset = match (errand, &mut two) {
