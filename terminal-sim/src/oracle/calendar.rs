@@ -22,6 +22,25 @@ pub(super) fn after_days(date: u32, days: i64) -> Option<i64> {
     end_of(days_to(year, month, day)?.checked_add(days)?)
 }
 
+/// The business day (YYYYMMDD) that a time belongs to; 0 for one before 1970.
+#[must_use]
+pub(super) fn day_of(time: i64) -> u32 {
+    let mut left = time.saturating_sub(CUTOVER).div_euclid(DAY);
+    if left < 0 {
+        return 0;
+    }
+    let mut year = 1970_i64;
+    while left >= days_of(year) {
+        (left, year) = (left.saturating_sub(days_of(year)), year.saturating_add(1));
+    }
+    let mut month = 1_i64;
+    while left >= days_in(year, month) {
+        (left, month) = (left.saturating_sub(days_in(year, month)), month.saturating_add(1));
+    }
+    let date = year.saturating_mul(100).saturating_add(month).saturating_mul(100);
+    u32::try_from(date.saturating_add(left).saturating_add(1)).unwrap_or(0)
+}
+
 fn parts(date: u32) -> Option<(i64, i64, i64)> {
     let date = i64::from(date);
     let (year, month, day) =
@@ -31,6 +50,10 @@ fn parts(date: u32) -> Option<(i64, i64, i64)> {
 
 fn end_of(days: i64) -> Option<i64> {
     days.checked_add(1)?.checked_mul(DAY)?.checked_add(CUTOVER)
+}
+
+const fn days_of(year: i64) -> i64 {
+    if is_leap(year) { 366 } else { 365 }
 }
 
 const fn is_leap(year: i64) -> bool {
@@ -48,7 +71,7 @@ const fn days_in(year: i64, month: i64) -> i64 {
 
 /// Days from the first of January 1970 to this date, counted out: shops are not open long before or after.
 fn days_to(year: i64, month: i64, day: i64) -> Option<i64> {
-    let years = (1970..year).map(|year| if is_leap(year) { 366 } else { 365 }).fold(0, i64::saturating_add);
+    let years = (1970..year).map(days_of).fold(0, i64::saturating_add);
     let months = (1..month).map(|month| days_in(year, month)).fold(0, i64::saturating_add);
     (year >= 1970).then(|| years.checked_add(months)?.checked_add(day)?.checked_sub(1))?
 }
@@ -56,6 +79,16 @@ fn days_to(year: i64, month: i64, day: i64) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_belongs_to_the_day_whose_end_is_behind_it() {
+        for date in [1970_01_01, 2024_02_28, 2024_02_29, 2026_11_21, 2026_12_31, 2100_02_28] {
+            let end = after_days(date, 0).unwrap();
+            assert_eq!([day_of(end - DAY), day_of(end - 1)], [date; 2]);
+            assert!(day_of(end) > date && day_of(end - DAY - 1) < date);
+        }
+        assert_eq!([day_of(1_795_291_199), day_of(1_795_291_200)], [2026_11_21, 2026_11_22]);
+    }
 
     #[test]
     fn a_day_ends_at_four_in_the_morning_and_a_short_month_on_its_last_day() {

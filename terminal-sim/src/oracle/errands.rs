@@ -4,7 +4,7 @@ use super::book::{Carried, Place, Waiting};
 use super::card::CardModel;
 use super::fact::TransactionKey;
 use super::questions::Watch;
-use super::{Mismatch, Oracle, masked};
+use super::{Mismatch, Oracle, calendar, masked};
 use crate::desk::{CardShown, Errand, Outcome};
 
 /// Operators' acts are counted by the desk.
@@ -197,7 +197,9 @@ impl Oracle {
             (Errand::Unblock { .. }, _) => one.unblock().map(|()| None)?,
             (Errand::Unbind { .. }, _) => one.unbind().map(|()| None)?,
             (Errand::Extend { .. }, _) => one.extend(expires).map(|()| None)?,
-            (Errand::ByTwo { act, .. }, _) => one.by_two(*act, programme).map(|()| None)?,
+            (Errand::ByTwo { act, .. }, _) => {
+                one.by_two(*act, programme, calendar::day_of(time)).map(|()| None)?
+            }
             _ => return Err(none),
         };
         Ok(After { card: one, other: two, offset })

@@ -90,7 +90,8 @@ impl CardModel {
         }
         self.blocked = false;
         let bound = self.bound.is_some() || self.pin.number.is_some();
-        self.active = self.loaded || bound || self.points_debt() > 0 || self.expires.is_some() || self.holder.is_some();
+        self.active =
+            self.loaded || bound || self.points_debt() > 0 || self.expires.is_some() || self.holder.is_some();
         Ok(())
     }
 
