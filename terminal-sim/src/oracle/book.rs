@@ -73,6 +73,8 @@ pub(super) struct Carried {
     pub(super) errand: Errand,
     /// Of an extension: the end that the gateway says.
     pub(super) expires: Option<i64>,
+    /// Of what gives value that may end: the business day that the gateway says.
+    pub(super) date: Option<u32>,
     /// Something else about its cards was under way at the same time.
     pub(super) overlapped: bool,
 }

@@ -43,13 +43,13 @@ impl Oracle {
         let queues = self.queues_of((Some(card), other));
         let overlapped = self.overlapped(&key, Some(card));
         match outcome {
-            Outcome::Done { index, expires } => {
-                self.is_done((*index, key.clone()), errand, *expires, overlapped);
+            Outcome::Done { index, expires, date } => {
+                self.is_done((*index, key.clone()), errand, (*expires, *date), overlapped);
             }
             Outcome::DoneByOne { index } => {
                 let got = format!("journal entry {index}, which one operator has signed");
                 self.complain(&errand, "that two operators sign it", &got);
-                self.is_done((*index, key.clone()), errand, None, overlapped);
+                self.is_done((*index, key.clone()), errand, (None, None), overlapped);
             }
             // Where something else was under way nobody knows what the gateway has looked at.
             Outcome::Refused { .. } | Outcome::Proposed if overlapped => {}
@@ -64,14 +64,20 @@ impl Oracle {
         self.leave(&key, queues);
     }
 
-    fn is_done(&mut self, place: Place, errand: Errand, expires: Option<i64>, overlapped: bool) {
+    fn is_done(
+        &mut self,
+        place: Place,
+        errand: Errand,
+        (expires, date): (Option<i64>, Option<u32>),
+        overlapped: bool,
+    ) {
         let (index, key) = &place;
         let holder = self.indexes.entry(*index).or_insert_with(|| key.clone());
         if holder != key {
             let (about, expected) = (format!("journal index {index}"), super::describe(holder));
             self.mismatches.push(Mismatch { about, expected, got: super::describe(key) });
         }
-        self.wait(place, Waiting::Errand(Carried { errand, expires, overlapped }));
+        self.wait(place, Waiting::Errand(Carried { errand, expires, date, overlapped }));
     }
 
     /// What must come of it some time before and behind the latest answer: which of the two it was nobody says.
@@ -115,8 +121,8 @@ impl Oracle {
 
     /// Checks that what was done could be, and does it.
     pub(super) fn carry_out(&mut self, place: &Place, carried: &Carried) {
-        let Carried { errand, expires, overlapped } = carried;
-        let (since, until) = self.around(place.0);
+        let Carried { errand, expires, date, overlapped } = carried;
+        let (since, until) = self.on_its_day(self.around(place.0), *date, errand);
         if let Errand::Extend { card, months } = errand {
             self.check_end((*card, since), *months, *expires, errand);
         }
@@ -145,6 +151,20 @@ impl Oracle {
                 until = fact.time.min(until);
             }
         }
+        (since, until)
+    }
+
+    /// What of a time belongs to the business day that the gateway says.
+    fn on_its_day(&mut self, (since, until): (i64, i64), date: Option<u32>, errand: &Errand) -> (i64, i64) {
+        let Some(date) = date else { return (since, until) };
+        let (begins, ends) =
+            calendar::after_days(date, -1).zip(calendar::after_days(date, 0)).unwrap_or_default();
+        let (first, last) = (since.max(begins), until.min(ends.saturating_sub(1)));
+        if first <= last {
+            return (first, last);
+        }
+        let days = [since, until].map(calendar::day_of);
+        self.complain(errand, &format!("a business day from {} to {}", days[0], days[1]), &date.to_string());
         (since, until)
     }
 

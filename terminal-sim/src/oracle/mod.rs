@@ -5,7 +5,8 @@
 //! paid from which and when it ends, what is held, what was refunded. What ends by time (lots, holds, cards) is gone from
 //! that second of the gateway's time on: each answer says its own, and whether a sweep has booked it before makes no
 //! difference to any answer. Only of an operator's act, which says no time, nobody knows on which side of an end it was: it
-//! is right when it is on one. What it cannot know is not checked, and says so where that is.
+//! is right when it is on one. Of one that gives value which may end, the day is asked for, and must lie between the answers
+//! around it. What it cannot know is not checked, and says so where that is.
 //!
 //! A card has a **purse**, its lots and holds. One that is bound to a corporate account spends from the account's: all
 //! cards of an account share one purse, and each has its own PIN, limits, points and memory. Operators bind and unbind

@@ -2,6 +2,7 @@
 
 use super::people::is_right;
 use super::*;
+use crate::desk::{ByTwo, Errand, Outcome, Signed};
 use protocol::answer::FoundCards;
 use protocol::field::UnixSeconds;
 
@@ -40,6 +41,65 @@ fn bonus_is_there_until_its_last_second_and_gone_from_its_end_on() {
     assert_eq!(oracle.card(card()), Some((true, wallet(300_00, 0, 0))));
     let happened = oracle.happened();
     assert_eq!((happened.bonus_lots, happened.principal_lots, happened.money), (1, 0, 20_00));
+}
+
+/// Two operators are asked for this.
+fn came_to(oracle: &mut Oracle, number: u32, act: ByTwo, outcome: &Outcome) {
+    oracle.send(number, &Errand::ByTwo { card: card().number(), act, signed: Signed::Both });
+    oracle.is_back(number, outcome);
+}
+
+fn done(index: u64, date: u32) -> Outcome {
+    Outcome::Done { index, expires: None, date: Some(date) }
+}
+
+/// What the card has in the last second before an end, and from that on.
+fn has_until(oracle: &Oracle, end: i64, before: Wallet, after: Wallet) {
+    for (time, left) in [(end - 1, before), (end, after)] {
+        let mut oracle = oracle.clone();
+        oracle.it_is(time);
+        assert_eq!(oracle.card(card()), Some((true, left)), "{time}");
+    }
+}
+
+#[test]
+fn what_two_operators_give_ends_so_long_after_the_day_on_which_they_did() {
+    let mut oracle = loaded_in_october(Product::STANDARD);
+    came_to(&mut oracle, 1, ByTwo::Refund { amount: 30_00 }, &done(103, 2026_10_22));
+    came_to(&mut oracle, 2, ByTwo::Adjust { points: 5 }, &done(104, 2026_10_22));
+    has_until(&oracle, END + 31 * 86_400, wallet(30_00, 0, 5), wallet(0, 0, 5));
+    let points_end = END + 335 * 86_400;
+    has_until(&oracle, points_end, wallet(0, 0, 5), wallet(0, 0, 0));
+    // What is taken comes of the oldest points first.
+    oracle.it_is(END - 30 * 86_400);
+    came_to(&mut oracle, 3, ByTwo::Adjust { points: 7 }, &done(105, 2026_10_23));
+    came_to(&mut oracle, 4, ByTwo::Adjust { points: -6 }, &done(106, 2026_10_23));
+    has_until(&oracle, points_end, wallet(0, 0, 6), wallet(0, 0, 6));
+    has_until(&oracle, points_end + 86_400, wallet(0, 0, 6), wallet(0, 0, 0));
+    assert_eq!(oracle.mismatches(), []);
+    for date in [2026_10_21, 2026_10_24] {
+        let mut oracle = oracle.clone();
+        came_to(&mut oracle, 5, ByTwo::Refund { amount: 1 }, &done(107, date));
+        assert_eq!(oracle.mismatches().len(), 1, "the day was another one");
+    }
+}
+
+#[test]
+fn a_refund_without_a_sale_may_need_a_holder() {
+    let oracle = loaded_in_october(Product { real_name_above: Some(350_00), ..Product::STANDARD });
+    let reason = "so large a balance needs a card with a registered holder";
+    let refused = |reason: &str| Outcome::Refused { reason: reason.into() };
+    for (amount, outcome, found) in [
+        (30_00, done(103, 2026_10_22), 0),
+        (30_00, refused(reason), 1),
+        (30_01, refused(reason), 0),
+        (30_01, refused("no"), 1),
+        (30_01, done(103, 2026_10_22), 1),
+    ] {
+        let mut oracle = oracle.clone();
+        came_to(&mut oracle, 1, ByTwo::Refund { amount }, &outcome);
+        assert_eq!(oracle.mismatches().len(), found, "{amount} {outcome:?}");
+    }
 }
 
 #[test]
