@@ -246,6 +246,7 @@ impl Flows {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finance::chart::Purpose;
 
     const CNY: fn() -> Commodity = || Commodity { name: "CNY".into(), exponent: 2 };
 
