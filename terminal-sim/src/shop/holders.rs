@@ -13,6 +13,8 @@ use crate::till::Act;
 const PEOPLE: u64 = 6;
 /// One load that registers in so many names somebody else than the card's holder.
 const SOMEBODY_ELSE: u64 = 2;
+/// After one such load in so many somebody else comes with the card.
+const SOMEBODY_COMES: u64 = 2;
 /// One look-up in so many is the first of more than anybody may make.
 const TOO_MANY: u64 = 2;
 /// More than those.
@@ -38,6 +40,21 @@ impl Trader {
         let room = product.max_balance.saturating_sub(wallet.payable().unwrap_or(0)).max(1_00);
         let amount = self.rng.between(1_00, room.min(300_00));
         Act::LoadFor(amount, self.draw_holder(card))
+    }
+
+    /// A load that registers; perhaps somebody else comes with the card then.
+    pub(super) async fn register(&mut self, card: &Card, wallet: Wallet) -> Result<(), Error> {
+        let act = self.draw_registration(card, wallet);
+        let act = self.sale(act);
+        self.trade("load that registers", card, act).await?;
+        let holder = self.shared.oracle().holder(card.reference);
+        let Some(holder) = holder.filter(|_| self.rng.chance(1, SOMEBODY_COMES)) else { return Ok(()) };
+        let others = self.rng.below(PEOPLE.saturating_sub(1)).saturating_add(1);
+        let other = u64::from(holder).saturating_add(others).checked_rem(PEOPLE);
+        let other = other.and_then(|other| u32::try_from(other).ok()).unwrap_or(0);
+        let amount = self.rng.between(1_00, 20_00);
+        let act = self.sale(Act::LoadFor(amount, other));
+        self.trade("load for somebody else", card, act).await
     }
 
     /// Asks for cards by phone, on a connection beside the terminal's own, which would ask again when an answer is lost: each

@@ -202,7 +202,7 @@ impl Trader {
             More::ForgetPin => return self.forget_pin(card).await,
             More::LookUp => return self.look_up().await,
             More::ReturnLate => return self.return_late(card).await,
-            More::Register => "load that registers",
+            More::Register => return self.register(card, wallet).await,
             More::Transfer => "transfer",
             More::Unload => "unload",
             More::ChangePin => "change of PIN",
