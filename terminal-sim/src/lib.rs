@@ -63,6 +63,7 @@ pub mod error;
 pub mod faults;
 pub mod frames;
 mod hash;
+pub mod holder;
 pub mod keyboard;
 pub mod keys;
 pub mod load;

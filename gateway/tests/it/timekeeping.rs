@@ -15,7 +15,7 @@ pub(crate) const DAY: i64 = 24 * 3600;
 /// Points of the default programme last a year.
 const PAST_EXPIRY: i64 = 400 * DAY;
 /// Long enough for several sweeps.
-const SWEEPS: Duration = Duration::from_secs(2);
+pub(crate) const SWEEPS: Duration = Duration::from_secs(2);
 
 /// A machine whose clock this test sets.
 pub(crate) struct Machine {

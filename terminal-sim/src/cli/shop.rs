@@ -30,6 +30,9 @@ With two of them, who also refund without a sale, adjust points, unlock PINs and
 
 Then one new card in four waits to take the place of a lost one; so do cards that --corporate shows as issued.
 
+Where the programme says `real_name_above`, tills register holders (made-up people, who exist as numbers in the diaries) and look
+them up by phone. Where value ends ([expiry]), the account counts what has ended by the gateway's own clock.
+
 The cards must have been issued to this shop alone. Started again with the same --state, it goes on where it was: what was
 left open is resolved first, and the account covers all runs. Exit code 1: the gateway broke a promise.")]
 pub(super) struct Arguments {

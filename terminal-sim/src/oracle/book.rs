@@ -50,6 +50,14 @@ pub(super) enum Waiting {
 }
 
 impl Waiting {
+    /// What was meant by an answered request.
+    pub(super) fn intent(&self) -> Option<&Intent> {
+        match self {
+            Waiting::Answer(answered) => Some(&answered.intent),
+            Waiting::Errand(_) => None,
+        }
+    }
+
     /// The card that it is about, and the other one.
     pub(super) fn cards(&self) -> (u64, Option<u64>) {
         match self {
@@ -65,6 +73,8 @@ pub(super) struct Carried {
     pub(super) errand: Errand,
     /// Of an extension: the end that the gateway says.
     pub(super) expires: Option<i64>,
+    /// Of what gives value that may end: the business day that the gateway says.
+    pub(super) date: Option<u32>,
     /// Something else about its cards was under way at the same time.
     pub(super) overlapped: bool,
 }
@@ -89,6 +99,10 @@ impl Answered {
         context: &Context<'_>,
     ) -> Option<Mismatch> {
         let Answered { intent, fact, shift_closed, .. } = self;
+        *model = std::mem::take(model).at(fact.time);
+        if let Some(partner) = partner.as_deref_mut() {
+            *partner = std::mem::take(partner).at(fact.time);
+        }
         let request = Request {
             intent,
             index: fact.index,
@@ -108,7 +122,8 @@ impl Answered {
             quoting: false,
         };
         let outcomes = if fact.kind == MessageType::REVERSAL.0 {
-            model.expected_reversal(&fact.about, intent.kind, request.partner)
+            let points_end = request.ends(request.programme.expiry.points);
+            model.expected_reversal(&fact.about, intent.kind, (request.partner, points_end))
         } else {
             model.expected(&request)
         };

@@ -4,7 +4,7 @@ use super::book::{Carried, Place, Waiting};
 use super::card::CardModel;
 use super::fact::TransactionKey;
 use super::questions::Watch;
-use super::{Mismatch, Oracle, masked};
+use super::{Mismatch, Oracle, calendar, masked};
 use crate::desk::{CardShown, Errand, Outcome};
 
 /// Operators' acts are counted by the desk.
@@ -13,6 +13,8 @@ fn key_of(number: u32) -> TransactionKey {
 }
 
 const DAY: i64 = 24 * 3600;
+/// So many seconds may be between an act and the latest answer; value ends at the end of a day, so no two ends are so near.
+const SOME_TIME: i64 = 600;
 
 /// What an errand makes of its cards.
 struct After {
@@ -41,19 +43,20 @@ impl Oracle {
         let queues = self.queues_of((Some(card), other));
         let overlapped = self.overlapped(&key, Some(card));
         match outcome {
-            Outcome::Done { index, expires } => {
-                self.is_done((*index, key.clone()), errand, *expires, overlapped);
+            Outcome::Done { index, expires, date } => {
+                self.is_done((*index, key.clone()), errand, (*expires, *date), overlapped);
             }
             Outcome::DoneByOne { index } => {
                 let got = format!("journal entry {index}, which one operator has signed");
                 self.complain(&errand, "that two operators sign it", &got);
-                self.is_done((*index, key.clone()), errand, None, overlapped);
+                self.is_done((*index, key.clone()), errand, (None, None), overlapped);
             }
             // Where something else was under way nobody knows what the gateway has looked at.
             Outcome::Refused { .. } | Outcome::Proposed if overlapped => {}
             Outcome::Refused { reason } => self.check_refusal(&errand, reason),
             Outcome::Proposed => {
-                if let Err(why) = self.after(&errand, None, false) {
+                let [before, behind] = self.about_now(&errand);
+                if let (Err(why), Err(_)) = (before, behind) {
                     self.complain(&errand, why, "that it waits for a second operator");
                 }
             }
@@ -61,24 +64,40 @@ impl Oracle {
         self.leave(&key, queues);
     }
 
-    fn is_done(&mut self, place: Place, errand: Errand, expires: Option<i64>, overlapped: bool) {
+    fn is_done(
+        &mut self,
+        place: Place,
+        errand: Errand,
+        (expires, date): (Option<i64>, Option<u32>),
+        overlapped: bool,
+    ) {
         let (index, key) = &place;
         let holder = self.indexes.entry(*index).or_insert_with(|| key.clone());
         if holder != key {
             let (about, expected) = (format!("journal index {index}"), super::describe(holder));
             self.mismatches.push(Mismatch { about, expected, got: super::describe(key) });
         }
-        self.wait(place, Waiting::Errand(Carried { errand, expires, overlapped }));
+        self.wait(place, Waiting::Errand(Carried { errand, expires, date, overlapped }));
+    }
+
+    /// What must come of it some time before and behind the latest answer: which of the two it was nobody says.
+    fn about_now(&self, errand: &Errand) -> [Result<(), &'static str>; 2] {
+        [-SOME_TIME, SOME_TIME].map(|off| {
+            let time = self.latest.saturating_add(off);
+            self.after(errand, None, false, time).map(|_| ())
+        })
     }
 
     /// It must be one that cannot be; of what two operators do the reason is checked too.
     fn check_refusal(&mut self, errand: &Errand, reason: &str) {
-        match self.after(errand, None, false) {
-            Ok(_) => self.complain(errand, "that it is done", reason),
-            Err(why) if matches!(errand, Errand::ByTwo { .. }) && !reason.contains(why) => {
-                self.complain(errand, why, reason);
-            }
-            Err(_) => {}
+        let said = |expected: &Result<(), &'static str>| match expected {
+            Ok(()) => false,
+            Err(why) => !matches!(errand, Errand::ByTwo { .. }) || reason.contains(why),
+        };
+        let about_now = self.about_now(errand);
+        if !about_now.iter().any(said) {
+            let expected = about_now[0].err().unwrap_or("that it is done");
+            self.complain(errand, expected, reason);
         }
     }
 
@@ -102,11 +121,13 @@ impl Oracle {
 
     /// Checks that what was done could be, and does it.
     pub(super) fn carry_out(&mut self, place: &Place, carried: &Carried) {
-        let Carried { errand, expires, overlapped } = carried;
+        let Carried { errand, expires, date, overlapped } = carried;
+        let (since, until) = self.on_its_day(self.around(place.0), *date, errand);
         if let Errand::Extend { card, months } = errand {
-            self.check_end(*card, *months, *expires, errand);
+            self.check_end((*card, since), *months, *expires, errand);
         }
-        let after = match self.after(errand, *expires, *overlapped) {
+        let after = self.after(errand, *expires, *overlapped, since);
+        let after = match after.or_else(|_| self.after(errand, *expires, *overlapped, until)) {
             Ok(after) => after,
             Err(why) => return self.complain(errand, why, &format!("journal entry {}", place.0)),
         };
@@ -120,6 +141,33 @@ impl Oracle {
         }
     }
 
+    /// An entry of the journal is not earlier than what stands before it, and not later than what stands behind it.
+    fn around(&self, index: u64) -> (i64, i64) {
+        let (mut since, mut until) = (0, self.latest.saturating_add(SOME_TIME));
+        for fact in self.settled.values() {
+            if fact.index < index {
+                since = fact.time.max(since);
+            } else {
+                until = fact.time.min(until);
+            }
+        }
+        (since, until)
+    }
+
+    /// What of a time belongs to the business day that the gateway says.
+    fn on_its_day(&mut self, (since, until): (i64, i64), date: Option<u32>, errand: &Errand) -> (i64, i64) {
+        let Some(date) = date else { return (since, until) };
+        let (begins, ends) =
+            calendar::after_days(date, -1).zip(calendar::after_days(date, 0)).unwrap_or_default();
+        let (first, last) = (since.max(begins), until.min(ends.saturating_sub(1)));
+        if first <= last {
+            return (first, last);
+        }
+        let days = [since, until].map(calendar::day_of);
+        self.complain(errand, &format!("a business day from {} to {}", days[0], days[1]), &date.to_string());
+        (since, until)
+    }
+
     fn complain(&mut self, errand: &Errand, expected: &str, got: &str) {
         let (card, other) = errand.cards();
         let other = other.map(|other| format!(" and {}", masked(other))).unwrap_or_default();
@@ -127,10 +175,10 @@ impl Oracle {
         self.mismatches.push(Mismatch { about, expected: expected.into(), got: got.into() });
     }
 
-    /// Months are 28 to 31 days, from the card's end or, when that was over, from some time since the latest answer.
-    fn check_end(&mut self, card: u64, months: u16, end: Option<i64>, errand: &Errand) {
+    /// Months are 28 to 31 days, from the card's end or, when that was over, from some time since the answer before.
+    fn check_end(&mut self, (card, since): (u64, i64), months: u16, end: Option<i64>, errand: &Errand) {
         let before = self.cards.get(&card).and_then(CardModel::expires);
-        let from = before.filter(|end| *end != i64::MAX).unwrap_or(self.latest).max(self.latest);
+        let from = before.filter(|end| *end != i64::MAX).unwrap_or(since).max(since);
         let days = |days: i64| i64::from(months).saturating_mul(days).saturating_mul(DAY);
         let (least, most) = (from.saturating_add(days(28)), from.saturating_add(days(31)));
         // What is not known of the end, or of the time, is some days at most; a card that was sold here has a month or more.
@@ -141,15 +189,21 @@ impl Oracle {
         }
     }
 
-    /// The cards after an errand, or why it cannot be.
-    fn after(&self, errand: &Errand, expires: Option<i64>, overlapped: bool) -> Result<After, &'static str> {
+    /// The cards after an errand at this time, or why it cannot be.
+    fn after(
+        &self,
+        errand: &Errand,
+        expires: Option<i64>,
+        overlapped: bool,
+        time: i64,
+    ) -> Result<After, &'static str> {
         let (card, other) = errand.cards();
         let programme = &self.programme;
         let none = "there is no such card";
-        let mut one = self.cards.get(&card).cloned().ok_or(none)?;
+        let mut one = self.cards.get(&card).cloned().ok_or(none)?.at(time);
         let mut two = match other {
             Some(other) if other == card => return Err("that is one card"),
-            Some(other) => Some(self.cards.get(&other).cloned().ok_or(none)?),
+            Some(other) => Some(self.cards.get(&other).cloned().ok_or(none)?.at(time)),
             None => None,
         };
         let offset = match (errand, &mut two) {
@@ -163,7 +217,9 @@ impl Oracle {
             (Errand::Unblock { .. }, _) => one.unblock().map(|()| None)?,
             (Errand::Unbind { .. }, _) => one.unbind().map(|()| None)?,
             (Errand::Extend { .. }, _) => one.extend(expires).map(|()| None)?,
-            (Errand::ByTwo { act, .. }, _) => one.by_two(*act, programme).map(|()| None)?,
+            (Errand::ByTwo { act, .. }, _) => {
+                one.by_two(*act, programme, calendar::day_of(time)).map(|()| None)?
+            }
             _ => return Err(none),
         };
         Ok(After { card: one, other: two, offset })

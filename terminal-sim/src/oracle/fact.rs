@@ -79,6 +79,8 @@ pub struct Extra {
     pub cashier: Option<String>,
     /// Who allows it, as far as that can be known.
     pub supervisor: Option<Supervisor>,
+    /// Whom it registers as the card's holder, by their number: never their data.
+    pub holder: Option<u32>,
 }
 
 /// A supervisor who is named.

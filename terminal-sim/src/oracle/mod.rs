@@ -2,8 +2,11 @@
 //! says where the two disagree with the rules.
 //!
 //! It knows the default programme, and what a [`Programme`] says beyond it, in integers of its own: every lot, who
-//! paid from which, what is held, what was refunded. No value expires in it, only cards do: a run must be over before its
-//! first hold's time is (a week). What it cannot know is not checked, and says so where that is.
+//! paid from which and when it ends, what is held, what was refunded. What ends by time (lots, holds, cards) is gone from
+//! that second of the gateway's time on: each answer says its own, and whether a sweep has booked it before makes no
+//! difference to any answer. Only of an operator's act, which says no time, nobody knows on which side of an end it was: it
+//! is right when it is on one. Of one that gives value which may end, the day is asked for, and must lie between the answers
+//! around it. What it cannot know is not checked, and says so where that is.
 //!
 //! A card has a **purse**, its lots and holds. One that is bound to a corporate account spends from the account's: all
 //! cards of an account share one purse, and each has its own PIN, limits, points and memory. Operators bind and unbind
@@ -16,9 +19,12 @@
 //! one account, at the same time.
 
 mod book;
+mod calendar;
 mod card;
 mod errands;
 mod fact;
+mod happened;
+mod holders;
 mod limits;
 mod product;
 mod programme;
@@ -35,8 +41,10 @@ pub use fact::{
     Extra, Fact, HoldShown, Intent, Line, ShiftTotals, Supervisor, TerminalRules, TransactionKey, Wallet,
     date_of, totals_of,
 };
+pub use happened::Happened;
+pub use holders::{PhoneWatch, phone_of};
 pub use product::{Allowance, PinRule, PointsRule, Product, Spend};
-pub use programme::{Programme, TillRule};
+pub use programme::{ExpiryRule, Programme, TillRule};
 pub use questions::Watch;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,6 +93,12 @@ pub struct Oracle {
     /// Citations that hold: how many the gateway took, and how many it did not know.
     citations: (u64, u64),
     replaying: bool,
+    /// The latest answer's time of those that were read in again.
+    replayed_until: i64,
+    /// By phone, how many registrations were begun.
+    registering: BTreeMap<u32, u64>,
+    /// By terminal, what it has looked up.
+    look_ups: BTreeMap<String, holders::LookUps>,
 }
 
 /// What operators and time have made of a card.
@@ -193,10 +207,16 @@ impl Oracle {
         Ok(())
     }
 
+    /// A terminal was told that it is so late.
+    pub fn it_is(&mut self, time: i64) {
+        self.latest = self.latest.max(time);
+    }
+
     /// A request is about to be sent, or an approved one to be given up: its outcome is unknown until it is settled.
     pub fn begin(&mut self, intent: Intent) {
         let (card, other) = self.cards_of(&intent);
         self.queue_up(&intent.key, (card, other));
+        self.registering(&intent);
         self.open.insert(intent.key.clone(), intent);
     }
 
@@ -274,6 +294,7 @@ impl Oracle {
     /// All books are read in.
     pub fn replayed(&mut self) {
         self.replaying = false;
+        self.replayed_until = self.latest;
         self.check_queues(self.queues.keys().copied().collect());
         self.check_closes();
     }
@@ -320,13 +341,16 @@ impl Oracle {
     /// What a card must hold, and whether it is active. While something about it is open: what was known before.
     #[must_use]
     pub fn card(&self, card: CardReference) -> Option<(bool, Wallet)> {
-        self.seen(card.number()).map(|model| (model.active, model.wallet()))
+        self.seen(card.number())
+            .map(|model| model.at(self.latest))
+            .map(|model| (model.active, model.wallet()))
     }
 
     /// What became of a card, as far as is known.
     #[must_use]
     pub fn condition(&self, card: CardReference) -> Condition {
-        let Some(model) = self.cards.get(&card.number()) else { return Condition::default() };
+        let model = self.cards.get(&card.number()).cloned();
+        let Some(model) = model.map(|model| model.at(self.latest)) else { return Condition::default() };
         Condition {
             blocked: model.is_blocked(),
             successor: model.successor().and_then(CardReference::new),
@@ -344,7 +368,8 @@ impl Oracle {
     /// The newest decisions about a card, newest first, as far as is known.
     #[must_use]
     pub fn newest(&self, card: CardReference, most: usize) -> Vec<Standing> {
-        self.seen(card.number()).map(|model| model.newest(most)).unwrap_or_default()
+        let model = self.seen(card.number()).map(|model| model.at(self.latest));
+        model.map(|model| model.newest(most)).unwrap_or_default()
     }
 
     /// The number of the PIN that the card must have now, as far as is known.
@@ -363,7 +388,7 @@ impl Oracle {
     /// How many holds a card's purse must have, as far as is known.
     #[must_use]
     pub fn holds(&self, card: CardReference) -> usize {
-        self.seen(card.number()).map_or(0, |model| model.holds())
+        self.seen(card.number()).map_or(0, |model| model.at(self.latest).holds())
     }
 
     /// The cards that were issued.

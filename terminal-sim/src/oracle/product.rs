@@ -17,6 +17,10 @@ pub struct Product {
     pub spend: Spend,
     /// An Authorize holds its amount for so many seconds.
     pub hold_seconds: i64,
+    /// What a refund brings back to a lot that has ended lasts so many days more.
+    pub grace_days: i64,
+    /// More than this only a card with a registered holder may have.
+    pub real_name_above: Option<i64>,
     /// The largest transfer.
     pub max_transfer: Option<i64>,
     /// The largest cash-out.
@@ -44,6 +48,8 @@ impl Product {
         max_balance: 5_000_00,
         spend: Spend::PrincipalFirst,
         hold_seconds: 7 * 24 * 3600,
+        grace_days: 30,
+        real_name_above: None,
         max_transfer: None,
         max_unload: None,
         pin: None,
@@ -60,8 +66,7 @@ impl Product {
         table.remove("name");
         // Of no card that is put into use here the end comes: it is a month away at least.
         let ends = table.remove("card_months").is_some();
-        // Nothing expires here: what would come back to a lot that has expired is not seen.
-        table.remove("refund_grace_days");
+        let grace_days = number(table.remove("refund_grace_days").as_ref(), 30)?;
         let mut must = |name: &str| table.remove(name).ok_or_else(|| format!("a product has no {name}"));
         let (min_load, max_load) = (money(&must("min_load")?)?, money(&must("max_load")?)?);
         let max_balance = money(&must("max_balance")?)?;
@@ -71,6 +76,7 @@ impl Product {
         let (account, offline) = (is_on("account"), is_on("offline"));
         let mut most = |name| table.remove(name).map(|value| money(&value)).transpose();
         let (max_transfer, max_unload) = (most("max_transfer")?, most("max_unload")?);
+        let real_name_above = most("real_name_above")?;
         let mut allowance = |name| table.remove(name).map(Allowance::read).transpose();
         let (daily, monthly) = (allowance("daily")?, allowance("monthly")?);
         let pin = table.remove("pin").map(|pin| PinRule::read(&pin)).transpose()?;
@@ -84,6 +90,8 @@ impl Product {
             max_balance,
             spend,
             hold_seconds: hours.saturating_mul(3600),
+            grace_days,
+            real_name_above,
             max_transfer,
             max_unload,
             pin,
@@ -96,13 +104,21 @@ impl Product {
     }
 }
 
+impl Product {
+    /// Whether a card with so much money must have a registered holder.
+    #[must_use]
+    pub fn needs_holder(&self, money: i64) -> bool {
+        self.real_name_above.is_some_and(|most| money > most)
+    }
+}
+
 impl Default for Product {
     fn default() -> Product {
         Product::STANDARD
     }
 }
 
-/// Which lots pay first. Of each balance the oldest does, for none of them expires here.
+/// Which lots pay first. Of each balance the one that ends first does, then the oldest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spend {
     /// Principal, then bonus.
@@ -111,6 +127,8 @@ pub enum Spend {
     BonusFirst,
     /// Bonus pays its share of both, rounded down.
     ProRata,
+    /// What ends first, of both; of two that end together, principal.
+    SoonestExpiry,
 }
 
 impl Spend {
@@ -119,6 +137,7 @@ impl Spend {
             Some("principal-first") => Ok(Spend::PrincipalFirst),
             Some("bonus-first") => Ok(Spend::BonusFirst),
             Some("pro-rata") => Ok(Spend::ProRata),
+            Some("soonest-expiry") => Ok(Spend::SoonestExpiry),
             _ => Err(format!("the oracle does not know the order {value}")),
         }
     }

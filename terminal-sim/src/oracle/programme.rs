@@ -25,6 +25,41 @@ pub struct Programme {
     pub cashier_day: Option<Allowance>,
     /// Who has to be at the till.
     pub till: TillRule,
+    /// When value ends.
+    pub expiry: ExpiryRule,
+}
+
+/// After so many months, at the end of a business day, value ends; never where nothing is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExpiryRule {
+    /// Money that was paid in.
+    pub principal: Option<i64>,
+    /// Bonus.
+    pub bonus: Option<i64>,
+    /// Points.
+    pub points: Option<i64>,
+}
+
+impl Default for ExpiryRule {
+    fn default() -> ExpiryRule {
+        ExpiryRule { principal: None, bonus: None, points: Some(12) }
+    }
+}
+
+impl ExpiryRule {
+    fn read(mut table: Value) -> Result<ExpiryRule, String> {
+        let table = table.as_table_mut().ok_or("expiry is a table")?;
+        let mut months = |name: &str| {
+            let months = table.remove(&format!("{name}_months"));
+            months.map(|months| number(Some(&months), 0)).transpose()
+        };
+        let rule = ExpiryRule {
+            principal: months("principal")?,
+            bonus: months("bonus")?,
+            points: months("points")?,
+        };
+        if table.is_empty() { Ok(rule) } else { Err(format!("the oracle does not know {table:?}")) }
+    }
 }
 
 /// Who has to be at the till.
@@ -94,6 +129,11 @@ impl Programme {
         file.remove("product");
         default.remove("product");
         file.remove("offline");
+        default.remove("expiry");
+        programme.expiry = match file.remove("expiry") {
+            Some(expiry) => ExpiryRule::read(expiry)?,
+            None => ExpiryRule { points: None, ..ExpiryRule::default() },
+        };
         if let Some(till) = file.remove("till") {
             programme.till = TillRule::read(till)?;
         }
@@ -206,12 +246,26 @@ mod tests {
             [(0, 5), (1, 34), (1, 33), (7, 9_99)].map(|(m, part)| odd.withheld(m, part)),
             [(0, 0), (34, 1), (33, 0), (2_34, 7)]
         );
+        // Value that ends, and cards that need a holder.
+        let ends =
+            DEFAULT.replace("refund_grace_days = 30", "refund_grace_days = 9\nreal_name_above = \"1.00\"");
+        let ends = ends.replace("points_months = 12", "bonus_months = 3\nprincipal_months = 36");
+        let ends = ends.replace("principal-first", "soonest-expiry");
+        let standard = Product {
+            grace_days: 9,
+            real_name_above: Some(1_00),
+            spend: Spend::SoonestExpiry,
+            ..Product::STANDARD
+        };
+        let expiry = ExpiryRule { principal: Some(36), bonus: Some(3), points: None };
+        assert_eq!(Programme::read(&ends), Ok(Programme { standard, expiry, ..Programme::default() }));
+        assert_eq!([1_00, 1_01].map(|money| standard.needs_holder(money)), [false, true]);
         for (from, to) in [
             ("spend = \"principal-first\"", "spend = \"best-first\""),
             ("gives = 1", "gives = 2"),
             ("refund_grace_days = 30", "refund_grace_days = 30\nreturn_days = 7"),
             ("refund_grace_days = 30", "refund_grace_days = 30\ndaily = { gifts = 7 }"),
-            ("points_months = 12", "points_months = 12\nbonus_months = 3"),
+            ("points_months = 12", "points_months = 12\npoints_ends = \"year\""),
         ] {
             assert!(Programme::read(&DEFAULT.replace(from, to)).is_err(), "{to}");
         }

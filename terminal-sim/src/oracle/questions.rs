@@ -28,7 +28,7 @@ impl Oracle {
 
     /// Checks the answer to a balance inquiry; `None` when somebody used the card meanwhile.
     pub fn inquired(&mut self, watch: Watch, answer: &Answer) -> Option<bool> {
-        let model = self.unchanged(watch)?;
+        let model = self.unchanged(watch)?.at(answer.time.get());
         let (code, wallet) = match (model.active, model.wallet()) {
             _ if model.successor().is_some() => (ResponseCode::CARD_REPLACED, None),
             (true, wallet) => (ResponseCode::APPROVED, Some(wallet)),
@@ -73,7 +73,7 @@ impl Oracle {
     ) -> Option<bool> {
         let programme = self.programme.clone();
         let is_load = kind == MessageType::LOAD;
-        let model = self.unchanged(watch)?;
+        let model = self.unchanged(watch)?.at(answer.time.get());
         let key = TransactionKey { terminal: String::new(), generation: 0, stan: 0 };
         let intent = Intent {
             key,

@@ -44,7 +44,7 @@ impl Oracle {
     }
 
     /// A card, and those that took its place since, one after the other.
-    fn line_of(&self, card: u64) -> impl Iterator<Item = u64> + '_ {
+    pub(super) fn line_of(&self, card: u64) -> impl Iterator<Item = u64> + '_ {
         let next = |card: &u64| self.cards.get(card).and_then(CardModel::successor);
         std::iter::successors(Some(card), next)
     }

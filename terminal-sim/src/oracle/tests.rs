@@ -4,6 +4,7 @@ mod by_two;
 mod corporate;
 mod counter;
 mod desk;
+mod ends;
 mod more;
 mod people;
 

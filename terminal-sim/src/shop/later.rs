@@ -26,6 +26,12 @@ impl Known {
             && states.contains(&TransactionState(self.standing.state))
     }
 
+    /// A sale that is not refunded whole.
+    pub(super) fn is_sale(&self) -> bool {
+        let kinds = [MessageType::PURCHASE, MessageType::CAPTURE];
+        self.is(&kinds, &[TransactionState::LIVE, TransactionState::REFUNDED_IN_PART])
+    }
+
     /// It opened a hold that has not ended.
     pub(super) fn holds(&self) -> bool {
         self.standing.held > 0

@@ -4,6 +4,7 @@
 mod by_two;
 mod deck;
 mod errands;
+mod holders;
 mod later;
 mod mishaps;
 mod more;
@@ -31,6 +32,7 @@ use crate::corporate::Corporate;
 use crate::desk::Desk;
 use crate::error::Error;
 use crate::faults::FaultPlan;
+use crate::holder::Holders;
 use crate::oracle::{Oracle, Programme};
 use crate::people::Person;
 use crate::rng::Rng;
@@ -173,6 +175,7 @@ async fn open_tills(options: &Options, oracle: &SharedOracle) -> Result<(Vec<Til
             till.terminal.cashier = Some((cashier.name, cashier.pin.clone()));
         }
         till.terminal.patience = options.patience;
+        till.holders = Holders::of(&options.cards);
         till.receipts.clone_from(&options.receipts);
         if options.faults {
             let rng = Rng::stream(options.seed, &format!("faults {}", till.terminal.id()));

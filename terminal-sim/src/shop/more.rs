@@ -5,6 +5,7 @@ use protocol::field::{Original, Reason, TransactionState};
 use protocol::frame::MessageType;
 use protocol::request::RequestSidecar;
 
+use super::later::{Known, draw_refund};
 use super::plan::{draw_load, draw_overspend, draw_purchase};
 use super::trader::Trader;
 use crate::card::Card;
@@ -20,6 +21,8 @@ use crate::till::Act;
 const SHARE: u64 = 40;
 /// One PIN in so many is wrong, one is forgotten, and one is that of before.
 const WRONG_PIN: u64 = 30;
+/// What comes back late is one of so many sales, the oldest.
+const OLDEST: usize = 5;
 /// Sales while the gateway is away.
 const MOST_OFFLINE: i64 = 4;
 
@@ -43,6 +46,11 @@ pub(super) enum More {
     Cashier,
     /// The terminal loses the gateway, sells within its grant, and comes back.
     Offline,
+    /// A sale of long ago comes back: what paid it may have ended.
+    ReturnLate,
+    /// A load registers the card's holder.
+    Register,
+    LookUp,
 }
 
 fn possible(product: &Product, till: &TillRule) -> Vec<(More, u64)> {
@@ -60,6 +68,9 @@ fn possible(product: &Product, till: &TillRule) -> Vec<(More, u64)> {
         (More::ClaimLoad, 1),
         (More::Cashier, on(*till != TillRule::default(), 2)),
         (More::Offline, on(product.offline, 3)),
+        (More::ReturnLate, 5),
+        (More::Register, on(product.real_name_above.is_some(), 6)),
+        (More::LookUp, on(product.real_name_above.is_some(), 4)),
     ]
 }
 
@@ -169,11 +180,14 @@ impl Trader {
                 Act::PurchaseLines(items.iter().take(count).map(line).collect())
             }
             More::Claim => Act::CashTaken(self.rng.between(1, 100_00), None),
+            More::Register => self.draw_registration(card, wallet),
             More::Cite
             | More::ReturnByLine
+            | More::ReturnLate
             | More::Offline
             | More::ClaimLoad
             | More::Cashier
+            | More::LookUp
             | More::ForgetPin => return None,
         })
     }
@@ -186,6 +200,9 @@ impl Trader {
             More::Cashier => return self.prove_cashier(card).await,
             More::ClaimLoad => return self.claim_load(card).await,
             More::ForgetPin => return self.forget_pin(card).await,
+            More::LookUp => return self.look_up().await,
+            More::ReturnLate => return self.return_late(card).await,
+            More::Register => return self.register(card, wallet).await,
             More::Transfer => "transfer",
             More::Unload => "unload",
             More::ChangePin => "change of PIN",
@@ -257,6 +274,16 @@ impl Trader {
         let outcome = self.till.reverse(id, Reason::NO_ANSWER).await?;
         self.done("load, given up", &outcome);
         self.trade("claim for a load", card, Act::CashTaken(amount, load)).await
+    }
+
+    /// Of all sales that still stand, one of the oldest.
+    async fn return_late(&mut self, card: &Card) -> Result<(), Error> {
+        let mut known = self.known_of(card, usize::MAX);
+        known.retain(Known::is_sale);
+        let newer = known.len().saturating_sub(OLDEST);
+        let oldest = known.split_off(newer);
+        let act = draw_refund(&mut self.rng, &oldest);
+        self.later("late return", card, act).await
     }
 
     /// Some of a basket that was sold, now and then more than that, or something else.
@@ -393,7 +420,7 @@ mod tests {
         assert_eq!(drawn.len(), 500);
         assert!(drawn.contains(&More::Transfer) && drawn.contains(&More::Claim));
         assert!(
-            ![More::Unload, More::Points, More::Offline, More::ChangePin]
+            ![More::Unload, More::Points, More::Offline, More::ChangePin, More::Register, More::LookUp]
                 .iter()
                 .any(|off| drawn.contains(off))
         );

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Options;
 use crate::desk;
 use crate::error::{Broken, Error};
-use crate::oracle::{Mismatch, Oracle};
+use crate::oracle::{Happened, Mismatch, Oracle};
 use crate::terminal::{Outcome, Verdict};
 
 /// Counts while the shop trades.
@@ -113,6 +113,8 @@ pub struct Report {
     pub cards_unknown: u64,
     /// Transactions and operators' acts whose outcome is still unknown.
     pub open: usize,
+    /// What time and the rules about people have done to the cards, in earlier runs with the same directory too.
+    pub happened: Happened,
     /// Where gateway and oracle disagree.
     pub mismatches: Vec<Mismatch>,
     /// Promises of the protocol that the gateway broke.
@@ -136,6 +138,7 @@ impl Report {
             cards_agreed: tally.cards_agreed,
             cards_unknown: tally.cards_unknown,
             open: oracle.open().count().saturating_add(oracle.errands().count()),
+            happened: oracle.happened(),
             mismatches: oracle.mismatches().to_vec(),
             broken: tally.broken,
             failures: tally.failures,
@@ -186,6 +189,9 @@ impl fmt::Display for Report {
             "cards: {} agree with the oracle, {} not comparable; open transactions: {}; outages: {}",
             self.cards_agreed, self.cards_unknown, self.open, self.outages
         )?;
+        if self.happened != Happened::default() {
+            writeln!(f, "{}", self.happened)?;
+        }
         for mismatch in &self.mismatches {
             let Mismatch { about, expected, got } = mismatch;
             writeln!(f, "MISMATCH {about}\n  expected {expected}\n  got      {got}")?;

@@ -44,7 +44,7 @@ impl Trader {
     pub(super) async fn run(mut self) -> Till {
         // Not all at once: the first seconds of a day are like the others.
         sleep(Duration::from_millis((self.number as u64).saturating_mul(3))).await;
-        if self.settle_open().await {
+        if self.settle_open().await && self.knows_the_time().await {
             while self.broken < MOST_BROKEN && self.shared.take_turn() {
                 if !self.turn().await {
                     break;
@@ -125,6 +125,14 @@ impl Trader {
                     return false;
                 }
             }
+        }
+    }
+
+    /// Signs on, which says how late it is; an outage is none of its business.
+    async fn knows_the_time(&mut self) -> bool {
+        match self.till.rules().await {
+            Err(error) => self.survive(&error),
+            Ok(_) => true,
         }
     }
 
@@ -255,7 +263,15 @@ impl Trader {
     pub(super) fn sale(&mut self, act: Act) -> Act {
         let sells = self.till.known_rules().is_none_or(|rules| rules.sells);
         if sells
-            || matches!(act, Act::Activate | Act::Load(_) | Act::ChangePin(_) | Act::CashTaken(..))
+            || matches!(
+                act,
+                Act::Activate
+                    | Act::ActivateFor(_)
+                    | Act::Load(_)
+                    | Act::LoadFor(..)
+                    | Act::ChangePin(_)
+                    | Act::CashTaken(..)
+            )
             || self.rng.chance(1, 10)
         {
             act
@@ -274,8 +290,13 @@ impl Trader {
     /// What can be named of a card's earlier transactions, whichever terminal's. One that never arrived is left out:
     /// nobody has seen its receipt.
     pub(super) fn known(&self, card: &Card) -> Vec<Known> {
+        self.known_of(card, KNOWN)
+    }
+
+    /// The same of so many of them.
+    pub(super) fn known_of(&self, card: &Card, most: usize) -> Vec<Known> {
         let oracle = self.shared.oracle();
-        let newest = oracle.newest(card.reference, KNOWN).into_iter();
+        let newest = oracle.newest(card.reference, most).into_iter();
         let arrived = newest.filter(|standing| standing.state != TransactionState::BLOCKED.0);
         let known = arrived.filter_map(|standing| {
             let original = oracle.intent(&standing.key)?.as_original()?;
@@ -301,7 +322,12 @@ impl Trader {
     }
 
     /// An act on an earlier transaction; a purchase when there is none.
-    async fn later(&mut self, name: &'static str, card: &Card, act: Option<Act>) -> Result<(), Error> {
+    pub(super) async fn later(
+        &mut self,
+        name: &'static str,
+        card: &Card,
+        act: Option<Act>,
+    ) -> Result<(), Error> {
         let Some(act) = act else {
             let (_, wallet) = self.shared.oracle().card(card.reference).unwrap_or_default();
             let act = draw_purchase(&mut self.rng, wallet);
@@ -329,7 +355,8 @@ impl Trader {
 
     /// An activation, now and then one that is taken back.
     async fn activate(&mut self, card: &Card) -> Result<(), Error> {
-        let outcome = self.till.trade(card, Act::Activate).await?;
+        let act = self.draw_activation(card);
+        let outcome = self.till.trade(card, act).await?;
         if outcome.is_approved() && self.rng.chance(1, 10) {
             let undone = self.till.reverse(outcome.id, Reason::CANCELLED).await?;
             self.done("activate, reversed", &undone);

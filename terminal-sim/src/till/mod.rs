@@ -11,7 +11,7 @@ use protocol::field::{
     QuantityThousandths, QuoteId, Ranged, Reason, Shift, TotalMinor, Totals,
 };
 use protocol::frame::MessageType;
-use protocol::request::{Body, RequestSidecar};
+use protocol::request::{Body, RequestSidecar, Reserved};
 use protocol::terminal::{EnrolmentTicket, OfflineSale};
 
 use crate::address::Address;
@@ -20,6 +20,7 @@ use crate::checked::Checked;
 use crate::diary::{Diary, Entry};
 use crate::error::Error;
 use crate::hash::hex;
+use crate::holder::Holders;
 use crate::oracle::{Extra, Intent, Line, Oracle, ShiftTotals, Supervisor, TerminalRules, TransactionKey};
 use crate::terminal::{Details, Outcome, Terminal, TransactionId, calls};
 
@@ -69,6 +70,10 @@ pub enum Act {
     CashTaken(i64, Option<Original>),
     /// Sell without asking the gateway; it hears of it later.
     Advice(i64),
+    /// Put an issued card into use for the person of this number.
+    ActivateFor(u32),
+    /// Load cash, and register the person of this number.
+    LoadFor(i64, u32),
 }
 
 /// The PIN of a card with this number: they are drawn from its secret, or that of the card whose place it took, so that no
@@ -109,6 +114,7 @@ impl Act {
         let none = Extra::default();
         match self {
             Act::Transfer(_, to) => Extra { to: Some(to.number()), ..none },
+            Act::ActivateFor(person) | Act::LoadFor(_, person) => Extra { holder: Some(*person), ..none },
             Act::ChangePin(number) => Extra { new_pin: Some(*number), ..none },
             Act::PurchasePoints(_, points) => Extra { points: Some(*points), ..none },
             Act::PurchaseLines(lines) | Act::RefundLines(lines, _) => Extra { lines: lines.clone(), ..none },
@@ -135,8 +141,8 @@ impl Act {
 
     fn body(&self, card: &Card) -> Result<Body, Error> {
         match self {
-            Act::Activate => Ok(Body::Activate { card: card.reference }),
-            Act::Load(amount) => calls::load_body(card, *amount),
+            Act::Activate | Act::ActivateFor(_) => Ok(Body::Activate { card: card.reference }),
+            Act::Load(amount) | Act::LoadFor(amount, _) => calls::load_body(card, *amount),
             Act::Purchase(amount) | Act::PurchasePart(amount) => calls::purchase_body(card, *amount),
             Act::Refund(amount, original) => calls::refund_body(*original, *amount),
             Act::Void(original) => Ok(calls::void_body(*original)),
@@ -205,6 +211,8 @@ pub struct Till {
     pub supervisor: Option<Allowing>,
     /// The quote that the next load or purchase cites, and whether it may.
     pub cites: Option<(QuoteId, bool)>,
+    /// Who may be registered here.
+    pub holders: Holders,
 }
 
 impl Till {
@@ -233,6 +241,7 @@ impl Till {
             pin: None,
             supervisor: None,
             cites: None,
+            holders: Holders::default(),
         };
         till.read_in(&entries)?;
         Ok(till)
@@ -273,6 +282,11 @@ impl Till {
         }
         if let Act::ChangePin(number) = &act {
             sidecar.new_pin = pin_of(card, *number);
+        }
+        if let Some(person) = extra.holder {
+            sidecar.personal = self.holders.fields(person);
+            let personal_commitment = Holders::commitment(&sidecar);
+            details.reserved = Some(Box::new(Reserved { personal_commitment, ..Reserved::default() }));
         }
         if matches!(act, Act::CashTaken(..)) {
             sidecar = RequestSidecar::default();
@@ -465,6 +479,7 @@ impl Till {
             return Ok(rules);
         }
         let sign_on = self.terminal.sign_on().await?;
+        self.oracle().it_is(sign_on.time.get());
         let rules = TerminalRules::of(&sign_on);
         let rules = rules.ok_or_else(|| Error::Usage("the sign-on names no role or no limits".into()))?;
         self.rules = Some(rules);

@@ -2,42 +2,59 @@
 //! Why not is said in words that the gateway's own reason has in it.
 
 use super::CardModel;
-use super::purse::Balance;
+use super::purse::{Balance, Part};
 use crate::desk::{ByTwo, CardShown};
+use crate::oracle::calendar;
 use crate::oracle::programme::Programme;
+use crate::oracle::rules;
 
 impl CardModel {
     pub(in crate::oracle) fn by_two(
         &mut self,
         act: ByTwo,
         programme: &Programme,
+        date: u32,
     ) -> Result<(), &'static str> {
+        let ends = |months: Option<i64>| calendar::after_months(date, months?);
         match act {
-            ByTwo::Refund { amount } => self.refund_without_sale(amount, programme),
-            ByTwo::Adjust { points } => self.adjust(points),
+            ByTwo::Refund { amount } => {
+                self.refund_without_sale(amount, programme, ends(programme.expiry.principal))
+            }
+            ByTwo::Adjust { points } => self.adjust(points, ends(programme.expiry.points)),
             ByTwo::UnlockPin => self.pin.unlock(),
             ByTwo::ResetPin => self.pin.reset(),
         }
     }
 
-    /// A lot of principal, without a bonus; it is no load, and nothing is counted.
-    fn refund_without_sale(&mut self, amount: i64, programme: &Programme) -> Result<(), &'static str> {
+    /// A lot of principal, without a bonus, that ends as a load's does; it is no load, and nothing is counted.
+    fn refund_without_sale(
+        &mut self,
+        amount: i64,
+        programme: &Programme,
+        ends: Option<i64>,
+    ) -> Result<(), &'static str> {
         if !self.is_active() || self.bound.is_some() {
             return Err("only an active, unbound card");
         }
         if amount <= 0 {
             return Err("above zero");
         }
-        if self.purse.total().saturating_add(amount) > self.product(programme).max_balance {
+        let (product, together) = (self.product(programme), self.purse.total().saturating_add(amount));
+        if together > product.max_balance {
             return Err("exceed the product's maximum");
         }
-        self.purse.receive((Balance::Principal, amount), self.points.held != 0);
+        if self.lacks_holder(product, together, None) {
+            return Err("a card with a registered holder");
+        }
+        let crowded = self.purse.alive().saturating_add(self.points.alive()) >= rules::LOTS_APART;
+        let lot = self.purse.place((Balance::Principal, ends), crowded, usize::MAX);
+        self.purse.book(&[Part { lot, amount }]);
         self.loaded = true;
         Ok(())
     }
 
-    /// What is given pays first what the card owes; what is taken and not there is owed.
-    fn adjust(&mut self, points: i64) -> Result<(), &'static str> {
+    /// What is given pays first what the card owes; what is taken comes of the oldest lots first, and what is not there is owed.
+    fn adjust(&mut self, points: i64, ends: Option<i64>) -> Result<(), &'static str> {
         if !self.is_alive() {
             return Err("only an active or blocked card");
         }
@@ -45,9 +62,9 @@ impl CardModel {
             return Err("how many points");
         }
         if points < 0 {
-            self.points.take(points.saturating_neg());
+            self.points.take(points.saturating_neg(), None);
         } else {
-            self.loaded |= self.points.earn(points).card > 0;
+            self.loaded |= self.points.earn(points, ends).card() > 0;
         }
         Ok(())
     }

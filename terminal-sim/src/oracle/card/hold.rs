@@ -10,6 +10,11 @@ use crate::oracle::fact::{HoldShown, Wallet};
 use crate::oracle::rules;
 
 impl CardModel {
+    /// How many holds it has.
+    pub(in crate::oracle) fn holds(&self) -> usize {
+        self.purse.holds.len()
+    }
+
     pub(super) fn expected_authorize(&self, request: &Request<'_>) -> Vec<Outcome> {
         let opener = match &request.intent.original {
             None => None,
@@ -40,7 +45,8 @@ impl CardModel {
                 .into_iter()
                 .map(|part| (request.index, part)),
         );
-        let decided = Decided { approved: amount, hold: Some(reference), ..Decided::default() };
+        let ends = Some(expires).filter(|_| opener.is_none());
+        let decided = Decided { approved: amount, hold: Some(reference), ends, ..Decided::default() };
         vec![after.approved(request, code, Wallet::default(), decided)]
     }
 
@@ -100,8 +106,8 @@ impl CardModel {
         let parts = opposite(&taken);
         let mut changes = after.purse.book(&parts);
         let earned = rules::points(amount);
-        let points = after.points.earn(earned);
-        changes.points = points.card;
+        let points = after.points.earn(earned, request.ends(request.programme.expiry.points));
+        changes.points = points.card();
         let hold = Some(*reference);
         let decided = Decided { approved: amount, parts, points, earned, hold, ..Decided::default() };
         vec![after.approved(request, ResponseCode::APPROVED, changes, decided)]
@@ -136,7 +142,8 @@ impl CardModel {
         let stands = [TransactionState::LIVE, TransactionState::CAPTURED];
         let opener = key.and_then(|key| self.decided.get_mut(key));
         let opener = opener.filter(|opener| stands.contains(&opener.state));
-        let (Some(opener), Some(mut hold)) = (opener, hold) else { return };
+        let in_time = hold.filter(|hold| hold.expires > self.purse.now());
+        let (Some(opener), Some(mut hold)) = (opener, in_time) else { return };
         opener.state = TransactionState::LIVE;
         hold.captured = hold.captured.saturating_sub(capture.approved);
         let back = opposite(&capture.parts).into_iter().map(|part| (reference, part));

@@ -2,7 +2,9 @@
 
 mod allowed;
 mod by_two;
+mod ends;
 mod hold;
+mod holder;
 mod memory;
 mod move_on;
 mod operators;
@@ -21,6 +23,7 @@ use protocol::frame::MessageType;
 use serde::{Deserialize, Serialize};
 
 use super::fact::{Fact, HoldShown, Intent, TransactionKey, Wallet};
+use super::happened::Happened;
 use super::product::Product;
 use super::programme::Programme;
 use crate::corporate::Corporate;
@@ -129,6 +132,12 @@ pub(super) struct CardModel {
     /// Money or points have come to it, whatever became of them: its activation stands.
     loaded: bool,
     pin: pin::CardPin,
+    /// The registered holder, by their number.
+    pub(super) holder: Option<u32>,
+    /// Who was registered with it last, and by which entry and when: what a look-up begins with.
+    pub(super) registered: Option<(u32, u64, i64)>,
+    /// What has happened while something was decided about it.
+    happened: Happened,
 }
 
 /// The most that a bound card may spend, minor units.
@@ -161,6 +170,10 @@ struct Decided {
     refunds: Vec<(TransactionKey, i64)>,
     /// Points that paid, and what they were worth.
     paid_points: (i64, i64),
+    /// The lots that they came from.
+    paid_parts: Vec<Part>,
+    /// Of an Authorize that opened a hold: when that ends by time.
+    ends: Option<i64>,
     /// Of a Load: the card had many lots, and it went into an earlier one.
     joined: bool,
     /// Of a Transfer: what the other card got, in its lots.
@@ -196,6 +209,8 @@ impl Default for Decided {
             last_refund: None,
             refunds: Vec::new(),
             paid_points: (0, 0),
+            paid_parts: Vec::new(),
+            ends: None,
             joined: false,
             given: Vec::new(),
             given_to: 0,
@@ -218,7 +233,7 @@ impl CardModel {
 
     /// What can be spent now, and the points.
     pub(super) fn wallet(&self) -> Wallet {
-        Wallet { points: self.points.held, ..self.shows.as_ref().unwrap_or(&self.purse).money() }
+        Wallet { points: self.points.held(), ..self.shows.as_ref().unwrap_or(&self.purse).money() }
     }
 
     /// It is of this product, perhaps in use, bound to an account, or accepted for a time, before anything is known of it.
@@ -256,7 +271,7 @@ impl CardModel {
 
     /// Nothing is below zero.
     pub(super) fn is_sound(&self) -> bool {
-        self.points.held >= 0 && self.purse.is_sound()
+        self.points.is_sound() && self.purse.is_sound()
     }
 
     /// It is what is known now; there are no copies of it.
@@ -276,16 +291,6 @@ impl CardModel {
             held: self.purse.holds.get(&decided.index).map_or(0, Hold::held),
         };
         all.into_iter().take(most).map(standing).collect()
-    }
-
-    /// The number of its PIN.
-    pub(super) fn pin(&self) -> Option<u32> {
-        self.pin.number
-    }
-
-    /// How many holds it has.
-    pub(super) fn holds(&self) -> usize {
-        self.purse.holds.len()
     }
 
     /// The outcomes that are right for a request that is decided now: mostly one.
@@ -337,7 +342,12 @@ impl CardModel {
                 return declined;
             }
             if let Some(code) = self.unfit(request) {
-                return self.declined(request, code);
+                let other_holder = u64::from(kind == MessageType::LOAD && self.is_somebody_elses(request));
+                let counts = Happened { other_holder, ..Happened::default() };
+                return match code {
+                    ResponseCode::NOT_PERMITTED_CARD => self.declined_for_holder(request, counts),
+                    code => self.declined(request, code),
+                };
             }
             // What is to be raised is looked at before the PIN, for whether that is asked depends on what is held.
             if kind == MessageType::AUTHORIZE
@@ -407,7 +417,7 @@ impl CardModel {
         }
         if let Some(said) = fact.balances.filter(|_| fact.is_approval()) {
             self.purse.force(said);
-            self.points.held = said.points;
+            self.points.force(said.points);
         }
     }
 
@@ -451,8 +461,9 @@ impl CardModel {
             ..Expected::default()
         };
         let counts = decided.approved > 0 || request.intent.kind != MessageType::ADVICE.0;
-        let gained = decided.parts.iter().any(|part| part.amount > 0) || decided.points.card > 0;
+        let gained = decided.parts.iter().any(|part| part.amount > 0) || decided.points.card() > 0;
         self.loaded |= gained;
+        self.register(request);
         let decided = Decided {
             kind: request.intent.kind,
             state: TransactionState::LIVE,

@@ -4,10 +4,11 @@ use protocol::code::ResponseCode;
 use protocol::field::TransactionState;
 use protocol::frame::MessageType;
 
-use super::purse::{Balance, Part, opposite, sum};
+use super::purse::{Part, opposite, sum};
 use super::refund::Slice;
 use super::{CardModel, Decided, Expected, Outcome, Request};
 use crate::oracle::fact::{TransactionKey, Wallet};
+use crate::oracle::happened::Happened;
 use crate::oracle::rules;
 
 /// An Unload is paid out of so many loads at most.
@@ -21,6 +22,7 @@ impl CardModel {
         let of_own = [MessageType::LOAD, MessageType::UNLOAD, MessageType::TRANSFER];
         match MessageType(intent.kind) {
             kind if self.bound.is_some() && of_own.contains(&kind) => not_permitted,
+            MessageType::LOAD if self.is_somebody_elses(request) => not_permitted,
             MessageType::TRANSFER if product.max_transfer.is_none() => not_permitted,
             MessageType::TRANSFER if intent.extra.to == intent.card => {
                 Some(ResponseCode::INVALID_TRANSACTION)
@@ -54,16 +56,24 @@ impl CardModel {
             return self.declined(request, ResponseCode::NOT_SUFFICIENT_FUNDS);
         }
         let mut partner = request.partner.cloned().unwrap_or_default();
-        if partner.purse.total().saturating_add(amount) > partner.product(request.programme).max_balance {
+        let (to_product, together) =
+            (*partner.product(request.programme), partner.purse.total().saturating_add(amount));
+        if together > to_product.max_balance {
             return self.declined(request, ResponseCode::AMOUNT_LIMIT);
+        }
+        if partner.lacks_holder(&to_product, together, None) {
+            return self.declined_for_holder(request, Happened { without_holder: 1, ..Happened::default() });
         }
         let mut after = self.clone();
         let taken = self.purse.choose(amount, product.spend);
-        let lots: Vec<(Balance, i64)> =
-            taken.iter().map(|part| (after.purse.balance(part.lot), part.amount)).collect();
-        let has_points = partner.points.held != 0;
-        let given: Vec<Part> =
-            lots.into_iter().flat_map(|lot| partner.purse.receive(lot, has_points)).collect();
+        // Each with its balance and end.
+        let crowded = partner.purse.alive().saturating_add(partner.points.alive()) >= rules::LOTS_APART;
+        let (among, mut given) = (partner.purse.lots(), Vec::new());
+        for part in &taken {
+            let of = (after.purse.balance(part.lot), after.purse.ends(part.lot));
+            given.push(Part { lot: partner.purse.place(of, crowded, among), amount: part.amount });
+        }
+        partner.purse.book(&given);
         partner.loaded = true;
         let parts = opposite(&taken);
         let changes = after.purse.book(&parts);
@@ -141,8 +151,8 @@ impl CardModel {
         let parts = opposite(&self.purse.choose(paid, product.spend));
         let mut changes = after.purse.book(&parts);
         let earned = rules::points(paid);
-        let points = after.points.earn(earned);
-        changes.points = points.card;
+        let points = after.points.earn(earned, request.ends(request.programme.expiry.points));
+        changes.points = points.card();
         let decided =
             Decided { approved: paid, advised: amount, parts, points, earned, ..Decided::default() };
         let mut outcome = after.approved(request, ResponseCode::APPROVED, changes, decided);

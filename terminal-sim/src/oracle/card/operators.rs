@@ -90,7 +90,8 @@ impl CardModel {
         }
         self.blocked = false;
         let bound = self.bound.is_some() || self.pin.number.is_some();
-        self.active = self.loaded || bound || self.points_debt() > 0 || self.expires.is_some();
+        self.active =
+            self.loaded || bound || self.points_debt() > 0 || self.expires.is_some() || self.holder.is_some();
         Ok(())
     }
 
@@ -140,7 +141,7 @@ impl CardModel {
             return Err("the new card was sold");
         }
         (new.active, new.expires) = (true, self.expires);
-        (new.bound, new.pin) = (self.bound, self.pin);
+        (new.bound, new.pin, new.holder) = (self.bound, self.pin, self.holder);
         new.pin.may_have_been_tried(self.pin.number.filter(|_| overlapped));
         new.predecessor = Some(self.number);
         Ok(self.hand_over(new))
@@ -157,8 +158,9 @@ impl CardModel {
             return Err("the card is bound, or the other one not active");
         }
         let together = self.purse.total().saturating_add(other.purse.total());
-        if together > other.product(programme).max_balance {
-            return Err("that is more than a card may hold");
+        let product = other.product(programme);
+        if together > product.max_balance || other.lacks_holder(product, together, None) {
+            return Err("that is more than a card may hold, or than one without a holder may");
         }
         Ok(self.hand_over(other))
     }
@@ -178,11 +180,13 @@ impl CardModel {
             let nothing = [TransactionState::DECLINED, TransactionState::BLOCKED];
             decided.kind != MessageType::ACTIVATE.0 && !nothing.contains(&decided.state)
         };
-        for (key, decided) in self.decided.take_out(approved) {
+        let offset = to.points.take_over(&mut self.points);
+        for (key, mut decided) in self.decided.take_out(approved) {
+            let lots = decided.points.parts.iter_mut().chain(&mut decided.paid_parts);
+            lots.for_each(|part| part.lot = part.lot.saturating_add(offset));
             to.decided.insert(key, decided);
         }
         to.decided.settle();
-        to.points.take_over(&mut self.points);
         to.loaded |= self.loaded;
         (self.blocked, self.bound, self.successor) = (false, None, Some(to.number));
         to.purse.take_over(&mut self.purse)

@@ -52,6 +52,11 @@ impl CardPin {
 }
 
 impl CardModel {
+    /// The number of its PIN.
+    pub(in crate::oracle) fn pin(&self) -> Option<u32> {
+        self.pin.number
+    }
+
     /// Looks at the PIN of a request that needs one, and counts it; the decline if it is not the right one.
     pub(super) fn look_at_pin(&mut self, request: &Request<'_>) -> Result<(), Vec<Outcome>> {
         let Some(rule) = self.product(request.programme).pin.filter(|_| !request.quoting) else {

@@ -7,10 +7,11 @@ use protocol::field::TransactionState;
 use protocol::frame::MessageType;
 
 use super::points::Points;
-use super::purse::Part;
+use super::purse::{Part, opposite};
 use super::{CardModel, Decided, Outcome, Request};
 use crate::oracle::fact::{Line, TransactionKey, Wallet};
-use crate::oracle::product::PointsRule;
+use crate::oracle::happened::Happened;
+use crate::oracle::product::Product;
 use crate::oracle::rules;
 
 /// The present refund of an original.
@@ -67,7 +68,7 @@ impl CardModel {
         let done = if original.kind == MessageType::LOAD.0 {
             after.pay_out(original, slice)
         } else {
-            Some(after.give_back(original, slice, self.product(request.programme).points))
+            Some(after.give_back(original, slice, self.product(request.programme), request))
         };
         let Some((changes, decided)) = done else {
             return self.declined_in(request, ResponseCode::NOT_SUFFICIENT_FUNDS, Some(original.state));
@@ -98,8 +99,16 @@ impl CardModel {
     }
 
     /// What was spent last comes back first; points go in proportion. Where points pay, those that the card owes then are
-    /// paid for out of what goes back to the balances.
-    fn give_back(&mut self, original: &Decided, slice: Slice, rule: Option<PointsRule>) -> (Wallet, Decided) {
+    /// paid for out of what goes back to the balances. What comes back to a lot that has ended comes as a new one, which lasts
+    /// for the product's grace time.
+    fn give_back(
+        &mut self,
+        original: &Decided,
+        slice: Slice,
+        product: &Product,
+        request: &Request<'_>,
+    ) -> (Wallet, Decided) {
+        let (rule, grace) = (product.points, request.grace(product));
         // The balances come back first, then the points that paid.
         let (used, worth) = original.paid_points;
         let balances = slice.whole.saturating_sub(worth);
@@ -114,32 +123,33 @@ impl CardModel {
             0 => 0,
             _ => rules::taken_back(original.earned, of_balances(refunded), balances),
         };
-        let came_back = self.points.earn(back(after).saturating_sub(back(before)));
-        let taken = self.points.take(gone(after).saturating_sub(gone(before)));
+        let points_back = back(after).saturating_sub(back(before));
+        let (came_back, mut late) =
+            self.points.bring_back(from_the_end(&original.paid_parts, back(before), points_back), grace);
+        let taken = self.points.take(gone(after).saturating_sub(gone(before)), original.points.lot());
         let to_balances = of_balances(after).saturating_sub(of_balances(before));
         let (withheld, paid_for) = match rule {
             Some(rule) => rule.withheld(self.points.debt(), to_balances),
             None => (0, 0),
         };
-        self.points.book(Points { card: 0, debt: paid_for.saturating_neg() });
+        self.points.pay_debt(paid_for);
 
-        let (mut skipped, mut missing) = (slice.before, slice.amount.saturating_sub(withheld));
-        let mut parts = Vec::new();
-        for spent in original.parts.iter().rev() {
-            let whole = spent.amount.saturating_neg();
-            let skip = whole.min(skipped);
-            skipped = skipped.saturating_sub(skip);
-            let amount = whole.saturating_sub(skip).min(missing);
-            missing = missing.saturating_sub(amount);
-            parts.push(Part { lot: spent.lot, amount });
+        let left = to_balances.saturating_sub(withheld);
+        let mut parts = from_the_end(&opposite(&original.parts), before, left);
+        let crowded = self.purse.alive().saturating_add(self.points.alive()) >= rules::LOTS_APART;
+        let among = self.purse.lots();
+        let over: Vec<&mut Part> = parts.iter_mut().filter(|part| self.purse.is_over(part.lot)).collect();
+        for part in over {
+            late = late.saturating_add(1);
+            part.lot = self.purse.place((self.purse.balance(part.lot), grace), crowded, among);
         }
-        parts.retain(|part| part.amount > 0);
+        self.happened = self.happened.plus(Happened { late_refunds: late, ..Happened::default() });
         let mut changes = self.purse.book(&parts);
         let points = Points {
-            card: came_back.card.saturating_add(taken.card),
+            parts: came_back.parts.into_iter().chain(taken.parts).collect(),
             debt: came_back.debt.saturating_add(taken.debt).saturating_sub(paid_for),
         };
-        changes.points = points.card;
+        changes.points = points.card();
         let approved = slice.amount.saturating_sub(withheld);
         (changes, Decided { approved, parts, points, ..Decided::default() })
     }
@@ -161,6 +171,20 @@ impl CardModel {
         let changes = self.purse.book(&parts);
         Some((changes, Decided { approved, parts, ..Decided::default() }))
     }
+}
+
+/// Parts of what paid, from its end: `amount` of it after the first `skipped`.
+fn from_the_end(paid: &[Part], mut skipped: i64, mut amount: i64) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for part in paid.iter().rev() {
+        let skip = part.amount.min(skipped);
+        skipped = skipped.saturating_sub(skip);
+        let back = part.amount.saturating_sub(skip).min(amount);
+        amount = amount.saturating_sub(back);
+        parts.push(Part { lot: part.lot, amount: back });
+    }
+    parts.retain(|part| part.amount > 0);
+    parts
 }
 
 impl Decided {

@@ -2,11 +2,11 @@
 
 use protocol::code::ResponseCode;
 
-use super::points::Points;
-use super::purse::{Balance, opposite};
+use super::purse::{Balance, Part, opposite};
 use super::refund::by_item;
 use super::{CardModel, Decided, Outcome, Request};
 use crate::oracle::fact::Wallet;
+use crate::oracle::happened::Happened;
 use crate::oracle::rules;
 
 impl CardModel {
@@ -19,7 +19,7 @@ impl CardModel {
         if let Some(code) = refused {
             return self.declined(request, code);
         }
-        // The end is a month away at least.
+        // The end is a month away at least. Whoever it names is registered.
         let expires = self.product(request.programme).ends.then_some(i64::MAX);
         let after = CardModel { active: true, expires, ..self.clone() };
         let code = ResponseCode::APPROVED;
@@ -40,12 +40,22 @@ impl CardModel {
         {
             return self.declined(request, ResponseCode::AMOUNT_LIMIT);
         }
+        if self.lacks_holder(product, balance.unwrap_or(0), request.intent.extra.holder) {
+            return self.declined_for_holder(request, Happened { without_holder: 1, ..Happened::default() });
+        }
         let mut after = CardModel { loaded: true, ..self.clone() };
-        let given = [(Balance::Principal, amount), (Balance::Bonus, bonus)];
-        let given = given.get(..if bonus > 0 { 2 } else { 1 }).unwrap_or_default();
-        let parts = after.purse.open(given, self.points.held != 0);
-        let joined = parts.first().is_some_and(|part| self.purse.has(part.lot));
-        let changes = after.purse.book(&parts);
+        let expiry = request.programme.expiry;
+        let given = [(Balance::Principal, amount, expiry.principal), (Balance::Bonus, bonus, expiry.bonus)];
+        let (mut parts, mut changes, mut joined) = (Vec::new(), Wallet::default(), false);
+        for (balance, amount, months) in given.into_iter().filter(|(_, amount, _)| *amount > 0) {
+            let lots = after.purse.lots();
+            let crowded = after.purse.alive().saturating_add(after.points.alive()) >= rules::LOTS_APART;
+            let lot = after.purse.place((balance, request.ends(months)), crowded, usize::MAX);
+            joined |= balance == Balance::Principal && lot < lots;
+            let part = Part { lot, amount };
+            changes = changes.plus(after.purse.book(&[part])).unwrap_or_default();
+            parts.push(part);
+        }
         let decided = Decided { approved: amount, parts, joined, ..Decided::default() };
         vec![after.approved(request, ResponseCode::APPROVED, changes, decided)]
     }
@@ -63,16 +73,17 @@ impl CardModel {
             return self.declined(request, ResponseCode::NOT_SUFFICIENT_FUNDS);
         };
         let mut after = self.clone();
-        after.points.book(Points { card: used.saturating_neg(), debt: 0 });
+        let paid_parts = opposite(&after.points.pay(used));
         let parts = opposite(&self.purse.choose(paid, self.product(request.programme).spend));
         let mut changes = after.purse.book(&parts);
         let earned = rules::points(paid);
-        let points = after.points.earn(earned);
-        changes.points = points.card.saturating_sub(used);
+        let points = after.points.earn(earned, request.ends(request.programme.expiry.points));
+        changes.points = points.card().saturating_sub(used);
         let approved = paid.saturating_add(worth);
         let lines = by_item(&request.intent.extra.lines);
         let paid_points = (used, worth);
-        let decided = Decided { approved, parts, points, earned, paid_points, lines, ..Decided::default() };
+        let decided =
+            Decided { approved, parts, points, earned, paid_points, paid_parts, lines, ..Decided::default() };
         vec![after.approved(request, code, changes, decided)]
     }
 

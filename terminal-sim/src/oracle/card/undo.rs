@@ -4,7 +4,6 @@ use protocol::code::ResponseCode;
 use protocol::field::TransactionState;
 use protocol::frame::MessageType;
 
-use super::points::Points;
 use super::purse::{Hold, Part, opposite, sum};
 use super::{CardModel, Decided, Expected, Outcome, Request, Shown};
 use crate::oracle::fact::{TransactionKey, Wallet};
@@ -31,7 +30,7 @@ impl CardModel {
         &self,
         original: &TransactionKey,
         kind: u8,
-        partner: Option<&CardModel>,
+        (partner, points_end): (Option<&CardModel>, Option<i64>),
     ) -> Vec<Outcome> {
         let answer = |code: ResponseCode, approved, state: Option<TransactionState>| {
             let state = state.map(|state| state.0);
@@ -55,10 +54,12 @@ impl CardModel {
         match state {
             TransactionState::BLOCKED | TransactionState::DECLINED => answer(done, None, Some(state)),
             TransactionState::REVERSED | TransactionState::VOIDED => answer(done, Some(0), Some(state)),
-            TransactionState::LIVE => match self.undo(original, decided, Way::Reversal, partner) {
-                Err(code) => answer(code, None, Some(state)),
-                Ok(undone) => undone.into_iter().map(|undone| undone.reversed(original)).collect(),
-            },
+            TransactionState::LIVE => {
+                match self.undo(original, decided, Way::Reversal, (partner, points_end)) {
+                    Err(code) => answer(code, None, Some(state)),
+                    Ok(undone) => undone.into_iter().map(|undone| undone.reversed(original)).collect(),
+                }
+            }
             _ => answer(not_valid, None, Some(state)),
         }
     }
@@ -97,7 +98,8 @@ impl CardModel {
         request: &Request<'_>,
         refused: &dyn Fn(ResponseCode) -> Vec<Outcome>,
     ) -> Vec<Outcome> {
-        let undone = self.undo(key, original, Way::Void, request.partner);
+        let points_end = request.ends(request.programme.expiry.points);
+        let undone = self.undo(key, original, Way::Void, (request.partner, points_end));
         if let Err(ResponseCode::INVALID_TRANSACTION) = undone {
             return refused(ResponseCode::INVALID_TRANSACTION);
         }
@@ -125,14 +127,14 @@ impl CardModel {
         key: &TransactionKey,
         original: &Decided,
         way: Way,
-        partner: Option<&CardModel>,
+        (partner, points_end): (Option<&CardModel>, Option<i64>),
     ) -> Result<Vec<Undone>, ResponseCode> {
         let in_use = Err(ResponseCode::INVALID_TRANSACTION);
         match MessageType(original.kind) {
             MessageType::ACTIVATE if self.is_in_use() => in_use,
             MessageType::ACTIVATE => {
                 let pin = super::pin::CardPin::default();
-                let after = CardModel { active: false, expires: None, pin, ..self.clone() };
+                let after = CardModel { active: false, expires: None, pin, holder: None, ..self.clone() };
                 Ok(vec![Undone { after, changes: Wallet::default(), amount: 0, partner: None }])
             }
             MessageType::AUTHORIZE => self.release(original, way),
@@ -143,7 +145,7 @@ impl CardModel {
                         return in_use;
                     }
                 }
-                let mut undone = self.mirror(original)?;
+                let mut undone = self.mirror(original, points_end)?;
                 for (refunded, by) in &original.refunds {
                     let before = self.decided.get(refunded).map_or(0, |before| before.refunded);
                     undone.after.refunded(refunded, before.saturating_sub(*by), None);
@@ -156,17 +158,17 @@ impl CardModel {
                 if original.given_to == self.number {
                     // The two cards are one by now.
                     let without = self.without_given(&original.given).ok_or(spent)?;
-                    let mut undone = without.mirror(original)?;
+                    let mut undone = without.mirror(original, points_end)?;
                     let given = self.clone().purse.book(&opposite(&original.given));
                     undone.changes = undone.changes.plus(given).unwrap_or_default();
                     return Ok(vec![undone]);
                 }
                 let partner = partner.ok_or(spent)?.without_given(&original.given).ok_or(spent)?;
-                let undone = self.mirror(original)?;
+                let undone = self.mirror(original, points_end)?;
                 Ok(vec![Undone { partner: Some(partner), ..undone }])
             }
             _ => {
-                let mut undone = self.mirror(original)?;
+                let mut undone = self.mirror(original, points_end)?;
                 if let Some(reference) = original.hold {
                     undone.after.hold_again(reference, original);
                 }
@@ -176,7 +178,7 @@ impl CardModel {
     }
 
     /// Every part back where it was: what the original gave must be free in its very lots.
-    fn mirror(&self, original: &Decided) -> Result<Undone, ResponseCode> {
+    fn mirror(&self, original: &Decided, points_end: Option<i64>) -> Result<Undone, ResponseCode> {
         let given: Vec<&Part> = original.parts.iter().filter(|part| part.amount > 0).collect();
         let gone = |lot| {
             let wanted = sum(given.iter().filter(|part| part.lot == lot).map(|part| part.amount));
@@ -185,17 +187,11 @@ impl CardModel {
         if given.iter().any(|part| gone(part.lot)) {
             return Err(ResponseCode::NOT_SUFFICIENT_FUNDS);
         }
-        // The points that a refund gave back must be there too.
-        let came_back = original.points.card;
         let refunds = original.kind == MessageType::REFUND.0;
-        if refunds && came_back > 0 && !self.points.has(came_back) {
-            return Err(ResponseCode::NOT_SUFFICIENT_FUNDS);
-        }
         let mut after = self.clone();
         let mut changes = after.purse.book(&opposite(&original.parts));
-        let (used, _) = original.paid_points;
-        after.points.book(Points { card: used, debt: 0 });
-        changes.points = after.points.undo(original.points).card.saturating_add(used);
+        let points = after.points.undo(&original.paid_parts, &original.points, refunds, points_end);
+        changes.points = points.ok_or(ResponseCode::NOT_SUFFICIENT_FUNDS)?;
         Ok(Undone { after, changes, amount: original.approved.max(original.advised), partner: None })
     }
 

@@ -19,7 +19,7 @@ fn came_to(oracle: &mut Oracle, number: u32, act: ByTwo, outcome: &Outcome) {
 }
 
 fn done(index: u64) -> Outcome {
-    Outcome::Done { index, expires: None }
+    Outcome::Done { index, expires: None, date: None }
 }
 
 fn refused(reason: &str) -> Outcome {

@@ -34,7 +34,7 @@ fn in_state(state: TransactionState, fact: Fact) -> Fact {
 }
 
 fn done(index: u64) -> Outcome {
-    Outcome::Done { index, expires: None }
+    Outcome::Done { index, expires: None, date: None }
 }
 
 fn refused() -> Outcome {
@@ -233,7 +233,7 @@ fn a_card_whose_time_is_over_is_refused_from_that_second_on_until_it_is_extended
     for (to, right) in [(end + 31 * 86_400, true), (end + 27 * 86_400, false), (end + 40 * 86_400, false)] {
         let mut extended = oracle.clone();
         extended.send(1, &extend);
-        extended.is_back(1, &Outcome::Done { index: 103, expires: Some(to) });
+        extended.is_back(1, &Outcome::Done { index: 103, expires: Some(to), date: None });
         assert_eq!(extended.mismatches().is_empty(), right, "{to}");
         trade(
             &mut extended,
