@@ -4,12 +4,16 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
 
 const LOCK_FILE: &str = "lock";
+/// Whoever had the directory may be just ending: a process that it began holds its files for a moment, until it runs a program.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
 /// As long as it lives, nobody else has the directory. A killed process leaves none behind.
 #[derive(Debug)]
@@ -35,7 +39,17 @@ impl Store {
         let path = self.path(LOCK_FILE);
         let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
         let file = opened.map_err(Error::file(&path))?;
-        match file.try_lock() {
+        let mut tries = LOCK_TRIES;
+        let locked = loop {
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) if tries > 0 => {
+                    tries = tries.saturating_sub(1);
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                locked => break locked,
+            }
+        };
+        match locked {
             Ok(()) => Ok(Lock { _file: file }),
             Err(TryLockError::WouldBlock) => {
                 let directory = self.directory.display();

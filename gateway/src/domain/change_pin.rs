@@ -3,6 +3,7 @@
 use super::Fault;
 use super::decision::{Decision, Decline, Tried};
 use super::effect::Effect;
+use super::expiry::expire;
 use super::facts::{Facts, accept_card};
 use super::pin::Pin;
 use super::request::{CardClaim, Now, Request};
@@ -23,10 +24,14 @@ pub(super) fn decide(
             card.pin.check(rule.tries, request.pins.card_given, request.pins.card, Tried::Card)?;
         }
         let secret = request.pins.new.ok_or(Decline::PinUntried(Tried::New))?;
-        Ok(Effect::Pin { card: card.reference, pin: Pin { secret: Some(secret), tries: 0 } })
+        Ok((card, Effect::Pin { card: card.reference, pin: Pin { secret: Some(secret), tries: 0 } }))
     });
-    Ok(match checked {
-        Ok(effect) => Decision { amount: Some(0), ..Decision::approved(vec![effect]) },
-        Err(decline) => Decision::declined(decline),
-    })
+    let (card, pin) = match checked {
+        Ok(checked) => checked,
+        Err(decline) => return Ok(Decision::declined(decline)),
+    };
+    // Its answer says what can be spent: a hold whose time is over is not among that, swept or not.
+    let (_, mut effects) = expire(card, facts.programme, facts.index, now)?;
+    effects.push(pin);
+    Ok(Decision { amount: Some(0), ..Decision::approved(effects) })
 }

@@ -295,6 +295,7 @@ impl Oracle {
     pub fn replayed(&mut self) {
         self.replaying = false;
         self.replayed_until = self.latest;
+        self.queue_again();
         self.check_queues(self.queues.keys().copied().collect());
         self.check_closes();
     }

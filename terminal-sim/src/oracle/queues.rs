@@ -66,6 +66,21 @@ impl Oracle {
         self.waiting.insert(place, waiting);
     }
 
+    /// All books are read in: by now it is known which Transfer a Void names, whichever till's book has it, and so which other
+    /// card it is about.
+    pub(super) fn queue_again(&mut self) {
+        let answers = self.waiting.iter().filter_map(|(place, one)| Some((place.clone(), one.intent()?)));
+        let cards: Vec<_> = answers.map(|(place, intent)| (place, self.cards_of(intent))).collect();
+        for (place, (card, other)) in cards {
+            if let Some(Waiting::Answer(answered)) = self.waiting.get_mut(&place) {
+                answered.cards.1 = answered.cards.1.or(other);
+            }
+            for queue in self.queues_of((card, other)) {
+                self.queues.entry(queue).or_default().waiting.insert(place.clone());
+            }
+        }
+    }
+
     /// It is open no more: what has waited for it is checked.
     pub(super) fn leave(&mut self, key: &TransactionKey, queues: BTreeSet<u64>) {
         for queue in &queues {

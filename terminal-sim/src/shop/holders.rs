@@ -17,15 +17,26 @@ const SOMEBODY_ELSE: u64 = 2;
 const SOMEBODY_COMES: u64 = 2;
 /// One look-up in so many is the first of more than anybody may make.
 const TOO_MANY: u64 = 2;
+/// So many phones are thought of until one is asked for.
+const QUIET: u64 = 3;
 /// More than those.
 const MANY: i64 = 26;
 
 impl Trader {
-    /// The card's holder, if it has one; now and then somebody else.
+    /// The card's holder, if it has one, or somebody else.
     pub(super) fn draw_holder(&mut self, card: &Card) -> u32 {
         let holder = self.shared.oracle().holder(card.reference);
         let anybody = u32::try_from(self.rng.below(PEOPLE)).unwrap_or(0);
-        holder.filter(|_| !self.rng.chance(1, SOMEBODY_ELSE)).unwrap_or(anybody)
+        match holder {
+            Some(holder) if self.rng.chance(1, SOMEBODY_ELSE) => {
+                if anybody == holder {
+                    anybody.wrapping_add(1)
+                } else {
+                    anybody
+                }
+            }
+            holder => holder.unwrap_or(anybody),
+        }
     }
 
     /// Whoever buys a card is asked who they are, perhaps, where it matters.
@@ -69,8 +80,15 @@ impl Trader {
         let connection = terminal.connect_beside().await?;
         let mut session = Session::sign_on(connection, identity, last_stan, None, patience).await?;
         for _ in 0..many {
-            let somebody = u32::try_from(self.rng.below(PEOPLE.saturating_add(2))).unwrap_or(0);
-            let phone = phone_of(somebody);
+            // Mostly one about whose cards nothing is under way.
+            let mut phone = 0;
+            for _ in 0..QUIET {
+                let somebody = u32::try_from(self.rng.below(PEOPLE.saturating_add(2))).unwrap_or(0);
+                phone = phone_of(somebody);
+                if self.shared.oracle().watch_phone(phone).is_some() {
+                    break;
+                }
+            }
             let personal = self.till.holders.phone(phone);
             let sidecar = RequestSidecar { personal, ..RequestSidecar::default() };
             let question = session.question(Body::CardLookup, &sidecar)?;

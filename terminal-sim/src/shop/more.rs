@@ -69,7 +69,7 @@ fn possible(product: &Product, till: &TillRule) -> Vec<(More, u64)> {
         (More::Cashier, on(*till != TillRule::default(), 2)),
         (More::Offline, on(product.offline, 3)),
         (More::ReturnLate, 5),
-        (More::Register, on(product.real_name_above.is_some(), 6)),
+        (More::Register, on(product.real_name_above.is_some(), 8)),
         (More::LookUp, on(product.real_name_above.is_some(), 4)),
     ]
 }
