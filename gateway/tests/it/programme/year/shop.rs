@@ -293,7 +293,8 @@ impl Shop {
 fn answer(decision: &Decision) -> Answer {
     let code = translate::code(decision.verdict).0;
     let approved = [APPROVED, IN_PART].contains(&code);
-    let why = decision.explanation.iter().map(|line| (line.rule.clone(), line.result));
+    let own = decision.explanation.iter().filter(|line| line.other.is_none());
+    let why = own.map(|line| (line.rule.clone(), line.result));
     Answer {
         code,
         amount: decision.amount.filter(|_| approved).unwrap_or(0),
