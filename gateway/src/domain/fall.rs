@@ -36,7 +36,9 @@ pub(super) fn fall(
     let mut fall = Fall::default();
     let Some(member) = facts.state.members.get(&card) else { return Ok(fall) };
     let member = member.after(card, counted)?;
-    if let Some(joining) = join::undone(facts.programme, &member, facts.entries) {
+    // A load that comes back takes nothing of what a joining rests on, whatever the programme asks for by now.
+    let joining = join::is_less(counted).then(|| join::undone(facts.programme, &member, facts.entries));
+    if let Some(joining) = joining.flatten() {
         for (of, (points, _)) in joining.points_earned() {
             fall.add(of, points)?;
         }

@@ -256,6 +256,13 @@ fn marks(member: &Member) -> impl Iterator<Item = u64> {
     marks.filter_map(|index| index.parse().ok())
 }
 
+/// Something of what a joining by spend rests on comes back.
+pub(super) fn is_less(counted: &[Effect]) -> bool {
+    counted
+        .iter()
+        .any(|effect| matches!(effect, Effect::Counter { counter, change: ..=-1, .. } if counter == SPENT))
+}
+
 /// The joining, by one of `entries` or several, that rests on too little now that this is counted of the member.
 pub(super) fn undone(programme: &Programme, member: &Member, entries: &[Original]) -> Option<Original> {
     let needed = programme.membership.as_ref().and_then(|membership| membership.spend);

@@ -5,7 +5,7 @@ use protocol::code::ResponseCode;
 use protocol::request::Body;
 
 use super::{Said, join, join_by, points, why};
-use crate::counter::{activate, cards, number, purchase, reversal};
+use crate::counter::{activate, cards, load, number, purchase, reversal};
 use crate::harness::Site;
 use crate::till::{APPROVED, People, Till, approved, put_in_force, refund, void};
 
@@ -125,6 +125,26 @@ async fn so_much_spent_makes_the_member_to_the_cent() {
     assert_eq!(why(&till.deal(purchase(&card, 1), &card).await.1), [], "19.99 again");
     let answer = till.deal(purchase(&card, 1), &card).await.1;
     assert_eq!(why(&answer), [("welcome".to_owned(), 10)], "20.00");
+    drop(gateway);
+    site.verify();
+}
+
+#[tokio::test]
+async fn a_load_that_comes_back_is_no_reason_to_leave_whatever_is_asked_for_by_now() {
+    let site = Site::new();
+    let gateway = site.start();
+    let mut till = Till::open(&site, &gateway, "T0001").await;
+    membership(&site, "joining = \"spend\"\nspend = \"20.00\"", "");
+    let card = till.sell(&site, 1, &[90_00]).await.remove(0);
+    assert_eq!(join(&mut till, &card, Said::default()).await.1.code(), APPROVED);
+    let (load, _) = till.deal(load(&card, 10_00), &card).await;
+    let (sale, answer) = till.deal(purchase(&card, 20_00), &card).await;
+    assert!(why(&answer).contains(&("welcome".to_owned(), 10)));
+    membership(&site, "joining = \"spend\"\nspend = \"500.00\"", "");
+    let answer = till.deal(refund(&load, 1_00), &card).await.1;
+    assert!(!why(&answer).iter().any(|(rule, _)| rule == "welcome"), "{:?}", why(&answer));
+    let answer = till.deal(refund(&sale, 1), &card).await.1;
+    assert!(why(&answer).contains(&("welcome".to_owned(), -10)), "{:?}", why(&answer));
     drop(gateway);
     site.verify();
 }
