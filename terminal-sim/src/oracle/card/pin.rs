@@ -94,7 +94,8 @@ impl CardModel {
             };
             return Err(counts.flat_map(outcome).collect());
         }
-        (self.pin.wrong, self.pin.unsure) = (0, false);
+        // Where tries overlap, another one may have been written down behind this one.
+        (self.pin.wrong, self.pin.unsure) = (0, request.overlapped);
         Ok(())
     }
 
