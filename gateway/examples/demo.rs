@@ -311,7 +311,7 @@ fn audit(site: &mut Site, shop: &Shop, (day, receipt): (&str, &[u8])) -> Result<
         say(&format!("{what:<18} {}", path.display()));
     }
     page::done(
-        "Every figure above was computed twice, by the gateway and by an oracle that shares no code with it.",
+        "Every answer and balance above was computed twice, by the gateway and by an oracle that shares no code with it.",
     );
     Ok(())
 }
