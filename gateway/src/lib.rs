@@ -20,3 +20,4 @@ pub mod server;
 pub mod statement;
 pub mod storage;
 pub mod translate;
+pub mod workers;
