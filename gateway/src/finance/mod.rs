@@ -9,6 +9,7 @@ mod entry;
 mod files;
 mod manifest;
 mod names;
+mod read;
 mod take;
 mod verify;
 

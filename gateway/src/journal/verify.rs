@@ -8,9 +8,9 @@ use protocol::frame::MessageType;
 use protocol::request::{Body, Request};
 use serde::Serialize;
 
+use super::ahead::Ahead;
 use super::anchor::Anchor;
 use super::record::Origin;
-use super::ahead::Ahead;
 use super::seal::{Head, sealing_spki};
 use super::sha256;
 use super::walk::{Damage, Entry, Group, WalkError, lost, replay_whole};
