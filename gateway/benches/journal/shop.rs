@@ -31,7 +31,7 @@ use tempfile::TempDir;
 use super::measured;
 
 pub(super) const DAY: Date = Date::constant(2026, 11, 21);
-const NOW: Now = Now { ms: 1_795_222_800_000, business_date: 2026_11_21, certain: true };
+const NOW: Now = Now { ms: 1_795_222_800_000, business_date: 20_261_121, certain: true };
 const TERMINALS: u64 = 16;
 const CARDS: u64 = 640;
 /// Entries that are sealed and committed together.
@@ -91,7 +91,9 @@ impl Shop {
         let key = SigningKey::generate().expect("a key");
         let keys = (0..TERMINALS).map(|at| match at % 2 {
             0 => Key::Es256(SigningKey::generate().expect("a key")),
-            _ => Key::Ed25519(Ed25519KeyPair::from_seed_unchecked(&sha256(&[&[at as u8]])).expect("a key")),
+            _ => Key::Ed25519(
+                Ed25519KeyPair::from_seed_unchecked(&sha256(&[&at.to_be_bytes()])).expect("a key"),
+            ),
         });
         let cards = (0..CARDS).map(|at| CardNumber::from_parts(at + 1).expect("a card").number());
         let mut shop = Self {
@@ -186,8 +188,9 @@ impl Shop {
     pub(super) fn trade(&mut self, entries: u64) -> [(&'static str, u64); 5] {
         let mut ns = [0; 5];
         for at in 0..entries {
-            let (terminal, card) = (at % TERMINALS, self.cards[(at * 7 % CARDS) as usize]);
-            let (terminal, stan) = (terminal as usize, u32::try_from(at / TERMINALS + 1).expect("a STAN"));
+            let place = |at: u64| usize::try_from(at).expect("a place");
+            let (terminal, card) = (place(at % TERMINALS), self.cards[place(at * 7 % CARDS)]);
+            let stan = u32::try_from(at / TERMINALS + 1).expect("a STAN");
             let amount = i64::try_from(at % 9_000 + 100).expect("an amount");
             let (signed, request_id) = self.signed(terminal, stan, card, amount);
             let request = request(terminal, stan, card, amount, request_id);

@@ -47,9 +47,9 @@ pub(super) struct EntryRead {
 pub(super) enum Told {
     /// It is another store's, or behind the period.
     Nothing,
-    Whole(Result<Transaction>),
+    Whole(Box<Result<Transaction>>),
     /// What it undoes must be looked up first.
-    Undoes(Record),
+    Undoes(Box<Record>),
 }
 
 impl Wanted<'_> {
@@ -82,7 +82,7 @@ impl Wanted<'_> {
             undoes = true;
             Ok(None)
         });
-        let told = if undoes { Told::Undoes(record) } else { Told::Whole(transaction) };
+        let told = if undoes { Told::Undoes(Box::new(record)) } else { Told::Whole(Box::new(transaction)) };
         EntryRead { index, business_date, told }
     }
 

@@ -134,7 +134,7 @@ fn write(
             let mut taking = Taking::new(storage, asked, directory, scope)?;
             let (mut groups, mut sealing) = (Ahead::new(workers, storage, installation, &read), Vec::new());
             while !taking.complete
-                && let Some(group) = groups.next().context("the journal is damaged")?
+                && let Some(group) = groups.take().context("the journal is damaged")?
             {
                 wanted.check_seal(&group, &mut sealing)?;
                 let last = group.last_index;

@@ -10,8 +10,8 @@ use super::walk::{Damage, Group, Unchecked, WalkError, read_group};
 use crate::storage::Storage;
 use crate::workers::{Line, Workers};
 
-/// Entries that are checked at once: many enough that handing them over costs nothing beside it.
-const BATCH: usize = 256;
+/// Bytes of entries that are checked at once: enough that handing them over costs nothing beside it.
+const BATCH: usize = 128 * 1024;
 
 /// Groups that are sound, from the first on, and what is made of each.
 pub struct Ahead<'a, 'env, T> {
@@ -42,7 +42,7 @@ impl<'a, 'env, T: Send + 'env> Ahead<'a, 'env, T> {
     ///
     /// # Errors
     /// [`WalkError`] at the first thing that does not fit.
-    pub fn next(&mut self) -> Result<Option<T>, WalkError> {
+    pub fn take(&mut self) -> Result<Option<T>, WalkError> {
         loop {
             if let Some(group) = self.ready.next() {
                 return group.map(Some).map_err(WalkError::Damage);
@@ -58,12 +58,12 @@ impl<'a, 'env, T: Send + 'env> Ahead<'a, 'env, T> {
     }
 
     fn read(&mut self) {
-        let (mut groups, mut entries) = (Vec::new(), 0_usize);
-        while entries < BATCH && self.end.is_none() {
+        let (mut groups, mut bytes) = (Vec::new(), 0_usize);
+        while bytes < BATCH && self.end.is_none() {
             match read_group(self.storage, &self.head) {
                 Ok(Some(group)) => {
                     self.head = group.head();
-                    entries = entries.saturating_add(group.entries());
+                    bytes = bytes.saturating_add(group.bytes());
                     groups.push(group);
                 }
                 Ok(None) => self.end = Some(Ok(())),

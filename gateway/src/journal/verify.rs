@@ -78,7 +78,7 @@ fn verify_groups(
     let mut head = Head::GENESIS;
     let mut unmatched: Vec<&Anchor> = anchors.iter().collect();
     loop {
-        let (group, claims) = match groups.next() {
+        let (group, claims) = match groups.take() {
             Ok(Some(group)) => group,
             Ok(None) => break,
             Err(WalkError::Damage(damage)) => {

@@ -138,10 +138,10 @@ fn unchecked(
 }
 
 impl Unchecked {
-    /// How many entries there are to check.
+    /// How much there is to check.
     #[must_use]
-    pub fn entries(&self) -> usize {
-        self.rows.len()
+    pub fn bytes(&self) -> usize {
+        self.rows.iter().fold(0, |sum, row| sum.saturating_add(row.record.len()))
     }
 
     /// Where the journal ends behind this group, if its entries are sound.
