@@ -86,6 +86,8 @@ impl<'a, 'env, T: Send + 'env> Line<'a, 'env, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::hint::black_box;
+
     use super::*;
 
     #[test]
@@ -97,7 +99,10 @@ mod tests {
                     taken.extend(line.take());
                 }
                 // The first of any few takes the longest.
-                line.give(move || (0..(7 - number % 7) * 2_000).fold(number, |n, i| n ^ (i & 0)));
+                line.give(move || {
+                    black_box((0..(7 - number % 7) * 2_000).map(black_box).sum::<u64>());
+                    number
+                });
             }
             while let Some(number) = line.take() {
                 taken.push(number);

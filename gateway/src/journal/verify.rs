@@ -454,3 +454,21 @@ fn keys_of_kind(state: &State, kind: u8) -> Box<dyn Iterator<Item = Touched> + '
         _ => Box::new(std::iter::once(Touched::GatewayKey)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_found_late_stands_where_it_belongs() {
+        let mut verifier = Verifier::default();
+        let (first, third) = (verifier.next_place(), {
+            verifier.say("second".into());
+            verifier.next_place()
+        });
+        verifier.say("fourth".into());
+        verifier.found(third, "third".into());
+        verifier.found(first, "first".into());
+        assert_eq!(verifier.report.faults, ["first", "second", "third", "fourth"]);
+    }
+}
