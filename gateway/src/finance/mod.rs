@@ -12,8 +12,12 @@ pub mod homes;
 pub mod interstore;
 mod manifest;
 mod names;
+<<<<<<< HEAD
 pub mod reconcile;
 pub mod reports;
+=======
+mod read;
+>>>>>>> speed
 mod take;
 mod verify;
 
