@@ -5,23 +5,18 @@ use anyhow::{Result, ensure};
 use protocol::field::Installation;
 use protocol::receipt::Seal;
 
-use super::entry::{Reader, Transaction};
-use super::names::Names;
+use super::entry::{Told, closing};
 use crate::domain::effect::Effect;
 use crate::journal::record::Record;
 use crate::journal::seal::seal_verifies;
 use crate::journal::walk::Group;
 use crate::keys::PublicKey;
 
-/// What is read, and by which names.
-pub(super) struct Wanted<'a> {
+/// Whose journal is read.
+pub(super) struct Journal<'a> {
     pub installation: &'a Installation,
     /// The gateway's present key, which has sealed nearly everything.
     pub own: Vec<u8>,
-    pub names: &'a Names,
-    pub store: Option<&'a str>,
-    /// Last business date, YYYYMMDD.
-    pub to: u32,
 }
 
 /// A group that was read.
@@ -39,20 +34,14 @@ pub(super) struct Read {
 
 /// An entry of such a group.
 pub(super) struct EntryRead {
-    pub index: u64,
-    pub business_date: u32,
-    pub told: Told,
+    pub record: Record,
+    /// Whether it can be read matters only when its turn comes, and it is of the period.
+    pub told: Result<Told>,
+    /// Through which business date it closes all days.
+    pub closes: Option<u32>,
 }
 
-pub(super) enum Told {
-    /// It is another store's, or behind the period.
-    Nothing,
-    Whole(Box<Result<Transaction>>),
-    /// What it undoes must be looked up first.
-    Undoes(Box<Record>),
-}
-
-impl Wanted<'_> {
+impl Journal<'_> {
     pub(super) fn read(&self, group: Group) -> Read {
         let Group { entries, seal, sealed } = group;
         let effects = entries.iter().flat_map(|entry| &entry.record.details.effects);
@@ -67,23 +56,8 @@ impl Wanted<'_> {
             last_index: sealed.head.index,
             seal: sealed.bytes,
             keys,
-            entries: entries.into_iter().map(|entry| self.entry(entry.record)).collect(),
+            entries: entries.into_iter().map(|entry| EntryRead::of(entry.record)).collect(),
         }
-    }
-
-    fn entry(&self, record: Record) -> EntryRead {
-        let details = &record.details;
-        let (index, business_date) = (details.index, details.business_date);
-        if business_date > self.to || self.store.is_some_and(|store| *store != details.store) {
-            return EntryRead { index, business_date, told: Told::Nothing };
-        }
-        let mut undoes = false;
-        let transaction = Reader { names: self.names }.read(&record, |_| {
-            undoes = true;
-            Ok(None)
-        });
-        let told = if undoes { Told::Undoes(Box::new(record)) } else { Told::Whole(Box::new(transaction)) };
-        EntryRead { index, business_date, told }
     }
 
     fn is_signed(&self, seal: &Seal, key: &[u8]) -> bool {
@@ -109,18 +83,7 @@ impl Wanted<'_> {
 }
 
 impl EntryRead {
-    /// The transaction; `None` where nothing was wanted. `read` reads a record that undoes an earlier entry.
-    ///
-    /// # Errors
-    /// When the entry cannot be read.
-    pub(super) fn transaction(
-        self,
-        read: impl FnOnce(&Record) -> Result<Transaction>,
-    ) -> Result<Option<Transaction>> {
-        match self.told {
-            Told::Nothing => Ok(None),
-            Told::Whole(transaction) => transaction.map(Some),
-            Told::Undoes(record) => read(&record).map(Some),
-        }
+    fn of(record: Record) -> Self {
+        Self { told: Told::of(&record), closes: closing(&record).map(|(day, _)| day), record }
     }
 }

@@ -13,18 +13,13 @@ use jiff::civil::Date;
 use protocol::field::Installation;
 
 use super::book::Book;
-<<<<<<< HEAD
 use super::calendar::Calendar;
-use super::entry::{Reader, Transaction, closing, message_of};
-use super::files::{Counted, Form, Format, Head, form};
-use super::homes::Homes;
-=======
 use super::entry::{Reader, Transaction, message_of};
 use super::files::{BATCH, Behind, Counted, Form, Format, Head, form};
->>>>>>> speed
+use super::homes::Homes;
 use super::manifest::{End, FileLine, MANIFEST, MANIFEST_READABLE, Manifest, Signed};
 use super::names::{ACCOUNTS_FILE, Names};
-use super::read::{EntryRead, Read, Wanted};
+use super::read::{EntryRead, Journal, Read};
 use super::verify::{Trusted, verify};
 use crate::journal::ahead::Ahead;
 use crate::journal::record::Record;
@@ -128,14 +123,8 @@ fn write(
     directory: &Path,
     mut progress: impl FnMut(u64),
 ) -> Result<Taken> {
-    let wanted = Wanted {
-        installation,
-        own: key.spki(),
-        names: &asked.names,
-        store: asked.store.as_deref(),
-        to: number(asked.period.to)?,
-    };
-    let read = |group: Group| wanted.read(group);
+    let journal = Journal { installation, own: key.spki() };
+    let read = |group: Group| journal.read(group);
     let taken = with_workers(|workers| {
         thread::scope(|scope| {
             let mut taking = Taking::new(storage, asked, directory, scope)?;
@@ -143,7 +132,7 @@ fn write(
             while !taking.complete
                 && let Some(group) = groups.take().context("the journal is damaged")?
             {
-                wanted.check_seal(&group, &mut sealing)?;
+                journal.check_seal(&group, &mut sealing)?;
                 let last = group.last_index;
                 taking.group(group)?;
                 progress(last);
@@ -180,11 +169,8 @@ struct Taking<'a, 'scope, 'env> {
     to: u32,
     homes: Homes,
     book: Book,
-<<<<<<< HEAD
     calendar: Calendar,
-=======
     /// Until the period begins.
->>>>>>> speed
     forms: Vec<Box<dyn Form>>,
     /// From then on.
     files: Vec<Behind<'scope>>,
@@ -237,76 +223,55 @@ impl<'a, 'scope, 'env> Taking<'a, 'scope, 'env> {
         })
     }
 
-<<<<<<< HEAD
-    /// The next entry of the journal, in the group of this seal.
-    fn entry(&mut self, record: &Record, seal: &[u8]) -> Result<()> {
-        self.calendar.learn(record);
-        self.read(record, seal)?;
-        self.complete |= closing(record).is_some_and(|(day, _)| day >= self.to);
-        Ok(())
-    }
-
-    fn read(&mut self, record: &Record, seal: &[u8]) -> Result<()> {
-        let details = &record.details;
-        if details.business_date > self.to {
-            self.complete = true;
-=======
-    /// The next group of the journal, up to the first entry behind the period.
+    /// The next group of the journal, up to the first entry behind the period or the close of its last day.
     fn group(&mut self, group: Read) -> Result<()> {
         let (mut before, mut end) = (None, None);
         for entry in group.entries {
-            let index = entry.index;
-            if entry.business_date > self.to {
+            let details = &entry.record.details;
+            let (index, business_date) = (details.index, details.business_date);
+            let closes_last = entry.closes.is_some_and(|day| day >= self.to);
+            if business_date > self.to {
                 self.complete = true;
                 break;
             }
-            let is_before = entry.business_date < self.from;
+            let is_before = business_date < self.from;
             end = Some(index);
             before = end.filter(|_| is_before).or(before);
             self.entry(entry, is_before).with_context(|| format!("entry {index}"))?;
->>>>>>> speed
+            if closes_last {
+                self.complete = true;
+                break;
+            }
         }
         for (place, index) in [(&mut self.before, before), (&mut self.end, end)] {
             if let Some(index) = index {
                 *place = End { index, seal: group.seal.clone() };
             }
         }
-<<<<<<< HEAD
-        let place = End { index: details.index, seal: seal.to_vec() };
-        let is_before = details.business_date < self.from;
-        if is_before {
-            self.before = place.clone();
-        }
-        self.end = place;
-        self.homes.note(details.index, &details.store)?;
-        let storage = self.storage;
-        let reader = Reader { names: &self.asked.names, homes: &self.homes };
-        let mut transaction = reader.read(record, |index| earlier(storage, index))?;
-        if let Some(store) = &self.asked.store {
-            let Some(own) = transaction.in_books_of(store) else { return Ok(()) };
-            transaction = own;
-        }
-=======
         Ok(())
     }
 
     fn entry(&mut self, entry: EntryRead, is_before: bool) -> Result<()> {
-        let (storage, reader) = (self.storage, Reader { names: &self.asked.names });
-        let read = |record: &Record| reader.read(record, |index| earlier(storage, index));
-        let Some(transaction) = entry.transaction(read)? else { return Ok(()) };
->>>>>>> speed
+        let EntryRead { record, told, .. } = entry;
+        self.calendar.learn(&record);
+        self.homes.note(record.details.index, &record.details.store)?;
+        let storage = self.storage;
+        let reader = Reader { names: &self.asked.names, homes: &self.homes };
+        let told = told?;
+        let sold_at = told.sold_at;
+        let mut transaction = reader.place(told, &record.details.effects, |index| earlier(storage, index))?;
+        if let Some(store) = &self.asked.store {
+            let Some(own) = transaction.in_books_of(store) else { return Ok(()) };
+            transaction = own;
+        }
         if is_before {
             for leg in &transaction.legs {
                 self.book.open(&leg.account, &leg.commodity, leg.amount)?;
             }
             return Ok(());
         }
-<<<<<<< HEAD
-        transaction.happened = self.calendar.happened(record);
-        self.write(&transaction)
-=======
+        transaction.happened = self.calendar.happened(sold_at);
         self.write(transaction)
->>>>>>> speed
     }
 
     fn write(&mut self, transaction: Transaction) -> Result<()> {

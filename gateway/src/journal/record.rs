@@ -159,18 +159,10 @@ impl Origin {
     pub const BIRTHDAY: &str = "birthday";
     /// All birthdays up to a business date have been looked at; its key is that date.
     pub const BIRTHDAYS: &str = "birthdays";
-
-<<<<<<< HEAD
     /// All business days up to a date are closed, because they are over; its key is that date.
     pub const CLOSE: &str = "close";
 
-    fn encode<W: minicbor::encode::Write>(
-        &self,
-        e: &mut Encoder<W>,
-    ) -> Result<(), minicbor::encode::Error<W::Error>> {
-=======
     fn encode<W: Write>(&self, e: &mut Encoder<W>) -> EncodeResult<W> {
->>>>>>> speed
         match self {
             Self::Terminal { message, signed } => e.array(3)?.u8(1)?.u8(*message)?.bytes(signed)?.ok(),
             Self::Operator { signed } => {

@@ -39,6 +39,7 @@ struct Line<'a> {
     code: &'a str,
     currency: &'a str,
     generation: &'a str,
+    happened: &'a str,
     index: u64,
     merchant: &'a str,
     message: &'a str,
@@ -63,6 +64,7 @@ struct Posting<'a> {
     journal_account: Cow<'a, str>,
     kind: u8,
     lot: Option<Lot>,
+    store: &'a str,
 }
 
 #[derive(Serialize)]
@@ -83,31 +85,6 @@ impl Form for Jsonl {
     }
 
     fn transaction(&mut self, t: &Transaction) -> Result<()> {
-<<<<<<< HEAD
-        self.line(&json!({
-            "index": t.index,
-            "time": t.time,
-            "business_date": dashed(t.business_date),
-            "merchant": t.merchant,
-            "store": t.store,
-            "origin": t.origin,
-            "message": t.what,
-            "code": t.code,
-            "terminal": t.terminal,
-            "generation": t.generation,
-            "stan": t.stan,
-            "card": t.card,
-            "amount": t.amount,
-            "currency": t.currency,
-            "programme_version": t.programme_version,
-            "person": t.person,
-            "shift": t.shift,
-            "order_reference": t.order_reference,
-            "tenders": t.tenders,
-            "happened": t.happened,
-            "postings": t.legs.iter().map(posting).collect::<Vec<_>>(),
-        }))
-=======
         self.line(&Line {
             amount: &t.amount,
             business_date: dashed(t.business_date),
@@ -115,6 +92,7 @@ impl Form for Jsonl {
             code: &t.code,
             currency: &t.currency,
             generation: &t.generation,
+            happened: &t.happened,
             index: t.index,
             merchant: &t.merchant,
             message: &t.what,
@@ -130,7 +108,6 @@ impl Form for Jsonl {
             terminal: &t.terminal,
             time: &t.time,
         })
->>>>>>> speed
     }
 
     fn end(mut self: Box<Self>, book: &Book) -> Result<Vec<FileLine>> {
@@ -153,10 +130,6 @@ fn posting(leg: &Leg) -> Posting<'_> {
             (format!("card:{}", card.0).into(), Some(lot))
         }
     };
-<<<<<<< HEAD
-    json!({ "account": leg.account, "store": leg.store, "commodity": leg.commodity.name, "amount": amount,
-        "journal_account": journal_account, "kind": leg.posting.kind.0, "lot": lot })
-=======
     Posting {
         account: &leg.account,
         amount: shown(leg.amount, leg.commodity.exponent),
@@ -164,6 +137,6 @@ fn posting(leg: &Leg) -> Posting<'_> {
         journal_account,
         kind: leg.posting.kind.0,
         lot,
+        store: &leg.store,
     }
->>>>>>> speed
 }

@@ -6,14 +6,9 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
-<<<<<<< HEAD
 use anyhow::{Context as _, Result, bail, ensure};
-use serde_json::Value;
-=======
-use anyhow::{Context as _, Result, ensure};
 use csv::StringRecord;
 use serde::Deserialize;
->>>>>>> speed
 
 use crate::finance::book::{Balance, Commodity, shown};
 use crate::finance::manifest::Manifest;
@@ -92,17 +87,13 @@ fn moves(moved: &mut Moved, commodity: &str, kind: &str, amount: i64) -> Result<
 /// Movements by account, added up from legs; each entry comes to zero in the books of every store.
 struct Recount<'a> {
     manifest: &'a Manifest,
-    /// By name, with what the present entry has moved of it.
-    commodities: Vec<(&'a Commodity, i64)>,
+    commodities: Vec<&'a Commodity>,
     /// Place in `balances`.
     accounts: HashMap<(&'a str, &'a str), usize>,
     balances: Vec<Balance>,
     entry: u64,
-<<<<<<< HEAD
-    /// By store and commodity.
-    sums: BTreeMap<(String, String), i64>,
-=======
->>>>>>> speed
+    /// Of the present entry: a store, the place of a commodity, and what it has moved in that store's books.
+    sums: Vec<(String, usize, i64)>,
 }
 
 impl<'a> Recount<'a> {
@@ -110,13 +101,13 @@ impl<'a> Recount<'a> {
         let each = || manifest.book.balances.keys();
         let commodities: BTreeMap<&str, &Commodity> =
             each().map(|(_, commodity)| (commodity.name.as_str(), commodity)).collect();
-        let commodities = commodities.into_values().map(|commodity| (commodity, 0)).collect();
+        let commodities = commodities.into_values().collect();
         let accounts: HashMap<_, _> = each()
             .enumerate()
             .map(|(at, (account, commodity))| ((account.as_str(), commodity.name.as_str()), at))
             .collect();
         let balances = vec![Balance::default(); manifest.book.balances.len()];
-        Self { manifest, commodities, accounts, balances, entry: 0 }
+        Self { manifest, commodities, accounts, balances, entry: 0, sums: Vec::new() }
     }
 
     fn leg(
@@ -133,33 +124,31 @@ impl<'a> Recount<'a> {
             ensure!(within, "entry {entry} is of another period");
             self.entry = entry;
         }
-        let known = self.commodities.iter_mut().find(|(known, _)| known.name == commodity);
-        let (known, sum) = known.with_context(|| format!("{commodity} is in no total"))?;
+        let known = self.commodities.iter().enumerate().find(|(_, known)| known.name == commodity);
+        let (of, known) = known.with_context(|| format!("{commodity} is in no total"))?;
         let amount = minor(amount, known.exponent)?;
-<<<<<<< HEAD
-        self.book.post(account, known, amount)?;
-        let sum = self.sums.entry((store.to_owned(), commodity.to_owned())).or_default();
-=======
->>>>>>> speed
-        *sum = sum.checked_add(amount).context("a sum leaves the range")?;
+        self.sum(store, of, amount)?;
         let at = place(&self.accounts, account, commodity);
         let held = at.and_then(|at| self.balances.get_mut(at));
         held.context("it books on an account that the manifest does not have")?.post(amount)?;
         Ok(amount)
     }
 
+    fn sum(&mut self, store: &str, commodity: usize, amount: i64) -> Result<()> {
+        let mut sums = self.sums.iter_mut();
+        match sums.find(|(known, of, _)| known == store && *of == commodity) {
+            Some((.., sum)) => *sum = sum.checked_add(amount).context("a sum leaves the range")?,
+            None => self.sums.push((store.to_owned(), commodity, amount)),
+        }
+        Ok(())
+    }
+
     fn zero(&mut self) -> Result<()> {
         let entry = self.entry;
-<<<<<<< HEAD
-        if let Some(((store, _), _)) = self.sums.iter().find(|(_, sum)| **sum != 0) {
+        if let Some((store, ..)) = self.sums.iter().find(|(.., sum)| *sum != 0) {
             bail!("entry {entry} does not come to zero in the books of {store}");
         }
         self.sums.clear();
-=======
-        for (_, sum) in &mut self.commodities {
-            ensure!(*sum == 0, "entry {entry} does not come to zero");
-        }
->>>>>>> speed
         Ok(())
     }
 
@@ -174,13 +163,6 @@ impl<'a> Recount<'a> {
     }
 }
 
-<<<<<<< HEAD
-fn postings(path: &Path, manifest: &Manifest) -> Result<()> {
-    let mut recount = Recount::new(manifest);
-    for line in csv::Reader::from_path(path)?.records() {
-        let line = line?;
-        let amount = recount.leg((line[0].parse()?, &line[2]), &line[3], &line[4], &line[5])?;
-=======
 /// A function of its own, so that what is looked up need not live as long as the names.
 fn place(accounts: &HashMap<(&str, &str), usize>, account: &str, commodity: &str) -> Option<usize> {
     accounts.get(&(account, commodity)).copied()
@@ -199,8 +181,7 @@ fn each_record(path: &Path, mut visit: impl FnMut(&StringRecord) -> Result<()>) 
 fn postings(path: &Path, manifest: &Manifest) -> Result<Moved> {
     let (mut recount, mut moved) = (Recount::new(manifest), Moved::new());
     each_record(path, |line| {
-        let amount = recount.leg(line[0].parse()?, &line[3], &line[4], &line[5])?;
->>>>>>> speed
+        let amount = recount.leg((line[0].parse()?, &line[2]), &line[3], &line[4], &line[5])?;
         let side = if amount > 0 { (&line[6], "") } else { ("", &line[7]) };
         let shown = line[5].trim_start_matches('-');
         ensure!(
@@ -285,26 +266,19 @@ struct Posting<'a> {
     commodity: Cow<'a, str>,
     #[serde(borrow)]
     amount: Cow<'a, str>,
+    #[serde(borrow)]
+    store: Cow<'a, str>,
 }
 
 fn lines(path: &Path, manifest: &Manifest) -> Result<Moved> {
     let mut recount = Recount::new(manifest);
-<<<<<<< HEAD
-    for line in BufReader::new(File::open(path)?).lines() {
-        let line: Value = serde_json::from_str(&line?)?;
-        let Some(entry) = line["index"].as_u64() else { continue };
-        for leg in line["postings"].as_array().into_iter().flatten() {
-            let text = |field: &str| leg[field].as_str().unwrap_or_default();
-            recount.leg((entry, text("store")), text("account"), text("commodity"), text("amount"))?;
-=======
     let (mut file, mut line) = (BufReader::with_capacity(PIECE, File::open(path)?), String::new());
     while file.read_line(&mut line)? > 0 {
         let read: Transaction<'_> = serde_json::from_str(&line)?;
         if let Some(entry) = read.index {
             for leg in &read.postings {
-                recount.leg(entry, &leg.account, &leg.commodity, &leg.amount)?;
+                recount.leg((entry, &leg.store), &leg.account, &leg.commodity, &leg.amount)?;
             }
->>>>>>> speed
         }
         line.clear();
     }
