@@ -21,3 +21,4 @@ pub mod settlement;
 pub mod statement;
 pub mod storage;
 pub mod translate;
+pub mod workers;

@@ -258,6 +258,27 @@ impl State {
         }
     }
 
+    /// Whether there is a piece that `touched` names.
+    #[must_use]
+    pub fn has(&self, touched: &Touched) -> bool {
+        match touched {
+            Touched::Card(card) => self.cards.contains_key(card),
+            Touched::Account(name) => self.accounts.contains_key(name),
+            Touched::Terminal(tid) => self.terminals.contains_key(tid),
+            Touched::Shift(key) => self.shifts.contains_key(key),
+            Touched::Transaction(index) => self.transactions.contains_key(index),
+            Touched::Tombstone(identity) => self.tombstones.contains_key(identity),
+            Touched::Operator(name) => self.operators.contains_key(name),
+            Touched::Programme(version) => self.programmes.iter().any(|p| p.version == *version),
+            Touched::GatewayKey => true,
+            Touched::Tally(who) => self.tallies.contains_key(who),
+            Touched::Cashier(cashier) => self.cashiers.contains_key(cashier),
+            Touched::Exception(index) => self.exceptions.contains_key(index),
+            Touched::Member(card) => self.members.contains_key(card),
+            Touched::Counter(counter) => self.counters.contains_key(counter),
+        }
+    }
+
     /// Puts a piece where `touched` says, or takes it away.
     pub fn put(&mut self, touched: &Touched, cell: Option<Cell>) {
         match (touched, cell) {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
-use rust_decimal::Decimal;
 
 /// What is counted: money of a currency, or points of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +29,17 @@ impl Balance {
     pub fn closing(&self) -> Option<i64> {
         self.opening.checked_add(self.debit)?.checked_sub(self.credit)
     }
+
+    /// Books an amount of the period.
+    ///
+    /// # Errors
+    /// When a sum leaves the range.
+    pub fn post(&mut self, amount: i64) -> Result<()> {
+        let side = if amount > 0 { &mut self.debit } else { &mut self.credit };
+        let moved = amount.checked_abs().and_then(|amount| side.checked_add(amount));
+        *side = moved.context("a sum leaves the range")?;
+        Ok(())
+    }
 }
 
 /// All accounts, by name and commodity.
@@ -54,11 +64,7 @@ impl Book {
     /// # Errors
     /// When a sum leaves the range.
     pub fn post(&mut self, account: &str, commodity: &Commodity, amount: i64) -> Result<()> {
-        let held = self.of(account, commodity);
-        let side = if amount > 0 { &mut held.debit } else { &mut held.credit };
-        let moved = amount.checked_abs().and_then(|amount| side.checked_add(amount));
-        *side = moved.context("a sum leaves the range")?;
-        Ok(())
+        self.of(account, commodity).post(amount)
     }
 
     fn of(&mut self, account: &str, commodity: &Commodity) -> &mut Balance {
@@ -95,7 +101,18 @@ impl Book {
 /// An amount with all its decimal places: `-12.05` for -1205 at two.
 #[must_use]
 pub fn shown(amount: i64, exponent: u8) -> String {
-    Decimal::new(amount, u32::from(exponent)).to_string()
+    let places = usize::from(exponent);
+    let mut text = amount.unsigned_abs().to_string();
+    // A digit before the point at least.
+    let lacking = places.saturating_add(1).saturating_sub(text.len());
+    text.insert_str(0, &"0".repeat(lacking));
+    if places > 0 {
+        text.insert(text.len().saturating_sub(places), '.');
+    }
+    if amount < 0 {
+        text.insert(0, '-');
+    }
+    text
 }
 
 #[cfg(test)]
@@ -115,6 +132,14 @@ mod tests {
             assert_eq!(shown(amount, exponent), text);
         }
         assert_eq!(shown(i64::MIN, 2), "-92233720368547758.08");
+        for exponent in 0..=6 {
+            for amount in
+                [0, 1, -1, 9, -10, 99, 100, -101, 999_999, 1_000_000, -1_000_001, i64::MAX, i64::MIN]
+            {
+                let decimal = rust_decimal::Decimal::new(amount, u32::from(exponent));
+                assert_eq!(shown(amount, exponent), decimal.to_string());
+            }
+        }
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! On which business day something happened that was booked later: by the programme that was in force then.
 
-use protocol::request::Body;
+use protocol::request::{Body, Request};
 
-use super::entry::request_of;
 use crate::domain::day::dashed;
 use crate::domain::{Effect, Programme};
 use crate::journal::record::Record;
@@ -35,12 +34,18 @@ impl Calendar {
         programme.business_date(second.checked_mul(1000)?).ok()
     }
 
-    /// The day on which a terminal made a sale that it tells of later; empty for any other entry, and for a terminal without a clock.
+    /// The day on which a sale was made at that second ([`sold_at`]); empty for any other entry.
     #[must_use]
-    pub fn happened(&self, record: &Record) -> String {
-        let request = request_of(record).filter(|request| matches!(request.body, Body::Advice { .. }));
-        let second = request.and_then(|request| i64::try_from(request.header.time.seconds()).ok());
-        let day = second.filter(|second| *second != 0).and_then(|second| self.day(second));
-        day.map(dashed).unwrap_or_default()
+    pub fn happened(&self, sold_at: Option<i64>) -> String {
+        sold_at.and_then(|second| self.day(second)).map(dashed).unwrap_or_default()
     }
+}
+
+/// When a terminal made a sale that it tells of later, in Unix seconds; `None` for any other request, and for a terminal without a
+/// clock.
+#[must_use]
+pub fn sold_at(request: &Request) -> Option<i64> {
+    let is_late = matches!(request.body, Body::Advice { .. });
+    let second = i64::try_from(request.header.time.seconds()).ok();
+    second.filter(|second| is_late && *second != 0)
 }

@@ -7,6 +7,7 @@ use protocol::frame::MessageType;
 use protocol::request::{Body, Request};
 
 use super::book::{Commodity, shown};
+use super::calendar::sold_at;
 use super::chart::{Cause, Place, Purpose, place};
 use super::homes::Homes;
 use super::interstore::{Placed, acting, debts, owners};
@@ -100,6 +101,55 @@ impl Transaction {
     }
 }
 
+/// An entry as far as it can be read by itself; its legs are not placed yet.
+#[derive(Debug, Clone)]
+pub struct Told {
+    transaction: Transaction,
+    cause: Cause,
+    /// The earlier entry that it undoes.
+    undoes: Option<u64>,
+    currency: Commodity,
+    /// When a sale was made that a terminal told of later ([`sold_at`]).
+    pub sold_at: Option<i64>,
+}
+
+impl Told {
+    /// The first half of [`Reader::read`], which needs nothing but the record.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    pub fn of(record: &Record) -> Result<Self> {
+        let details = &record.details;
+        let time = jiff::Timestamp::from_millisecond(details.time_ms).context("its time")?;
+        let currency = money(details.currency);
+        let transaction = Transaction {
+            index: details.index,
+            time: time.to_string(),
+            business_date: details.business_date,
+            merchant: details.merchant.clone(),
+            store: details.store.clone(),
+            currency: currency.name.clone(),
+            programme_version: details.programme_version,
+            ..Transaction::default()
+        };
+        let mut entry = Self { transaction, cause: Cause::default(), undoes: None, currency, sold_at: None };
+        let transaction = &mut entry.transaction;
+        match &record.origin {
+            Origin::Terminal { message, signed } => {
+                let answer = record.answer.as_deref().unwrap_or_default();
+                entry.sold_at = told(transaction, MessageType(*message), signed, answer, &entry.currency)?;
+                entry.undoes = undone(*message, &details.effects);
+                entry.cause.refund = *message == message::REFUND;
+            }
+            Origin::Operator { signed } => entry.cause = acted(transaction, signed)?,
+            Origin::System { name, .. } => {
+                (transaction.origin, transaction.what) = ("system", name.clone());
+            }
+        }
+        Ok(entry)
+    }
+}
+
 /// Reads entries by a chart's names.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader<'a> {
@@ -118,33 +168,22 @@ impl Reader<'_> {
         record: &Record,
         message_of: impl FnOnce(u64) -> Result<Option<u8>>,
     ) -> Result<Transaction> {
-        let details = &record.details;
-        let time = jiff::Timestamp::from_millisecond(details.time_ms).context("its time")?;
-        let currency = money(details.currency);
-        let mut transaction = Transaction {
-            index: details.index,
-            time: time.to_string(),
-            business_date: details.business_date,
-            merchant: details.merchant.clone(),
-            store: details.store.clone(),
-            currency: currency.name.clone(),
-            programme_version: details.programme_version,
-            ..Transaction::default()
-        };
-        let cause = match &record.origin {
-            Origin::Terminal { message, signed } => {
-                let answer = record.answer.as_deref().unwrap_or_default();
-                told(&mut transaction, MessageType(*message), signed, answer, &currency)?;
-                let undone = undone(*message, &details.effects).map(message_of).transpose()?.flatten();
-                Cause { refund: [Some(*message), undone].contains(&Some(message::REFUND)), adjustment: false }
-            }
-            Origin::Operator { signed } => acted(&mut transaction, signed)?,
-            Origin::System { name, .. } => {
-                (transaction.origin, transaction.what) = ("system", name.clone());
-                Cause::default()
-            }
-        };
-        transaction.legs = self.legs(&details.effects, cause, (&details.store, &currency))?;
+        self.place(Told::of(record)?, &record.details.effects, message_of)
+    }
+
+    /// The second half of [`Reader::read`]: what hangs on the entries before.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn place(
+        &self,
+        told: Told,
+        effects: &[Effect],
+        message_of: impl FnOnce(u64) -> Result<Option<u8>>,
+    ) -> Result<Transaction> {
+        let Told { mut transaction, mut cause, undoes, currency, .. } = told;
+        cause.refund |= undoes.map(message_of).transpose()?.flatten() == Some(message::REFUND);
+        transaction.legs = self.legs(effects, cause, (&transaction.store, &currency))?;
         Ok(transaction)
     }
 
@@ -270,14 +309,14 @@ pub(crate) fn points(kind: Kind) -> Commodity {
     Commodity { name, exponent: 0 }
 }
 
-/// What a terminal's message and its answer say.
+/// What a terminal's message and its answer say; and when the sale was made, if it is told later.
 fn told(
     transaction: &mut Transaction,
     message: MessageType,
     signed: &[u8],
     answer: &[u8],
     currency: &Commodity,
-) -> Result<()> {
+) -> Result<Option<i64>> {
     let sign1 = Sign1::parse(signed).context("its request")?;
     let request =
         Request::decode_payload(message, sign1.payload.unwrap_or_default()).context("its request")?;
@@ -302,7 +341,7 @@ fn told(
         };
         transaction.tenders = tenders.iter().map(line).collect::<Vec<_>>().join(" ");
     }
-    Ok(())
+    Ok(sold_at(&request))
 }
 
 /// What operators have signed.

@@ -12,14 +12,15 @@ pub mod homes;
 pub mod interstore;
 mod manifest;
 mod names;
+mod read;
 pub mod reconcile;
 pub mod reports;
 mod take;
 mod verify;
 
 pub use book::{Balance, Book, Commodity, shown};
-pub use calendar::Calendar;
-pub use entry::{Leg, Reader, Transaction, closing};
+pub use calendar::{Calendar, sold_at};
+pub use entry::{Leg, Reader, Told, Transaction, closing};
 pub(crate) use entry::{message_of, money, points, request_of};
 pub use files::Format;
 pub use manifest::{End, FileLine, MANIFEST, MANIFEST_READABLE, Manifest, Signed};

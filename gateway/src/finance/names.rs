@@ -3,6 +3,7 @@
 //! That file is given to the export and not a part of the programme: what finance calls an account is no rule about
 //! anybody's money, changes with the accounting year, and must not need a new programme version. The export has a copy of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -103,21 +104,38 @@ impl Names {
     #[must_use]
     pub fn account(&self, place: &Place<'_>) -> String {
         let at = PURPOSES.iter().position(|row| row.purpose == place.purpose).unwrap_or(0);
-        let mut name = self.templates[at].clone();
-        for (placeholder, store) in [("{store}", place.store), ("{other}", place.other)] {
-            let Some(store) = store else { continue };
-            let known = self.stores.get(store).cloned();
-            name = name.replace(placeholder, &known.unwrap_or_else(|| component(store)));
+        let (mut name, mut rest) = (String::with_capacity(48), self.templates[at].as_str());
+        while let Some(at) = rest.find('{') {
+            let (before, from) = rest.split_at(at);
+            let (placeholder, behind) =
+                from.split_at(from.find('}').map_or(from.len(), |at| at.saturating_add(1)));
+            name.push_str(before);
+            name.push_str(&self.part(placeholder, place));
+            rest = behind;
         }
-        if let Some(tender) = place.tender {
-            let known = self.tenders.get(&tender).cloned();
-            name = name.replace("{tender}", &known.unwrap_or_else(|| format!("Tender{tender}")));
-        }
-        if let Some(points) = place.points {
-            let known = self.points.get(&points.0).cloned();
-            name = name.replace("{points}", &known.unwrap_or_else(|| format!("Kind{}", points.0)));
-        }
+        name.push_str(rest);
         name
+    }
+
+    /// What stands where a template has this placeholder.
+    fn part<'a>(&'a self, placeholder: &'a str, place: &Place<'_>) -> Cow<'a, str> {
+        match (placeholder, place) {
+            ("{store}", Place { store: Some(store), .. }) | ("{other}", Place { other: Some(store), .. }) => {
+                match self.stores.get(*store) {
+                    Some(name) => name.as_str().into(),
+                    None => component(store).into(),
+                }
+            }
+            ("{tender}", Place { tender: Some(tender), .. }) => match self.tenders.get(tender) {
+                Some(name) => name.as_str().into(),
+                None => format!("Tender{tender}").into(),
+            },
+            ("{points}", Place { points: Some(points), .. }) => match self.points.get(&points.0) {
+                Some(name) => name.as_str().into(),
+                None => format!("Kind{}", points.0).into(),
+            },
+            _ => placeholder.into(),
+        }
     }
 
     /// As a file that [`Names::parse`] reads to the same names.

@@ -1,8 +1,12 @@
 //! Taking an export: the journal is read once, group by group, checked against its seals on the way, and written as it is read.
-//! What is in memory is the balances of the accounts and one group.
+//! Groups are checked on all cores and added up here in their order; each form is written on a thread of its own. What is in
+//! memory is the balances of the accounts and the few groups that are under way.
 
-use std::fs;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, Scope};
+use std::{fs, mem};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use jiff::civil::Date;
@@ -10,18 +14,19 @@ use protocol::field::Installation;
 
 use super::book::Book;
 use super::calendar::Calendar;
-use super::entry::{Reader, Transaction, closing, message_of};
-use super::files::{Counted, Form, Format, Head, form};
+use super::entry::{Reader, Transaction, message_of};
+use super::files::{BATCH, Behind, Counted, Form, Format, Head, form};
 use super::homes::Homes;
 use super::manifest::{End, FileLine, MANIFEST, MANIFEST_READABLE, Manifest, Signed};
 use super::names::{ACCOUNTS_FILE, Names};
+use super::read::{EntryRead, Journal, Read};
 use super::verify::{Trusted, verify};
-use crate::domain::effect::Effect;
+use crate::journal::ahead::Ahead;
 use crate::journal::record::Record;
-use crate::journal::seal::{Head as JournalHead, seal_verifies};
-use crate::journal::walk::{Group, next_group};
-use crate::keys::{PublicKey, SigningKey, fingerprint};
+use crate::journal::walk::Group;
+use crate::keys::{SigningKey, fingerprint};
 use crate::storage::Storage;
+use crate::workers::with_workers;
 
 /// Business dates, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,21 +123,23 @@ fn write(
     directory: &Path,
     mut progress: impl FnMut(u64),
 ) -> Result<Taken> {
-    let mut taking = Taking::new(storage, asked, directory)?;
-    let (mut head, mut sealing) = (JournalHead::GENESIS, Vec::new());
-    while !taking.complete
-        && let Some(group) = next_group(storage, installation, &head).context("the journal is damaged")?
-    {
-        check_seal(&group, installation, &mut sealing)?;
-        for entry in &group.entries {
-            taking
-                .entry(&entry.record, &group.sealed.bytes)
-                .with_context(|| format!("entry {}", entry.row.index))?;
-        }
-        head = group.sealed.head;
-        progress(head.index);
-    }
-    let taken = taking.finish(installation, key)?;
+    let journal = Journal { installation, own: key.spki() };
+    let read = |group: Group| journal.read(group);
+    let taken = with_workers(|workers| {
+        thread::scope(|scope| {
+            let mut taking = Taking::new(storage, asked, directory, scope)?;
+            let (mut groups, mut sealing) = (Ahead::new(workers, storage, installation, &read), Vec::new());
+            while !taking.complete
+                && let Some(group) = groups.take().context("the journal is damaged")?
+            {
+                journal.check_seal(&group, &mut sealing)?;
+                let last = group.last_index;
+                taking.group(group)?;
+                progress(last);
+            }
+            taking.finish(installation, key)
+        })
+    })?;
     let (manifest, mut files) = (taken.manifest.sign(key), [MANIFEST, MANIFEST_READABLE].into_iter());
     for bytes in [manifest.as_slice(), taken.manifest.readable().as_bytes()] {
         let name = files.next().unwrap_or(MANIFEST);
@@ -152,52 +159,40 @@ fn written(directory: &Path, name: &'static str, bytes: &[u8]) -> Result<FileLin
     file.finish()
 }
 
-/// The seal is signed by the key in force before the group; the first group names its own.
-fn check_seal(group: &Group, installation: &Installation, sealing: &mut Vec<u8>) -> Result<()> {
-    let named =
-        group.entries.iter().flat_map(|entry| &entry.record.details.effects).filter_map(
-            |effect| match effect {
-                Effect::GatewayKey { public_key } => Some(public_key.clone()),
-                _ => None,
-            },
-        );
-    let named: Vec<_> = named.collect();
-    if sealing.is_empty() {
-        *sealing = named.first().cloned().unwrap_or_default();
-    }
-    let signed =
-        PublicKey::from_spki(sealing).is_some_and(|key| seal_verifies(&group.seal, installation, &key));
-    let first = group.seal.header.first_index;
-    ensure!(signed, "the journal is damaged: entry {first}: its seal's signature does not verify");
-    if let Some(next) = named.last() {
-        sealing.clone_from(next);
-    }
-    Ok(())
-}
-
 /// An export under way.
-struct Taking<'a> {
+struct Taking<'a, 'scope, 'env> {
     storage: &'a Storage,
     asked: &'a Asked,
     directory: &'a Path,
+    scope: &'scope Scope<'scope, 'env>,
     from: u32,
     to: u32,
     homes: Homes,
     book: Book,
     calendar: Calendar,
+    /// Until the period begins.
     forms: Vec<Box<dyn Form>>,
+    /// From then on.
+    files: Vec<Behind<'scope>>,
+    /// Transactions that the files do not have yet.
+    waiting: Vec<Transaction>,
     begun: bool,
     before: End,
     end: End,
     /// An entry behind the period was seen, or the close of its last day.
     complete: bool,
-    manifest_kinds: std::collections::BTreeMap<String, u64>,
+    manifest_kinds: BTreeMap<String, u64>,
     transactions: u64,
     postings: u64,
 }
 
-impl<'a> Taking<'a> {
-    fn new(storage: &'a Storage, asked: &'a Asked, directory: &'a Path) -> Result<Self> {
+impl<'a, 'scope, 'env> Taking<'a, 'scope, 'env> {
+    fn new(
+        storage: &'a Storage,
+        asked: &'a Asked,
+        directory: &'a Path,
+        scope: &'scope Scope<'scope, 'env>,
+    ) -> Result<Self> {
         let Period { from, to } = asked.period;
         let head = Head { from, to, store: asked.store.clone() };
         let mut formats = asked.formats.clone();
@@ -209,48 +204,62 @@ impl<'a> Taking<'a> {
             storage,
             asked,
             directory,
+            scope,
             from: number(from)?,
             to: number(to)?,
             homes: Homes::default(),
             book: Book::default(),
             calendar: Calendar::default(),
             forms,
+            files: Vec::new(),
+            waiting: Vec::new(),
             begun: false,
             before: End::default(),
             end: End::default(),
             complete: false,
-            manifest_kinds: std::collections::BTreeMap::new(),
+            manifest_kinds: BTreeMap::new(),
             transactions: 0,
             postings: 0,
         })
     }
 
-    /// The next entry of the journal, in the group of this seal.
-    fn entry(&mut self, record: &Record, seal: &[u8]) -> Result<()> {
-        self.calendar.learn(record);
-        self.read(record, seal)?;
-        self.complete |= closing(record).is_some_and(|(day, _)| day >= self.to);
+    /// The next group of the journal, up to the first entry behind the period or the close of its last day.
+    fn group(&mut self, group: Read) -> Result<()> {
+        let (mut before, mut end) = (None, None);
+        for entry in group.entries {
+            let details = &entry.record.details;
+            let (index, business_date) = (details.index, details.business_date);
+            let closes_last = entry.closes.is_some_and(|day| day >= self.to);
+            if business_date > self.to {
+                self.complete = true;
+                break;
+            }
+            let is_before = business_date < self.from;
+            end = Some(index);
+            before = end.filter(|_| is_before).or(before);
+            self.entry(entry, is_before).with_context(|| format!("entry {index}"))?;
+            if closes_last {
+                self.complete = true;
+                break;
+            }
+        }
+        for (place, index) in [(&mut self.before, before), (&mut self.end, end)] {
+            if let Some(index) = index {
+                *place = End { index, seal: group.seal.clone() };
+            }
+        }
         Ok(())
     }
 
-    fn read(&mut self, record: &Record, seal: &[u8]) -> Result<()> {
-        let details = &record.details;
-        if details.business_date > self.to {
-            self.complete = true;
-        }
-        if self.complete {
-            return Ok(());
-        }
-        let place = End { index: details.index, seal: seal.to_vec() };
-        let is_before = details.business_date < self.from;
-        if is_before {
-            self.before = place.clone();
-        }
-        self.end = place;
-        self.homes.note(details.index, &details.store)?;
+    fn entry(&mut self, entry: EntryRead, is_before: bool) -> Result<()> {
+        let EntryRead { record, told, .. } = entry;
+        self.calendar.learn(&record);
+        self.homes.note(record.details.index, &record.details.store)?;
         let storage = self.storage;
         let reader = Reader { names: &self.asked.names, homes: &self.homes };
-        let mut transaction = reader.read(record, |index| earlier(storage, index))?;
+        let told = told?;
+        let sold_at = told.sold_at;
+        let mut transaction = reader.place(told, &record.details.effects, |index| earlier(storage, index))?;
         if let Some(store) = &self.asked.store {
             let Some(own) = transaction.in_books_of(store) else { return Ok(()) };
             transaction = own;
@@ -261,14 +270,17 @@ impl<'a> Taking<'a> {
             }
             return Ok(());
         }
-        transaction.happened = self.calendar.happened(record);
-        self.write(&transaction)
+        transaction.happened = self.calendar.happened(sold_at);
+        self.write(transaction)
     }
 
-    fn write(&mut self, transaction: &Transaction) -> Result<()> {
+    fn write(&mut self, transaction: Transaction) -> Result<()> {
         self.begin()?;
-        let count = self.manifest_kinds.entry(transaction.kind()).or_default();
-        *count = count.saturating_add(1);
+        let kind = transaction.kind();
+        match self.manifest_kinds.get_mut(&kind) {
+            Some(count) => *count = count.saturating_add(1),
+            None => drop(self.manifest_kinds.insert(kind, 1)),
+        }
         if !transaction.is_listed() {
             return Ok(());
         }
@@ -277,25 +289,39 @@ impl<'a> Taking<'a> {
         }
         self.transactions = self.transactions.saturating_add(1);
         self.postings = self.postings.saturating_add(transaction.legs.len() as u64);
-        self.forms.iter_mut().try_for_each(|form| form.transaction(transaction))
+        self.waiting.push(transaction);
+        if self.waiting.len() >= BATCH { self.hand_over() } else { Ok(()) }
+    }
+
+    /// Gives the files what waits for them.
+    fn hand_over(&mut self) -> Result<()> {
+        let batch = Arc::new(mem::take(&mut self.waiting));
+        match self.files.iter().position(|file| !file.write(&batch)) {
+            None => Ok(()),
+            Some(failed) => self.files.swap_remove(failed).form().map(drop),
+        }
     }
 
     /// The opening balances are known when the first entry of the period is there, or the journal is at its end.
     fn begin(&mut self) -> Result<()> {
-        if !self.begun {
-            self.begun = true;
-            let book = &self.book;
-            self.forms.iter_mut().try_for_each(|form| form.begin(book))?;
+        if self.begun {
+            return Ok(());
+        }
+        self.begun = true;
+        for mut form in mem::take(&mut self.forms) {
+            form.begin(&self.book)?;
+            self.files.push(Behind::new(self.scope, form));
         }
         Ok(())
     }
 
     fn finish(mut self, installation: &Installation, key: &SigningKey) -> Result<Taken> {
         self.begin()?;
+        self.hand_over()?;
         self.book.check()?;
         let mut files = vec![written(self.directory, ACCOUNTS_FILE, self.asked.names.document().as_bytes())?];
-        for form in self.forms {
-            files.extend(form.end(&self.book)?);
+        for file in self.files {
+            files.extend(file.form()?.end(&self.book)?);
         }
         files.sort_by(|one, other| one.name.cmp(&other.name));
         let manifest = Manifest {

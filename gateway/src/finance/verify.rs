@@ -4,9 +4,9 @@
 mod recount;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::{fs, iter};
 
 use anyhow::{Context as _, Result};
 use jiff::civil::Date;
@@ -17,6 +17,7 @@ use super::files::dashed;
 use super::manifest::{End, FileLine, MANIFEST, MANIFEST_READABLE, Manifest, Signed, seal_hash};
 use crate::journal::seal::seal_verifies;
 use crate::keys::{PublicKey, fingerprint, hex};
+use crate::workers::{Line, with_workers};
 
 /// How the verifier knows the gateway's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,8 +113,8 @@ impl Report {
             );
         }
         let mut whole = true;
-        for line in &manifest.files {
-            if let Err(what) = check_file(directory, line) {
+        for checked in check_files(directory, &manifest.files) {
+            if let Err(what) = checked {
                 whole = false;
                 self.fault(directory, what);
             }
@@ -127,7 +128,7 @@ impl Report {
             }
         }
         if whole {
-            for fault in recount::faults(directory, manifest)? {
+            for fault in recount::faults(directory, manifest) {
                 self.fault(directory, fault);
             }
         }
@@ -230,12 +231,21 @@ impl Report {
     }
 }
 
+/// As many at once as there are cores.
+fn check_files(directory: &Path, files: &[FileLine]) -> Vec<Result<(), String>> {
+    with_workers(|workers| {
+        let mut line = Line::new(workers);
+        files.iter().for_each(|file| line.give(move || check_file(directory, file)));
+        iter::from_fn(|| line.take()).collect()
+    })
+}
+
 fn check_file(directory: &Path, line: &FileLine) -> Result<(), String> {
     let name = &line.name;
     let read = || -> std::io::Result<(u64, [u8; 32])> {
         let mut file = fs::File::open(directory.join(name))?;
         let mut hash = ring::digest::Context::new(&ring::digest::SHA256);
-        let (mut length, mut buffer) = (0_u64, vec![0; 64 * 1024]);
+        let (mut length, mut buffer) = (0_u64, vec![0; recount::PIECE]);
         loop {
             let read = file.read(&mut buffer)?;
             if read == 0 {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing here decides anything. What the journal says happened, happened.
 
+pub mod ahead;
 pub mod anchor;
 mod effects;
 pub mod export;

@@ -1,8 +1,9 @@
 //! A journal entry as bytes (PROTOCOL.md section 12).
 
+use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 
-use super::effects::{self, optional, optionally};
+use super::effects::{self, EncodeResult, optional, optionally};
 use super::sha256;
 use crate::domain::Effect;
 
@@ -68,17 +69,43 @@ pub(crate) fn written(write: impl FnOnce(&mut Encoder<Vec<u8>>) -> Infallible<()
     }
 }
 
+/// Bytes that are compared with what would be written, instead of writing it.
+struct Compared<'a>(&'a [u8]);
+
+/// Something else would be written.
+struct Differs;
+
+impl Write for Compared<'_> {
+    type Error = Differs;
+
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Differs> {
+        self.0 = self.0.strip_prefix(bytes).ok_or(Differs)?;
+        Ok(())
+    }
+}
+
+/// Whether `write` would write exactly these bytes.
+fn would_write<'a>(
+    bytes: &'a [u8],
+    write: impl FnOnce(&mut Encoder<Compared<'a>>) -> EncodeResult<Compared<'a>>,
+) -> bool {
+    let mut encoder = Encoder::new(Compared(bytes));
+    write(&mut encoder).is_ok() && encoder.writer().0.is_empty()
+}
+
 impl Details {
     /// The bytes whose hash is in the entry's leaf.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        written(|e| {
-            e.array(10)?.u64(self.chain)?.u64(self.epoch)?.u64(self.index)?.i64(self.time_ms)?;
-            e.u32(self.business_date)?.str(&self.merchant)?.str(&self.store)?;
-            e.array(2)?.u16(self.currency.0)?.u8(self.currency.1)?;
-            e.u32(self.programme_version)?.array(self.effects.len() as u64)?;
-            self.effects.iter().try_for_each(|effect| effects::encode(e, effect))
-        })
+        written(|e| self.encode_to(e))
+    }
+
+    fn encode_to<W: Write>(&self, e: &mut Encoder<W>) -> EncodeResult<W> {
+        e.array(10)?.u64(self.chain)?.u64(self.epoch)?.u64(self.index)?.i64(self.time_ms)?;
+        e.u32(self.business_date)?.str(&self.merchant)?.str(&self.store)?;
+        e.array(2)?.u16(self.currency.0)?.u8(self.currency.1)?;
+        e.u32(self.programme_version)?.array(self.effects.len() as u64)?;
+        self.effects.iter().try_for_each(|effect| effects::encode(e, effect))
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
@@ -132,14 +159,10 @@ impl Origin {
     pub const BIRTHDAY: &str = "birthday";
     /// All birthdays up to a business date have been looked at; its key is that date.
     pub const BIRTHDAYS: &str = "birthdays";
-
     /// All business days up to a date are closed, because they are over; its key is that date.
     pub const CLOSE: &str = "close";
 
-    fn encode<W: minicbor::encode::Write>(
-        &self,
-        e: &mut Encoder<W>,
-    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>) -> EncodeResult<W> {
         match self {
             Self::Terminal { message, signed } => e.array(3)?.u8(1)?.u8(*message)?.bytes(signed)?.ok(),
             Self::Operator { signed } => {
@@ -177,6 +200,13 @@ impl Record {
         encode_parts(&self.origin, self.answer.as_deref(), &self.details.encode())
     }
 
+    /// Whether [`Record::encode`] gives these bytes, of which `details` are the details'.
+    #[must_use]
+    pub fn is_encoded(&self, bytes: &[u8], details: &[u8]) -> bool {
+        would_write(details, |e| self.details.encode_to(e))
+            && would_write(bytes, |e| encode_parts_to(e, &self.origin, self.answer.as_deref(), details))
+    }
+
     /// Reads a stored record; the second value is the details' bytes.
     ///
     /// # Errors
@@ -200,12 +230,19 @@ impl Record {
 /// The stored form from details that are already encoded.
 #[must_use]
 pub fn encode_parts(origin: &Origin, answer: Option<&[u8]>, details: &[u8]) -> Vec<u8> {
-    written(|e| {
-        e.array(4)?.u8(RECORD_VERSION)?;
-        origin.encode(e)?;
-        optional(e, answer, |e, answer| e.bytes(answer).map(drop))?;
-        e.bytes(details)?.ok()
-    })
+    written(|e| encode_parts_to(e, origin, answer, details))
+}
+
+fn encode_parts_to<W: Write>(
+    e: &mut Encoder<W>,
+    origin: &Origin,
+    answer: Option<&[u8]>,
+    details: &[u8],
+) -> EncodeResult<W> {
+    e.array(4)?.u8(RECORD_VERSION)?;
+    origin.encode(e)?;
+    optional(e, answer, |e, answer| e.bytes(answer).map(drop))?;
+    e.bytes(details)?.ok()
 }
 
 /// SHA-256 of an answer body; zeros when there is none.

@@ -185,5 +185,10 @@ pub fn seal_verifies(seal: &Seal, installation: &Installation, key: &PublicKey) 
 /// first group names its own.
 #[must_use]
 pub fn sealing_key(key_before: &[u8], state_after: &State) -> Option<PublicKey> {
-    PublicKey::from_spki(if key_before.is_empty() { &state_after.gateway_key } else { key_before })
+    PublicKey::from_spki(sealing_spki(key_before, state_after))
+}
+
+/// The same, as it is written.
+pub(super) fn sealing_spki<'a>(key_before: &'a [u8], state_after: &'a State) -> &'a [u8] {
+    if key_before.is_empty() { &state_after.gateway_key } else { key_before }
 }

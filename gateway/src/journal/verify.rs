@@ -8,15 +8,17 @@ use protocol::frame::MessageType;
 use protocol::request::{Body, Request};
 use serde::Serialize;
 
+use super::ahead::Ahead;
 use super::anchor::Anchor;
 use super::record::Origin;
-use super::seal::{Head, seal_verifies, sealing_key};
+use super::seal::{Head, sealing_spki};
 use super::sha256;
-use super::walk::{Damage, Entry, Group, WalkError, lost, next_group, replay};
+use super::walk::{Damage, Entry, Group, WalkError, lost, replay_whole};
 use crate::admin::act::SignedAct;
 use crate::domain::state::{Cell, State, Touched};
 use crate::keys::{PublicKey, hex};
 use crate::storage::{Identity, KINDS, Storage, StorageError, cell_key, decode_cell, due, key_of};
+use crate::workers::{Line, with_workers};
 
 /// What was verified, and everything that was found.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -45,6 +47,29 @@ pub fn verify(
     anchors: &[Anchor],
     mut progress: impl FnMut(u64),
 ) -> Result<(Report, State), StorageError> {
+    let claims = |group: Group| {
+        let claims: Vec<_> = group.entries.iter().map(|entry| claim(entry, installation)).collect();
+        (group, claims)
+    };
+    with_workers(|workers| {
+        let groups = Ahead::new(workers, storage, installation, &claims);
+        let signatures = Line::new(workers);
+        verify_groups(storage, installation, anchors, groups, signatures, &mut progress)
+    })
+}
+
+type Claims = Vec<Result<Option<Claim>, &'static str>>;
+
+/// Entries are checked ahead on all cores, and signatures behind; what lies between them is replayed here, one entry after the
+/// other.
+fn verify_groups(
+    storage: &Storage,
+    installation: &Installation,
+    anchors: &[Anchor],
+    mut groups: Ahead<'_, '_, (Group, Claims)>,
+    mut signatures: Line<'_, '_, Vec<Verdict>>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(Report, State), StorageError> {
     let mut verifier = Verifier::default();
     let watermark = storage.watermark()?;
     if watermark == 0 {
@@ -53,7 +78,7 @@ pub fn verify(
     let mut head = Head::GENESIS;
     let mut unmatched: Vec<&Anchor> = anchors.iter().collect();
     loop {
-        let group = match next_group(storage, installation, &head) {
+        let (group, claims) = match groups.take() {
             Ok(Some(group)) => group,
             Ok(None) => break,
             Err(WalkError::Damage(damage)) => {
@@ -62,7 +87,12 @@ pub fn verify(
             }
             Err(WalkError::Storage(error)) => return Err(error),
         };
-        if !verifier.group(&group, installation) {
+        let (stands, given) = verifier.build(&group, claims, installation);
+        if signatures.is_full() {
+            verifier.judged(signatures.take());
+        }
+        signatures.give(move || given.iter().map(Given::verdict).collect());
+        if !stands {
             break;
         }
         head = group.sealed.head;
@@ -72,8 +102,7 @@ pub fn verify(
         if watermark == head.index {
             verifier.snapshot(storage)?;
         } else if watermark < head.index && watermark >= group.seal.header.first_index {
-            let fault = format!("snapshot: it stands within a group, at entry {watermark}");
-            verifier.report.faults.push(fault);
+            verifier.say(format!("snapshot: it stands within a group, at entry {watermark}"));
         }
         let here =
             Anchor { epoch: head.epoch, group: head.group, index: head.index, seal_hash: head.seal_hash };
@@ -84,18 +113,98 @@ pub fn verify(
         });
         progress(head.index);
     }
+    while let Some(verdicts) = signatures.take() {
+        verifier.judged(Some(verdicts));
+    }
     for anchor in unmatched {
-        let fault =
-            format!("anchor: group {} at entry {} is not in this journal", anchor.group, anchor.index);
-        verifier.report.faults.push(fault);
+        let (group, index) = (anchor.group, anchor.index);
+        verifier.say(format!("anchor: group {group} at entry {index} is not in this journal"));
     }
     if watermark > head.index {
-        let fault = format!("snapshot: it is ahead of the journal, at entry {watermark}");
-        verifier.report.faults.push(fault);
+        verifier.say(format!("snapshot: it is ahead of the journal, at entry {watermark}"));
     }
     verifier.report.accounts = verifier.state.accounts.len() as u64;
     verifier.report.head = hex(&head.seal_hash);
     Ok((verifier.report, verifier.state))
+}
+
+/// What a terminal's request says of itself, taken apart where no state is needed.
+#[derive(Debug)]
+struct Claim {
+    terminal: String,
+    /// `None` of an Enroll, which brings the key.
+    generation: Option<u32>,
+    stan: u32,
+    key: Option<Vec<u8>>,
+    algorithm: i8,
+    message: Vec<u8>,
+    signature: protocol::Signature,
+}
+
+/// The claim of an entry; `None` when no terminal has made it.
+fn claim(entry: &Entry, installation: &Installation) -> Result<Option<Claim>, &'static str> {
+    let Origin::Terminal { message, signed } = &entry.record.origin else { return Ok(None) };
+    let message = MessageType(*message);
+    // What is unsigned must be empty, or bytes could hide there.
+    let opened = open_request(signed, installation, message).map_err(|_| "its request cannot be read")?;
+    let request =
+        Request::decode_payload(message, opened.payload).map_err(|_| "its request cannot be read")?;
+    let header = &request.header;
+    let (key, generation, stan) = match &request.body {
+        Body::Enroll { public_key, .. } => (Some(public_key.as_bytes().to_vec()), None, 0),
+        _ => {
+            let generation = header.generation.map_or(0, |generation| generation.get());
+            (None, Some(generation), header.stan.map_or(0, |stan| stan.get()))
+        }
+    };
+    Ok(Some(Claim {
+        terminal: header.terminal.as_str().into(),
+        generation,
+        stan,
+        key,
+        algorithm: opened.algorithm.number(),
+        message: opened.to_be_signed,
+        signature: *opened.signature,
+    }))
+}
+
+/// A signature with the key that was in force at its place.
+#[derive(Debug)]
+struct Given {
+    /// Its place among everything that is found.
+    place: u64,
+    index: u64,
+    spki: Vec<u8>,
+    message: Vec<u8>,
+    signature: protocol::Signature,
+    /// The algorithm that the request names; `None` for a seal.
+    algorithm: Option<i8>,
+}
+
+/// Whether a signature verifies.
+#[derive(Debug)]
+struct Verdict {
+    place: u64,
+    is_terminals: bool,
+    damage: Option<Damage>,
+}
+
+impl Given {
+    fn verdict(&self) -> Verdict {
+        let what = match (PublicKey::from_spki(&self.spki), self.algorithm) {
+            (None, Some(_)) => Some("its terminal's key cannot be read"),
+            (Some(key), Some(algorithm)) => {
+                let verifies = algorithm == key.algorithm() && key.verify(&self.message, &self.signature);
+                (!verifies).then_some("its terminal's signature does not verify")
+            }
+            (key, None) => {
+                let verifies = key.is_some_and(|key| key.verify(&self.message, &self.signature));
+                (!verifies).then_some("its seal's signature does not verify")
+            }
+        };
+        let damage = what.map(|what| Damage { index: self.index, what });
+        Verdict { place: self.place, is_terminals: self.algorithm.is_some(), damage }
+    }
 }
 
 /// A verification under way: what the journal has said so far, and what was wrong with it.
@@ -105,91 +214,131 @@ pub struct Verifier {
     pub state: State,
     /// Identities so far, each as a short hash: no STAN twice.
     seen: HashSet<[u8; 16]>,
+    /// Where each fault of the report was found.
+    places: Vec<u64>,
+    /// The last place.
+    place: u64,
 }
 
 impl Verifier {
     /// Verifies the next group, whose entries match its seal's root: signatures, effects, the seal's own signature.
     /// Whether it can be built upon; what else is wrong with it is in the report.
     pub fn group(&mut self, group: &Group, installation: &Installation) -> bool {
+        let claims = group.entries.iter().map(|entry| claim(entry, installation)).collect();
+        let (stands, given) = self.build(group, claims, installation);
+        self.judged(Some(given.iter().map(Given::verdict).collect()));
+        stands
+    }
+
+    /// Replays the next group. Gives its signatures with the keys that they must verify by, for whoever has the time.
+    fn build(&mut self, group: &Group, claims: Claims, installation: &Installation) -> (bool, Vec<Given>) {
         let key_before = self.state.gateway_key.clone();
-        for entry in &group.entries {
-            self.signature(entry, installation);
-            if let Err(damage) = replay_whole(&mut self.state, entry) {
+        let mut given = Vec::with_capacity(group.entries.len().saturating_add(1));
+        for (entry, claim) in group.entries.iter().zip(claims) {
+            let index = entry.row.index;
+            match claim.and_then(|claim| self.signed(entry, claim, installation)) {
+                Ok(signature) => given.extend(signature),
+                Err(what) => self.fault(&Damage { index, what }),
+            }
+            if let Err(damage) = replay_whole(&mut self.state, index, &entry.record) {
                 self.fault(&damage);
-                return false;
+                return (false, given);
             }
         }
-        let signed = sealing_key(&key_before, &self.state)
-            .is_some_and(|key| seal_verifies(&group.seal, installation, &key));
-        if !signed {
-            let index = group.seal.header.first_index;
-            self.fault(&Damage { index, what: "its seal's signature does not verify" });
-        }
+        let seal = &group.seal;
+        given.push(Given {
+            place: self.next_place(),
+            index: seal.header.first_index,
+            spki: sealing_spki(&key_before, &self.state).to_vec(),
+            message: seal.header.to_be_signed(installation, &seal.root),
+            signature: seal.signature,
+            algorithm: None,
+        });
         self.report.entries = group.sealed.head.index;
         self.report.groups = group.sealed.head.group;
-        true
+        (true, given)
+    }
+
+    fn judged(&mut self, verdicts: Option<Vec<Verdict>>) {
+        for Verdict { place, is_terminals, damage } in verdicts.into_iter().flatten() {
+            match damage {
+                Some(damage) => self.found(place, damage.to_string()),
+                None => {
+                    let verified = self.report.signatures.saturating_add(u64::from(is_terminals));
+                    self.report.signatures = verified;
+                }
+            }
+        }
+    }
+
+    fn next_place(&mut self) -> u64 {
+        self.place = self.place.saturating_add(1);
+        self.place
     }
 
     fn fault(&mut self, damage: &Damage) {
-        self.report.faults.push(damage.to_string());
+        self.say(damage.to_string());
     }
 
-    /// The origin's signature by the key in force before the entry, and the identity columns beside it.
-    fn signature(&mut self, entry: &Entry, installation: &Installation) {
-        let verified = match &entry.record.origin {
-            Origin::Terminal { message, signed } => {
-                self.terminal_signature(entry, MessageType(*message), signed, installation)
-            }
-            _ if entry.row.identity.is_some() => Err("its identity columns differ"),
-            Origin::Operator { signed } => self.act_signatures(signed, installation),
-            Origin::System { .. } => return,
-        };
-        match verified {
-            Ok(()) => self.report.signatures = self.report.signatures.saturating_add(1),
-            Err(what) => self.fault(&Damage { index: entry.row.index, what }),
-        }
+    fn say(&mut self, fault: String) {
+        let place = self.next_place();
+        self.found(place, fault);
     }
 
-    fn terminal_signature(
+    /// Puts a fault where it belongs: before what was found behind its place.
+    fn found(&mut self, place: u64, fault: String) {
+        let at = self.places.partition_point(|known| *known < place);
+        self.places.insert(at, place);
+        self.report.faults.insert(at, fault);
+    }
+
+    /// The origin's signature with the key in force before the entry, the identity columns beside it compared. Of an act the
+    /// signatures are verified at once.
+    fn signed(
         &mut self,
         entry: &Entry,
-        message: MessageType,
-        signed: &[u8],
+        claim: Option<Claim>,
         installation: &Installation,
-    ) -> Result<(), &'static str> {
-        // What is unsigned must be empty, or bytes could hide there.
-        let opened = open_request(signed, installation, message).map_err(|_| "its request cannot be read")?;
-        let request =
-            Request::decode_payload(message, opened.payload).map_err(|_| "its request cannot be read")?;
-        let terminal = request.header.terminal.as_str();
-        let (key, generation, stan) = match &request.body {
-            Body::Enroll { public_key, .. } => {
-                let before = self.state.terminals.get(terminal).map_or(0, |held| held.generation);
-                (public_key.as_bytes().to_vec(), before.saturating_add(1), 0)
-            }
-            _ => {
-                let held = self.state.terminals.get(terminal).ok_or("its terminal was not enrolled")?;
-                let generation = request.header.generation.map_or(0, |g| g.get());
-                if held.generation != generation {
+    ) -> Result<Option<Given>, &'static str> {
+        if let Some(claim) = claim {
+            return self.terminal_signature(entry, claim).map(Some);
+        }
+        if entry.row.identity.is_some() {
+            return Err("its identity columns differ");
+        }
+        if let Origin::Operator { signed } = &entry.record.origin {
+            self.act_signatures(signed, installation)?;
+            self.report.signatures = self.report.signatures.saturating_add(1);
+        }
+        Ok(None)
+    }
+
+    fn terminal_signature(&mut self, entry: &Entry, claim: Claim) -> Result<Given, &'static str> {
+        let Claim { terminal, generation, stan, key, algorithm, message, signature } = claim;
+        let held = self.state.terminals.get(&terminal);
+        let (spki, generation) = match (key, generation) {
+            (Some(key), _) => (key, held.map_or(0, |held| held.generation).saturating_add(1)),
+            (None, generation) => {
+                let held = held.ok_or("its terminal was not enrolled")?;
+                if Some(held.generation) != generation {
                     return Err("its enrolment generation was not in force");
                 }
-                (held.public_key.clone(), generation, request.header.stan.map_or(0, |s| s.get()))
+                (held.public_key.clone(), held.generation)
             }
         };
-        let identity = Identity { terminal: terminal.into(), generation, stan };
+        let identity = Identity { terminal, generation, stan };
         if entry.row.identity.as_ref() != Some(&identity) {
             return Err("its identity columns differ");
         }
         let mut short = [0; 16];
-        let whole = sha256(&[terminal.as_bytes(), &[0], &generation.to_be_bytes(), &stan.to_be_bytes()]);
+        let name = identity.terminal.as_bytes();
+        let whole = sha256(&[name, &[0], &generation.to_be_bytes(), &stan.to_be_bytes()]);
         short.copy_from_slice(&whole[..16]);
         if !self.seen.insert(short) {
             return Err("its STAN was used before");
         }
-        let key = PublicKey::from_spki(&key).ok_or("its terminal's key cannot be read")?;
-        let verifies = opened.algorithm.number() == key.algorithm()
-            && key.verify(&opened.to_be_signed, opened.signature);
-        if verifies { Ok(()) } else { Err("its terminal's signature does not verify") }
+        let (place, algorithm) = (self.next_place(), Some(algorithm));
+        Ok(Given { place, index: entry.row.index, spki, message, signature, algorithm })
     }
 
     /// Every signature verifies; an act that needs two people has those of two, on the same act, and no other act has.
@@ -241,7 +390,7 @@ impl Verifier {
             })?;
         }
         if rows > 0 {
-            self.report.faults.push(format!("snapshot: {rows} rows, but it says it stands at entry 0"));
+            self.say(format!("snapshot: {rows} rows, but it says it stands at entry 0"));
         }
         Ok(())
     }
@@ -262,34 +411,23 @@ impl Verifier {
             });
             match read {
                 Ok(()) => {}
-                Err(StorageError::Snapshot(what)) => self.report.faults.push(format!("snapshot: {what}")),
+                Err(StorageError::Snapshot(what)) => self.say(format!("snapshot: {what}")),
                 Err(error) => return Err(error),
             }
             if differing > 0 {
-                self.report
-                    .faults
-                    .push(format!("snapshot: {differing} rows of kind {kind} differ from the replay"));
+                self.say(format!("snapshot: {differing} rows of kind {kind} differ from the replay"));
             }
             let wanted = keys_of_kind(&self.state, kind)
                 .filter(|touched| !matches!(storage.snapshot(&key_of(touched)), Ok(Some(_))));
             let missing = wanted.count();
             if missing > 0 {
-                self.report.faults.push(format!("snapshot: {missing} rows of kind {kind} are missing"));
+                self.say(format!("snapshot: {missing} rows of kind {kind} are missing"));
             }
             if kind == cell_key(&Touched::Card(crate::domain::CardReference(0))) {
                 self.report.cards = rows;
             }
         }
         Ok(())
-    }
-}
-
-/// Replay from the first entry: there is nothing to fetch.
-fn replay_whole(state: &mut State, entry: &Entry) -> Result<(), Damage> {
-    match replay(state, entry.row.index, &entry.record, |_| Ok(None)) {
-        Ok(()) => Ok(()),
-        Err(WalkError::Damage(damage)) => Err(damage),
-        Err(WalkError::Storage(_)) => unreachable!("nothing was fetched"),
     }
 }
 
@@ -314,5 +452,23 @@ fn keys_of_kind(state: &State, kind: u8) -> Box<dyn Iterator<Item = Touched> + '
         13 => Box::new(state.members.keys().copied().map(Touched::Member)),
         14 => Box::new(state.counters.keys().cloned().map(Touched::Counter)),
         _ => Box::new(std::iter::once(Touched::GatewayKey)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_found_late_stands_where_it_belongs() {
+        let mut verifier = Verifier::default();
+        let (first, third) = (verifier.next_place(), {
+            verifier.say("second".into());
+            verifier.next_place()
+        });
+        verifier.say("fourth".into());
+        verifier.found(third, "third".into());
+        verifier.found(first, "first".into());
+        assert_eq!(verifier.report.faults, ["first", "second", "third", "fourth"]);
     }
 }

@@ -73,6 +73,15 @@ pub fn head_before(storage: &Storage, group: u64) -> Result<Head, WalkError> {
     })
 }
 
+/// A group as the database has it: its seal stands in its place, its entries are not looked at yet.
+#[derive(Debug)]
+pub struct Unchecked {
+    before: Head,
+    stored: SealRow,
+    seal: Seal,
+    rows: Vec<Row>,
+}
+
 /// Reads the group after `before`; `None` at the end of the journal.
 ///
 /// # Errors
@@ -82,6 +91,15 @@ pub fn next_group(
     installation: &Installation,
     before: &Head,
 ) -> Result<Option<Group>, WalkError> {
+    let Some(unchecked) = read_group(storage, before)? else { return Ok(None) };
+    unchecked.check(installation).map(Some).map_err(WalkError::Damage)
+}
+
+/// Reads the group after `before` and leaves its entries to be checked; `None` at the end of the journal.
+///
+/// # Errors
+/// [`WalkError::Damage`] when its seal does not stand in its place.
+pub fn read_group(storage: &Storage, before: &Head) -> Result<Option<Unchecked>, WalkError> {
     let group = before.group.saturating_add(1);
     let first = before.index.saturating_add(1);
     let Some(stored) = storage.seal(group)? else {
@@ -93,7 +111,7 @@ pub fn next_group(
             Ok(None)
         };
     };
-    check_group(installation, before, &stored, |first, last| storage.entries(first, last)).map(Some)
+    unchecked(before, stored, |first, last| storage.entries(first, last)).map(Some)
 }
 
 /// Checks a group as it was read. `entries` gives the rows from one index to another, those that there are.
@@ -106,21 +124,61 @@ pub fn check_group(
     stored: &SealRow,
     entries: impl FnOnce(u64, u64) -> Result<Vec<Row>, StorageError>,
 ) -> Result<Group, WalkError> {
-    let first = before.index.saturating_add(1);
-    let seal = parse_seal(stored, before)?;
-    let mut checked = Vec::new();
-    for row in entries(first, stored.last_index)? {
-        let expected = first.saturating_add(checked.len() as u64);
-        checked.push(read_entry(row, installation, &seal, expected)?);
+    unchecked(before, stored.clone(), entries)?.check(installation).map_err(WalkError::Damage)
+}
+
+fn unchecked(
+    before: &Head,
+    stored: SealRow,
+    entries: impl FnOnce(u64, u64) -> Result<Vec<Row>, StorageError>,
+) -> Result<Unchecked, WalkError> {
+    let seal = parse_seal(&stored, before)?;
+    let rows = entries(before.index.saturating_add(1), stored.last_index)?;
+    Ok(Unchecked { before: *before, stored, seal, rows })
+}
+
+impl Unchecked {
+    /// How much there is to check.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.rows.iter().fold(0, |sum, row| sum.saturating_add(row.record.len()))
     }
-    let leaves: Vec<[u8; 32]> = checked.iter().map(|entry: &Entry| entry.row.leaf).collect();
-    let Some(sealed) = Sealed::stored(&seal, &stored.seal, &before.seal_hash, &leaves) else {
-        return damage(first, "its group does not match its seal");
-    };
-    if sealed.head.index != stored.last_index {
-        return damage(first, "its group's seal row names another end");
+
+    /// Where the journal ends behind this group, if its entries are sound.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        let header = self.seal.header;
+        Head {
+            epoch: header.epoch,
+            group: header.group,
+            index: header.last_index,
+            seal_hash: sha256(&[&self.stored.seal]),
+            time_ms: i64::try_from(header.time_ms).unwrap_or(i64::MAX),
+        }
     }
-    Ok(Group { entries: checked, seal, sealed })
+
+    /// Checks the entries: each in its one encoding, as its leaf says, in its place; and their tree under the seal.
+    ///
+    /// # Errors
+    /// [`Damage`] at the first thing that does not fit.
+    pub fn check(self, installation: &Installation) -> Result<Group, Damage> {
+        let Self { before, stored, seal, rows } = self;
+        let first = before.index.saturating_add(1);
+        let mut checked: Vec<Entry> = Vec::with_capacity(rows.len());
+        for row in rows {
+            let expected = first.saturating_add(checked.len() as u64);
+            checked.push(read_entry(row, installation, &seal, expected)?);
+        }
+        let leaves: Vec<[u8; 32]> = checked.iter().map(|entry: &Entry| entry.row.leaf).collect();
+        let damage = |what| Err(Damage { index: first, what });
+        let Some(sealed) = Sealed::stored(&seal, &stored.seal, &before.seal_hash, &leaves) else {
+            return damage("its group does not match its seal");
+        };
+        if sealed.head.index != stored.last_index {
+            return damage("its group's seal row names another end");
+        }
+        Ok(Group { entries: checked, seal, sealed })
+    }
 }
 
 /// The first request of a sound group that is not found under its own STAN: its repeat would be decided a second time.
@@ -161,18 +219,20 @@ fn parse_seal(stored: &SealRow, before: &Head) -> Result<Seal, WalkError> {
     Ok(seal)
 }
 
-fn read_entry(row: Row, installation: &Installation, seal: &Seal, expected: u64) -> Result<Entry, WalkError> {
+fn read_entry(row: Row, installation: &Installation, seal: &Seal, expected: u64) -> Result<Entry, Damage> {
     let index = row.index;
+    let damage = |index, what| Err(Damage { index, what });
     if index != expected || row.group != seal.header.group {
         return damage(expected, "missing, or in another group");
     }
     let Ok((record, details)) = Record::decode(&row.record) else { return damage(index, "cannot be read") };
-    if record.encode() != row.record {
+    if !record.is_encoded(&row.record, details) {
         return damage(index, "is not in its one encoding");
     }
-    let Some(request_id) = request_id(&record.origin, installation) else {
+    let Some(signed) = signed_bytes(&record.origin, installation) else {
         return damage(index, "its origin cannot be read");
     };
+    let request_id = sha256(&[&signed]);
     let leaf = leaf_of(request_id, answer_hash(record.answer.as_deref()), sha256(&[details]));
     if leaf != row.leaf {
         return damage(index, "does not match its leaf");
@@ -187,17 +247,22 @@ fn read_entry(row: Row, installation: &Installation, seal: &Seal, expected: u64)
 /// The request id of an entry (PROTOCOL.md section 12).
 #[must_use]
 pub fn request_id(origin: &Origin, installation: &Installation) -> Option<[u8; 32]> {
+    Some(sha256(&[&signed_bytes(origin, installation)?]))
+}
+
+/// What the origin has signed; of the system, which signs nothing, the origin itself.
+fn signed_bytes(origin: &Origin, installation: &Installation) -> Option<Vec<u8>> {
     let (signed, context) = match origin {
         Origin::Terminal { message, signed } => (signed, Context::Request(MessageType(*message))),
         Origin::Operator { signed } => (signed.first()?, Context::Act),
-        Origin::System { .. } => return Some(sha256(&[&origin.bytes()])),
+        Origin::System { .. } => return Some(origin.bytes()),
     };
     let sign1 = Sign1::parse(signed).ok()?;
-    Some(sha256(&[&sig_structure(context, installation, sign1.protected, sign1.payload?)]))
+    Some(sig_structure(context, installation, sign1.protected, sign1.payload?))
 }
 
 /// Applies an entry's effects and compares every state hash that it records. `fetch` brings what the state does not
-/// hold; a replay from the first entry has nothing to fetch.
+/// hold.
 ///
 /// # Errors
 /// [`WalkError::Damage`] when the entry does not balance, does not fit, or leads to another state.
@@ -207,31 +272,46 @@ pub fn replay(
     record: &Record,
     mut fetch: impl FnMut(&Touched) -> Result<Option<Cell>, StorageError>,
 ) -> Result<(), WalkError> {
-    let effects = &record.details.effects;
-    let postings = effects.iter().filter_map(|effect| match effect {
-        Effect::Posting(posting) => Some(posting),
-        _ => None,
-    });
-    if check_balanced(postings).is_err() {
-        return damage(index, "does not sum to zero");
-    }
-    for effect in effects {
+    balanced(index, record).map_err(WalkError::Damage)?;
+    for effect in &record.details.effects {
         let touched = State::touched_by(effect);
-        if state.cell(&touched).is_none()
+        if !state.has(&touched)
             && let Some(cell) = fetch(&touched)?
         {
             state.put(&touched, Some(cell));
         }
-        if state.apply(effect).is_err() {
-            return damage(index, "an effect does not fit the state before it");
-        }
-        if let Effect::Version { subject, state_hash, .. } = effect
-            && subject_hash(state, subject) != *state_hash
-        {
-            return damage(index, "leads to another state than it records");
-        }
+        apply(state, index, effect).map_err(WalkError::Damage)?;
     }
     Ok(())
+}
+
+/// The same of a state that began at the first entry and holds everything.
+///
+/// # Errors
+/// [`Damage`] when the entry does not balance, does not fit, or leads to another state.
+pub fn replay_whole(state: &mut State, index: u64, record: &Record) -> Result<(), Damage> {
+    balanced(index, record)?;
+    record.details.effects.iter().try_for_each(|effect| apply(state, index, effect))
+}
+
+fn balanced(index: u64, record: &Record) -> Result<(), Damage> {
+    let postings = record.details.effects.iter().filter_map(|effect| match effect {
+        Effect::Posting(posting) => Some(posting),
+        _ => None,
+    });
+    check_balanced(postings).map_err(|_| Damage { index, what: "does not sum to zero" })
+}
+
+fn apply(state: &mut State, index: u64, effect: &Effect) -> Result<(), Damage> {
+    if state.apply(effect).is_err() {
+        return Err(Damage { index, what: "an effect does not fit the state before it" });
+    }
+    match effect {
+        Effect::Version { subject, state_hash, .. } if subject_hash(state, subject) != *state_hash => {
+            Err(Damage { index, what: "leads to another state than it records" })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What the whole journal leads to. `progress` is told each index that is read.
@@ -246,7 +326,7 @@ pub fn replayed(
     let (mut state, mut head) = (State::default(), Head::GENESIS);
     while let Some(group) = next_group(storage, installation, &head)? {
         for entry in &group.entries {
-            replay(&mut state, entry.row.index, &entry.record, |_| Ok(None))?;
+            replay_whole(&mut state, entry.row.index, &entry.record).map_err(WalkError::Damage)?;
         }
         head = group.sealed.head;
         progress(head.index);

@@ -15,7 +15,7 @@ use crate::domain::effect::{Effect, Posting, TransactionState};
 use crate::domain::exception::Exception;
 use crate::finance::chart::{Cause, Purpose, place};
 use crate::finance::homes::Homes;
-use crate::finance::{Calendar, Leg, Names, Reader, Transaction, money, points, request_of, tender};
+use crate::finance::{Calendar, Leg, Names, Reader, Transaction, money, points, request_of, sold_at, tender};
 use crate::journal::record::{Origin, Record};
 
 /// Terminal, generation and shift; 0 for a message that names no shift.
@@ -94,7 +94,7 @@ impl Fold {
                     terminal: request.header.terminal.as_str().into(),
                     stan: request.header.stan.map_or(0, |stan| stan.get()),
                     amount_minor: answer.approved_amount.map_or(0, |amount| amount.get()),
-                    happened: calendar.happened(record),
+                    happened: calendar.happened(sold_at(request)),
                 });
             }
         }

@@ -1,10 +1,12 @@
 //! JSON lines: the period and its opening balances, then a line a transaction, then the closing balances.
 
+use std::borrow::Cow;
 use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::{Counted, Form, Head, dashed};
 use crate::domain::effect::Account;
@@ -22,9 +24,54 @@ impl Jsonl {
         Ok(Self { file: Counted::create(directory, "journal.jsonl")?, head: head.clone() })
     }
 
-    fn line(&mut self, value: &Value) -> Result<()> {
-        writeln!(self.file, "{value}").context("writing journal.jsonl")
+    fn line(&mut self, value: &impl Serialize) -> Result<()> {
+        serde_json::to_writer(&mut self.file, value).context("writing journal.jsonl")?;
+        self.file.write_all(b"\n").context("writing journal.jsonl")
     }
+}
+
+/// A transaction. Here and below it, fields stand by their names, as in every other line.
+#[derive(Serialize)]
+struct Line<'a> {
+    amount: &'a str,
+    business_date: String,
+    card: &'a str,
+    code: &'a str,
+    currency: &'a str,
+    generation: &'a str,
+    happened: &'a str,
+    index: u64,
+    merchant: &'a str,
+    message: &'a str,
+    order_reference: &'a str,
+    origin: &'a str,
+    person: &'a str,
+    postings: Vec<Posting<'a>>,
+    programme_version: u32,
+    shift: &'a str,
+    stan: &'a str,
+    store: &'a str,
+    tenders: &'a str,
+    terminal: &'a str,
+    time: &'a str,
+}
+
+#[derive(Serialize)]
+struct Posting<'a> {
+    account: &'a str,
+    amount: String,
+    commodity: &'a str,
+    journal_account: Cow<'a, str>,
+    kind: u8,
+    lot: Option<Lot>,
+    store: &'a str,
+}
+
+#[derive(Serialize)]
+struct Lot {
+    expires: Option<i64>,
+    lot: u32,
+    source: u64,
 }
 
 impl Form for Jsonl {
@@ -38,29 +85,29 @@ impl Form for Jsonl {
     }
 
     fn transaction(&mut self, t: &Transaction) -> Result<()> {
-        self.line(&json!({
-            "index": t.index,
-            "time": t.time,
-            "business_date": dashed(t.business_date),
-            "merchant": t.merchant,
-            "store": t.store,
-            "origin": t.origin,
-            "message": t.what,
-            "code": t.code,
-            "terminal": t.terminal,
-            "generation": t.generation,
-            "stan": t.stan,
-            "card": t.card,
-            "amount": t.amount,
-            "currency": t.currency,
-            "programme_version": t.programme_version,
-            "person": t.person,
-            "shift": t.shift,
-            "order_reference": t.order_reference,
-            "tenders": t.tenders,
-            "happened": t.happened,
-            "postings": t.legs.iter().map(posting).collect::<Vec<_>>(),
-        }))
+        self.line(&Line {
+            amount: &t.amount,
+            business_date: dashed(t.business_date),
+            card: &t.card,
+            code: &t.code,
+            currency: &t.currency,
+            generation: &t.generation,
+            happened: &t.happened,
+            index: t.index,
+            merchant: &t.merchant,
+            message: &t.what,
+            order_reference: &t.order_reference,
+            origin: t.origin,
+            person: &t.person,
+            postings: t.legs.iter().map(posting).collect(),
+            programme_version: t.programme_version,
+            shift: &t.shift,
+            stan: &t.stan,
+            store: &t.store,
+            tenders: &t.tenders,
+            terminal: &t.terminal,
+            time: &t.time,
+        })
     }
 
     fn end(mut self: Box<Self>, book: &Book) -> Result<Vec<FileLine>> {
@@ -75,14 +122,21 @@ impl Form for Jsonl {
     }
 }
 
-fn posting(leg: &Leg) -> Value {
-    let amount = shown(leg.amount, leg.commodity.exponent);
+fn posting(leg: &Leg) -> Posting<'_> {
     let (journal_account, lot) = match &leg.posting.account {
-        Account::Named(name) => (name.clone(), Value::Null),
+        Account::Named(name) => (name.into(), None),
         Account::Card { card, lot, expires, source } => {
-            (format!("card:{}", card.0), json!({ "lot": lot, "expires": expires, "source": source }))
+            let lot = Lot { expires: *expires, lot: *lot, source: *source };
+            (format!("card:{}", card.0).into(), Some(lot))
         }
     };
-    json!({ "account": leg.account, "store": leg.store, "commodity": leg.commodity.name, "amount": amount,
-        "journal_account": journal_account, "kind": leg.posting.kind.0, "lot": lot })
+    Posting {
+        account: &leg.account,
+        amount: shown(leg.amount, leg.commodity.exponent),
+        commodity: &leg.commodity.name,
+        journal_account,
+        kind: leg.posting.kind.0,
+        lot,
+        store: &leg.store,
+    }
 }

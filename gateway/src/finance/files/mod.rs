@@ -1,13 +1,14 @@
 //! The forms in which a period is written. Each file is hashed as it is written, and none is held in memory.
 
 mod beancount;
+mod behind;
 mod csv;
 mod hledger;
 mod jsonl;
 mod xlsx;
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -16,6 +17,8 @@ use clap::ValueEnum;
 use super::book::Book;
 use super::entry::Transaction;
 use super::manifest::FileLine;
+
+pub(super) use behind::{BATCH, Behind};
 
 /// A form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -41,7 +44,7 @@ pub(super) struct Head {
 }
 
 /// Files of one form, being written.
-pub(super) trait Form {
+pub(super) trait Form: Send {
     /// Writes what comes before the period: the opening balances.
     fn begin(&mut self, book: &Book) -> Result<()>;
     /// Writes one transaction.
@@ -61,27 +64,32 @@ pub(super) fn form(format: Format, head: &Head, directory: &Path) -> Result<Box<
     })
 }
 
-/// A file that is counted and hashed on its way to the disk.
+/// A file that is counted and hashed on its way to the disk, in pieces that are worth the way.
 pub(super) struct Counted {
     name: &'static str,
-    file: BufWriter<File>,
+    file: File,
+    waiting: Vec<u8>,
     hash: ring::digest::Context,
     length: u64,
 }
+
+/// Bytes that are written at once.
+const PIECE: usize = 256 * 1024;
 
 impl Counted {
     pub(super) fn create(directory: &Path, name: &'static str) -> Result<Self> {
         let path = directory.join(name);
         let file = File::create_new(&path).with_context(|| format!("making {}", path.display()))?;
         let hash = ring::digest::Context::new(&ring::digest::SHA256);
-        Ok(Self { name, file: BufWriter::new(file), hash, length: 0 })
+        Ok(Self { name, file, waiting: Vec::with_capacity(PIECE), hash, length: 0 })
     }
 
     /// Presses it onto the medium.
-    pub(super) fn finish(self) -> Result<FileLine> {
+    pub(super) fn finish(mut self) -> Result<FileLine> {
         let context = || format!("writing {}", self.name);
-        let file = self.file.into_inner().with_context(context)?;
-        file.sync_all().with_context(context)?;
+        let synced = self.file.write_all(&self.waiting).and_then(|()| self.file.sync_all());
+        synced.with_context(context)?;
+        self.hash.update(&self.waiting);
         let mut sha256 = [0; 32];
         sha256.copy_from_slice(self.hash.finish().as_ref());
         Ok(FileLine { name: self.name.to_owned(), length: self.length, sha256 })
@@ -90,21 +98,26 @@ impl Counted {
 
 impl Write for Counted {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.hash.update(bytes.get(..written).unwrap_or_default());
-        self.length = self.length.saturating_add(written as u64);
-        Ok(written)
+        if self.waiting.len().saturating_add(bytes.len()) > PIECE {
+            self.flush()?;
+        }
+        self.waiting.extend_from_slice(bytes);
+        self.length = self.length.saturating_add(bytes.len() as u64);
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
+        self.file.write_all(&self.waiting)?;
+        self.hash.update(&self.waiting);
+        self.waiting.clear();
+        Ok(())
     }
 }
 
 /// `2026-11-21` of 20261121.
 pub(super) fn dashed(business_date: u32) -> String {
-    let digits = format!("{business_date:08}");
-    let (year, rest) = digits.split_at(4);
-    let (month, day) = rest.split_at(2);
-    format!("{year}-{month}-{day}")
+    let mut date = format!("{business_date:08}");
+    date.insert(6, '-');
+    date.insert(4, '-');
+    date
 }

@@ -1,50 +1,113 @@
 //! Adding an export's files up again, from what a reader of them sees.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use serde_json::Value;
+use csv::StringRecord;
+use serde::Deserialize;
 
-use crate::finance::book::{Book, Commodity, shown};
+use crate::finance::book::{Balance, Commodity, shown};
 use crate::finance::manifest::Manifest;
+use crate::workers::{Line, with_workers};
 
-/// What in the files does not come to what the manifest says.
-pub(super) fn faults(directory: &Path, manifest: &Manifest) -> Result<Vec<String>> {
-    let mut faults = Vec::new();
+/// What is read at once of a file.
+pub(super) const PIECE: usize = 256 * 1024;
+
+/// What cards hold has moved, by commodity and kind, in minor units.
+type Moved = BTreeMap<String, BTreeMap<String, i64>>;
+type Check = fn(&Path, &Manifest) -> Result<Moved>;
+
+/// What in the files does not come to what the manifest says. A file is read by one thread, and as many at once as there are
+/// cores.
+pub(super) fn faults(directory: &Path, manifest: &Manifest) -> Vec<String> {
+    let checks: [(&str, Check); 5] = [
+        ("postings.csv", postings),
+        ("totals.csv", totals),
+        ("transactions.csv", transactions),
+        ("lots.csv", lots),
+        ("journal.jsonl", lines),
+    ];
     let has = |name: &str| manifest.files.iter().any(|file| file.name == name);
-    let mut checked = |name: &str, check: fn(&Path, &Manifest) -> Result<()>| {
-        if has(name)
-            && let Err(error) = check(&directory.join(name), manifest)
-        {
-            faults.push(format!("{name}: {error:#}"));
+    let checked = with_workers(|workers| {
+        let mut line = Line::new(workers);
+        let checks = checks.into_iter().filter(|(name, _)| has(name));
+        let names: Vec<_> = checks
+            .map(|(name, check)| {
+                line.give(move || check(&directory.join(name), manifest));
+                name
+            })
+            .collect();
+        names.into_iter().map_while(|name| Some((name, line.take()?))).collect::<Vec<_>>()
+    });
+    let (mut faults, mut moved) = (Vec::new(), Vec::new());
+    for (name, checked) in checked {
+        match checked {
+            Ok(sums) => moved.push((name, sums)),
+            Err(error) => faults.push(format!("{name}: {error:#}")),
         }
+    }
+    if !has("postings.csv") {
+        moved.push(("postings.csv", Moved::new()));
+    }
+    let of = |name: &str| moved.iter().find(|(known, _)| *known == name).map(|(_, sums)| sums);
+    if let (Some(booked), Some(lots)) = (of("postings.csv"), of("lots.csv"))
+        && !comes_to_nothing(booked, lots)
+    {
+        faults.push("lots.csv: the lots do not come to what postings.csv has booked on cards".into());
+    }
+    faults
+}
+
+/// A posting has the other sign than what the card holds.
+fn comes_to_nothing(booked: &Moved, lots: &Moved) -> bool {
+    let of = |sums: &Moved, commodity: &str, kind: &str| {
+        sums.get(commodity).and_then(|kinds| kinds.get(kind)).copied().unwrap_or(0)
     };
-    checked("postings.csv", postings);
-    checked("totals.csv", totals);
-    checked("transactions.csv", transactions);
-    checked("lots.csv", lots);
-    checked("journal.jsonl", lines);
-    Ok(faults)
+    let kinds = [booked, lots].into_iter().flatten();
+    let mut kinds = kinds
+        .flat_map(|(commodity, kinds)| kinds.keys().map(move |kind| (commodity.as_str(), kind.as_str())));
+    kinds.all(|(commodity, kind)| {
+        of(booked, commodity, kind).checked_add(of(lots, commodity, kind)) == Some(0)
+    })
+}
+
+fn moves(moved: &mut Moved, commodity: &str, kind: &str, amount: i64) -> Result<()> {
+    if !moved.get(commodity).is_some_and(|kinds| kinds.contains_key(kind)) {
+        moved.entry(commodity.to_owned()).or_default().insert(kind.to_owned(), 0);
+    }
+    let sum = moved.get_mut(commodity).and_then(|kinds| kinds.get_mut(kind)).context("a sum is missing")?;
+    *sum = sum.checked_add(amount).context("a sum leaves the range")?;
+    Ok(())
 }
 
 /// Movements by account, added up from legs; each entry comes to zero in the books of every store.
 struct Recount<'a> {
     manifest: &'a Manifest,
-    commodities: BTreeMap<&'a str, &'a Commodity>,
-    book: Book,
+    commodities: Vec<&'a Commodity>,
+    /// Place in `balances`.
+    accounts: HashMap<(&'a str, &'a str), usize>,
+    balances: Vec<Balance>,
     entry: u64,
-    /// By store and commodity.
-    sums: BTreeMap<(String, String), i64>,
+    /// Of the present entry: a store, the place of a commodity, and what it has moved in that store's books.
+    sums: Vec<(String, usize, i64)>,
 }
 
 impl<'a> Recount<'a> {
     fn new(manifest: &'a Manifest) -> Self {
-        let each = manifest.book.balances.keys().map(|(_, commodity)| (commodity.name.as_str(), commodity));
-        let (commodities, book) = (each.collect(), Book::default());
-        Self { manifest, commodities, book, entry: 0, sums: BTreeMap::new() }
+        let each = || manifest.book.balances.keys();
+        let commodities: BTreeMap<&str, &Commodity> =
+            each().map(|(_, commodity)| (commodity.name.as_str(), commodity)).collect();
+        let commodities = commodities.into_values().collect();
+        let accounts: HashMap<_, _> = each()
+            .enumerate()
+            .map(|(at, (account, commodity))| ((account.as_str(), commodity.name.as_str()), at))
+            .collect();
+        let balances = vec![Balance::default(); manifest.book.balances.len()];
+        Self { manifest, commodities, accounts, balances, entry: 0, sums: Vec::new() }
     }
 
     fn leg(
@@ -61,18 +124,28 @@ impl<'a> Recount<'a> {
             ensure!(within, "entry {entry} is of another period");
             self.entry = entry;
         }
-        let known =
-            *self.commodities.get(commodity).with_context(|| format!("{commodity} is in no total"))?;
+        let known = self.commodities.iter().enumerate().find(|(_, known)| known.name == commodity);
+        let (of, known) = known.with_context(|| format!("{commodity} is in no total"))?;
         let amount = minor(amount, known.exponent)?;
-        self.book.post(account, known, amount)?;
-        let sum = self.sums.entry((store.to_owned(), commodity.to_owned())).or_default();
-        *sum = sum.checked_add(amount).context("a sum leaves the range")?;
+        self.sum(store, of, amount)?;
+        let at = place(&self.accounts, account, commodity);
+        let held = at.and_then(|at| self.balances.get_mut(at));
+        held.context("it books on an account that the manifest does not have")?.post(amount)?;
         Ok(amount)
+    }
+
+    fn sum(&mut self, store: &str, commodity: usize, amount: i64) -> Result<()> {
+        let mut sums = self.sums.iter_mut();
+        match sums.find(|(known, of, _)| known == store && *of == commodity) {
+            Some((.., sum)) => *sum = sum.checked_add(amount).context("a sum leaves the range")?,
+            None => self.sums.push((store.to_owned(), commodity, amount)),
+        }
+        Ok(())
     }
 
     fn zero(&mut self) -> Result<()> {
         let entry = self.entry;
-        if let Some(((store, _), _)) = self.sums.iter().find(|(_, sum)| **sum != 0) {
+        if let Some((store, ..)) = self.sums.iter().find(|(.., sum)| *sum != 0) {
             bail!("entry {entry} does not come to zero in the books of {store}");
         }
         self.sums.clear();
@@ -82,22 +155,32 @@ impl<'a> Recount<'a> {
     /// Every account has moved as the manifest says.
     fn finish(mut self) -> Result<()> {
         self.zero()?;
-        for (account, balance) in &self.manifest.book.balances {
-            let again = self.book.balances.get(account).copied().unwrap_or_default();
+        for ((account, balance), again) in self.manifest.book.balances.iter().zip(&self.balances) {
             let same = (again.debit, again.credit) == (balance.debit, balance.credit);
             ensure!(same, "{} has moved otherwise than the manifest says", account.0);
         }
-        let known =
-            self.book.balances.keys().all(|account| self.manifest.book.balances.contains_key(account));
-        ensure!(known, "it books on an account that the manifest does not have");
         Ok(())
     }
 }
 
-fn postings(path: &Path, manifest: &Manifest) -> Result<()> {
-    let mut recount = Recount::new(manifest);
-    for line in csv::Reader::from_path(path)?.records() {
-        let line = line?;
+/// A function of its own, so that what is looked up need not live as long as the names.
+fn place(accounts: &HashMap<(&str, &str), usize>, account: &str, commodity: &str) -> Option<usize> {
+    accounts.get(&(account, commodity)).copied()
+}
+
+/// Every record of a CSV file, in one place in memory.
+fn each_record(path: &Path, mut visit: impl FnMut(&StringRecord) -> Result<()>) -> Result<()> {
+    let mut reader = csv::ReaderBuilder::new().buffer_capacity(PIECE).from_path(path)?;
+    let mut record = StringRecord::new();
+    while reader.read_record(&mut record)? {
+        visit(&record)?;
+    }
+    Ok(())
+}
+
+fn postings(path: &Path, manifest: &Manifest) -> Result<Moved> {
+    let (mut recount, mut moved) = (Recount::new(manifest), Moved::new());
+    each_record(path, |line| {
         let amount = recount.leg((line[0].parse()?, &line[2]), &line[3], &line[4], &line[5])?;
         let side = if amount > 0 { (&line[6], "") } else { ("", &line[7]) };
         let shown = line[5].trim_start_matches('-');
@@ -106,11 +189,13 @@ fn postings(path: &Path, manifest: &Manifest) -> Result<()> {
             "entry {}: its sides differ",
             &line[0]
         );
-    }
-    recount.finish()
+        if line[8].starts_with("card:") { moves(&mut moved, &line[4], &line[9], amount) } else { Ok(()) }
+    })?;
+    recount.finish()?;
+    Ok(moved)
 }
 
-fn totals(path: &Path, manifest: &Manifest) -> Result<()> {
+fn totals(path: &Path, manifest: &Manifest) -> Result<Moved> {
     let mut lines = csv::Reader::from_path(path)?.into_records();
     for ((account, commodity), balance) in &manifest.book.balances {
         let line = lines.next().with_context(|| format!("{account} is missing"))??;
@@ -122,74 +207,116 @@ fn totals(path: &Path, manifest: &Manifest) -> Result<()> {
         ensure!(line.iter().eq(wanted), "{account} differs from the manifest");
     }
     ensure!(lines.next().is_none(), "it has more accounts than the manifest");
-    Ok(())
+    Ok(Moved::new())
 }
 
-fn transactions(path: &Path, manifest: &Manifest) -> Result<()> {
+fn transactions(path: &Path, manifest: &Manifest) -> Result<Moved> {
     let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
-    for line in csv::Reader::from_path(path)?.records() {
-        let line = line?;
-        let kind = if line[7].is_empty() { line[6].to_owned() } else { format!("{} {}", &line[6], &line[7]) };
-        let count = kinds.entry(kind).or_default();
-        *count = count.saturating_add(1);
-    }
+    let mut kind = String::new();
+    each_record(path, |line| {
+        kind.clear();
+        kind.push_str(&line[6]);
+        if !line[7].is_empty() {
+            kind.push(' ');
+            kind.push_str(&line[7]);
+        }
+        match kinds.get_mut(&kind) {
+            Some(count) => *count = count.saturating_add(1),
+            None => drop(kinds.insert(kind.clone(), 1)),
+        }
+        Ok(())
+    })?;
     for (kind, count) in kinds {
         let most = manifest.kinds.get(&kind).copied().unwrap_or(0);
         ensure!(count <= most, "it has {count} of {kind}; the manifest counts {most}");
     }
-    Ok(())
+    Ok(Moved::new())
 }
 
-/// What cards hold has moved as the accounts of what they hold have.
-fn lots(path: &Path, manifest: &Manifest) -> Result<()> {
-    let mut sums: BTreeMap<String, i64> = BTreeMap::new();
+/// What cards hold must have moved as the accounts of what they hold have.
+fn lots(path: &Path, manifest: &Manifest) -> Result<Moved> {
     let exponents: BTreeMap<&str, u8> = manifest
         .book
         .balances
         .keys()
         .map(|(_, commodity)| (commodity.name.as_str(), commodity.exponent))
         .collect();
-    let mut add = |commodity: &str, kind: &str, amount: &str| -> Result<()> {
+    let mut moved = Moved::new();
+    each_record(path, |line| {
+        let commodity = &line[6];
         let exponent = *exponents.get(commodity).with_context(|| format!("{commodity} is in no total"))?;
-        let sum = sums.entry(format!("{commodity} {kind}")).or_default();
-        let amount = minor(amount, exponent)?;
-        *sum = sum.checked_add(amount).context("a sum leaves the range")?;
-        Ok(())
-    };
-    for line in csv::Reader::from_path(path)?.records() {
-        let line = line?;
-        add(&line[6], &line[5], &line[7])?;
-    }
-    for line in csv::Reader::from_path(path.with_file_name("postings.csv"))?.records() {
-        let line = line?;
-        if line[8].starts_with("card:") {
-            add(&line[4], &line[9], &line[5])?;
-        }
-    }
-    ensure!(
-        sums.values().all(|sum| *sum == 0),
-        "the lots do not come to what postings.csv has booked on cards"
-    );
-    Ok(())
+        moves(&mut moved, commodity, &line[5], minor(&line[7], exponent)?)
+    })?;
+    Ok(moved)
 }
 
-fn lines(path: &Path, manifest: &Manifest) -> Result<()> {
+/// A line of journal.jsonl, as far as it is added up; only transactions have an index.
+#[derive(Deserialize)]
+struct Transaction<'a> {
+    index: Option<u64>,
+    #[serde(borrow, default)]
+    postings: Vec<Posting<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Posting<'a> {
+    #[serde(borrow)]
+    account: Cow<'a, str>,
+    #[serde(borrow)]
+    commodity: Cow<'a, str>,
+    #[serde(borrow)]
+    amount: Cow<'a, str>,
+    #[serde(borrow)]
+    store: Cow<'a, str>,
+}
+
+fn lines(path: &Path, manifest: &Manifest) -> Result<Moved> {
     let mut recount = Recount::new(manifest);
-    for line in BufReader::new(File::open(path)?).lines() {
-        let line: Value = serde_json::from_str(&line?)?;
-        let Some(entry) = line["index"].as_u64() else { continue };
-        for leg in line["postings"].as_array().into_iter().flatten() {
-            let text = |field: &str| leg[field].as_str().unwrap_or_default();
-            recount.leg((entry, text("store")), text("account"), text("commodity"), text("amount"))?;
+    let (mut file, mut line) = (BufReader::with_capacity(PIECE, File::open(path)?), String::new());
+    while file.read_line(&mut line)? > 0 {
+        let read: Transaction<'_> = serde_json::from_str(&line)?;
+        if let Some(entry) = read.index {
+            for leg in &read.postings {
+                recount.leg((entry, &leg.store), &leg.account, &leg.commodity, &leg.amount)?;
+            }
         }
+        line.clear();
     }
-    recount.finish()
+    recount.finish()?;
+    Ok(Moved::new())
 }
 
 /// Minor units of an amount that has all its decimal places.
 fn minor(text: &str, exponent: u8) -> Result<i64> {
-    let digits: String = text.chars().filter(|c| *c != '.').collect();
-    let amount = digits.parse().with_context(|| format!("{text:?} is no amount"))?;
+    let whole = || format!("{text:?} is no amount");
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let mut sum: i64 = 0;
+    for digit in unsigned.chars().filter(|c| *c != '.') {
+        let digit = i64::from(digit.to_digit(10).with_context(whole)?);
+        // Below zero, where there is one more number.
+        sum = sum.checked_mul(10).and_then(|sum| sum.checked_sub(digit)).with_context(whole)?;
+    }
+    let amount = if text.starts_with('-') { Some(sum) } else { sum.checked_neg() }.with_context(whole)?;
     ensure!(shown(amount, exponent) == text, "{text:?} is no amount with {exponent} decimal places");
     Ok(amount)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_shown_is_an_amount() {
+        for amount in [0, 1, -1, 99, -100, 12_345, i64::MAX, i64::MIN] {
+            for exponent in 0..4 {
+                assert_eq!(minor(&shown(amount, exponent), exponent).expect("an amount"), amount);
+            }
+        }
+        for text in
+            ["", "-", "1", "1.0", "1.000", "01.00", "-0.00", "+1.00", " 1.00", "1.0a", ".00", "1,00", "1.-1"]
+        {
+            assert!(minor(text, 2).is_err(), "{text:?}");
+        }
+        assert!(minor("92233720368547758.08", 2).is_err(), "one above the largest");
+    }
 }
