@@ -69,16 +69,22 @@ impl PublicKey {
 /// The encodings of points of order 1, 2, 4 and 8 on edwards25519, sign bit cleared, non-canonical ones included
 /// (RFC 7748, section 7, and RFC 8032, section 5.1.3).
 fn has_small_order(key: &[u8; 32]) -> bool {
-    const ORDER_8: [&str; 2] = [
-        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    const ORDER_8: [[u8; 32]; 2] = [
+        [
+            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+            0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+        ],
+        [
+            0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+            0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+        ],
     ];
     let mut masked = *key;
     masked[31] &= 0x7f;
     let middle_is = |byte: u8| masked[1..31].iter().all(|b| *b == byte);
     let near_zero = middle_is(0) && masked[31] == 0 && masked[0] <= 1;
     let near_prime = middle_is(0xff) && masked[31] == 0x7f && (0xec..=0xee).contains(&masked[0]);
-    near_zero || near_prime || ORDER_8.contains(&hex(&masked).as_str())
+    near_zero || near_prime || ORDER_8.contains(&masked)
 }
 
 /// A SubjectPublicKeyInfo as text: PEM (RFC 7468).

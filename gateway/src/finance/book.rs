@@ -1,5 +1,7 @@
 //! A period's roll-forward: what every account began with, what moved, and what it ended with.
 
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
@@ -42,6 +44,49 @@ impl Balance {
     }
 }
 
+/// An account and its commodity, owned or not: most legs are of an account that is in the book, and need no copy of its name.
+trait Named {
+    fn named(&self) -> (&str, &Commodity);
+}
+
+impl Named for (String, Commodity) {
+    fn named(&self) -> (&str, &Commodity) {
+        (&self.0, &self.1)
+    }
+}
+
+impl Named for (&str, &Commodity) {
+    fn named(&self) -> (&str, &Commodity) {
+        *self
+    }
+}
+
+impl<'a> Borrow<dyn Named + 'a> for (String, Commodity) {
+    fn borrow(&self) -> &(dyn Named + 'a) {
+        self
+    }
+}
+
+impl PartialEq for dyn Named + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.named() == other.named()
+    }
+}
+
+impl Eq for dyn Named + '_ {}
+
+impl PartialOrd for dyn Named + '_ {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for dyn Named + '_ {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.named().cmp(&other.named())
+    }
+}
+
 /// All accounts, by name and commodity.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Book {
@@ -68,7 +113,11 @@ impl Book {
     }
 
     fn of(&mut self, account: &str, commodity: &Commodity) -> &mut Balance {
-        self.balances.entry((account.to_owned(), commodity.clone())).or_default()
+        let known = (account, commodity);
+        if !self.balances.contains_key(&known as &dyn Named) {
+            self.balances.insert((account.to_owned(), commodity.clone()), Balance::default());
+        }
+        self.balances.get_mut(&known as &dyn Named).expect("an account that was just there or put there")
     }
 
     /// What every account begins with, those at nothing left out.
@@ -101,18 +150,43 @@ impl Book {
 /// An amount with all its decimal places: `-12.05` for -1205 at two.
 #[must_use]
 pub fn shown(amount: i64, exponent: u8) -> String {
+    let mut text = String::with_capacity(24);
+    show(&mut text, amount, exponent);
+    text
+}
+
+/// Appends what [`shown`] gives.
+pub(super) fn show(text: &mut String, amount: i64, exponent: u8) {
     let places = usize::from(exponent);
-    let mut text = amount.unsigned_abs().to_string();
+    if amount < 0 {
+        text.push('-');
+    }
+    let begin = text.len();
+    digits(text, amount.unsigned_abs());
     // A digit before the point at least.
-    let lacking = places.saturating_add(1).saturating_sub(text.len());
-    text.insert_str(0, &"0".repeat(lacking));
+    let lacking = places.saturating_add(1).saturating_sub(text.len().saturating_sub(begin));
+    if lacking > 0 {
+        text.insert_str(begin, &"0".repeat(lacking));
+    }
     if places > 0 {
         text.insert(text.len().saturating_sub(places), '.');
     }
-    if amount < 0 {
-        text.insert(0, '-');
+}
+
+/// Appends a number; files have millions of them.
+pub(super) fn digits(text: &mut String, mut number: u64) {
+    let mut digits = [b'0'; 20];
+    let mut length: usize = 0;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0'.saturating_add(u8::try_from(number % 10).unwrap_or(0));
+        length = length.saturating_add(1);
+        number /= 10;
+        if number == 0 {
+            break;
+        }
     }
-    text
+    let from = digits.len().saturating_sub(length);
+    text.push_str(str::from_utf8(digits.get(from..).unwrap_or_default()).unwrap_or_default());
 }
 
 #[cfg(test)]

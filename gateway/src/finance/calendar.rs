@@ -17,7 +17,12 @@ pub struct Calendar {
 impl Calendar {
     /// Learns the programmes that an entry has.
     pub fn learn(&mut self, record: &Record) {
-        for effect in &record.details.effects {
+        self.learn_from(&record.details.effects);
+    }
+
+    /// The same of an entry's effects.
+    pub(super) fn learn_from(&mut self, effects: &[Effect]) {
+        for effect in effects {
             if let Effect::Programme { effective_from, document, .. } = effect
                 && let Ok(programme) = programme_file::parse(document)
             {

@@ -1,6 +1,6 @@
 //! A journal entry as finance reads it: what happened, and its legs on the chart's accounts.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail};
 use protocol::answer::Answer;
 use protocol::cose::Sign1;
 use protocol::frame::MessageType;
@@ -84,7 +84,18 @@ impl Transaction {
     /// What it is counted as: `Purchase 00`, `card-refund`, `expiry`.
     #[must_use]
     pub fn kind(&self) -> String {
-        if self.code.is_empty() { self.what.clone() } else { format!("{} {}", self.what, self.code) }
+        let mut kind = String::new();
+        self.append_kind(&mut kind);
+        kind
+    }
+
+    /// Appends its [`Transaction::kind`].
+    pub(super) fn append_kind(&self, text: &mut String) {
+        text.push_str(&self.what);
+        if !self.code.is_empty() {
+            text.push(' ');
+            text.push_str(&self.code);
+        }
     }
 
     /// Whether it has a line of its own; what neither books nor asks is only counted.
@@ -204,14 +215,15 @@ impl Reader<'_> {
         });
         let placed: Vec<Placed<'_>> = placed.collect::<Result<_>>()?;
         let owners = owners(&placed, store, self.homes)?;
-        let mut sums: Vec<(Commodity, i64)> = Vec::new();
+        // By the kind of points; money has none.
+        let mut sums: Vec<(Option<Kind>, i64)> = Vec::with_capacity(2);
         let mut legs = Vec::with_capacity(placed.len());
         for ((posting, place), owner) in placed.iter().zip(&owners) {
             let amount = posting.amount.checked_neg().context("an amount leaves the range")?;
             let commodity = place.points.map_or_else(|| currency.clone(), points);
-            match sums.iter_mut().find(|(known, _)| *known == commodity) {
+            match sums.iter_mut().find(|(known, _)| *known == place.points) {
                 Some((_, sum)) => *sum = sum.checked_add(amount).context("a sum leaves the range")?,
-                None => sums.push((commodity.clone(), amount)),
+                None => sums.push((place.points, amount)),
             }
             let account = self.names.account(&Place { store: Some(owner), ..*place });
             let (store, purpose, tender) = ((*owner).to_owned(), place.purpose, place.tender);
@@ -225,8 +237,9 @@ impl Reader<'_> {
                 posting: (*posting).clone(),
             });
         }
-        for (commodity, sum) in sums {
-            ensure!(sum == 0, "its legs in {} do not sum to zero", commodity.name);
+        if let Some((of, _)) = sums.into_iter().find(|(_, sum)| *sum != 0) {
+            let commodity = of.map_or_else(|| currency.clone(), points);
+            bail!("its legs in {} do not sum to zero", commodity.name);
         }
         for debt in debts(&placed, &owners, acting(&placed, store))? {
             let owed = debt.amount.checked_neg().context("an amount leaves the range")?;

@@ -118,12 +118,12 @@ impl Names {
     }
 
     /// What stands where a template has this placeholder.
-    fn part<'a>(&'a self, placeholder: &'a str, place: &Place<'_>) -> Cow<'a, str> {
+    fn part<'a>(&'a self, placeholder: &'a str, place: &Place<'a>) -> Cow<'a, str> {
         match (placeholder, place) {
             ("{store}", Place { store: Some(store), .. }) | ("{other}", Place { other: Some(store), .. }) => {
                 match self.stores.get(*store) {
                     Some(name) => name.as_str().into(),
-                    None => component(store).into(),
+                    None => component(store),
                 }
             }
             ("{tender}", Place { tender: Some(tender), .. }) => match self.tenders.get(tender) {
@@ -201,8 +201,11 @@ fn is_plain(name: &str) -> bool {
 /// A store's code as a part of an account's name that every accounting program takes; no two codes become the same. Upper-case
 /// letters and digits, and after the first of them lower-case ones too, stand for themselves, and so does a `-` between two
 /// of them; everything else is `--` and its hexadecimal code, after `X-` where it would come first.
-fn component(store: &str) -> String {
+fn component(store: &str) -> Cow<'_, str> {
     let bytes = store.as_bytes();
+    if bytes.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()) {
+        return store.into();
+    }
     let plain = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphanumeric);
     let mut name = String::new();
     for (at, byte) in bytes.iter().enumerate() {
@@ -217,7 +220,7 @@ fn component(store: &str) -> String {
             name.push_str(&format!("{}--{byte:02X}", if leads { "X-" } else { "" }));
         }
     }
-    name
+    name.into()
 }
 
 /// Whether beancount takes a name for an account: one of its five roots, then parts that begin with an upper-case letter or digit.

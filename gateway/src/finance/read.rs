@@ -7,16 +7,19 @@ use protocol::receipt::Seal;
 
 use super::entry::{Told, closing};
 use crate::domain::effect::Effect;
-use crate::journal::record::Record;
+use crate::journal::record::{Details, Record};
 use crate::journal::seal::seal_verifies;
 use crate::journal::walk::Group;
 use crate::keys::PublicKey;
 
-/// Whose journal is read.
-pub(super) struct Journal<'a> {
-    pub installation: &'a Installation,
-    /// The gateway's present key, which has sealed nearly everything.
-    pub own: Vec<u8>,
+/// The seals of a journal that is read from its first group on. Each has the hash of the one before it under its signature, so one
+/// signature stands for all before it: the last one that each key has made is verified.
+#[derive(Debug, Default)]
+pub(super) struct Seals {
+    /// The key in force.
+    key: Vec<u8>,
+    /// Made by that key, and under no signature yet that was verified.
+    last: Option<Seal>,
 }
 
 /// A group that was read.
@@ -26,23 +29,21 @@ pub(super) struct Read {
     pub last_index: u64,
     pub entries: Vec<EntryRead>,
     signed: Seal,
-    /// Whether the gateway's present key signed it.
-    is_own: bool,
     /// Keys that its entries bring into force.
     keys: Vec<Vec<u8>>,
 }
 
 /// An entry of such a group.
 pub(super) struct EntryRead {
-    pub record: Record,
+    pub details: Details,
     /// Whether it can be read matters only when its turn comes, and it is of the period.
     pub told: Result<Told>,
     /// Through which business date it closes all days.
     pub closes: Option<u32>,
 }
 
-impl Journal<'_> {
-    pub(super) fn read(&self, group: Group) -> Read {
+impl Read {
+    pub(super) fn of(group: Group) -> Self {
         let Group { entries, seal, sealed } = group;
         let effects = entries.iter().flat_map(|entry| &entry.record.details.effects);
         let keys = effects.filter_map(|effect| match effect {
@@ -50,8 +51,7 @@ impl Journal<'_> {
             _ => None,
         });
         let keys = keys.collect();
-        Read {
-            is_own: self.is_signed(&seal, &self.own),
+        Self {
             signed: seal,
             last_index: sealed.head.index,
             seal: sealed.bytes,
@@ -59,31 +59,45 @@ impl Journal<'_> {
             entries: entries.into_iter().map(|entry| EntryRead::of(entry.record)).collect(),
         }
     }
+}
 
-    fn is_signed(&self, seal: &Seal, key: &[u8]) -> bool {
-        PublicKey::from_spki(key).is_some_and(|key| seal_verifies(seal, self.installation, &key))
-    }
-
-    /// The seal is signed by the key in force before the group, which is `sealing`; the first group names its own.
+impl Seals {
+    /// Takes the next group's seal, which is signed by the key in force before the group; the first group names its own.
     ///
     /// # Errors
-    /// When it is not.
-    pub(super) fn check_seal(&self, group: &Read, sealing: &mut Vec<u8>) -> Result<()> {
-        if sealing.is_empty() {
-            *sealing = group.keys.first().cloned().unwrap_or_default();
+    /// When the group brings another key and the old one has not signed it.
+    pub(super) fn next(&mut self, group: &Read, installation: &Installation) -> Result<()> {
+        if self.key.is_empty() {
+            self.key = group.keys.first().cloned().unwrap_or_default();
         }
-        let signed = if *sealing == self.own { group.is_own } else { self.is_signed(&group.signed, sealing) };
-        let first = group.signed.header.first_index;
-        ensure!(signed, "the journal is damaged: entry {first}: its seal's signature does not verify");
+        self.last = Some(group.signed.clone());
         if let Some(next) = group.keys.last() {
-            sealing.clone_from(next);
+            self.check(installation)?;
+            self.key.clone_from(next);
         }
+        Ok(())
+    }
+
+    /// Verifies the last seal, and so every one before it.
+    ///
+    /// # Errors
+    /// When the key in force has not signed it.
+    pub(super) fn check(&mut self, installation: &Installation) -> Result<()> {
+        let Some(seal) = self.last.take() else { return Ok(()) };
+        let signed =
+            PublicKey::from_spki(&self.key).is_some_and(|key| seal_verifies(&seal, installation, &key));
+        let first = seal.header.first_index;
+        ensure!(signed, "the journal is damaged: entry {first}: its seal's signature does not verify");
         Ok(())
     }
 }
 
 impl EntryRead {
     fn of(record: Record) -> Self {
-        Self { told: Told::of(&record), closes: closing(&record).map(|(day, _)| day), record }
+        Self {
+            told: Told::of(&record),
+            closes: closing(&record).map(|(day, _)| day),
+            details: record.details,
+        }
     }
 }

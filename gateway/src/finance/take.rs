@@ -19,11 +19,10 @@ use super::files::{BATCH, Behind, Counted, Form, Format, Head, form};
 use super::homes::Homes;
 use super::manifest::{End, FileLine, MANIFEST, MANIFEST_READABLE, Manifest, Signed};
 use super::names::{ACCOUNTS_FILE, Names};
-use super::read::{EntryRead, Journal, Read};
+use super::read::{EntryRead, Read, Seals};
 use super::verify::{Trusted, verify};
 use crate::journal::ahead::Ahead;
 use crate::journal::record::Record;
-use crate::journal::walk::Group;
 use crate::keys::{SigningKey, fingerprint};
 use crate::storage::Storage;
 use crate::workers::with_workers;
@@ -123,20 +122,20 @@ fn write(
     directory: &Path,
     mut progress: impl FnMut(u64),
 ) -> Result<Taken> {
-    let journal = Journal { installation, own: key.spki() };
-    let read = |group: Group| journal.read(group);
     let taken = with_workers(|workers| {
         thread::scope(|scope| {
             let mut taking = Taking::new(storage, asked, directory, scope)?;
-            let (mut groups, mut sealing) = (Ahead::new(workers, storage, installation, &read), Vec::new());
+            let (mut groups, mut seals) =
+                (Ahead::new(workers, storage, installation, &Read::of), Seals::default());
             while !taking.complete
                 && let Some(group) = groups.take().context("the journal is damaged")?
             {
-                journal.check_seal(&group, &mut sealing)?;
+                seals.next(&group, installation)?;
                 let last = group.last_index;
                 taking.group(group)?;
                 progress(last);
             }
+            seals.check(installation)?;
             taking.finish(installation, key)
         })
     })?;
@@ -182,6 +181,8 @@ struct Taking<'a, 'scope, 'env> {
     /// An entry behind the period was seen, or the close of its last day.
     complete: bool,
     manifest_kinds: BTreeMap<String, u64>,
+    /// Room for the kind of an entry.
+    kind: String,
     transactions: u64,
     postings: u64,
 }
@@ -218,6 +219,7 @@ impl<'a, 'scope, 'env> Taking<'a, 'scope, 'env> {
             end: End::default(),
             complete: false,
             manifest_kinds: BTreeMap::new(),
+            kind: String::new(),
             transactions: 0,
             postings: 0,
         })
@@ -227,8 +229,7 @@ impl<'a, 'scope, 'env> Taking<'a, 'scope, 'env> {
     fn group(&mut self, group: Read) -> Result<()> {
         let (mut before, mut end) = (None, None);
         for entry in group.entries {
-            let details = &entry.record.details;
-            let (index, business_date) = (details.index, details.business_date);
+            let (index, business_date) = (entry.details.index, entry.details.business_date);
             let closes_last = entry.closes.is_some_and(|day| day >= self.to);
             if business_date > self.to {
                 self.complete = true;
@@ -252,14 +253,14 @@ impl<'a, 'scope, 'env> Taking<'a, 'scope, 'env> {
     }
 
     fn entry(&mut self, entry: EntryRead, is_before: bool) -> Result<()> {
-        let EntryRead { record, told, .. } = entry;
-        self.calendar.learn(&record);
-        self.homes.note(record.details.index, &record.details.store)?;
+        let EntryRead { details, told, .. } = entry;
+        self.calendar.learn_from(&details.effects);
+        self.homes.note(details.index, &details.store)?;
         let storage = self.storage;
         let reader = Reader { names: &self.asked.names, homes: &self.homes };
         let told = told?;
         let sold_at = told.sold_at;
-        let mut transaction = reader.place(told, &record.details.effects, |index| earlier(storage, index))?;
+        let mut transaction = reader.place(told, &details.effects, |index| earlier(storage, index))?;
         if let Some(store) = &self.asked.store {
             let Some(own) = transaction.in_books_of(store) else { return Ok(()) };
             transaction = own;
@@ -276,10 +277,11 @@ impl<'a, 'scope, 'env> Taking<'a, 'scope, 'env> {
 
     fn write(&mut self, transaction: Transaction) -> Result<()> {
         self.begin()?;
-        let kind = transaction.kind();
-        match self.manifest_kinds.get_mut(&kind) {
+        self.kind.clear();
+        transaction.append_kind(&mut self.kind);
+        match self.manifest_kinds.get_mut(&self.kind) {
             Some(count) => *count = count.saturating_add(1),
-            None => drop(self.manifest_kinds.insert(kind, 1)),
+            None => drop(self.manifest_kinds.insert(self.kind.clone(), 1)),
         }
         if !transaction.is_listed() {
             return Ok(());

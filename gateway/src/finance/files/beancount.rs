@@ -7,9 +7,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::hledger::described;
-use super::{Counted, Form, Head, dashed};
-use crate::finance::book::{Book, Commodity, shown};
+use super::hledger::describe;
+use super::{Counted, Form, Head, append, dashed};
+use crate::finance::book::{Book, Commodity, digits, show, shown};
 use crate::finance::entry::Transaction;
 use crate::finance::manifest::FileLine;
 use crate::finance::names::is_beancount;
@@ -17,11 +17,14 @@ use crate::finance::names::is_beancount;
 pub(super) struct Beancount {
     file: Counted,
     head: Head,
+    /// Room for a transaction.
+    text: String,
 }
 
 impl Beancount {
     pub(super) fn new(head: &Head, directory: &Path) -> Result<Self> {
-        Ok(Self { file: Counted::create(directory, "journal.beancount")?, head: head.clone() })
+        let file = Counted::create(directory, "journal.beancount")?;
+        Ok(Self { file, head: head.clone(), text: String::new() })
     }
 }
 
@@ -49,12 +52,19 @@ impl Form for Beancount {
         if t.legs.is_empty() {
             return Ok(());
         }
-        writeln!(self.file, "\n{} * \"{}\"\n  index: {}", dashed(t.business_date), described(t), t.index)?;
+        let text = &mut self.text;
+        text.clear();
+        append(text, &["\n", &dashed(t.business_date), " * \""]);
+        describe(text, t);
+        text.push_str("\"\n  index: ");
+        digits(text, t.index);
+        text.push('\n');
         for leg in &t.legs {
-            let amount = shown(leg.amount, leg.commodity.exponent);
-            writeln!(self.file, "  {}  {amount} {}", leg.account, leg.commodity.name)?;
+            append(text, &["  ", &leg.account, "  "]);
+            show(text, leg.amount, leg.commodity.exponent);
+            append(text, &[" ", &leg.commodity.name, "\n"]);
         }
-        Ok(())
+        Ok(self.file.write_all(text.as_bytes())?)
     }
 
     fn end(mut self: Box<Self>, book: &Book) -> Result<Vec<FileLine>> {

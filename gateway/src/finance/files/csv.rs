@@ -1,13 +1,15 @@
 //! CSV: what happened, every leg, every card lot that moved, and the roll-forward.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
 use super::{Counted, Form, dashed};
+use crate::domain::card::CardReference;
 use crate::domain::effect::Account;
 use crate::domain::ledger::Kind;
-use crate::finance::book::{Book, shown};
+use crate::finance::book::{Book, digits, show, shown};
 use crate::finance::entry::{Leg, Transaction};
 use crate::finance::manifest::FileLine;
 
@@ -58,6 +60,51 @@ pub(super) struct Csv {
     postings: csv::Writer<Counted>,
     lots: csv::Writer<Counted>,
     totals: csv::Writer<Counted>,
+    line: Line,
+    /// The end of the last lot, which many have.
+    end: (i64, String),
+}
+
+/// A line under way, in memory that lines share.
+#[derive(Default)]
+struct Line {
+    fields: csv::ByteRecord,
+    field: String,
+}
+
+impl Line {
+    fn text(&mut self, text: &str) -> &mut Self {
+        self.fields.push_field(text.as_bytes());
+        self
+    }
+
+    fn number(&mut self, number: impl Into<u64>) -> &mut Self {
+        self.field.clear();
+        digits(&mut self.field, number.into());
+        self.fields.push_field(self.field.as_bytes());
+        self
+    }
+
+    fn amount(&mut self, amount: i64, exponent: u8) -> &mut Self {
+        self.field.clear();
+        show(&mut self.field, amount, exponent);
+        self.fields.push_field(self.field.as_bytes());
+        self
+    }
+
+    fn card(&mut self, card: CardReference) -> &mut Self {
+        self.field.clear();
+        self.field.push_str("card:");
+        digits(&mut self.field, card.0);
+        self.fields.push_field(self.field.as_bytes());
+        self
+    }
+
+    fn write(&mut self, file: &mut csv::Writer<Counted>) -> Result<()> {
+        file.write_byte_record(&self.fields)?;
+        self.fields.clear();
+        Ok(())
+    }
 }
 
 impl Csv {
@@ -72,34 +119,41 @@ impl Csv {
             postings: open("postings.csv", &POSTINGS)?,
             lots: open("lots.csv", &LOTS)?,
             totals: open("totals.csv", &TOTALS)?,
+            line: Line::default(),
+            end: (0, timestamp(0)?),
         })
     }
 
-    fn leg(&mut self, transaction: &Transaction, leg: &Leg) -> Result<()> {
-        let index = transaction.index.to_string();
-        let date = dashed(transaction.business_date);
-        let (amount, kind) = (shown(leg.amount, leg.commodity.exponent), leg.posting.kind.0.to_string());
-        let side = shown(leg.posting.amount.saturating_abs(), leg.commodity.exponent);
-        let (debit, credit) = if leg.amount > 0 { (side.as_str(), "") } else { ("", side.as_str()) };
-        let (store, commodity) = (leg.store.as_str(), leg.commodity.name.as_str());
-        let journal_account = match &leg.posting.account {
-            Account::Card { card, .. } => format!("card:{}", card.0),
-            Account::Named(name) => name.clone(),
+    fn leg(&mut self, (index, date): (u64, &str), leg: &Leg) -> Result<()> {
+        let (posting, exponent) = (&leg.posting, leg.commodity.exponent);
+        let (kind, side) = (posting.kind.0, posting.amount.saturating_abs());
+        let line = &mut self.line;
+        line.number(index).text(date).text(&leg.store).text(&leg.account).text(&leg.commodity.name);
+        line.amount(leg.amount, exponent);
+        if leg.amount > 0 {
+            line.amount(side, exponent).text("")
+        } else {
+            line.text("").amount(side, exponent)
         };
-        let (account, from) = (leg.account.as_str(), journal_account.as_str());
-        self.postings
-            .write_record([&index, &date, store, account, commodity, &amount, debit, credit, from, &kind])?;
-        let Account::Card { card, lot, expires, source } = &leg.posting.account else { return Ok(()) };
-        let expires = match expires {
-            Some(at) => jiff::Timestamp::from_second(*at).context("the end of a lot")?.to_string(),
-            None => String::new(),
+        match &posting.account {
+            Account::Card { card, .. } => line.card(*card),
+            Account::Named(name) => line.text(name),
         };
-        let (card, lot, source) = (card.0.to_string(), lot.to_string(), source.to_string());
-        let held = shown(leg.posting.amount, leg.commodity.exponent);
-        self.lots
-            .write_record([&index, &date, store, &card, &lot, &kind, commodity, &held, &expires, &source])?;
-        Ok(())
+        line.number(kind).write(&mut self.postings)?;
+
+        let Account::Card { card, lot, expires, source } = &posting.account else { return Ok(()) };
+        if let Some(at) = expires.filter(|at| *at != self.end.0) {
+            self.end = (at, timestamp(at)?);
+        }
+        let end = if expires.is_some() { self.end.1.as_str() } else { "" };
+        line.number(index).text(date).text(&leg.store).number(card.0).number(*lot).number(kind);
+        line.text(&leg.commodity.name).amount(posting.amount, exponent).text(end).number(*source);
+        line.write(&mut self.lots)
     }
+}
+
+fn timestamp(second: i64) -> Result<String> {
+    Ok(jiff::Timestamp::from_second(second).context("the end of a lot")?.to_string())
 }
 
 impl Form for Csv {
@@ -110,37 +164,21 @@ impl Form for Csv {
     fn transaction(&mut self, t: &Transaction) -> Result<()> {
         let exponent =
             t.legs.iter().find(|leg| leg.posting.kind.is_money()).map_or(2, |leg| leg.commodity.exponent);
-        let money = |kind: Kind| match t.change(kind) {
-            0 => String::new(),
-            change => shown(change, exponent),
-        };
-        self.transactions.write_record([
-            t.index.to_string().as_str(),
-            &t.time,
-            &dashed(t.business_date),
-            &t.merchant,
-            &t.store,
-            t.origin,
-            &t.what,
-            &t.code,
-            &t.terminal,
-            &t.generation,
-            &t.stan,
-            &t.card,
-            &t.amount,
-            &t.currency,
-            &money(Kind::PRINCIPAL),
-            &money(Kind::BONUS),
-            &t.change(Kind::POINTS).to_string(),
-            &t.programme_version.to_string(),
-            &t.person,
-            &t.shift,
-            &no_formula(&t.order_reference),
-            &t.tenders,
-            &t.happened,
-            &t.legs.len().to_string(),
-        ])?;
-        t.legs.iter().try_for_each(|leg| self.leg(t, leg))
+        let date = dashed(t.business_date);
+        let line = &mut self.line;
+        line.number(t.index).text(&t.time).text(&date).text(&t.merchant).text(&t.store).text(t.origin);
+        line.text(&t.what).text(&t.code).text(&t.terminal).text(&t.generation).text(&t.stan).text(&t.card);
+        line.text(&t.amount).text(&t.currency);
+        for kind in [Kind::PRINCIPAL, Kind::BONUS] {
+            match t.change(kind) {
+                0 => line.text(""),
+                change => line.amount(change, exponent),
+            };
+        }
+        line.amount(t.change(Kind::POINTS), 0).number(t.programme_version).text(&t.person).text(&t.shift);
+        line.text(&no_formula(&t.order_reference)).text(&t.tenders).text(&t.happened);
+        line.number(t.legs.len() as u64).write(&mut self.transactions)?;
+        t.legs.iter().try_for_each(|leg| self.leg((t.index, &date), leg))
     }
 
     fn end(mut self: Box<Self>, book: &Book) -> Result<Vec<FileLine>> {
@@ -159,8 +197,8 @@ impl Form for Csv {
 }
 
 /// A text that a spreadsheet will not run: what would begin a formula gets an apostrophe before it.
-fn no_formula(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.into() }
+fn no_formula(text: &str) -> Cow<'_, str> {
+    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}").into() } else { text.into() }
 }
 
 #[cfg(test)]

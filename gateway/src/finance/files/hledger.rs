@@ -1,36 +1,51 @@
 //! A journal for hledger: it balances by itself from the opening balances on, declares what it uses, and asserts what is there
 //! at the end.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::{Counted, Form, Head, dashed};
-use crate::finance::book::{Book, Commodity, shown};
+use super::{Counted, Form, Head, append, dashed};
+use crate::finance::book::{Book, Commodity, digits, show};
 use crate::finance::entry::Transaction;
 use crate::finance::manifest::FileLine;
 
 pub(super) struct Hledger {
     file: Counted,
     head: Head,
+    /// Room for a transaction.
+    text: String,
 }
 
 impl Hledger {
     pub(super) fn new(head: &Head, directory: &Path) -> Result<Self> {
-        Ok(Self { file: Counted::create(directory, "journal.hledger")?, head: head.clone() })
+        let file = Counted::create(directory, "journal.hledger")?;
+        Ok(Self { file, head: head.clone(), text: String::new() })
     }
 }
 
 /// A symbol with digits stands in quotes.
-fn symbol(commodity: &Commodity) -> String {
-    let name = &commodity.name;
-    if name.bytes().all(|byte| byte.is_ascii_alphabetic()) { name.clone() } else { format!("\"{name}\"") }
+fn symbol(commodity: &Commodity) -> Cow<'_, str> {
+    let name = commodity.name.as_str();
+    if name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        name.into()
+    } else {
+        format!("\"{name}\"").into()
+    }
 }
 
 fn amount(amount: i64, commodity: &Commodity) -> String {
-    format!("{} {}", shown(amount, commodity.exponent), symbol(commodity))
+    let mut text = String::new();
+    append_amount(&mut text, amount, commodity);
+    text
+}
+
+fn append_amount(text: &mut String, amount: i64, commodity: &Commodity) {
+    show(text, amount, commodity.exponent);
+    append(text, &[" ", &symbol(commodity)]);
 }
 
 impl Form for Hledger {
@@ -57,11 +72,19 @@ impl Form for Hledger {
         if t.legs.is_empty() {
             return Ok(());
         }
-        writeln!(self.file, "\n{} ({}) {}", dashed(t.business_date), t.index, described(t))?;
+        let text = &mut self.text;
+        text.clear();
+        append(text, &["\n", &dashed(t.business_date), " ("]);
+        digits(text, t.index);
+        text.push_str(") ");
+        describe(text, t);
+        text.push('\n');
         for leg in &t.legs {
-            writeln!(self.file, "    {}  {}", leg.account, amount(leg.amount, &leg.commodity))?;
+            append(text, &["    ", &leg.account, "  "]);
+            append_amount(text, leg.amount, &leg.commodity);
+            text.push('\n');
         }
-        Ok(())
+        Ok(self.file.write_all(text.as_bytes())?)
     }
 
     fn end(mut self: Box<Self>, book: &Book) -> Result<Vec<FileLine>> {
@@ -87,10 +110,9 @@ impl Form for Hledger {
 }
 
 /// Words that have no free text in them: what a till writes must not become a directive.
-pub(super) fn described(t: &Transaction) -> String {
-    if t.terminal.is_empty() {
-        t.kind()
-    } else {
-        format!("{} {}/{}/{}", t.kind(), t.terminal, t.generation, t.stan)
+pub(super) fn describe(text: &mut String, t: &Transaction) {
+    t.append_kind(text);
+    if !t.terminal.is_empty() {
+        append(text, &[" ", &t.terminal, "/", &t.generation, "/", &t.stan]);
     }
 }

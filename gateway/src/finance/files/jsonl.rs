@@ -17,16 +17,21 @@ use crate::finance::manifest::FileLine;
 pub(super) struct Jsonl {
     file: Counted,
     head: Head,
+    /// Room for a line.
+    line: Vec<u8>,
 }
 
 impl Jsonl {
     pub(super) fn new(head: &Head, directory: &Path) -> Result<Self> {
-        Ok(Self { file: Counted::create(directory, "journal.jsonl")?, head: head.clone() })
+        let file = Counted::create(directory, "journal.jsonl")?;
+        Ok(Self { file, head: head.clone(), line: Vec::new() })
     }
 
     fn line(&mut self, value: &impl Serialize) -> Result<()> {
-        serde_json::to_writer(&mut self.file, value).context("writing journal.jsonl")?;
-        self.file.write_all(b"\n").context("writing journal.jsonl")
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, value).context("writing journal.jsonl")?;
+        self.line.push(b'\n');
+        self.file.write_all(&self.line).context("writing journal.jsonl")
     }
 }
 

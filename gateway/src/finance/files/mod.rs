@@ -14,7 +14,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 
-use super::book::Book;
+use super::book::{Book, digits};
 use super::entry::Transaction;
 use super::manifest::FileLine;
 
@@ -114,9 +114,18 @@ impl Write for Counted {
     }
 }
 
+/// Puts texts behind each other, without asking how each wants to be formatted.
+fn append(text: &mut String, parts: &[&str]) {
+    parts.iter().for_each(|part| text.push_str(part));
+}
+
 /// `2026-11-21` of 20261121.
 pub(super) fn dashed(business_date: u32) -> String {
-    let mut date = format!("{business_date:08}");
+    let mut date = String::with_capacity(10);
+    digits(&mut date, business_date.into());
+    while date.len() < 8 {
+        date.insert(0, '0');
+    }
     date.insert(6, '-');
     date.insert(4, '-');
     date

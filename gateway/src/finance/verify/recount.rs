@@ -17,6 +17,9 @@ use crate::workers::{Line, with_workers};
 /// What is read at once of a file.
 pub(super) const PIECE: usize = 256 * 1024;
 
+/// Sums that an entry of one or two stores needs.
+const FEW: usize = 8;
+
 /// What cards hold has moved, by commodity and kind, in minor units.
 type Moved = BTreeMap<String, BTreeMap<String, i64>>;
 type Check = fn(&Path, &Manifest) -> Result<Moved>;
@@ -148,7 +151,10 @@ impl<'a> Recount<'a> {
         if let Some((store, ..)) = self.sums.iter().find(|(.., sum)| *sum != 0) {
             bail!("entry {entry} does not come to zero in the books of {store}");
         }
-        self.sums.clear();
+        // Most entries are of the same few stores: their sums are back at nothing, and go on from there.
+        if self.sums.len() > FEW {
+            self.sums.clear();
+        }
         Ok(())
     }
 
@@ -203,7 +209,7 @@ fn totals(path: &Path, manifest: &Manifest) -> Result<Moved> {
         let amounts = [balance.opening, balance.debit, balance.credit, closing];
         let amounts = amounts.map(|amount| shown(amount, commodity.exponent));
         let wanted =
-            [account.as_str(), &commodity.name].into_iter().chain(amounts.iter().map(String::as_str));
+            [account.as_str(), commodity.name.as_str()].into_iter().chain(amounts.iter().map(String::as_str));
         ensure!(line.iter().eq(wanted), "{account} differs from the manifest");
     }
     ensure!(lines.next().is_none(), "it has more accounts than the manifest");
@@ -286,19 +292,32 @@ fn lines(path: &Path, manifest: &Manifest) -> Result<Moved> {
     Ok(Moved::new())
 }
 
-/// Minor units of an amount that has all its decimal places.
+/// Minor units of an amount as it is shown: all its decimal places, no zero too many before the point, no sign before nothing.
 fn minor(text: &str, exponent: u8) -> Result<i64> {
-    let whole = || format!("{text:?} is no amount");
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
-    let mut sum: i64 = 0;
-    for digit in unsigned.chars().filter(|c| *c != '.') {
-        let digit = i64::from(digit.to_digit(10).with_context(whole)?);
-        // Below zero, where there is one more number.
-        sum = sum.checked_mul(10).and_then(|sum| sum.checked_sub(digit)).with_context(whole)?;
+    read(text, usize::from(exponent))
+        .with_context(|| format!("{text:?} is no amount with {exponent} decimal places"))
+}
+
+fn read(text: &str, places: usize) -> Option<i64> {
+    let (negative, unsigned) = text.strip_prefix('-').map_or((false, text), |unsigned| (true, unsigned));
+    let (whole, part) = match places {
+        0 => (unsigned, ""),
+        _ => {
+            let (whole, rest) =
+                unsigned.split_at_checked(unsigned.len().checked_sub(places)?.checked_sub(1)?)?;
+            (whole, rest.strip_prefix('.')?)
+        }
+    };
+    if whole.is_empty() || (whole.len() > 1 && whole.starts_with('0')) {
+        return None;
     }
-    let amount = if text.starts_with('-') { Some(sum) } else { sum.checked_neg() }.with_context(whole)?;
-    ensure!(shown(amount, exponent) == text, "{text:?} is no amount with {exponent} decimal places");
-    Ok(amount)
+    let mut sum: i64 = 0;
+    for byte in whole.bytes().chain(part.bytes()) {
+        let digit = i64::from(byte.checked_sub(b'0').filter(|digit| *digit < 10)?);
+        // Below zero, where there is one more number.
+        sum = sum.checked_mul(10)?.checked_sub(digit)?;
+    }
+    if negative { Some(sum).filter(|sum| *sum != 0) } else { sum.checked_neg() }
 }
 
 #[cfg(test)]

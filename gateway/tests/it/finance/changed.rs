@@ -3,8 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use gateway::domain::effect::Effect;
 use gateway::finance::{MANIFEST, Trusted, verify};
 use gateway::keys::{SigningKey, fingerprint};
+use gateway::storage::DATABASE;
+use rusqlite::{Connection, params};
 
 use super::journal::{Journal, leg};
 
@@ -144,4 +147,74 @@ fn what_is_in_the_way_is_never_written_over() {
     fs::create_dir(&third).and_then(|()| fs::write(third.join("mine"), "x")).expect("somebody's own");
     assert!(journal.try_take((1, 1), None, &third).is_err());
     assert_eq!(fs::read_to_string(third.join("mine")).expect("still there"), "x");
+}
+
+/// Why an export of all days is refused.
+fn refused(journal: &Journal, what: &str) -> String {
+    let out = journal.beside("refused");
+    let error = journal.try_take((0, 9), None, &out).map(|_| ()).expect_err(what);
+    assert!(!out.exists(), "{what}: nothing is there");
+    format!("{error:#}")
+}
+
+#[test]
+fn no_seal_can_be_changed_though_only_the_last_signature_is_verified() {
+    let journal = traded();
+    let connection = Connection::open(journal.beside(DATABASE)).expect("the database");
+    for group in 1..=4 {
+        let seal: Vec<u8> = connection
+            .query_row("SELECT seal FROM seal WHERE grp = ?", [group], |row| row.get(0))
+            .expect("a seal");
+        let store = |seal: &[u8]| {
+            let changed = connection.execute("UPDATE seal SET seal = ? WHERE grp = ?", params![seal, group]);
+            assert_eq!(changed, Ok(1));
+        };
+        for at in 0..seal.len() {
+            let mut changed = seal.clone();
+            changed[at] ^= 1;
+            store(&changed);
+            let error = refused(&journal, &format!("byte {at} of seal {group}"));
+            assert!(error.contains("the journal is damaged"), "{error}");
+        }
+        store(&seal);
+    }
+    journal.try_take((0, 9), None, &journal.beside("whole")).expect("put back, it holds again");
+}
+
+#[test]
+fn a_journal_that_another_key_goes_on_with_is_refused_unless_the_old_key_says_so() {
+    let stranger = || SigningKey::generate().expect("a key");
+    let spend = |journal: &mut Journal, more: Vec<Effect>| {
+        let legs = vec![leg("card:9000000000000014/1", 1, -7), leg("redemption:S1", 0, 7)];
+        journal.entry(4, "S1", legs.into_iter().chain(more).collect());
+        journal.seal();
+    };
+    // Somebody else writes the end of it.
+    let mut journal = traded();
+    let own = journal.seal_by(stranger());
+    spend(&mut journal, Vec::new());
+    spend(&mut journal, Vec::new());
+    journal.seal_by(own);
+    assert!(refused(&journal, "forged").contains("entry 12: its seal's signature does not verify"));
+
+    // The old key hands over to a new one: sealed by itself it holds, and by the new one it does not.
+    for handed_over in [true, false] {
+        let mut journal = traded();
+        let new = stranger();
+        let change = vec![Effect::GatewayKey { public_key: new.spki() }];
+        if handed_over {
+            spend(&mut journal, change);
+            journal.seal_by(new);
+        } else {
+            journal.seal_by(new);
+            spend(&mut journal, change);
+        }
+        spend(&mut journal, Vec::new());
+        if handed_over {
+            journal.try_take((0, 9), None, &journal.beside("out")).expect("the old key vouches for the new");
+        } else {
+            let error = refused(&journal, "handed over by nobody");
+            assert!(error.contains("entry 11: its seal's signature does not verify"), "{error}");
+        }
+    }
 }

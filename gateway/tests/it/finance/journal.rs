@@ -110,6 +110,11 @@ impl Journal {
         self.head = sealed.head;
     }
 
+    /// Another key seals from here on; gives the one that did.
+    pub(crate) fn seal_by(&mut self, key: SigningKey) -> SigningKey {
+        std::mem::replace(&mut self.sealer.key, key)
+    }
+
     pub(crate) fn key(&self) -> Trusted {
         Trusted::Fingerprint(fingerprint(&self.sealer.key.spki()))
     }
