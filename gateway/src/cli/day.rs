@@ -100,7 +100,8 @@ fn close(common: &Common, asked: &Close) -> Result<ExitCode> {
     let today = of(&status, "day_by_clock")?;
     let day = asked.day.as_deref().map_or(Ok(today), number)?;
     if day <= of(&status, "closed_through")? {
-        return was_closed(common, day, asked.out.as_deref());
+        // Of a dry run nothing is filed.
+        return was_closed(common, day, asked.out.as_deref().filter(|_| !asked.dry_run));
     }
     ensure!(day <= today, "business date {} has not begun; today is {}", dashed(day), dashed(today));
     let so_far = taken(common, Some(day), None)?;
@@ -122,7 +123,9 @@ fn close(common: &Common, asked: &Close) -> Result<ExitCode> {
     }
     match Client::act(&common.directory(), &common.operator, Act::DayClose { day }) {
         Ok(_) => {
-            Ok(if told(common, day, asked.out.as_deref(), None)? { ExitCode::SUCCESS } else { FAILED.into() })
+            let settlement = taken(common, Some(day), None).with_context(|| safe(common, day))?;
+            let whole = told(common, &settlement, asked.out.as_deref(), None)?;
+            Ok(if whole { ExitCode::SUCCESS } else { FAILED.into() })
         }
         Err(refused) => match ask(common, &Ask::Status).and_then(|status| of(&status, "closed_through")) {
             // Somebody else was first.
@@ -175,28 +178,29 @@ fn was_closed(common: &Common, day: u32, out: Option<&Path>) -> Result<ExitCode>
     let settlement = taken(common, Some(day), None)?;
     let by = settlement.closed.as_ref().map(by).unwrap_or_default();
     let said = format!("business date {} was closed {by}; nothing was done", dashed(day));
-    told(common, day, out, Some(&said))?;
+    told(common, &settlement, out, Some(&said))?;
     Ok(FAILED.into())
 }
 
+/// What is to be done when a day is closed and its settlement is not where it was wanted.
+fn safe(common: &Common, day: u32) -> String {
+    let (day, data) = (dashed(day), common.data.display());
+    format!(
+        "business date {day} IS closed, and nothing of it is lost. Its settlement, once this is mended: \
+         gateway day show --data {data} --day {day} --out DIR"
+    )
+}
+
 /// Prints and files the settlement of a day that is closed; whether nothing went wrong. Whatever does, the day stays closed.
-fn told(common: &Common, day: u32, out: Option<&Path>, error: Option<&str>) -> Result<bool> {
-    let safe = || {
-        let (day, data) = (dashed(day), common.data.display());
-        let out = if out.is_some() { ", but not filed" } else { "" };
-        format!(
-            "business date {day} IS closed, and nothing of it is lost{out}. Its settlement, once this is mended: \
-             gateway day show --data {data} --day {day} --out DIR"
-        )
-    };
-    let settlement = taken(common, Some(day), None).with_context(safe)?;
-    let filed = out.map_or(Ok(Vec::new()), |out| filed(&settlement, out)).with_context(safe);
+fn told(common: &Common, settlement: &Settlement, out: Option<&Path>, error: Option<&str>) -> Result<bool> {
+    let day = number(&settlement.business_date)?;
+    let filed = out.map_or(Ok(Vec::new()), |out| filed(settlement, out)).with_context(|| safe(common, day));
     let (files, unfiled) = match filed {
         Ok(files) => (files, None),
         Err(error) => (Vec::new(), Some(format!("{error:#}"))),
     };
     let errors: Vec<&str> = error.into_iter().chain(unfiled.as_deref()).collect();
-    print(common, &settlement, &files, (!errors.is_empty()).then(|| errors.join("; ")).as_deref())?;
+    print(common, settlement, &files, (!errors.is_empty()).then(|| errors.join("; ")).as_deref())?;
     for error in &errors {
         eprintln!("error: {error}");
     }

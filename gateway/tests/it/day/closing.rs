@@ -102,6 +102,18 @@ async fn who_comes_too_late_does_not_close_the_day_that_has_only_begun() {
     let done = site.run(&["day", "close", "--yes"]);
     assert!(done.status.success(), "{}", done.stderr);
     assert_eq!(closed_through(site), next);
+    let filed = |name: &str| {
+        let out = site.beside(name);
+        for day in [day, next] {
+            site.json(&["day", "show", "--day", &dashed(day), "--out", out.to_str().expect("a path")]);
+        }
+        let files = fs::read_dir(out).expect("there").map(|file| file.expect("a file").path());
+        let mut files: Vec<_> = files.map(|file| fs::read_to_string(file).expect("a text")).collect();
+        files.sort();
+        files
+    };
+    let at_once = filed("at-once");
+    assert_eq!(at_once.len(), 4);
     // Closed by hand, the next one may be closed as early as anybody likes.
     let third = day_after(next).expect("a date");
     to(cut + DAY + 60);
@@ -116,6 +128,20 @@ async fn who_comes_too_late_does_not_close_the_day_that_has_only_begun() {
     assert_eq!(set_back.code(), APPROVED);
     assert!(records(site).iter().map(|record| record.details.business_date).max() == day_after(third));
     assert!(records(site).is_sorted_by_key(|record| record.details.business_date));
+    // A year later, when points have ended and the rules are others, the settlements are the same to the byte.
+    to(cut + 400 * DAY);
+    until("the year's days are closed", || closed_through(site) > third + 10_000);
+    assert_eq!(till.again(&gateway).await.code(purchase(&card, 5_00), &card).await, APPROVED);
+    let rules = gateway::programme_file::DEFAULT.replacen("cutover = \"04:00\"", "cutover = \"02:00\"", 1);
+    crate::till::put_in_force(site, &rules);
+    assert_eq!(filed("a-year-on"), at_once);
+    // Who closes a closed day as a dry run files nothing.
+    let nowhere = site.beside("nowhere").display().to_string();
+    refused(
+        &site.run(&["day", "close", "--dry-run", "--day", &dashed(day), "--out", &nowhere]),
+        "was closed by itself",
+    );
+    assert!(!site.beside("nowhere").exists());
     site.verify();
 }
 
