@@ -18,7 +18,7 @@ use protocol::cose::Algorithm;
 use protocol::field::{BalanceKind, Reason};
 use protocol::frame::MessageType;
 use serde_json::Value;
-use terminal_sim::oracle::Oracle;
+use terminal_sim::oracle::{Oracle, Wallet};
 use terminal_sim::terminal::Outcome;
 use terminal_sim::{Act, Card, Till};
 
@@ -132,7 +132,7 @@ async fn morning(shop: &mut Shop) -> Result<()> {
         ensure!(quoted == Some(true), "the kiosk's quote is not what the rules say");
         let outcome = shop.kiosk.trade(card, Act::Load(amount)).await?;
         let bonus = outcome.change(BalanceKind::BONUS).unwrap_or(0);
-        shop.given += bonus;
+        shop.given = shop.given.saturating_add(bonus);
         told("K0001", &format!("load {} -> bonus {}", money(amount), money(bonus)), &outcome);
     }
     section("10:00", "Tea is bought; points come with it (消费积分)");
@@ -258,27 +258,28 @@ fn close_of_day(site: &Site, shop: &Shop) -> Result<String> {
 /// Compares the settlement with what the oracle has counted at the terminals.
 fn settled(settlement: &Value, shop: &Shop) -> Result<()> {
     let oracle = shop.oracle.lock().map_err(|_| anyhow::anyhow!("oracle"))?;
-    let mut kinds = std::collections::BTreeMap::<u8, i64>::new();
-    for till in shop.registers.iter().chain([&shop.kiosk]) {
-        let generation = till.terminal.state().generation.map_or(0, |generation| generation.get());
-        for (kind, (_, sum)) in oracle.shift_totals(till.terminal.id().as_str(), generation, SHIFT) {
-            *kinds.entry(kind).or_default() += sum;
-        }
-    }
-    let told = |kind: MessageType| kinds.get(&kind.0).copied().unwrap_or(0);
-    let owed = shop.cards.iter().filter_map(|card| oracle.card(card.reference));
-    let owed = owed.fold([0; 3], |sums, (_, card)| {
-        [sums[0] + card.principal, sums[1] + card.bonus, sums[2] + card.points]
-    });
+    let tills = shop.registers.iter().chain([&shop.kiosk]);
+    let shifts: Vec<_> = tills
+        .map(|till| {
+            let generation = till.terminal.state().generation.map_or(0, |generation| generation.get());
+            oracle.shift_totals(till.terminal.id().as_str(), generation, SHIFT)
+        })
+        .collect();
+    let told = |kinds: &[MessageType]| -> i64 {
+        let sums = kinds.iter().flat_map(|kind| shifts.iter().filter_map(|totals| totals.get(&kind.0)));
+        sums.map(|(_, sum)| sum).sum()
+    };
+    let wallets: Vec<_> = shop.cards.iter().filter_map(|card| oracle.card(card.reference)).collect();
+    let owed = |of: fn(&Wallet) -> i64| -> i64 { wallets.iter().map(|(_, wallet)| of(wallet)).sum() };
     let (flow, held) = (&settlement["flow"], &settlement["held"]);
     for (what, says, must) in [
-        ("loaded", &flow["loaded"]["amount_minor"], told(MessageType::LOAD)),
-        ("paid", &flow["paid"]["amount_minor"], told(MessageType::PURCHASE) + told(MessageType::CAPTURE)),
-        ("refunded", &flow["refunded"]["amount_minor"], told(MessageType::REFUND)),
+        ("loaded", &flow["loaded"]["amount_minor"], told(&[MessageType::LOAD])),
+        ("paid", &flow["paid"]["amount_minor"], told(&[MessageType::PURCHASE, MessageType::CAPTURE])),
+        ("refunded", &flow["refunded"]["amount_minor"], told(&[MessageType::REFUND])),
         ("bonus given", &flow["bonus_minor"], shop.given),
-        ("owed, principal", &held["principal_minor"], owed[0]),
-        ("owed, bonus", &held["bonus_minor"], owed[1]),
-        ("owed, points", &held["points"]["PTS"], owed[2]),
+        ("owed, principal", &held["principal_minor"], owed(|wallet| wallet.principal)),
+        ("owed, bonus", &held["bonus_minor"], owed(|wallet| wallet.bonus)),
+        ("owed, points", &held["points"]["PTS"], owed(|wallet| wallet.points)),
     ] {
         ensure!(must > 0 && says.as_i64() == Some(must), "the settlement says {says} {what}, not {must}");
     }
