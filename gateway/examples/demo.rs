@@ -16,7 +16,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use protocol::cose::Algorithm;
 use protocol::field::{BalanceKind, Reason};
-use terminal_sim::oracle::Oracle;
+use protocol::frame::MessageType;
+use serde_json::Value;
+use terminal_sim::oracle::{Oracle, Wallet};
 use terminal_sim::terminal::Outcome;
 use terminal_sim::{Act, Card, Till};
 
@@ -25,6 +27,8 @@ use site::Site;
 
 /// The demo is also the gateway that it starts: `demo gateway serve …` is the gateway's own command line.
 const AS_GATEWAY: &str = "gateway";
+/// Each terminal has one shift that day, its first.
+const SHIFT: u32 = 1;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
@@ -47,6 +51,8 @@ struct Shop {
     kiosk: Till,
     cards: Vec<Card>,
     oracle: Arc<Mutex<Oracle>>,
+    /// Bonus of all loads, as the kiosk was told.
+    given: i64,
 }
 
 async fn day() -> Result<()> {
@@ -59,7 +65,7 @@ async fn day() -> Result<()> {
     afternoon(&mut shop).await?;
     second_thoughts(&mut shop).await?;
     let receipt = evening(&mut shop).await?;
-    let day = close_of_day(&site)?;
+    let day = close_of_day(&site, &shop)?;
     audit(&mut site, &shop, (&day, &receipt))?;
     Ok(())
 }
@@ -82,7 +88,7 @@ async fn open_shop(site: &Site) -> Result<Shop> {
     ];
     let kiosk = enrol("K0001", "kiosk", Algorithm::Es256).await?;
     let issued = site.command(&["card", "issue", "--count", "5"])?;
-    let text = |card: &serde_json::Value, field: &str| card[field].as_str().unwrap_or_default().to_owned();
+    let text = |card: &Value, field: &str| card[field].as_str().unwrap_or_default().to_owned();
     let cards = issued["cards"].as_array().into_iter().flatten();
     let cards: Option<Vec<Card>> =
         cards.map(|card| Card::new(&text(card, "reference"), &text(card, "secret"))).collect();
@@ -94,7 +100,7 @@ async fn open_shop(site: &Site) -> Result<Shop> {
         "{} cards            public reference on the front, 66 random bits in the stripe",
         cards.len()
     ));
-    Ok(Shop { registers, kiosk, cards, oracle })
+    Ok(Shop { registers, kiosk, cards, oracle, given: 0 })
 }
 
 /// One line of the page for one transaction.
@@ -126,6 +132,7 @@ async fn morning(shop: &mut Shop) -> Result<()> {
         ensure!(quoted == Some(true), "the kiosk's quote is not what the rules say");
         let outcome = shop.kiosk.trade(card, Act::Load(amount)).await?;
         let bonus = outcome.change(BalanceKind::BONUS).unwrap_or(0);
+        shop.given = shop.given.saturating_add(bonus);
         told("K0001", &format!("load {} -> bonus {}", money(amount), money(bonus)), &outcome);
     }
     section("10:00", "Tea is bought; points come with it (消费积分)");
@@ -233,7 +240,7 @@ async fn evening(shop: &mut Shop) -> Result<Vec<u8>> {
 }
 
 /// Closes the business day before its cutover, and files what a manager would; returns the day.
-fn close_of_day(site: &Site) -> Result<String> {
+fn close_of_day(site: &Site, shop: &Shop) -> Result<String> {
     section("22:05", "The manager closes the day (日结); what comes now is booked on the next");
     let day = site.business_day()?;
     let out = site.root.join("settlements");
@@ -243,8 +250,43 @@ fn close_of_day(site: &Site) -> Result<String> {
     let settlement = &closed["settlement"];
     let open = settlement["exceptions"].as_array().map_or(usize::MAX, Vec::len);
     ensure!(open == 0, "{open} exceptions are open");
+    settled(settlement, shop)?;
     ensure!(site.business_day()? > day, "the next entry would be booked on the day that is closed");
     Ok(day)
+}
+
+/// Compares the settlement with what the oracle has counted at the terminals.
+fn settled(settlement: &Value, shop: &Shop) -> Result<()> {
+    let oracle = shop.oracle.lock().map_err(|_| anyhow::anyhow!("oracle"))?;
+    let tills = shop.registers.iter().chain([&shop.kiosk]);
+    let shifts: Vec<_> = tills
+        .map(|till| {
+            let generation = till.terminal.state().generation.map_or(0, |generation| generation.get());
+            oracle.shift_totals(till.terminal.id().as_str(), generation, SHIFT)
+        })
+        .collect();
+    let told = |kinds: &[MessageType]| -> i64 {
+        let sums = kinds.iter().flat_map(|kind| shifts.iter().filter_map(|totals| totals.get(&kind.0)));
+        sums.map(|(_, sum)| sum).sum()
+    };
+    let wallets: Vec<_> = shop.cards.iter().filter_map(|card| oracle.card(card.reference)).collect();
+    let owed = |of: fn(&Wallet) -> i64| -> i64 { wallets.iter().map(|(_, wallet)| of(wallet)).sum() };
+    let (flow, held) = (&settlement["flow"], &settlement["held"]);
+    for (what, says, must) in [
+        ("loaded", &flow["loaded"]["amount_minor"], told(&[MessageType::LOAD])),
+        ("paid", &flow["paid"]["amount_minor"], told(&[MessageType::PURCHASE, MessageType::CAPTURE])),
+        ("refunded", &flow["refunded"]["amount_minor"], told(&[MessageType::REFUND])),
+        ("bonus given", &flow["bonus_minor"], shop.given),
+        ("owed, principal", &held["principal_minor"], owed(|wallet| wallet.principal)),
+        ("owed, bonus", &held["bonus_minor"], owed(|wallet| wallet.bonus)),
+        ("owed, points", &held["points"]["PTS"], owed(|wallet| wallet.points)),
+    ] {
+        ensure!(must > 0 && says.as_i64() == Some(must), "the settlement says {says} {what}, not {must}");
+    }
+    say(
+        "settlement         loaded, paid, refunded, given and owed: what the oracle has counted at the terminals",
+    );
+    Ok(())
 }
 
 fn audit(site: &mut Site, shop: &Shop, (day, receipt): (&str, &[u8])) -> Result<()> {
@@ -311,7 +353,8 @@ fn audit(site: &mut Site, shop: &Shop, (day, receipt): (&str, &[u8])) -> Result<
         say(&format!("{what:<18} {}", path.display()));
     }
     page::done(
-        "Every answer and balance above was computed twice, by the gateway and by an oracle that shares no code with it.",
+        "Every answer and balance above, and what the settlement says was loaded, paid, refunded, given as a bonus and is owed, was computed \
+         twice: by the gateway, and by an oracle that shares no code with it.",
     );
     Ok(())
 }

@@ -14,6 +14,7 @@ pub mod journal;
 pub mod keys;
 pub mod members;
 pub mod metrics;
+pub mod plain;
 pub mod programme_file;
 pub mod report;
 pub mod server;

@@ -7,7 +7,7 @@ mod shift;
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use protocol::field::Installation;
 use serde::Serialize;
 
@@ -30,8 +30,8 @@ pub struct Counted {
 /// Money of a tender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Tender {
-    /// Loads that were paid with it.
-    pub loads: u64,
+    /// Lines of loads that were paid with it; a load of two tenders has two.
+    pub lines: u64,
     pub in_minor: i64,
     pub out_minor: i64,
 }
@@ -52,6 +52,8 @@ pub struct Flow {
     pub entries: u64,
     /// Legs that were booked.
     pub postings: u64,
+    /// Loads, each once however it was paid; what was undone later is in `tenders` as paid out.
+    pub loaded: Counted,
     pub tenders: BTreeMap<String, Tender>,
     /// Purchases, captures and offline sales; the sum is less what was undone.
     pub paid: Counted,
@@ -130,6 +132,9 @@ pub struct Settlement {
     /// Only this store's entries.
     pub store: Option<String>,
     pub closed: Option<Closed>,
+    /// The close that the day began behind; `None` in the journal's first days.
+    #[serde(skip)]
+    pub before: Option<Closed>,
     pub currency: String,
     pub exponent: u8,
     /// 0 when the day has no entry.
@@ -166,7 +171,7 @@ impl Settlement {
 /// each index that is read.
 ///
 /// # Errors
-/// When the journal is damaged, or has not come to that day.
+/// When the journal is damaged, does not reach to that day on either side, or knows no such store by then.
 pub fn settle(
     storage: &Storage,
     installation: &Installation,
@@ -174,20 +179,28 @@ pub fn settle(
     mut progress: impl FnMut(u64),
 ) -> Result<Settlement> {
     let (mut head, mut calendar, mut fold) = (Head::GENESIS, Calendar::default(), Fold::new(day, store));
-    let (mut closed, mut latest) = (None, 0);
+    let (mut closed, mut before, mut latest) = (None, None, 0);
     while closed.is_none()
         && let Some(group) = next_group(storage, installation, &head).context("the journal is damaged")?
     {
         for entry in &group.entries {
             let (index, record) = (entry.row.index, &entry.record);
             latest = record.details.business_date;
+            ensure!(
+                index > 1 || latest <= day,
+                "the journal begins on {}; of {} it knows nothing",
+                dashed(latest),
+                dashed(day)
+            );
             calendar.learn(record);
             if latest <= day {
                 let told = fold.entry(record, &calendar, |index| earlier(storage, index));
                 told.with_context(|| format!("entry {index}"))?;
             }
-            if closed.is_none() {
-                closed = close_of(record, day)?;
+            match close_of(record)? {
+                Some((through, close)) if through >= day => closed = closed.or(Some(close)),
+                Some((_, close)) => before = Some(close),
+                None => {}
             }
         }
         head = group.sealed.head;
@@ -196,13 +209,15 @@ pub fn settle(
     if latest < day && closed.is_none() {
         bail!("the journal has not come to {} yet; it is at {}", dashed(day), dashed(latest));
     }
-    Ok(fold.finish(closed))
+    fold.knows_its_store()?;
+    Ok(Settlement { closed, before, ..fold.finish() })
 }
 
-fn close_of(record: &Record, day: u32) -> Result<Option<Closed>> {
-    let Some((_, by)) = closing(record).filter(|(through, _)| *through >= day) else { return Ok(None) };
+/// Through which day an entry closes, who has closed it, and when.
+fn close_of(record: &Record) -> Result<Option<(u32, Closed)>> {
+    let Some((through, by)) = closing(record) else { return Ok(None) };
     let at = jiff::Timestamp::from_millisecond(record.details.time_ms).context("the time of a close")?;
-    Ok(Some(Closed { by, at: at.to_string(), entry: record.details.index }))
+    Ok(Some((through, Closed { by, at: at.to_string(), entry: record.details.index })))
 }
 
 /// The message type of an earlier entry.

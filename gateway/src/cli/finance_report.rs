@@ -1,18 +1,18 @@
 //! Finance's reports, as tables, JSON, or a page to print. The journal is read; whether the gateway serves does not matter.
 
-use std::fs::{self, File};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::Common;
 use super::export::{Days, business_date};
+use super::filed::{There, put, try_directory};
 use super::show::bar;
 use crate::finance::reports::{Asked, Cell, Sheet, Source, page, report as take};
+use crate::plain::plain;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Report {
@@ -75,9 +75,12 @@ Rules are asked again who gave what, so this takes longer than the other reports
 
 #[derive(Debug, Args)]
 pub(super) struct Form {
-    /// Write a page that can be printed and sent, in the place of tables.
+    /// Write a page that can be printed and sent, in the place of tables; to a file that is not there yet, or says the same.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// What is in FILE gives way.
+    #[arg(long, requires = "html")]
+    force: bool,
 }
 
 pub(super) fn report(common: &Common, report: Report) -> Result<ExitCode> {
@@ -90,38 +93,31 @@ pub(super) fn report(common: &Common, report: Report) -> Result<ExitCode> {
         Report::Bonus { period, form } => (Asked::Bonus(period.period()?), form),
         Report::Breakage { period, form } => (Asked::Breakage(period.period()?), form),
     };
+    if let Some(file) = &form.html {
+        ensure!(!file.is_dir(), "{} is a directory; name a file in it", file.display());
+        try_directory(file.parent().unwrap_or(Path::new("")))?;
+    }
     let (storage, installation) = super::journal::open(&common.directory())?;
     storage.hold_still()?;
     let progress = bar(storage.last_index()?, "reading", common.json);
     let source = Source { storage: &storage, installation: &installation };
     let sheet = take(source, asked, |at| progress.set_position(at))?;
     progress.finish_and_clear();
+    let mut same = false;
     if let Some(file) = &form.html {
-        written(file, &page(&sheet))?;
+        let there =
+            if form.force { There::GivesWay } else { There::Stays("name another file, or say --force") };
+        same = put(file, page(&sheet).as_bytes(), there)?;
     }
     if common.json {
         println!("{}", sheet.json());
     } else if let Some(file) = &form.html {
-        println!("{} is there: {} {}.", file.display(), sheet.title, sheet.period);
+        let there = if same { "said the same already" } else { "is there" };
+        println!("{} {there}: {} {}.", file.display(), sheet.title, sheet.period);
     } else {
         tell(&sheet);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// There whole or not at all; what was there before gives way.
-fn written(file: &Path, page: &str) -> Result<()> {
-    let name = file.file_name().with_context(|| format!("{} names no file", file.display()))?;
-    let unfinished = file.with_file_name(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
-    let write = || -> std::io::Result<()> {
-        let mut open = File::create(&unfinished)?;
-        open.write_all(page.as_bytes())?;
-        open.sync_all()?;
-        fs::rename(&unfinished, file)
-    };
-    write()
-        .inspect_err(|_| drop(fs::remove_file(&unfinished)))
-        .with_context(|| format!("writing {}", file.display()))
 }
 
 fn tell(sheet: &Sheet) {
@@ -149,11 +145,6 @@ fn tell(sheet: &Sheet) {
         println!("\n{note}");
     }
     if !sheet.complete {
-        println!("\nThe last business date is not over by the journal: it may change.");
+        println!("\nThe last business date is not closed: it may still change.");
     }
-}
-
-/// A text that does nothing to a terminal.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -1,9 +1,14 @@
 //! The command line.
 
+// Before all others, whose printing it is.
+#[macro_use]
+mod out;
+
 mod alerts;
 mod day;
 mod exceptions;
 mod export;
+mod filed;
 mod finance_report;
 mod journal;
 mod leaderboard;
@@ -550,11 +555,15 @@ enum Receipt {
 /// Runs a command line, the program's name first; the exit code says what happened.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
+    out::ended(command(arguments))
+}
+
+fn command(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(member::signed_tags(arguments)) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no errors and go to standard output.
-            drop(error.print());
+            out::came_to(error.print());
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Subcommand;
-use jiff::ToSpan as _;
 use jiff::civil::{Date, DateTime};
 use serde_json::{Value, json};
 
@@ -335,15 +334,14 @@ fn births(common: &Common) -> Result<Vec<Birth>> {
 
 /// A time that a person wrote, in Unix seconds: RFC 3339, a time in the programme's zone, or a business day's start.
 fn moment(written: &str, programme: &Programme) -> Result<i64> {
-    let zoned = |time: DateTime| time.to_zoned(programme.zone.clone());
+    let zoned = |time: DateTime| Some(time.to_zoned(programme.zone.clone()).ok()?.timestamp());
     // Exact first: what has an offset would be read without it as well.
     if let Ok(exact) = written.parse::<jiff::Timestamp>() {
         return Ok(exact.as_second());
     }
     // A date's reader passes over a time that follows, and a time's reader takes a date for its midnight.
     let at = match (written.contains(':'), written.parse::<Date>(), written.parse::<DateTime>()) {
-        (false, Ok(day), _) if written.len() == "2027-01-01".len() => zoned(day.at(0, 0, 0, 0))
-            .and_then(|midnight| midnight.checked_add(i64::from(programme.cutover_minutes).minutes())),
+        (false, Ok(day), _) if written.len() == "2027-01-01".len() => programme.begin_of(day),
         (true, _, Ok(time)) => zoned(time),
         _ => {
             bail!(
@@ -352,7 +350,7 @@ fn moment(written: &str, programme: &Programme) -> Result<i64> {
             )
         }
     };
-    Ok(at.with_context(|| format!("{written:?} is outside the calendar"))?.timestamp().as_second())
+    Ok(at.with_context(|| format!("{written:?} is outside the calendar"))?.as_second())
 }
 
 #[cfg(test)]

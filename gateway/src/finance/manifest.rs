@@ -14,6 +14,7 @@ use crate::journal::record::{RecordError, written};
 use crate::journal::seal::CHAIN;
 use crate::journal::{fixed, optional, optionally};
 use crate::keys::{SigningKey, fingerprint, hex};
+use crate::plain::plain;
 
 /// The signed manifest.
 pub const MANIFEST: &str = "manifest.cbor";
@@ -72,6 +73,30 @@ pub struct Signed {
 }
 
 impl Manifest {
+    /// Which export it is, in words.
+    pub(super) fn about(&self) -> String {
+        let store = self.store.as_ref().map_or("all stores".to_owned(), |store| format!("store {store}"));
+        let store = plain(&store);
+        format!("{} to {}, {store}, up to entry {}", dashed(self.from), dashed(self.to), self.end.index)
+    }
+
+    /// Which export it is, and in what it differs from the one that was to be put in its place.
+    pub(super) fn beside(&self, wanted: &Self) -> String {
+        let names = |of: &Self| of.files.iter().map(|file| file.name.clone()).collect::<Vec<_>>();
+        let why = if (self.installation, &self.key) != (wanted.installation, &wanted.key) {
+            "of another gateway"
+        } else if (self.from, self.to, &self.store) != (wanted.from, wanted.to, &wanted.store) {
+            "which is not what is asked for"
+        } else if self.end.index < wanted.end.index || self.complete != wanted.complete {
+            "taken before the last business date was closed, and more has been booked since"
+        } else if names(self) != names(wanted) {
+            "in other formats"
+        } else {
+            "with other names of accounts, or other contents"
+        };
+        format!("{}, {why}", self.about())
+    }
+
     /// Index of the first entry; one above the last where there is none.
     #[must_use]
     pub fn first_index(&self) -> u64 {

@@ -98,14 +98,20 @@ fn put_in_place(beside: &Path, out: &Path, manifest: &Manifest) -> Result<bool> 
     if let Some(there) = there {
         ensure!(
             there == *manifest,
-            "{} holds another export, which ends at entry {}; name another directory",
+            "{} holds another export: {}. It stays as it is; name another directory for {}",
             out.display(),
-            there.end.index
+            there.beside(manifest),
+            manifest.about()
         );
         let report = verify(&[out.to_path_buf()], &Trusted::Fingerprint(fingerprint(&manifest.key)))?;
         ensure!(report.faults.is_empty(), "{} was changed: {}", out.display(), report.faults.join("; "));
         return Ok(true);
     }
+    ensure!(
+        out.is_dir() || !out.exists(),
+        "{} is no directory; name one that is not there yet",
+        out.display()
+    );
     let empty = !out.exists() || fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_none());
     ensure!(empty, "{} is not empty, and no export; name a directory that is not there yet", out.display());
     fs::rename(beside, out).with_context(|| format!("making {}", out.display()))?;

@@ -1,15 +1,15 @@
 //! A day's settlement, entry by entry: pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use protocol::answer::Answer;
 use protocol::field::TenderLine;
 use protocol::frame::MessageType;
 use protocol::request::{Body, Request};
 
 use super::shift::{Batch, Line, Run, Told};
-use super::{Closed, Counted, Flow, Held, Late, OpenException, Settlement, StoreBatch};
+use super::{Counted, Flow, Held, Late, OpenException, Settlement, StoreBatch};
 use crate::domain::day::dashed;
 use crate::domain::effect::{Effect, Posting, TransactionState};
 use crate::domain::exception::Exception;
@@ -26,6 +26,8 @@ pub(super) struct Fold {
     day: u32,
     names: Names,
     homes: Homes,
+    /// Stores that have booked something, or have a terminal.
+    known: BTreeSet<String>,
     settlement: Settlement,
     held: Held,
     holds: BTreeMap<(u64, u64), i64>,
@@ -46,6 +48,7 @@ impl Fold {
             day,
             names: Names::default(),
             homes: Homes::default(),
+            known: BTreeSet::new(),
             settlement: Settlement { business_date, store, ..Settlement::default() },
             held: Held::default(),
             holds: BTreeMap::new(),
@@ -66,6 +69,7 @@ impl Fold {
     ) -> Result<()> {
         let details = &record.details;
         self.homes.note(details.index, &details.store)?;
+        self.knows(&details.store);
         let request = request_of(record);
         for effect in &details.effects {
             self.effect(record, request.as_ref(), effect)?;
@@ -115,7 +119,7 @@ impl Fold {
                 }
                 _ => drop(self.undone.remove(index)),
             },
-            Effect::ShiftClosed { .. } => {}
+            Effect::Terminal { store, .. } => self.knows(store),
             Effect::Exception { index, held } => self.exception(record, request, (*index, *held)),
             _ => {}
         }
@@ -214,16 +218,34 @@ impl Fold {
         for line in tenders {
             batch.count(kind.name(), &tender_name(line.kind.0), line.amount.get())?;
         }
-        match (approved, tenders) {
+        match approved {
             // A reconciliation that differs is answered so, and is no decline.
             _ if closes => batch.count(kind.name(), "", 0),
-            (true, []) => batch.count(kind.name(), "", amount),
-            (true, _) => Ok(()),
-            (false, _) => batch.count("declined", "", 0),
+            true => batch.count(kind.name(), "", amount),
+            false => batch.count("declined", "", 0),
         }
     }
 
-    pub(super) fn finish(self, closed: Option<Closed>) -> Settlement {
+    fn knows(&mut self, store: &str) {
+        if !self.known.contains(store) {
+            self.known.insert(store.to_owned());
+        }
+    }
+
+    /// A settlement of a store that is nobody's would say that it took nothing.
+    pub(super) fn knows_its_store(&self) -> Result<()> {
+        let Some(store) = &self.settlement.store else { return Ok(()) };
+        let known: Vec<&str> = self.known.iter().map(String::as_str).collect();
+        let day = &self.settlement.business_date;
+        ensure!(
+            self.known.contains(store),
+            "store {store} is not known on {day}; there are {}",
+            known.join(", ")
+        );
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Settlement {
         let Self { mut settlement, mut held, holds, exceptions, shifts, .. } = self;
         for ((store, _), batch) in shifts {
             let of_store: &mut StoreBatch = settlement.stores.entry(store).or_default();
@@ -238,7 +260,6 @@ impl Fold {
             amount_minor: sum.amount_minor.saturating_add(*held),
         });
         settlement.held = settlement.store.is_none().then_some(held);
-        settlement.closed = closed;
         settlement
     }
 }
@@ -295,8 +316,11 @@ impl Flow {
             Origin::Terminal { message, .. } => MessageType(*message),
             _ => MessageType(0),
         };
-        let (mut paid, mut refunded) = (0, 0);
+        let (mut paid, mut refunded, mut loaded) = (0, 0, 0);
         for leg in &transaction.legs {
+            if message == MessageType::LOAD && leg.purpose == Purpose::Clearing && leg.amount > 0 {
+                raise(&mut loaded, leg.amount)?;
+            }
             match leg.purpose {
                 Purpose::Redemption => raise(&mut paid, leg.posting.amount)?,
                 Purpose::Refunds => raise(&mut refunded, leg.amount)?,
@@ -305,6 +329,8 @@ impl Flow {
         }
         raise(&mut self.paid.amount_minor, paid)?;
         raise(&mut self.refunded.amount_minor, refunded)?;
+        raise(&mut self.loaded.amount_minor, loaded)?;
+        self.loaded.count = self.loaded.count.saturating_add(u64::from(loaded > 0));
         let sale = [MessageType::PURCHASE, MessageType::CAPTURE, MessageType::ADVICE].contains(&message);
         self.paid.count = self.paid.count.saturating_add(u64::from(sale && paid != 0));
         self.refunded.count = self.refunded.count.saturating_add(u64::from(refunded > 0));
@@ -316,7 +342,7 @@ impl Flow {
             Purpose::Clearing => {
                 let tender = self.tenders.entry(tender_name(leg.tender.unwrap_or(0))).or_default();
                 if leg.amount > 0 {
-                    tender.loads = tender.loads.saturating_add(u64::from(message == MessageType::LOAD));
+                    tender.lines = tender.lines.saturating_add(u64::from(message == MessageType::LOAD));
                     raise(&mut tender.in_minor, leg.amount)?;
                 } else {
                     raise(&mut tender.out_minor, leg.amount.saturating_neg())?;

@@ -3,6 +3,7 @@
 use super::shift::{Batch, Difference, Reconciled};
 use super::{Flow, Settlement};
 use crate::finance::shown;
+use crate::plain::plain;
 
 /// The page.
 pub(super) fn page(settlement: &Settlement) -> String {
@@ -17,9 +18,10 @@ struct Page<'a> {
 
 /// Columns as wide as they must be; the first is on the left, the others on the right.
 fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let rows: Vec<[String; N]> = rows.iter().map(|row| row.each_ref().map(|cell| plain(cell))).collect();
     let wide = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
     let mut text = String::new();
-    for row in rows {
+    for row in &rows {
         let cells = row.iter().enumerate().map(|(at, cell)| match at {
             0 => format!("{cell:<width$}", width = wide(at)),
             _ => format!("{cell:>width$}", width = wide(at)),
@@ -36,7 +38,7 @@ impl Page<'_> {
     }
 
     fn line(mut self, text: &str) -> Self {
-        self.text.push_str(text);
+        self.text.push_str(&plain(text));
         self.text.push('\n');
         self
     }
@@ -84,17 +86,18 @@ impl Page<'_> {
     }
 
     fn flow(mut self, flow: &Flow) -> Self {
-        let mut tenders = vec![["taken in by tender", "loads", "in", "out", "net"].map(str::to_owned)];
+        let mut tenders = vec![["taken in by tender", "lines", "in", "out", "net"].map(str::to_owned)];
         for (name, tender) in &flow.tenders {
             let net = tender.in_minor.saturating_sub(tender.out_minor);
             let [taken, out, net] = [tender.in_minor, tender.out_minor, net].map(|minor| self.money(minor));
-            tenders.push([name.clone(), tender.loads.to_string(), taken, out, net]);
+            tenders.push([name.clone(), tender.lines.to_string(), taken, out, net]);
         }
         if tenders.len() == 1 {
             tenders.push(["nothing", "0", "", "", ""].map(str::to_owned));
         }
         let mut rows = vec![["", "number", "amount"].map(str::to_owned)];
-        let (paid, refunded) = (flow.paid, flow.refunded);
+        let (loaded, paid, refunded) = (flow.loaded, flow.paid, flow.refunded);
+        rows.push(["loaded onto cards".into(), loaded.count.to_string(), self.money(loaded.amount_minor)]);
         rows.push(["paid by cards".into(), paid.count.to_string(), self.money(paid.amount_minor)]);
         rows.push([
             "refunded to cards".into(),
@@ -167,8 +170,10 @@ impl Page<'_> {
             .lines
             .iter()
             .map(|line| {
-                let tender = if line.tender.is_empty() { "" } else { " " };
-                let kind = format!("{}{tender}{}", line.kind, line.tender);
+                let kind = match line.tender.as_str() {
+                    "" => line.kind.clone(),
+                    tender => format!("  of it {tender}"),
+                };
                 [kind, line.count.to_string(), self.money(line.amount_minor)]
             })
             .collect();

@@ -7,12 +7,12 @@ use protocol::field::Totals;
 use protocol::frame::MessageType;
 use serde::Serialize;
 
-/// Count and sum of a kind of message; of loads, by tender too.
+/// Count and sum of a kind of message; or of that part of its tender lines which was paid with one tender.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Line {
     /// The message's name; `declined` for all that were not approved.
     pub kind: String,
-    /// Empty but for loads and cash that was taken.
+    /// Empty for the kind itself. Of loads, and of cash that was taken, a line for each tender says what it is made of.
     pub tender: String,
     pub count: u64,
     pub amount_minor: i64,

@@ -2,6 +2,7 @@
 
 mod backup;
 mod day;
+mod printing;
 mod programme;
 mod secrets;
 mod terminals;

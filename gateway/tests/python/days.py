@@ -47,6 +47,7 @@ class Days:
         """The day by the clock and the cutover of the programme in force."""
         for effective_from, zone, cutover in reversed(self.programmes):
             if effective_from <= time or effective_from == self.programmes[0][0]:
-                local = datetime.datetime.fromtimestamp(time, datetime.UTC) - cutover
-                return int(local.astimezone(zone).strftime("%Y%m%d"))
+                # The cutover is by the clock on the wall, so hours are taken off what it shows.
+                wall = datetime.datetime.fromtimestamp(time, zone).replace(tzinfo=None)
+                return int((wall - cutover).strftime("%Y%m%d"))
         return date

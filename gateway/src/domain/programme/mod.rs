@@ -370,9 +370,16 @@ impl Programme {
 
     /// The second at which a business day ends.
     fn end_of(&self, last: Date) -> Option<i64> {
-        let midnight = last.tomorrow().ok()?.to_zoned(self.zone.clone()).ok()?;
-        let end = midnight.checked_add(i64::from(self.cutover_minutes).minutes()).ok()?;
-        Some(end.timestamp().as_second())
+        self.begin_of(last.tomorrow().ok()?).map(jiff::Timestamp::as_second)
+    }
+
+    /// When a business day begins: the cutover by the clock on the wall, also on a day that has 23 hours or 25. Where that clock is set on
+    /// past the cutover, so much later; where it comes twice, the first time.
+    #[must_use]
+    pub fn begin_of(&self, day: Date) -> Option<jiff::Timestamp> {
+        let (hour, minute) = (self.cutover_minutes / 60, self.cutover_minutes % 60);
+        let cutover = day.at(i8::try_from(hour).ok()?, i8::try_from(minute).ok()?, 0, 0);
+        Some(cutover.to_zoned(self.zone.clone()).ok()?.timestamp())
     }
 
     /// Business date (YYYYMMDD) of a Unix time in milliseconds.
@@ -380,9 +387,12 @@ impl Programme {
     /// # Errors
     /// [`super::Fault::Overflow`] for a time outside the calendar.
     pub fn business_date(&self, ms: i64) -> Result<u32, super::Fault> {
-        let shifted = ms.checked_sub(i64::from(self.cutover_minutes).saturating_mul(60_000));
-        let at = shifted.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-        let date = at.map(|at| at.to_zoned(self.zone.clone()).date()).ok_or(super::Fault::Overflow)?;
+        let day = || {
+            let at = jiff::Timestamp::from_millisecond(ms).ok()?;
+            let date = at.to_zoned(self.zone.clone()).date();
+            if at < self.begin_of(date)? { date.yesterday().ok() } else { Some(date) }
+        };
+        let date = day().ok_or(super::Fault::Overflow)?;
         let year = u32::try_from(date.year()).map_err(|_| super::Fault::Overflow)?;
         let month_day = u32::from(date.month().unsigned_abs()).saturating_mul(100);
         Ok(year

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use jiff::civil::Date;
 
 use super::sheet::{Cell, Sheet, Table};
-use super::{Products, Programmes, Source, add, card_legs, kind_name, month, walk};
+use super::{Products, Programmes, Source, TO_THE_END, add, card_legs, kind_name, month, walk};
 use crate::domain::Programme;
 use crate::domain::card::CardReference;
 use crate::domain::effect::Account;
@@ -62,7 +62,7 @@ impl Dates {
 }
 
 pub(super) fn report(source: Source<'_>, as_of: Option<Date>, progress: impl FnMut(u64)) -> Result<Sheet> {
-    let to = as_of.map(number).transpose()?.unwrap_or(u32::MAX);
+    let to = as_of.map(number).transpose()?.unwrap_or(TO_THE_END);
     let (mut products, mut programmes, mut dates) =
         (Products::default(), Programmes::default(), Dates::default());
     let mut lots: BTreeMap<(CardReference, u32), Held> = BTreeMap::new();

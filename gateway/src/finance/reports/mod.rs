@@ -19,7 +19,7 @@ use protocol::field::Installation;
 
 pub use self::page::{escaped, page};
 pub use self::sheet::{Cell, Sheet, Table};
-use super::entry::{Leg, Reader, Transaction};
+use super::entry::{Leg, Reader, Transaction, closing};
 use super::files::dashed;
 use super::homes::Homes;
 use super::names::Names;
@@ -78,12 +78,15 @@ struct Step<'a> {
 /// Where a walk ended.
 struct Walked {
     homes: Homes,
-    /// A later business date has begun.
+    /// The last business date is closed, or a later one has begun: nothing can be booked on it any more.
     complete: bool,
     /// The last entry, and its business date.
     index: u64,
     last: Option<u32>,
 }
+
+/// The end of a period that ends with the journal.
+const TO_THE_END: u32 = u32::MAX;
 
 /// Reads the journal up to the end of a period.
 fn walk(
@@ -94,6 +97,7 @@ fn walk(
 ) -> Result<Walked> {
     let (names, mut head) = (Names::default(), Head::GENESIS);
     let mut walked = Walked { homes: Homes::default(), complete: false, index: 0, last: None };
+    let mut closed_through = 0;
     while let Some(group) =
         next_group(source.storage, source.installation, &head).context("the journal is damaged")?
     {
@@ -112,6 +116,11 @@ fn walk(
             let step = Step { transaction: &transaction, record, homes: &walked.homes, within };
             each(&step).with_context(context)?;
             (walked.index, walked.last) = (details.index, Some(details.business_date));
+            closed_through = closing(record).map_or(closed_through, |(through, _)| through);
+            walked.complete = closed_through >= if to == TO_THE_END { details.business_date } else { to };
+            if walked.complete && to != TO_THE_END {
+                return Ok(walked);
+            }
         }
         head = group.sealed.head;
         progress(head.index);

@@ -12,7 +12,7 @@ pub struct Sheet {
     pub title: &'static str,
     /// Business dates, `2026-11-01 to 2026-11-30` or `2026-11-30`.
     pub period: String,
-    /// A later business date has begun: nothing of it can change any more.
+    /// Its last business date is closed: nothing of it can change any more.
     pub complete: bool,
     pub tables: Vec<Table>,
     /// What has to be known to read it rightly.

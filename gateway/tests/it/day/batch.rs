@@ -76,7 +76,9 @@ async fn a_settlement_says_what_each_shift_did_and_which_stan_is_in_dispute() {
         counts(&all, "S001", "T0001"),
         [
             ("0 Activate", 2, 0),
+            ("0 Load", 2, 200_00),
             ("0 Load Cash", 2, 200_00),
+            ("1 Load", 1, 50_00),
             ("1 Load Cash", 1, 50_00),
             ("1 Purchase", 3, 22_50),
             ("1 Reconciliation", 1, 0),
@@ -90,7 +92,7 @@ async fn a_settlement_says_what_each_shift_did_and_which_stan_is_in_dispute() {
             .map(|(name, count, sum)| (name.to_owned(), count, sum))
     );
     let cash = all.flow.tenders["Cash"];
-    assert_eq!((cash.loads, cash.in_minor, cash.out_minor), (3, 250_00, 20_00));
+    assert_eq!((cash.lines, cash.in_minor, cash.out_minor), (3, 250_00, 20_00));
     assert_eq!((all.flow.paid.count, all.flow.paid.amount_minor), (5, 62_50), "less what was voided");
     assert_eq!((all.flow.refunded.count, all.flow.refunded.amount_minor), (1, 15_00));
     let held = all.held.as_ref().expect("of all stores");

@@ -16,7 +16,7 @@ use crate::till::{Till, add_to_programme};
 use crate::timekeeping::{DAY, Machine, until};
 
 /// Seconds from now to the coming cutover of the default programme.
-fn to_the_cut() -> i64 {
+pub(super) fn to_the_cut() -> i64 {
     let programme = programme_file::parse(programme_file::DEFAULT).expect("the default programme");
     let now = Clock::system().now_ms();
     let day = |s: i64| programme.business_date(now + s * 1000).expect("a date");
@@ -26,6 +26,12 @@ fn to_the_cut() -> i64 {
         if day(middle) == day(0) { low = middle + 1 } else { high = middle }
     }
     low
+}
+
+/// Also of a day that has only begun.
+fn close_today(site: &crate::harness::Site) -> bool {
+    let day = site.json(&["status"])["day_by_clock"].as_str().expect("a date").to_owned();
+    site.run(&["day", "close", "--yes", "--day", &day]).status.success()
 }
 
 #[tokio::test]
@@ -61,7 +67,7 @@ async fn t6_a_sale_at_the_cut_is_of_one_day_and_the_days_add_up_to_the_journal()
                     "{code}"
                 );
                 if at == close_at && sale == 0 {
-                    early += u32::from(site.run(&["day", "close", "--yes"]).status.success());
+                    early += u32::from(close_today(site));
                 }
             }
         }
@@ -110,6 +116,8 @@ async fn t6_a_sale_at_the_cut_is_of_one_day_and_the_days_add_up_to_the_journal()
         sums.2 += settlement.flow.bonus_minor;
         sums.3 += settlement.flow.points.values().map(|points| points.issued - points.redeemed).sum::<i64>();
         assert_eq!(settlement, super::settlement(site, *day, None), "taken again");
+        let day = super::dashed(*day);
+        super::agree_with_export(site, &day, &format!("export-{day}"));
     }
     let booked = |name: &str, money: bool| -> i64 {
         let effects = all.iter().flat_map(|record| &record.details.effects);

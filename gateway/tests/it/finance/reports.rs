@@ -83,7 +83,7 @@ pub(super) fn agree(site: &Site, date: &str, out: &Path) {
             site.json(&[&["report", report, "--html", &file], period].concat());
             std::fs::read_to_string(file).expect("a page")
         };
-        let (one, again) = (page("one.html"), page("two.html"));
+        let (one, again) = (page(&format!("{report}.html")), page(&format!("{report}-again.html")));
         assert_eq!(one, again, "{report}: taken again, the same to the byte");
         assert!(one.starts_with("<!DOCTYPE html>") && !one.contains("<script"), "{report}");
     }

@@ -156,6 +156,7 @@ async fn what_finance_gets_is_what_accounts_and_cards_stand_at_and_a_clerk_can_t
         "what was undone is undone there"
     );
     super::reports::agree(&site, &date, &out);
+    crate::day::agree_with_export(&site, &date, "settled");
     one_store(&site, &date);
     names_of_its_own(&site, &date);
 }
