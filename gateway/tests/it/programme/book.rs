@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use gateway::domain::decision::{Notes, Reason};
 use gateway::domain::follow::follow;
+use gateway::domain::purchase::Asked;
 use gateway::domain::request::{CardClaim, Sold};
 use gateway::domain::{
     Born, Card, CardReference, CardStatus, Command, Decision, Facts, Kind, Named, Now, Original, Pins,
-    Programme, Request, State, decide, expire, quote,
+    Programme, Request, State, decide, expire, purchase_quote, quote,
 };
 use gateway::{programme_file, translate};
 
@@ -145,6 +147,25 @@ impl Book {
         member.standing.tier.as_ref().map(|held| held.tier.as_str())
     }
 
+    /// What a till would be told before a load or a purchase.
+    pub(super) fn quoted(&self, command: &Command, sold: Vec<Sold>) -> Option<Promise> {
+        let (terminal, facts) = (&self.state.terminals["R1"], self.facts(None, &[]));
+        let (claim, told) = match command {
+            Command::Load { claim, amount, .. } => {
+                let quoted = quote(facts, terminal, claim, 156, *amount, self.now);
+                (claim, quoted.expect("it can be decided").decision)
+            }
+            Command::Purchase { claim, amount, partial_allowed: true, points, .. } => {
+                let (amount, points, prices) = (*amount, *points, self.prices);
+                let asked = Asked { currency: 156, amount, points, prices, sold };
+                let quoted = purchase_quote(facts, terminal, claim, asked, self.now);
+                (claim, quoted.expect("it can be decided"))
+            }
+            _ => return None,
+        };
+        Some(Promise { card: claim.card, told })
+    }
+
     fn approved(&mut self, command: Command, sold: Vec<Sold>) -> (usize, Decision) {
         let decision = self.ask(command, sold);
         assert_eq!(translate::code(decision.verdict).0, 0, "{:?}", decision.verdict);
@@ -206,7 +227,7 @@ impl Book {
     pub(super) fn next_step(&self, card: u64, amount: i64) -> Option<(i64, i64)> {
         let terminal = &self.state.terminals["R1"];
         let quoted = quote(self.facts(None, &[]), terminal, &claim(card), 156, amount, self.now);
-        quoted.expect("a quote").next_step
+        quoted.expect("it can be decided").next_step
     }
 
     pub(super) fn has(&self, card: u64, kind: u8) -> i64 {
@@ -227,6 +248,30 @@ impl Book {
     pub(super) fn counts_nothing(&self) -> bool {
         self.state.counters.values().all(|counted| *counted == 0)
             && self.state.members.values().all(|member| member.counters.is_empty())
+    }
+}
+
+/// What a quote said.
+pub(super) struct Promise {
+    card: CardReference,
+    told: Decision,
+}
+
+impl Promise {
+    /// The transaction that follows at once does exactly this. (That it reaches a tier is told by its own answer.)
+    pub(super) fn is_kept_by(&self, done: &Decision) {
+        let changes = |decision: &Decision| translate::changes(&[self.card], &decision.effects);
+        let lines = |decision: &Decision| -> Vec<Reason> {
+            let all = decision.explanation.iter().filter(|line| !line.notes.has(Notes::TIER));
+            all.cloned().collect()
+        };
+        assert_eq!(self.told.verdict, done.verdict);
+        if !done.is_approved() {
+            return;
+        }
+        assert_eq!((self.told.amount, self.told.discount), (done.amount, done.discount));
+        assert_eq!(changes(&self.told), changes(done), "what was quoted, and what was done");
+        assert_eq!(lines(&self.told), lines(done), "why it was quoted, and why it was done");
     }
 }
 

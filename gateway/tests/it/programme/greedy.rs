@@ -163,7 +163,11 @@ impl Shop {
             Vec::new()
         };
         let at = self.book.entries();
+        let quoted = self.book.quoted(&command, lines.clone());
         let decision = self.book.ask(command, lines);
+        if let Some(quoted) = quoted {
+            quoted.is_kept_by(&decision);
+        }
         if decision.is_approved() {
             self.approved.push(at);
         }
@@ -456,6 +460,7 @@ fn every_third_purchase_is_rewarded_once_whatever_is_refunded_before() {
     assert_eq!(book.has(0, 16), 100, "six do");
     let third = sales[2];
     book.refund(third, 10);
+    assert_eq!(book.has(0, 16), 50, "what the sale gave that was the third goes with it");
     book.sale(0, 10);
     assert_eq!(book.has(0, 16), 100, "another one is the sixth by now");
 }
