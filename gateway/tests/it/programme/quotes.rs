@@ -10,8 +10,10 @@ use crate::counter::{load, purchase, reversal};
 use crate::harness::Site;
 use crate::till::{APPROVED, Till, load_quote, purchase_quote, put_in_force};
 
-/// Changes and lines.
-fn said(answer: &Checked) -> (Vec<(u16, i64)>, Vec<(String, i64)>) {
+type Changes = Vec<(u16, i64)>;
+type Lines = Vec<(String, i64)>;
+
+fn said(answer: &Checked) -> (Changes, Lines) {
     assert_eq!(answer.code(), APPROVED);
     let changes = answer.answer.changes.iter().flatten();
     (changes.map(|(kind, change)| (kind.0, *change)).collect(), why(answer))
