@@ -267,13 +267,16 @@ pub(super) fn is_less(counted: &[Effect]) -> bool {
         .any(|effect| matches!(effect, Effect::Counter { counter, change: ..=-1, .. } if counter == SPENT))
 }
 
-/// The joining, by one of `entries` or several, that rests on too little now that this is counted of the member.
+/// The joining, by one of `entries` or several, that rests on too little now that this is counted of the member: where members who
+/// each had joined are one, as much must stand for each of them, and the last ones go first.
 pub(super) fn undone(programme: &Programme, member: &Member, entries: &[Original]) -> Option<Original> {
     let needed = programme.membership.as_ref().and_then(|membership| membership.spend);
-    let falls = needed.is_some_and(|needed| has(member, SPENT) < needed.max(1));
-    let standing: Vec<u64> = if falls { marks(member).collect() } else { Vec::new() };
+    let enough_for = has(member, SPENT).checked_div(needed?.max(1)).map_or(0, |enough| enough.max(0));
+    let mut fallen: Vec<u64> = marks(member).collect();
+    fallen.sort_unstable();
+    fallen.drain(..usize::try_from(enough_for).unwrap_or(usize::MAX).min(fallen.len()));
     let joinings =
-        entries.iter().filter(|entry| standing.contains(&entry.index)).filter_map(|entry| split(entry).1);
+        entries.iter().filter(|entry| fallen.contains(&entry.index)).filter_map(|entry| split(entry).1);
     joinings.reduce(|mut all, one| {
         all.effects.extend(one.effects);
         all.reasons.extend(one.reasons);

@@ -107,14 +107,13 @@ fn rests(member: &Member, tier: &str) -> Vec<Rest> {
 }
 
 /// Whether a counter goes over to the card that takes a member in, who may be another member's already: what was counted does, what
-/// their tier rests on only with the tier, and a gift is given to either once.
+/// their tier rests on only with the tier. Of gifts that both were given, both go again with the tier.
 pub(super) fn goes_over(counter: &str, to: &Member) -> bool {
-    let own_tier = [RESTS, HELD, GIVEN, GRACE].iter().any(|own| counter.starts_with(own));
+    let own_tier = [RESTS, HELD, GRACE].iter().any(|own| counter.starts_with(own));
     if counter.starts_with(MATCHED) {
         return to.matched().next().is_none();
     }
-    let gift = counter.starts_with(GIFT) && to.counters.contains_key(&(counter.to_owned(), 0));
-    !(gift || own_tier && to.standing.tier.is_some())
+    !(own_tier && to.standing.tier.is_some())
 }
 
 struct Grading<'a> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use gateway::domain::act::{Act, Drawn, Place, decide_act};
 use gateway::domain::decision::{Notes, Reason};
 use gateway::domain::follow::follow;
 use gateway::domain::purchase::Asked;
@@ -90,7 +91,11 @@ impl Book {
     pub(super) fn ask(&mut self, command: Command, sold: Vec<Sold>) -> Decision {
         let stan = u32::try_from(self.entries.len() + 1).expect("few");
         let named = command.original().map(|named| named.stan as usize - 1);
-        let original = named.map(|at| self.entries[at].clone());
+        let merged = self.state.cards.values().any(|card| card.successor.is_some());
+        let followed: Option<Vec<Original>> =
+            merged.then(|| self.entries.iter().map(|entry| entry.clone().followed(&self.state)).collect());
+        let entries = followed.as_ref().unwrap_or(&self.entries);
+        let original = named.map(|at| entries[at].clone());
         let mut request_id = [0; 32];
         request_id[..4].copy_from_slice(&stan.to_be_bytes());
         let request = Request {
@@ -111,11 +116,23 @@ impl Book {
             command,
         };
         let terminal = self.state.terminals["R1"].clone();
-        let decided = decide(self.facts(original.as_ref(), &self.entries), &terminal, &request, self.now);
+        let decided = decide(self.facts(original.as_ref(), entries), &terminal, &request, self.now);
         let decision = decided.expect("it can be decided");
         apply(&mut self.state, &decision.effects).expect("every effect fits");
         self.entries.push(entry(u64::from(stan), &request, &terminal, self.now, &decision));
         decision
+    }
+
+    /// A card goes into another one, if that may be.
+    pub(super) fn merge(&mut self, card: u64, into: u64) -> bool {
+        self.own += 1;
+        let (card, into) = (reference(card), reference(into));
+        let act = Act::CardMerge { card, into, reason: "two".into() };
+        let place = Place { merchant: "M", store: "S", index: OWN + self.own, about: None };
+        let decided = decide_act(&self.state, &self.programme, &act, Drawn::default(), place, self.now);
+        let Ok(effects) = decided else { return false };
+        apply(&mut self.state, &effects).expect("every effect fits");
+        true
     }
 
     /// Books what follows for a member by now.
