@@ -255,6 +255,7 @@ fn original(record: &Record) -> Original {
         approved_amount: 0,
         lines: Vec::new(),
         reasons: Vec::new(),
+        by_joining: None,
         effects: details.effects.clone(),
     }
 }

@@ -301,9 +301,14 @@ pub fn explained(message: MessageType, decision: &Decision) -> Option<Explanatio
 /// Rules that fired, for key 13; too many lines in short. What other members got by it is theirs to know.
 #[must_use]
 pub fn explanation(reasons: &[Reason]) -> Option<Explanations> {
-    let own: Vec<Reason> = reasons.iter().filter(|reason| reason.other.is_none()).cloned().collect();
-    let told = if own.len() > MAX_EXPLANATIONS { added_up(&own) } else { own };
-    let lines = told.iter().take(MAX_EXPLANATIONS).filter_map(|reason| {
+    let own = reasons.iter().filter(|reason| reason.other.is_none()).cloned();
+    // What a tier took is never added up: each measure has its own.
+    let (tiers, own): (Vec<Reason>, Vec<Reason>) =
+        own.partition(|reason| reason.notes.has(decision::Notes::TIER));
+    let room = MAX_EXPLANATIONS.saturating_sub(tiers.len());
+    let told = if own.len() > room { added_up(&own) } else { own };
+    let told = told.iter().take(room).chain(&tiers);
+    let lines = told.take(MAX_EXPLANATIONS).filter_map(|reason| {
         Some(Explanation {
             rule: Text::fitted(&reason.rule)?,
             kind: BalanceKind(u16::from(reason.kind.0)),
@@ -340,7 +345,7 @@ fn added_up(reasons: &[Reason]) -> Vec<Reason> {
     sums.into_iter().map(|(sum, _)| sum).collect()
 }
 
-/// The lines of an answer as rules look back on them, without those about what is owed: that is told anew.
+/// The lines of an answer as rules look back on them, without those about what is owed and about tiers: that is told anew.
 #[must_use]
 pub fn reasons(lines: Option<&Explanations>) -> Vec<Reason> {
     let lines = lines.into_iter().flat_map(|lines| lines.iter());
@@ -355,7 +360,8 @@ pub fn reasons(lines: Option<&Explanations>) -> Vec<Reason> {
             other: None,
         })
     });
-    told.filter(|reason| !reason.notes.has(decision::Notes::OWED)).collect()
+    let anew = [decision::Notes::OWED, decision::Notes::TIER];
+    told.filter(|reason| !anew.iter().any(|bit| reason.notes.has(*bit))).collect()
 }
 
 /// Available balances, by kind; principal and bonus always, points too. Money is that of the `purse` from which the card

@@ -72,6 +72,7 @@ fn notes(notes: Notes, result: i64) -> String {
         (Notes::PENDING, "pending"),
         (Notes::OWED, "owed"),
         (Notes::WITHHELD, "withheld"),
+        (Notes::TIER, "tier"),
     ];
     let said: Vec<&str> =
         words.iter().filter(|(bit, _)| notes.0 & bit.0 != 0).map(|(_, word)| *word).collect();

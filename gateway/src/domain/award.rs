@@ -4,9 +4,9 @@ use super::card::Card;
 use super::customer::{Customer, Given};
 use super::decision::{Decision, Decline, Notes, Reason};
 use super::effect::Effect;
-use super::expiry::expire;
 use super::facts::{Facts, accept_card, not_now};
 use super::member::{Window, counted};
+use super::payer::ended_on;
 use super::points::{Award, award_points};
 use super::programme::activity::Activity;
 use super::programme::{Cap, Measure};
@@ -46,7 +46,7 @@ pub(super) fn award(
     (named, quantity): (&str, i64),
     now: Now,
 ) -> Result<Result<(Vec<Effect>, Reason), Decline>, Fault> {
-    let (mut left, mut effects) = expire(card, facts.programme, facts.index, now)?;
+    let (mut left, mut effects) = ended_on(facts, card, now)?;
     let customer = Customer::of(facts, (card, store), channel, &[], now);
     let activity = match offered(&customer, named) {
         Ok(activity) => activity,

@@ -3,9 +3,8 @@
 use super::Fault;
 use super::decision::{Decision, Decline, Tried};
 use super::effect::Effect;
-use super::expiry::expire;
 use super::facts::{Facts, accept_card};
-use super::payer::purse_of;
+use super::payer::ended_on;
 use super::pin::Pin;
 use super::request::{CardClaim, Now, Request};
 
@@ -31,11 +30,7 @@ pub(super) fn decide(
         Ok(checked) => checked,
         Err(decline) => return Ok(Decision::declined(decline)),
     };
-    // Its answer says what can be spent, also of an account: a hold whose time is over is not among that, swept or not.
-    let (_, mut effects) = expire(card, facts.programme, facts.index, now)?;
-    if let Some(account) = purse_of(facts.state, card).filter(|purse| purse.reference != card.reference) {
-        effects.extend(expire(account, facts.programme, facts.index, now)?.1);
-    }
+    let (_, mut effects) = ended_on(facts, card, now)?;
     effects.push(pin);
     Ok(Decision { amount: Some(0), ..Decision::approved(effects) })
 }

@@ -7,6 +7,7 @@ use super::cashier::Cashier;
 use super::decision::{Decision, Decline, Verdict};
 use super::effect::Effect;
 use super::facts::Facts;
+use super::graded::graded;
 use super::join::Joining;
 use super::pin::Pin;
 use super::request::{Command, Now, Request, message};
@@ -101,6 +102,12 @@ pub fn decide(facts: Facts<'_>, terminal: &Terminal, request: &Request, now: Now
     count_into_shift(facts, request, &mut decision);
     if let Some(card) = decision.card.filter(|_| decision.is_approved()) {
         decision.explanation.extend(owed(facts.state, card, &decision.effects));
+        if message::says_tier(request.command.message())
+            && let Some(graded) = graded(facts, card, &decision.effects, now)?
+        {
+            decision.explanation.extend(graded.reasons);
+            decision.tier = Some(graded.tier);
+        }
     }
     Ok(decision)
 }

@@ -3,6 +3,7 @@
 use super::card::{CardReference, Hold};
 use super::effect::{Effect, TransactionState};
 use super::ledger::Kind;
+use super::member::TierHeld;
 use super::original::Original;
 use super::tally::Period;
 
@@ -149,6 +150,8 @@ impl Notes {
     pub const OWED: Self = Self(32);
     /// It is paid for with money that is not paid out, or not given back.
     pub const WITHHELD: Self = Self(64);
+    /// Why the member's tier is another one: what was counted, and how much of it the tier takes.
+    pub const TIER: Self = Self(128);
 
     #[must_use]
     pub fn has(self, other: Self) -> bool {
@@ -191,6 +194,8 @@ pub struct Decision {
     pub uses_left: Option<i64>,
     /// Purchase only: what prices took off the amount, minor units.
     pub discount: Option<i64>,
+    /// The member's tier by now, when it is another one; the inner `None` when there is none.
+    pub tier: Option<Option<TierHeld>>,
     /// Whether the answer shows balances and changes: something was done to a card.
     pub shows_card: bool,
 }
@@ -219,6 +224,7 @@ impl Decision {
             shortfall: None,
             uses_left: None,
             discount: None,
+            tier: None,
             shows_card: true,
         }
     }

@@ -7,11 +7,11 @@ use super::card::{Card, CardReference, CardStatus};
 use super::customer::Customer;
 use super::decision::{Decision, Decline, Notes, Reason};
 use super::effect::Effect;
-use super::expiry::expire;
 use super::facts::{Facts, accept_card};
 use super::ledger::Kind;
 use super::member::{Member, Standing, Window};
 use super::original::Original;
+use super::payer::ended_on;
 use super::points::{Award, award_points};
 use super::programme::{Circumstances, Membership, Programme};
 use super::quoted::check_quote;
@@ -52,7 +52,7 @@ pub(super) fn decide(
         Ok(checked) => checked,
         Err(decline) => return Ok(Decision::declined(decline)),
     };
-    let (mut left, mut effects) = expire(card, facts.programme, facts.index, now)?;
+    let (mut left, mut effects) = ended_on(facts, card, now)?;
     if request.holder.is_some() && request.holder != card.holder {
         let registered = Card { holder: request.holder, ..card.clone() };
         effects.push(registered.with_status(card.status, None));
@@ -199,43 +199,47 @@ fn gift(new: &Customer<'_>, left: &mut Card) -> Result<Brought, Fault> {
 /// An entry in two: without what came by a joining, and that alone. What a purchase is and what it made of its member are undone by
 /// themselves: the second when what was spent is no longer enough, whichever purchase came back.
 pub(super) fn split(entry: &Original) -> (Original, Option<Original>) {
+    let Some((own, joining)) = parts(&entry.effects) else { return (entry.clone(), None) };
+    let lines = entry.by_joining.unwrap_or_else(|| lines_of_joining(entry));
+    let (sold, by_joining) = entry.reasons.split_at(entry.reasons.len().saturating_sub(lines));
+    let of = |effects, reasons: &[Reason], by_joining| {
+        let reasons = reasons.to_vec();
+        Original { effects, reasons, by_joining: Some(by_joining), ..entry.clone() }
+    };
+    (of(own, sold, 0), Some(of(joining, by_joining, lines)))
+}
+
+/// What a purchase did by itself, and what it did as a joining, when it was one.
+fn parts(effects: &[Effect]) -> Option<(Vec<Effect>, Vec<Effect>)> {
     let is_mark = |effect: &Effect| matches!(effect, Effect::Counter { counter, change: 1.., .. } if counter.starts_with(BY));
-    let Some(mark) = entry.effects.iter().position(is_mark) else { return (entry.clone(), None) };
+    let mark = effects.iter().position(is_mark)?;
     let of_joining = |effect: &Effect| {
         matches!(
             effect,
             Effect::Posting(_) | Effect::PointsDebt { .. } | Effect::Counter { .. } | Effect::Member { .. }
         )
     };
-    let (before, behind) = entry.effects.split_at(mark);
+    let (before, behind) = effects.split_at(mark);
     let (joining, own): (Vec<_>, Vec<_>) = behind.iter().cloned().partition(of_joining);
-    let own = before.iter().cloned().chain(own).collect();
-    let of = |effects, reasons| Original { effects, reasons, ..entry.clone() };
-    let joining = of(joining, Vec::new());
-    let (sold, by_joining) = reasons(entry, &joining);
-    (of(own, sold), Some(Original { reasons: by_joining, ..joining }))
+    Some((before.iter().cloned().chain(own).collect(), joining))
 }
 
-/// The lines of an entry's answer in two: those of the joining are the last of each balance that come to what it gave.
-fn reasons(entry: &Original, joining: &Original) -> (Vec<Reason>, Vec<Reason>) {
-    let given = joining.points_earned();
+/// How many lines of an entry's answer are those of a joining, which are the last of them: so many as come to what it gave.
+pub(super) fn lines_of_joining(entry: &Original) -> usize {
+    let Some((_, joining)) = parts(&entry.effects) else { return 0 };
+    let given = Original { effects: joining, ..entry.clone() }.points_earned();
     let mut left: BTreeMap<Kind, i64> = BTreeMap::new();
     for ((_, kind), (points, _)) in given.iter().filter(|((card, _), _)| Some(*card) == entry.card) {
         left.insert(*kind, *points);
     }
-    let (mut sold, mut by_joining) = (Vec::new(), Vec::new());
-    for line in entry.reasons.iter().rev() {
-        match left.get_mut(&line.kind).filter(|left| **left > 0) {
-            Some(left) => {
-                *left = left.saturating_sub(line.result);
-                by_joining.push(line.clone());
-            }
-            None => sold.push(line.clone()),
+    let gave = |line: &&Reason| match left.get_mut(&line.kind).filter(|left| **left > 0) {
+        Some(left) => {
+            *left = left.saturating_sub(line.result);
+            true
         }
-    }
-    sold.reverse();
-    by_joining.reverse();
-    (sold, by_joining)
+        None => false,
+    };
+    entry.reasons.iter().rev().take_while(gave).count()
 }
 
 /// Entries by which the card of an original became its member's, and those that undoing it brings back: their indexes.
@@ -263,13 +267,16 @@ pub(super) fn is_less(counted: &[Effect]) -> bool {
         .any(|effect| matches!(effect, Effect::Counter { counter, change: ..=-1, .. } if counter == SPENT))
 }
 
-/// The joining, by one of `entries` or several, that rests on too little now that this is counted of the member.
+/// The joining, by one of `entries` or several, that rests on too little now that this is counted of the member: where members who
+/// each had joined are one, as much must stand for each of them, and the last ones go first.
 pub(super) fn undone(programme: &Programme, member: &Member, entries: &[Original]) -> Option<Original> {
     let needed = programme.membership.as_ref().and_then(|membership| membership.spend);
-    let falls = needed.is_some_and(|needed| has(member, SPENT) < needed.max(1));
-    let standing: Vec<u64> = if falls { marks(member).collect() } else { Vec::new() };
+    let enough_for = has(member, SPENT).checked_div(needed?.max(1)).map_or(0, |enough| enough.max(0));
+    let mut fallen: Vec<u64> = marks(member).collect();
+    fallen.sort_unstable();
+    fallen.drain(..usize::try_from(enough_for).unwrap_or(usize::MAX).min(fallen.len()));
     let joinings =
-        entries.iter().filter(|entry| standing.contains(&entry.index)).filter_map(|entry| split(entry).1);
+        entries.iter().filter(|entry| fallen.contains(&entry.index)).filter_map(|entry| split(entry).1);
     joinings.reduce(|mut all, one| {
         all.effects.extend(one.effects);
         all.reasons.extend(one.reasons);

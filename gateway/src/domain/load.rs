@@ -1,11 +1,9 @@
 //! Load: principal for money taken, and the bonus of the step that the amount reaches (LOYALTY A1, A2, A4).
 
-use std::collections::BTreeMap;
-
 use super::Fault;
 use super::card::Card;
 use super::customer::{Customer, Given};
-use super::decision::{Decision, Decline, Reason};
+use super::decision::{Decision, Decline};
 use super::effect::Effect;
 use super::expiry::expire;
 use super::facts::{Facts, accept_card};
@@ -15,6 +13,7 @@ use super::programme::{Measure, Product};
 use super::quoted::check_quote;
 use super::request::{CardClaim, Command, Now, Request};
 use super::reward::ordinary;
+use super::taken_back::owed;
 use super::tally::{Counted, More, count};
 use super::terminal::Terminal;
 
@@ -123,49 +122,33 @@ fn check_load(
 
 /// What a load would do (LOYALTY A3).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Quote<'a> {
-    pub card: &'a Card,
-    /// Change of each balance.
-    pub changes: Vec<(Kind, i64)>,
-    pub reasons: Vec<Reason>,
+pub struct Quote {
+    /// That of the load itself; nobody writes its effects.
+    pub decision: Decision,
     /// How much more reaches the next step, and the bonus there.
     pub next_step: Option<(i64, i64)>,
 }
 
-/// What a load of `amount` would do now; decided by the same checks as the load itself.
+/// What a load of `amount` would do now, decided as the load itself.
 ///
 /// # Errors
-/// The decline that the load would get.
-pub fn quote<'a>(
-    facts: Facts<'a>,
+/// [`Fault`] when an amount leaves its range.
+pub fn quote(
+    facts: Facts<'_>,
     terminal: &Terminal,
     claim: &CardClaim,
     currency: u16,
     amount: i64,
     now: Now,
-) -> Result<Quote<'a>, Decline> {
-    let (card, product) = accept_card(facts, currency, claim, now)?;
-    if card.account.is_some() {
-        return Err(Decline::BoundToAccount);
-    }
-    let customer = Customer::of(facts, (card, &terminal.store), None, &[], now);
-    let given = check_load(terminal, product, &customer, amount)?;
-    let request =
-        Request::quote(terminal, currency, Command::Load { claim: *claim, amount, tenders: Vec::new() });
-    count(facts, More { card, product, request: &request, counted: Counted::Load, amount }, now)?;
-    let more = given.iter().map(|given| match given.pending_until {
-        Some(_) => (given.kind.pending(), given.amount),
-        None => (given.kind, given.amount),
-    });
-    let mut changes = BTreeMap::from([(Kind::PRINCIPAL, amount)]);
-    for (kind, amount) in more {
-        let change: &mut i64 = changes.entry(kind).or_default();
-        *change = change.saturating_add(amount);
-    }
-    Ok(Quote {
-        card,
-        changes: changes.into_iter().collect(),
-        next_step: customer.next_step(amount),
-        reasons: given.into_iter().map(|given| given.reason).collect(),
-    })
+) -> Result<Quote, Fault> {
+    let command = Command::Load { claim: *claim, amount, tenders: Vec::new() };
+    let request = Request::quote(terminal, currency, command);
+    let mut decision = decide(facts, terminal, &request, claim, amount, &[], now)?;
+    let card = facts.state.cards.get(&claim.card).filter(|_| decision.is_approved());
+    let Some(card) = card else { return Ok(Quote { decision, next_step: None }) };
+    decision.explanation.extend(owed(facts.state, claim.card, &decision.effects));
+    let (card, _) = expire(card, facts.programme, facts.index, now)?;
+    let customer = Customer::of(facts, (&card, &terminal.store), None, &[], now);
+    let next_step = customer.next_step(amount);
+    Ok(Quote { decision, next_step })
 }

@@ -34,6 +34,7 @@ mod fall;
 pub mod follow;
 mod give_back;
 mod given_again;
+mod graded;
 pub mod grant;
 mod items;
 pub mod join;

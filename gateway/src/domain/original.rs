@@ -6,6 +6,7 @@ use super::card::{CardReference, Hold, Successor};
 use super::decision::Reason;
 use super::effect::{Account, Effect, Fate, Line, Posting, TransactionState};
 use super::facts::Facts;
+use super::join::lines_of_joining;
 use super::ledger::Kind;
 use super::request::message;
 use super::state::State;
@@ -33,6 +34,9 @@ pub struct Original {
     /// Of its answer: why it gave and took what it did, but for what is owed.
     pub reasons: Vec<Reason>,
     pub effects: Vec<Effect>,
+    /// How many of the last reasons are those of a joining, once that is known: where two of its cards are one by now, its effects
+    /// no longer say whose they were.
+    pub by_joining: Option<usize>,
 }
 
 impl Original {
@@ -67,6 +71,7 @@ impl Original {
         if !self.approved || self.message == message::ACTIVATE {
             return self;
         }
+        self.by_joining = self.by_joining.or_else(|| Some(lines_of_joining(&self)));
         let replaced = |card: CardReference| Some((card, state.cards.get(&card)?.successor?));
         while let Some((card, successor)) = self.cards().into_iter().find_map(replaced) {
             if self.card == Some(card) {

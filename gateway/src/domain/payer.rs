@@ -29,6 +29,16 @@ pub(super) fn usable_purse<'a>(facts: Facts<'a>, card: &'a Card, now: Now) -> Re
     Ok(purse)
 }
 
+/// A card with what has ended on it booked, and on the account whose money its answers show: a hold whose time is over is no longer
+/// held, swept or not.
+pub(super) fn ended_on(facts: Facts<'_>, card: &Card, now: Now) -> Result<(Card, Vec<Effect>), Fault> {
+    let (left, mut effects) = expire(card, facts.programme, facts.index, now)?;
+    if let Some(account) = purse_of(facts.state, card).filter(|purse| purse.reference != card.reference) {
+        effects.extend(expire(account, facts.programme, facts.index, now)?.1);
+    }
+    Ok((left, effects))
+}
+
 /// A card that pays: itself, its product, and the card whose money it spends, with what has ended on both booked.
 pub(super) struct Payer<'a> {
     pub card: Card,

@@ -277,6 +277,26 @@ pub mod message {
         )
     }
 
+    /// Its answer says a tier that it has changed (PROTOCOL.md section 6, key 41).
+    #[must_use]
+    pub fn says_tier(message: u8) -> bool {
+        matches!(
+            message,
+            ACTIVATE
+                | LOAD
+                | PURCHASE
+                | REFUND
+                | CAPTURE
+                | UNLOAD
+                | VOID
+                | REVERSAL
+                | ADVICE
+                | JOIN
+                | AWARD
+                | REDEEM
+        )
+    }
+
     /// It says what has happened already: a closed shift does not refuse it, and does not count it.
     #[must_use]
     pub fn is_report(message: u8) -> bool {

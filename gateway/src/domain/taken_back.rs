@@ -118,7 +118,11 @@ pub(super) fn fallen_gift(tier: &str, points: i64) -> Reason {
 /// What a transaction changed of the points and of the bonus of its card, the other way round: each line of its answer, or one for
 /// a balance whose lines do not come to that.
 pub(super) fn undone(original: &Original) -> Vec<Reason> {
-    let net = net(original);
+    let mut net = net(original);
+    // What was taken and paid for at once changed nothing, and is said all the same.
+    for line in original.reasons.iter().filter(|line| line.kind != Kind::MONEY) {
+        net.entry(line.kind).or_default();
+    }
     let of = |kind: Kind| original.reasons.iter().filter(move |line| line.kind == kind);
     let known = |kind: Kind, changed: i64| sum(of(kind)) == changed;
     let is_nothing = |line: &Reason| line.result == 0 && !line.notes.has(Notes::WITHHELD);

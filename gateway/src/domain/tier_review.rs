@@ -86,15 +86,34 @@ pub(super) fn gifts_lost(
     (gifts, counts)
 }
 
+/// What a member's tier rests on: each measure by the name of its counter, what is left of it, and what it takes at least (what was used up
+/// before included).
+#[must_use]
+pub(super) fn resting(member: &Member, tier: &str) -> Vec<(String, i64, i64)> {
+    let counted = |rest: &Rest| over(&member.counters, &rest.counter, rest.months, rest.business_date);
+    let each = rests(member, tier).into_iter().map(|rest| (counted(&rest), rest));
+    each.map(|(left, rest)| (rest.counter, left, rest.line)).collect()
+}
+
+fn rests(member: &Member, tier: &str) -> Vec<Rest> {
+    let prefix = format!("{RESTS}{tier}/");
+    let own = member.counters.range((prefix.clone(), 0)..);
+    own.map_while(|((name, period), line)| {
+        let (months, counter) = name.strip_prefix(&prefix)?.split_once('/')?;
+        let months = months.parse().ok().filter(|months| *months > 0);
+        Some(Rest { counter: counter.into(), months, business_date: *period, line: *line })
+    })
+    .collect()
+}
+
 /// Whether a counter goes over to the card that takes a member in, who may be another member's already: what was counted does, what
-/// their tier rests on only with the tier, and a gift is given to either once.
+/// their tier rests on only with the tier. Of gifts that both were given, both go again with the tier.
 pub(super) fn goes_over(counter: &str, to: &Member) -> bool {
-    let own_tier = [RESTS, HELD, GIVEN, GRACE].iter().any(|own| counter.starts_with(own));
+    let own_tier = [RESTS, HELD, GRACE].iter().any(|own| counter.starts_with(own));
     if counter.starts_with(MATCHED) {
         return to.matched().next().is_none();
     }
-    let gift = counter.starts_with(GIFT) && to.counters.contains_key(&(counter.to_owned(), 0));
-    !(gift || own_tier && to.standing.tier.is_some())
+    !(own_tier && to.standing.tier.is_some())
 }
 
 struct Grading<'a> {
@@ -323,14 +342,7 @@ impl<'a> Grading<'a> {
     }
 
     fn rests(&self, key: &str) -> Vec<Rest> {
-        let prefix = format!("{RESTS}{key}/");
-        let own = self.member.counters.range((prefix.clone(), 0)..);
-        own.map_while(|((name, period), line)| {
-            let (months, counter) = name.strip_prefix(&prefix)?.split_once('/')?;
-            let months = months.parse().ok().filter(|months| *months > 0);
-            Some(Rest { counter: counter.into(), months, business_date: *period, line: *line })
-        })
-        .collect()
+        rests(&self.member, key)
     }
 
     /// The tier that was held before, the highest of them.

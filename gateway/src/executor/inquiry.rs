@@ -2,13 +2,12 @@
 
 use protocol::answer::{Answer, Balances, NextStep, Quote as WireQuote, ShiftTransaction, ShiftTransactions};
 use protocol::code::ResponseCode;
-use protocol::field::{
-    BalanceKind, Blob, CardReference as WireCard, Date, QuoteId, Stan, Text, TotalMinor, UnixSeconds,
-};
+use protocol::field::{Blob, CardReference as WireCard, Date, QuoteId, Stan, Text, TotalMinor, UnixSeconds};
 use protocol::frame::MessageType;
 use tokio::sync::oneshot;
 
 use super::group::{Group, Waiting, sidecar};
+use super::housekeeping::Space;
 use super::known::request_of;
 use super::quotes::LIFETIME_S;
 use super::session::ready;
@@ -22,7 +21,7 @@ use crate::domain::purchase::Asked;
 use crate::domain::request::{CardClaim, message};
 use crate::domain::state::Touched;
 use crate::domain::{Card, Decline, Facts, Now, Quoted, Terminal, Verdict, expire, purchase_quote, quote};
-use crate::domain::{CardReference, State};
+use crate::domain::{CardReference, Decision, Fault, State};
 use crate::journal::record::Record;
 use crate::translate;
 
@@ -92,14 +91,14 @@ impl Writer {
         let answer = match inquiry {
             Inquiry::Balance { claim, currency } => self.balance(&claim, currency, now)?,
             Inquiry::Member { claim, currency, after } => {
-                self.member(&held, &claim, (currency, after), now)?
+                self.member(group, &held, &claim, (currency, after), now)?
             }
             Inquiry::LoadQuote { claim, currency, amount } => {
                 let asked = Asked { currency, amount, points: None, prices: false, sold: Vec::new() };
-                self.quote(&held, message::LOAD, &claim, asked, now)?
+                self.quote(group, &held, message::LOAD, &claim, asked, now)?
             }
             Inquiry::PurchaseQuote { claim, asked } => {
-                self.quote(&held, message::PURCHASE, &claim, asked, now)?
+                self.quote(group, &held, message::PURCHASE, &claim, asked, now)?
             }
             Inquiry::Day(_)
             | Inquiry::Status { .. }
@@ -129,9 +128,17 @@ impl Writer {
         })
     }
 
+    /// What is due for the member of a card is booked before anybody is told of it, as in front of a transaction.
+    pub(super) fn due_now(&mut self, group: &mut Group, card: CardReference, now: Now) {
+        if self.stopped.is_none() && self.space == Space::Enough {
+            self.follow_all(group, [card], now);
+        }
+    }
+
     /// What a load or purchase would come to, under an id that it may cite.
     fn quote(
         &mut self,
+        group: &mut Group,
         held: &Terminal,
         message: u8,
         claim: &CardClaim,
@@ -141,16 +148,20 @@ impl Writer {
         self.fetch_card(claim.card)?;
         self.fetch_referrer(claim.card)?;
         self.fetch_tallies(&held.terminal, None, now)?;
+        self.due_now(group, claim.card, now);
         let in_force = self.in_force(now);
         let birthday = self.birthday(Some(claim.card), in_force.programme.birthdays)?;
         let facts = Facts { birthday, ..self.facts(&in_force) };
         let Asked { currency, amount, points, prices, .. } = asked;
+        let dated = (self.dated(now), now);
         let answer = if message == message::LOAD {
-            let base = about_card(MessageType::LOAD_QUOTE, claim, &in_force, (self.dated(now), now));
-            load_quote(facts, base, quote(facts, held, claim, currency, amount, now), amount, now)
+            let base = about_card(MessageType::LOAD_QUOTE, claim, &in_force, dated);
+            let quoted = quote(facts, held, claim, currency, amount, now);
+            quote_answer(base, facts, claim, quoted.map(|quoted| (quoted.decision, quoted.next_step)), now)
         } else {
-            let base = about_card(MessageType::PURCHASE_QUOTE, claim, &in_force, (self.dated(now), now));
-            purchase_answer(base, facts, held, claim, asked, now)
+            let base = about_card(MessageType::PURCHASE_QUOTE, claim, &in_force, dated);
+            let quoted = purchase_quote(facts, held, claim, asked, now);
+            quote_answer(base, facts, claim, quoted.map(|decision| (decision, None)), now)
         };
         if !answer.code.is_approval() {
             return Ok(answer);
@@ -331,40 +342,15 @@ pub(super) fn declined(base: Answer, decline: Decline) -> Answer {
     }
 }
 
-fn load_quote(
-    facts: Facts<'_>,
-    base: Answer,
-    quoted: Result<crate::domain::Quote<'_>, Decline>,
-    amount: i64,
-    now: Now,
-) -> Answer {
-    let quoted = match quoted {
-        Ok(quoted) => quoted,
-        Err(decline) => return declined(base, decline),
-    };
-    let total = |amount: i64| TotalMinor::new(amount).unwrap_or(TotalMinor::MIN);
-    let changes = quoted.changes.iter().map(|(kind, amount)| (BalanceKind(u16::from(kind.0)), *amount));
-    Answer {
-        approved_amount: TotalMinor::new(amount),
-        balances: Some(balances(facts.state, facts.programme, quoted.card, now)),
-        changes: Some(changes.collect()),
-        explanation: translate::explanation(&quoted.reasons),
-        next_step: quoted
-            .next_step
-            .map(|(missing, bonus)| NextStep { missing: total(missing), bonus: total(bonus) }),
-        ..base
-    }
-}
-
-fn purchase_answer(
+/// What was quoted: what the transaction would do, and how much more would bring more.
+fn quote_answer(
     base: Answer,
     facts: Facts<'_>,
-    held: &Terminal,
     claim: &CardClaim,
-    asked: Asked,
+    quoted: Result<(Decision, Option<(i64, i64)>), Fault>,
     now: Now,
 ) -> Answer {
-    let Ok(decision) = purchase_quote(facts, held, claim, asked, now) else {
+    let Ok((decision, next_step)) = quoted else {
         return Answer { code: ResponseCode::SYSTEM_MALFUNCTION, card: None, ..base };
     };
     if let Verdict::Declined(decline) = decision.verdict {
@@ -373,12 +359,15 @@ fn purchase_answer(
     let card = facts.state.cards.get(&claim.card);
     let purse = card.and_then(|card| purse_of(facts.state, card));
     let cards: Vec<CardReference> = card.into_iter().chain(purse).map(|card| card.reference).collect();
+    let total = |amount: i64| TotalMinor::new(amount).unwrap_or(TotalMinor::MIN);
     Answer {
         code: translate::code(decision.verdict),
         approved_amount: decision.amount.and_then(TotalMinor::new),
         balances: card.map(|card| balances(facts.state, facts.programme, card, now)),
         changes: Some(translate::changes(&cards, &decision.effects)),
         explanation: translate::explanation(&decision.explanation),
+        next_step: next_step
+            .map(|(missing, bonus)| NextStep { missing: total(missing), bonus: total(bonus) }),
         discount: decision.discount.filter(|discount| *discount > 0).and_then(TotalMinor::new),
         ..base
     }

@@ -222,5 +222,6 @@ pub(crate) fn remembered(index: u64, request_id: [u8; 32], record: &Record) -> R
         lines: translate::lines(&request.body),
         reasons: translate::reasons(answer.explanation.as_ref()),
         effects: record.details.effects.clone(),
+        by_joining: None,
     })
 }

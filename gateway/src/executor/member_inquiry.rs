@@ -8,6 +8,7 @@ use protocol::code::ResponseCode;
 use protocol::field::{BalanceKind, Count, Date, Due, Measure, UnixSeconds};
 use protocol::frame::MessageType;
 
+use super::group::Group;
 use super::inquiry::{about_card, balances, declined, ended};
 use super::writer::{InDoubt, InForce, Writer};
 use crate::domain::facts::view_card;
@@ -22,12 +23,14 @@ impl Writer {
     /// What a member has and what comes after a Unix second.
     pub(super) fn member(
         &mut self,
+        group: &mut Group,
         held: &Terminal,
         claim: &CardClaim,
         (currency, after): (u16, i64),
         now: Now,
     ) -> Result<Answer, InDoubt> {
         self.fetch_card(claim.card)?;
+        self.due_now(group, claim.card, now);
         let in_force = self.in_force(now);
         let base = about_card(MessageType::MEMBER_INQUIRY, claim, &in_force, (self.dated(now), now));
         let birthday = self.birthday(Some(claim.card), in_force.programme.birthdays)?;

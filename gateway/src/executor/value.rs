@@ -16,12 +16,10 @@ use crate::domain::Born;
 use crate::domain::Programme;
 use crate::domain::grant::{of_grant, of_grant_and_card};
 use crate::domain::join::joined_by;
-use crate::domain::member::TierHeld;
 use crate::domain::payer::purse_of;
 use crate::domain::request::message;
 use crate::domain::state::{State, Touched};
 use crate::domain::tally::{of_cashier, of_terminal};
-use crate::domain::tier_review::review;
 use crate::domain::unload::loads_on;
 use crate::domain::{CardReference, Command, Decision, Effect, Facts, Now, Original, Request, Verdict};
 use crate::domain::{Decline, Fault, Role, Terminal, TerminalStatus, decide};
@@ -331,10 +329,8 @@ impl Writer {
             now,
             effects: decision.effects.clone(),
         };
-        let member = decision.card.and_then(|card| self.state.members.get(&card));
-        let held = member.and_then(|member| in_force.programme.tiers.held(member));
-        let grading = (held.as_ref(), in_force.programme.as_ref());
-        let body = |state: &State| Some(final_body(state, request, &decision, occasion, grading));
+        let programme = in_force.programme.as_ref();
+        let body = |state: &State| Some(final_body(state, request, &decision, occasion, programme));
         let position = self.append(group, &priced_by, cause, body)?;
         if let Some(id) = request.quote.filter(|_| decision.is_approved()) {
             // It is honoured once.
@@ -349,17 +345,12 @@ fn final_body(
     request: &Request,
     decision: &Decision,
     occasion: Occasion,
-    (before, programme): (Option<&TierHeld>, &Programme),
+    programme: &Programme,
 ) -> (Vec<u8>, ResponseCode) {
     let card = decision.card.and_then(|card| state.cards.get(&card));
     let answer =
         translate::final_answer(request, decision, card.map(|card| (card, purse_of(state, card))), occasion);
-    let member = decision.card.and_then(|card| Some((card, state.members.get(&card)?)));
-    let tier = member.filter(|_| decision.is_approved()).and_then(|(card, member)| {
-        let reviewed = review(programme, card, member, occasion.now);
-        let after = reviewed.map_or_else(|| programme.tiers.held(member), |reviewed| reviewed.tier);
-        (before != after.as_ref()).then(|| translate::tier(programme, after.as_ref())).flatten()
-    });
+    let tier = decision.tier.as_ref().and_then(|held| translate::tier(programme, held.as_ref()));
     let answer = Answer { tier, ..answer };
     (answer.encode(), answer.code)
 }

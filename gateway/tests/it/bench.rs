@@ -65,6 +65,7 @@ pub(crate) fn entry(
         lines: request.command.lines().to_vec(),
         reasons: translate::reasons(translate::explanation(&decision.explanation).as_ref()),
         effects: decision.effects.clone(),
+        by_joining: None,
     }
 }
 

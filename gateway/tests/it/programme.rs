@@ -23,6 +23,7 @@ mod multipliers;
 mod partner;
 mod point_time;
 mod prices;
+mod quotes;
 mod redemption;
 mod referral;
 mod reports;

@@ -235,7 +235,7 @@ ANSWER_FIELDS = {
     48: many(1, 8, tup(code(24), text(1, 32), uint(0, 255), date, uint(0, INT64), either(uint(0, INT64), nothing), uint(0, INT64), either(text(1, 32), nothing))),
 }
 SALE, UNDOING = ({3, 5, 6, 7, 8, 10, 11, 12}, {13}), ({3, 5, 6, 7, 8, 10, 11, 12, 13, 15}, set())
-TIERED = {ACTIVATE, LOAD, PURCHASE, JOIN, AWARD, REDEEM, CAPTURE, REFUND, VOID, REVERSAL, ADVICE}  # may tell of a member's new tier
+TIERED = {ACTIVATE, LOAD, PURCHASE, JOIN, AWARD, REDEEM, CAPTURE, REFUND, UNLOAD, VOID, REVERSAL, ADVICE}  # may tell of a member's new tier
 APPROVED = {  # (required, also allowed), beyond 0, 1, 2 and 4, when the code is 00 or 10
     ENROLL: ({5, 6, 25, 26, 27, 28, 29, 30, 31}, set()), SIGN_ON: ({5, 7, *range(20, 30)}, {35}), SIGN_OFF: ({5}, set()), ECHO: ({5}, set()),
     LOAD_QUOTE: ({5, 7, 8, 10, 11, 12, 19}, {13, 14}), PURCHASE_QUOTE: ({5, 7, 8, 10, 11, 12, 19}, {13, 39}), BALANCE_INQUIRY: ({5, 7, 8, 11}, set()), TRANSACTION_STATUS: ({5, 15}, {16}),
@@ -306,6 +306,7 @@ def _check_approval(kind, fields):
         need(all(fields[12].get(k, 0) >= 0 for k in (1, 2)), "takes money, and no message of a member's does")
     if 12 in fields and 13 in fields:
         _check_lines(kind, fields)
+    need(kind not in TIERED or 41 not in fields or 13 in fields, "a tier is told, and no line says why")
     if kind in QUOTES:
         need(fields[19][1] > fields[4], "quote that is over")
     if kind == SHIFT_REPORT:
@@ -319,7 +320,7 @@ def _check_approval(kind, fields):
     need(kind != CAPTURE or fields[18][0] < fields[6], "hold is not from an earlier entry")
 
 
-TAKEN_BACK, OWED, WITHHELD = 16, 32, 64  # bits of a line's notes
+TAKEN_BACK, OWED, WITHHELD, TIER = 16, 32, 64, 128  # bits of a line's notes
 
 
 def _check_lines(kind, fields):
@@ -331,9 +332,25 @@ def _check_lines(kind, fields):
         need(not notes & TAKEN_BACK or kind in (REFUND, VOID, REVERSAL, UNLOAD), "takes something back, and undoes nothing")
         need(not notes & OWED or rule == "owed" and abs(result) <= base, "more is owed or paid than there is")
         need(not notes & WITHHELD or base >= 0, "less than nothing is withheld")
+        need(not notes & TIER or result == 0 and (41 in fields or notes & TAKEN_BACK), "a line is about a tier, and no tier is told")
         told[balance] = told.get(balance, 0) + result
+    _check_tier(fields)
     for balance in {k for k in changed | told if k >= POINTS or k == 2 and 2 in told}:
         need(len(fields[13]) == 12 or told.get(balance, 0) == changed.get(balance, 0), f"lines of balance {balance} do not come to its change")
+
+
+def _check_tier(fields):
+    """A new tier says why: of one that is reached, each measure and its threshold, which was reached."""
+    why = [line for line in fields[13] if line[5] & TIER]
+    need(41 not in fields or why, "a tier is told, and no line says why")
+    for rule, balance, base, rate, _, notes in why:
+        need(rate == "over" or (base < threshold(rate)) == bool(notes & TAKEN_BACK), "a tier is reached below its threshold, or lost above it")
+        need(notes & TAKEN_BACK or rule == fields[41][0], "a line is about another tier than the one that is told")
+
+
+def threshold(rate) -> int:
+    """The number of a rate about a tier, in minor units where it is an amount."""
+    return int(rate.split(" ")[-1].replace(".", ""))
 
 
 def points_worth(asked: dict, fields: dict) -> int:

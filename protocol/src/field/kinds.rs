@@ -230,6 +230,8 @@ bits! {
         OWED = 32,
         /// Bit 6: it is paid for with money that is withheld, which is the base.
         WITHHELD = 64,
+        /// Bit 7: why the member's tier (key 41) is another one; the result is 0.
+        TIER = 128,
     }
 }
 

@@ -83,6 +83,7 @@ const SAY_TIER: &[MessageType] = &[
     MessageType::REDEEM,
     MessageType::CAPTURE,
     MessageType::REFUND,
+    MessageType::UNLOAD,
     MessageType::VOID,
     MessageType::REVERSAL,
     MessageType::ADVICE,

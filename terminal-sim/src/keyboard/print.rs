@@ -215,7 +215,7 @@ fn money(paper: &mut Paper, answer: &Answer, shop: &Shop) {
         paper.wrapped("Why");
     }
     for line in lines {
-        members::reason(paper, line, shop);
+        members::reason(paper, line, answer.kind, shop);
     }
     members::member(paper, answer, shop);
 }

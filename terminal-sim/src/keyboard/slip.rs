@@ -206,6 +206,7 @@ pub(super) fn notes(line: &Explanation) -> Vec<&'static str> {
         (Notes::TAKEN_BACK, if comes { "brought back" } else { "taken back" }),
         (Notes::OWED, if comes { "not there, owed" } else { "pays what was owed" }),
         (Notes::WITHHELD, "withheld"),
+        (Notes::TIER, "tier"),
     ];
     all.into_iter().filter(|(bit, _)| line.notes.contains(*bit)).map(|(_, name)| name).collect()
 }

@@ -52,6 +52,13 @@ impl Measure {
         }
     }
 
+    /// Of the name of a measure's counter: what it is called in a line of an answer, and whether it is an amount.
+    #[must_use]
+    pub(in crate::domain) fn told(counter: &str) -> (&str, bool) {
+        let name = counter.split(':').next().unwrap_or(counter);
+        (name, matches!(name, "spent" | "loaded" | "invitees-spent" | "value"))
+    }
+
     /// The names of the counters that it is worked out from.
     #[must_use]
     pub fn counters(&self) -> Vec<String> {

@@ -273,6 +273,7 @@ impl World {
             approved_amount: 0,
             lines: Vec::new(),
             reasons: Vec::new(),
+            by_joining: None,
             effects: Vec::new(),
         });
     }

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use gateway::domain::act::{Act, Drawn, Place, decide_act};
+use gateway::domain::decision::{Notes, Reason};
 use gateway::domain::follow::follow;
+use gateway::domain::purchase::Asked;
 use gateway::domain::request::{CardClaim, Sold};
 use gateway::domain::{
     Born, Card, CardReference, CardStatus, Command, Decision, Facts, Kind, Named, Now, Original, Pins,
-    Programme, Request, State, decide, expire, quote,
+    Programme, Request, State, decide, expire, purchase_quote, quote,
 };
 use gateway::{programme_file, translate};
 
@@ -88,7 +91,11 @@ impl Book {
     pub(super) fn ask(&mut self, command: Command, sold: Vec<Sold>) -> Decision {
         let stan = u32::try_from(self.entries.len() + 1).expect("few");
         let named = command.original().map(|named| named.stan as usize - 1);
-        let original = named.map(|at| self.entries[at].clone());
+        let merged = self.state.cards.values().any(|card| card.successor.is_some());
+        let followed: Option<Vec<Original>> =
+            merged.then(|| self.entries.iter().map(|entry| entry.clone().followed(&self.state)).collect());
+        let entries = followed.as_ref().unwrap_or(&self.entries);
+        let original = named.map(|at| entries[at].clone());
         let mut request_id = [0; 32];
         request_id[..4].copy_from_slice(&stan.to_be_bytes());
         let request = Request {
@@ -109,11 +116,23 @@ impl Book {
             command,
         };
         let terminal = self.state.terminals["R1"].clone();
-        let decided = decide(self.facts(original.as_ref(), &self.entries), &terminal, &request, self.now);
+        let decided = decide(self.facts(original.as_ref(), entries), &terminal, &request, self.now);
         let decision = decided.expect("it can be decided");
         apply(&mut self.state, &decision.effects).expect("every effect fits");
         self.entries.push(entry(u64::from(stan), &request, &terminal, self.now, &decision));
         decision
+    }
+
+    /// A card goes into another one, if that may be.
+    pub(super) fn merge(&mut self, card: u64, into: u64) -> bool {
+        self.own += 1;
+        let (card, into) = (reference(card), reference(into));
+        let act = Act::CardMerge { card, into, reason: "two".into() };
+        let place = Place { merchant: "M", store: "S", index: OWN + self.own, about: None };
+        let decided = decide_act(&self.state, &self.programme, &act, Drawn::default(), place, self.now);
+        let Ok(effects) = decided else { return false };
+        apply(&mut self.state, &effects).expect("every effect fits");
+        true
     }
 
     /// Books what follows for a member by now.
@@ -143,6 +162,25 @@ impl Book {
     pub(super) fn tier(&self, card: u64) -> Option<&str> {
         let member = self.state.members.get(&reference(card))?;
         member.standing.tier.as_ref().map(|held| held.tier.as_str())
+    }
+
+    /// What a till would be told before a load or a purchase.
+    pub(super) fn quoted(&self, command: &Command, sold: Vec<Sold>) -> Option<Promise> {
+        let (terminal, facts) = (&self.state.terminals["R1"], self.facts(None, &[]));
+        let (claim, told) = match command {
+            Command::Load { claim, amount, .. } => {
+                let quoted = quote(facts, terminal, claim, 156, *amount, self.now);
+                (claim, quoted.expect("it can be decided").decision)
+            }
+            Command::Purchase { claim, amount, partial_allowed: true, points, .. } => {
+                let (amount, points, prices) = (*amount, *points, self.prices);
+                let asked = Asked { currency: 156, amount, points, prices, sold };
+                let quoted = purchase_quote(facts, terminal, claim, asked, self.now);
+                (claim, quoted.expect("it can be decided"))
+            }
+            _ => return None,
+        };
+        Some(Promise { card: claim.card, told })
     }
 
     fn approved(&mut self, command: Command, sold: Vec<Sold>) -> (usize, Decision) {
@@ -206,7 +244,7 @@ impl Book {
     pub(super) fn next_step(&self, card: u64, amount: i64) -> Option<(i64, i64)> {
         let terminal = &self.state.terminals["R1"];
         let quoted = quote(self.facts(None, &[]), terminal, &claim(card), 156, amount, self.now);
-        quoted.expect("a quote").next_step
+        quoted.expect("it can be decided").next_step
     }
 
     pub(super) fn has(&self, card: u64, kind: u8) -> i64 {
@@ -227,6 +265,30 @@ impl Book {
     pub(super) fn counts_nothing(&self) -> bool {
         self.state.counters.values().all(|counted| *counted == 0)
             && self.state.members.values().all(|member| member.counters.is_empty())
+    }
+}
+
+/// What a quote said.
+pub(super) struct Promise {
+    card: CardReference,
+    told: Decision,
+}
+
+impl Promise {
+    /// The transaction that follows at once does exactly this. (That it reaches a tier is told by its own answer.)
+    pub(super) fn is_kept_by(&self, done: &Decision) {
+        let changes = |decision: &Decision| translate::changes(&[self.card], &decision.effects);
+        let lines = |decision: &Decision| -> Vec<Reason> {
+            let all = decision.explanation.iter().filter(|line| !line.notes.has(Notes::TIER));
+            all.cloned().collect()
+        };
+        assert_eq!(self.told.verdict, done.verdict);
+        if !done.is_approved() {
+            return;
+        }
+        assert_eq!((self.told.amount, self.told.discount), (done.amount, done.discount));
+        assert_eq!(changes(&self.told), changes(done), "what was quoted, and what was done");
+        assert_eq!(lines(&self.told), lines(done), "why it was quoted, and why it was done");
     }
 }
 

@@ -142,6 +142,8 @@ struct Shop {
     follows: u64,
     /// A lost answer of a refund: what that gave back has been given again, maybe, and may be more than a rule gives.
     refunds_reversed: bool,
+    /// Two members are one: what each was given once, the one was given twice.
+    merged: bool,
 }
 
 impl Shop {
@@ -152,7 +154,7 @@ impl Shop {
             let card = Card::issued(reference(card), "p", &[7; 32]);
             book.state.cards.insert(card.reference, Card { status: CardStatus::Active, ..card });
         }
-        Self { book, approved: Vec::new(), follows: 1_000_000, refunds_reversed: false }
+        Self { book, approved: Vec::new(), follows: 1_000_000, refunds_reversed: false, merged: false }
     }
 
     fn ask(&mut self, command: Command, tea: i64) -> Decision {
@@ -163,7 +165,11 @@ impl Shop {
             Vec::new()
         };
         let at = self.book.entries();
+        let quoted = self.book.quoted(&command, lines.clone());
         let decision = self.book.ask(command, lines);
+        if let Some(quoted) = quoted {
+            quoted.is_kept_by(&decision);
+        }
         if decision.is_approved() {
             self.approved.push(at);
         }
@@ -195,6 +201,13 @@ impl Shop {
         let count = self.approved.len();
         let any = |b: u8| (count > 0).then(|| usize::from(b) * count / 256);
         let named = any(b).map(|at| self.book.named(self.approved[at]));
+        if what >= 24 {
+            if self.book.merge(card, u64::from(b) % CARDS) {
+                self.merged = true;
+                self.follow();
+            }
+            return;
+        }
         let command = match what % 24 {
             0 | 1 => Command::Load { claim, amount: 1 + n, tenders: vec![(1, 1 + n)] },
             2..=6 => Command::Purchase {
@@ -264,7 +277,7 @@ impl Shop {
     fn check(&self) {
         let counted = |name: &str| self.book.state.counters.get(&(name.to_owned(), 0)).copied().unwrap_or(0);
         assert!(self.book.state.counters.values().all(|count| *count >= 0), "{:?}", self.book.state.counters);
-        if !self.refunds_reversed {
+        if !self.refunds_reversed && !self.merged {
             let bounds = [
                 ("gave:on-joining", 30),
                 ("gave:step", 1000),
@@ -365,6 +378,11 @@ fn steps() -> impl Strategy<Value = Vec<(u8, u8, u8, i64)>> {
     prop::collection::vec((0..24_u8, any::<u8>(), any::<u8>(), 0..6_000_i64), 1..60)
 }
 
+/// The same, with cards that go into others.
+fn steps_and_merges() -> impl Strategy<Value = Vec<(u8, u8, u8, i64)>> {
+    prop::collection::vec((0..25_u8, any::<u8>(), any::<u8>(), 0..6_000_i64), 1..60)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -394,6 +412,26 @@ proptest! {
             let member = book.state.members.get(&reference(card)).cloned().unwrap_or_default();
             prop_assert_eq!(member, Member::nobody());
         }
+    }
+
+    #[test]
+    fn of_all_that_is_undone_nothing_is_left_on_cards_that_became_one(steps in steps_and_merges(), order in any::<u64>()) {
+        let mut shop = Shop::new(ALL);
+        for step in steps {
+            shop.step(step);
+        }
+        shop.undo_all(order);
+        if !shop.left().is_empty() {
+            return Ok(());
+        }
+        for kind in [Kind::POINTS, COURTESY] {
+            prop_assert_eq!(shop.account(&points_expense(), kind), 0);
+        }
+        prop_assert_eq!(shop.account(&redemption("S"), Kind::MONEY), 0);
+        prop_assert_eq!(shop.account(&bonus_expense(), Kind::MONEY), 0);
+        let cash = shop.account(&clearing("S", 1), Kind::MONEY);
+        prop_assert!(shop.money() + cash <= 0, "{} {cash}", shop.money());
+        prop_assert!(shop.book.state.counters.values().all(|count| *count == 0), "{:?}", shop.book.state.counters);
     }
 
     #[test]
@@ -456,6 +494,7 @@ fn every_third_purchase_is_rewarded_once_whatever_is_refunded_before() {
     assert_eq!(book.has(0, 16), 100, "six do");
     let third = sales[2];
     book.refund(third, 10);
+    assert_eq!(book.has(0, 16), 50, "what the sale gave that was the third goes with it");
     book.sale(0, 10);
     assert_eq!(book.has(0, 16), 100, "another one is the sixth by now");
 }
@@ -632,4 +671,54 @@ fn a_large_sale_of_goods_with_many_multipliers_is_taken() {
         let points = book.has(0, 16);
         assert!((505_520..=512_000).contains(&points), "{points}");
     }
+}
+
+/// Two members have a tier each, with its gift, and become one: when all that led there comes back, both gifts do.
+#[test]
+fn the_gifts_of_two_members_who_are_one_both_go_with_what_led_to_them() {
+    let rules = "[[tier]]\nkey = \"silver\"\nname = \"Silver\"\nany = [{ spent = \"20.00\" }]\ngift = { points = 5 }\n\
+        [[tier]]\nkey = \"top\"\nname = \"Top\"\nany = [{ spent = \"40.00\" }]\ngift = { points = 30 }\n";
+    for (first, second) in [(40_00, 40_00), (40_00, 20_00), (20_00, 40_00), (40_00, 19_99), (19_99, 40_00)] {
+        let mut book = Book::of(super::book::read(rules), ["p"; 2]);
+        let sales = [(0, first), (1, second)].map(|(card, amount)| {
+            book.load(card, 50_00);
+            let (sale, _) = book.sale(card, amount);
+            book.follow(reference(card));
+            (sale, amount)
+        });
+        let gifts = book.has(0, 16) + book.has(1, 16);
+        assert!(book.merge(0, 1));
+        book.follow(reference(1));
+        assert_eq!(book.has(1, 16), gifts, "{first} {second}: none is given twice");
+        for (sale, amount) in sales {
+            book.refund(sale, amount);
+            book.follow(reference(1));
+        }
+        assert_eq!((book.has(1, 16), book.owes(1, 16)), (0, 0), "{first} {second}");
+        assert!(book.counts_nothing(), "{first} {second}: {:?}", book.state.members);
+    }
+}
+
+/// Each had joined by so much; of both together as much must stand for each gift.
+#[test]
+fn two_who_have_joined_by_what_they_spent_and_are_one_keep_no_gift_for_what_came_back() {
+    let rules =
+        "[membership]\njoining = \"spend\"\nspend = \"20.00\"\ngift = { rule = \"welcome\", points = 7 }\n";
+    let mut book = Book::of(super::book::read(rules), ["p"; 2]);
+    let sales = [0, 1].map(|card| {
+        book.load(card, 50_00);
+        assert!(
+            book.ask(Command::Join { claim: claim(card), referral: None, customer: 0 }, Vec::new())
+                .is_approved()
+        );
+        book.sale(card, 20_00).0
+    });
+    assert!(book.merge(0, 1));
+    assert_eq!(book.has(1, 16), 14);
+    book.refund(sales[1], 1);
+    assert_eq!(book.has(1, 16), 7, "39.99 is enough for one");
+    book.refund(sales[0], 19_99);
+    assert_eq!(book.has(1, 16), 7, "20.00 is");
+    book.refund(sales[0], 1);
+    assert_eq!((book.has(1, 16), book.owes(1, 16)), (0, 0), "19.99 is not");
 }

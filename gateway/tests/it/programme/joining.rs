@@ -1,9 +1,11 @@
 //! E1: a card becomes a member's, at once or by what is bought, and everything of it can be undone.
 
+use gateway::domain::Command;
 use gateway::programme_file::DEFAULT;
 use protocol::code::ResponseCode;
 use protocol::request::Body;
 
+use super::book::{Book, DAY, claim, read, reference};
 use super::{Said, join, join_by, points, why};
 use crate::counter::{activate, cards, load, number, purchase, reversal};
 use crate::harness::Site;
@@ -195,4 +197,28 @@ async fn a_join_registers_the_holder_and_nobody_elses() {
     assert_eq!(till.by(holder(1), body(), &card).await.1.code(), INVALID, "the second Join stands");
     drop(gateway);
     site.verify();
+}
+
+/// The answer to a Join or Award shows what can be spent: of a company's account, whose hold is over, all of it, swept or not.
+#[test]
+fn a_bound_buyer_is_shown_the_account_without_a_hold_that_is_over() {
+    let rules =
+        "[membership]\njoining = \"free\"\n[[activity]]\ncode = \"talk\"\nrule = \"talk\"\npoints = 1\n";
+    let talk = Command::Award { claim: claim(0), activity: "talk".into(), quantity: 1 };
+    for asked in [Command::Join { claim: claim(0), referral: None, customer: 0 }, talk] {
+        let mut book = Book::of(read(rules), ["p"; 2]);
+        book.load(1, 100_00);
+        book.state.cards.get_mut(&reference(0)).expect("a card").account = Some(reference(1));
+        if !matches!(asked, Command::Join { .. }) {
+            let join = Command::Join { claim: claim(0), referral: None, customer: 0 };
+            assert!(book.ask(join, Vec::new()).is_approved());
+        }
+        let hold =
+            Command::Authorize { claim: claim(0), amount: 30_00, partial_allowed: false, raises: None };
+        assert!(book.ask(hold, Vec::new()).is_approved());
+        assert_eq!(book.has(1, 1), 70_00);
+        book.clock(book.now.s() + 31 * DAY);
+        assert!(book.ask(asked, Vec::new()).is_approved());
+        assert_eq!(book.has(1, 1), 100_00);
+    }
 }

@@ -2,7 +2,8 @@
 
 use protocol::code::ResponseCode;
 use protocol::field::{
-    BalanceKind, Flags, GrossMinor, List, PurchaseLine, PurchaseLines, QuantityThousandths, TransactionState,
+    BalanceKind, Flags, GrossMinor, List, Notes, PurchaseLine, PurchaseLines, QuantityThousandths,
+    TransactionState,
 };
 use protocol::request::{Body, Header, Request};
 use terminal_sim::Card;
@@ -81,7 +82,8 @@ fn discount(answer: &Checked) -> Option<i64> {
 /// Prices among the reasons: rule, base, rate and result.
 fn why(answer: &Checked) -> Vec<(String, i64, String, i64)> {
     let reasons = answer.answer.explanation.as_ref().map_or(&[][..], |lines| lines);
-    let prices = reasons.iter().filter(|line| line.kind == BalanceKind::MONEY);
+    let prices =
+        reasons.iter().filter(|line| line.kind == BalanceKind::MONEY && !line.notes.contains(Notes::TIER));
     prices
         .map(|line| (line.rule.as_str().into(), line.base, line.rate.as_str().into(), line.result))
         .collect()

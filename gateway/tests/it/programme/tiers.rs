@@ -5,7 +5,7 @@ use terminal_sim::checked::Checked;
 
 use crate::counter::{balance, holdings, last_index, load, purchase, reversal};
 use crate::harness::Site;
-use crate::till::{APPROVED, Till, put_in_force, refund, void};
+use crate::till::{APPROVED, Till, put_in_force, refund, unload, void};
 use crate::timekeeping::{DAY, Machine};
 
 /// Silver at 20.00, gold at 50.00 spent in twelve months.
@@ -164,6 +164,26 @@ async fn a_tier_whose_time_is_over_falls_by_itself_and_not_while_the_clock_is_in
     );
     let again = till.deal(purchase(&cards[1], 1), &cards[1]).await.1;
     assert_eq!(tier(&again), is("gold", "金卡", true));
+    drop(gateway);
+    site.verify();
+}
+
+/// A tier that rests on what was loaded goes with a cash-out, and the till is told.
+#[tokio::test]
+async fn a_cash_out_takes_a_tier_that_rests_on_loads_and_says_so() {
+    let site = Site::new();
+    let gateway = site.start();
+    let rules = "[[tier]]\nkey = \"regular\"\nname = \"R\"\n[[tier]]\nkey = \"gold\"\nname = \"G\"\nany = [{ loaded = \"100.00\" }]\n";
+    put_in_force(&site, &super::wire::programme(rules));
+    let mut till = Till::open(&site, &gateway, "T0001").await;
+    let card = till.sell(&site, 1, &[]).await.remove(0);
+    let (_, reached) = till.deal(load(&card, 100_00), &card).await;
+    assert_eq!((reached.code(), tier(&reached)), (APPROVED, is("gold", "G", false)));
+    let (out, lost) = till.deal(unload(&card, 50_00), &card).await;
+    assert_eq!((lost.code(), tier(&lost)), (APPROVED, is("regular", "R", false)));
+    assert_eq!(super::why(&lost), [("gold".to_owned(), 0)]);
+    let back = till.deal(void(&out), &card).await.1;
+    assert_eq!((back.code(), tier(&back)), (APPROVED, is("gold", "G", false)));
     drop(gateway);
     site.verify();
 }

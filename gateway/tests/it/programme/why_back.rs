@@ -8,7 +8,7 @@ use protocol::field::BalanceKind;
 use terminal_sim::checked::Checked;
 
 use super::join;
-use crate::counter::{balance, load, purchase, reversal};
+use crate::counter::{balance, load, number, purchase, reversal};
 use crate::harness::Site;
 use crate::payments::points::by_points;
 use crate::till::{APPROVED, Till, approved, put_in_force, refund, unload, void};
@@ -17,6 +17,7 @@ const BACK: u8 = 16;
 const ROUNDED: u8 = 1;
 const OWED: u8 = 32;
 const WITHHELD: u8 = 64;
+const TIER: u8 = 128;
 
 type Line = (String, u16, i64, String, i64, u8);
 
@@ -164,6 +165,68 @@ async fn points_that_paid_come_back_and_what_is_spent_is_withheld_or_owed() {
     site.verify();
 }
 
+/// All of a load's bonus is spent: what is withheld for it is said, and said again when that is undone.
+#[tokio::test]
+async fn a_refund_that_withheld_the_whole_bonus_keeps_its_lines_when_it_is_undone() {
+    let site = Site::new();
+    let gateway = site.start();
+    let rules = "[[load_bonus]]\nrule = \"share\"\nsteps = [{ from = \"100\", bonus = \"10%\" }]\n";
+    put_in_force(&site, &programme(rules).replace("spend = \"principal-first\"", "spend = \"bonus-first\""));
+    let mut till = Till::open(&site, &gateway, "T0001").await;
+    let card = till.sell(&site, 1, &[]).await.remove(0);
+    let (loaded, _) = till.deal(load(&card, 100_00), &card).await;
+    till.deal(purchase(&card, 10_00), &card).await;
+    let (back, answer) = till.deal(refund(&loaded, 100_00), &card).await;
+    assert_eq!(approved(&answer), Some(90_00));
+    assert_eq!(
+        lines(&answer),
+        [
+            line("share", 2, 10_00, "10000/10000", -10_00, BACK),
+            line("withheld", 2, 10_00, "1/1", 10_00, WITHHELD),
+        ]
+    );
+    assert_eq!(
+        lines(&till.deal(void(&back), &card).await.1),
+        [
+            line("share", 2, 10_00, "1/1", 10_00, BACK),
+            line("withheld", 2, 10_00, "1/1", -10_00, BACK | WITHHELD),
+        ]
+    );
+    drop(gateway);
+    site.verify();
+}
+
+/// Whoever brought a member is one with them now: what was given for joining is not taken for what the sale itself gave.
+#[tokio::test]
+async fn where_referrer_and_member_are_one_card_no_line_names_the_other_rule() {
+    let site = Site::new();
+    let gateway = site.start();
+    let rules = "[membership]\njoining = \"first-purchase\"\ngift = { rule = \"welcome\", points = 10 }\n\
+         [[referral]]\nrule = \"brought\"\non = \"joining\"\npoints = 10\nmost = { times_day = 5 }\n";
+    let extra = "[[purchase_points]]\nrule = \"extra\"\nper = \"10\"\ngives = 10\n";
+    put_in_force(&site, &programme(&format!("{SPEND}{extra}{rules}")));
+    let mut till = Till::open(&site, &gateway, "T0001").await;
+    let all = till.sell(&site, 2, &[50_00]).await;
+    let (by, new) = (&all[0], &all[1]);
+    join(&mut till, by, super::Said::default()).await;
+    let (own, _) = till.deal(purchase(by, 1_00), by).await;
+    super::join_by(&mut till, new, by).await;
+    let (sale, answer) = till.deal(purchase(new, 10_00), new).await;
+    assert_eq!(super::why(&answer).len(), 3, "spend, extra, welcome");
+    site.json(&["card", "merge", "--card", &number(new), "--into", &number(by), "--reason", "one person"]);
+    let (_, answer) = till.deal(refund(&sale, 10_00), by).await;
+    assert_eq!(
+        lines(&answer),
+        [line("spend", 16, 10, "1000/1000", -10, BACK), line("extra", 16, 10, "1000/1000", -10, BACK)]
+    );
+    // With the other one's purchase both have joined for nothing: two gifts, and the reward for having brought oneself.
+    let (_, answer) = till.deal(refund(&own, 1_00), by).await;
+    let joined = line("rules", 16, 30, "1/1", -30, BACK);
+    assert_eq!(lines(&answer), [line("spend", 16, 1, "100/100", -1, BACK), joined]);
+    drop(gateway);
+    site.verify();
+}
+
 #[tokio::test]
 async fn a_tier_that_falls_and_a_joining_that_is_undone_have_their_lines() {
     let site = Site::new();
@@ -177,11 +240,15 @@ async fn a_tier_that_falls_and_a_joining_that_is_undone_have_their_lines() {
     let (_, joined) = join(&mut till, &card, super::Said::default()).await;
     assert_eq!(lines(&joined), []);
     let (sale, answer) = till.deal(purchase(&card, 50_00), &card).await;
-    assert_eq!(lines(&answer).len(), 2, "spend and welcome");
+    assert_eq!(lines(&answer)[2..], [line("gold", 0, 50_00, "spent 50.00", 0, TIER)], "spend, welcome, gold");
     let (_, answer) = till.deal(refund(&sale, 1_00), &card).await;
     assert_eq!(
         lines(&answer),
-        [line("spend", 16, 50, "100/5000", -1, BACK), line("gold", 16, 50, "1/1", -50, BACK)]
+        [
+            line("spend", 16, 50, "100/5000", -1, BACK),
+            line("gold", 16, 50, "1/1", -50, BACK),
+            line("gold", 0, 49_00, "spent 50.00", 0, TIER | BACK),
+        ]
     );
     let (rest, answer) = till.deal(refund(&sale, 49_00), &card).await;
     assert_eq!(

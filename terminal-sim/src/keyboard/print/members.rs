@@ -1,7 +1,8 @@
 //! What a member is, has and can get, on paper.
 
-use protocol::answer::{Answer, CatalogueItem, Coming, Entitlement, Progress, Rank, Tier};
+use protocol::answer::{Answer, CatalogueItem, Coming, Entitlement, Explanation, Progress, Rank, Tier};
 use protocol::field::{BalanceKind, Due, Measure, Notes, UnixSeconds};
+use protocol::frame::MessageType;
 
 use super::super::slip::{Shop, kind_name, notes};
 use super::{Paper, optional, value};
@@ -90,17 +91,43 @@ fn of_item(paper: &mut Paper, one: &CatalogueItem) {
 }
 
 /// A line of explanation: what it made of its base, at what rate, and what else is to be said.
-pub(super) fn reason(paper: &mut Paper, line: &protocol::answer::Explanation, shop: &Shop) {
+pub(super) fn reason(paper: &mut Paper, line: &Explanation, kind: MessageType, shop: &Shop) {
     let result = value(shop, line.kind, line.result, true);
     let what = if line.kind == BalanceKind::MONEY { "price".to_owned() } else { kind_name(line.kind) };
-    // What comes or goes again was that of its balance; rules look at money.
-    let has = |bit: Notes| line.notes.contains(bit);
-    let own = (has(Notes::TAKEN_BACK) || has(Notes::OWED)) && !has(Notes::WITHHELD);
-    let base = if own { value(shop, line.kind, line.base, false) } else { shop.unit.show(line.base) };
-    let made = format!("{what} {result} of {base}");
+    let base = base(line, kind, shop);
+    let is_tier = line.notes.contains(Notes::TIER);
+    let made = if is_tier { format!("tier, by {base}") } else { format!("{what} {result} of {base}") };
     paper.pair(&format!("  {}", line.rule), &made);
     let said = notes(line).join(", ");
     paper.pair(&format!("    at {}", line.rate), &said);
+}
+
+/// What a rule looked at, in its own unit, which the rate tells: of `1/1.00` money, of `x2` the balance, of `5/1` goods; what Award and
+/// Redeem count are pieces, and what comes or goes again was that of its balance.
+fn base(line: &Explanation, kind: MessageType, shop: &Shop) -> String {
+    let has = |bit: Notes| line.notes.contains(bit);
+    let rate = line.rate.as_str();
+    let own = (has(Notes::TAKEN_BACK) || has(Notes::OWED)) && !has(Notes::WITHHELD);
+    let amounts = shop.unit.exponent > 0;
+    if has(Notes::TIER) {
+        return if rate.contains('.') { shop.unit.show(line.base) } else { line.base.to_string() };
+    }
+    if own || rate.starts_with('x') {
+        return value(shop, line.kind, line.base, false);
+    }
+    if !has(Notes::WITHHELD) && matches!(kind, MessageType::AWARD | MessageType::REDEEM) {
+        return line.base.to_string();
+    }
+    match rate.split_once('/') {
+        Some((_, per)) if amounts && !per.contains('.') => thousandths(line.base),
+        _ => shop.unit.show(line.base),
+    }
+}
+
+/// `2` or `0.5`, of goods in thousandths.
+fn thousandths(count: i64) -> String {
+    let (whole, part) = (count.div_euclid(1_000), count.rem_euclid(1_000));
+    format!("{whole}.{part:03}").trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// `2027-01-31 16:00`, in UTC: the days of a year that begins in March, so that the leap day is its last.

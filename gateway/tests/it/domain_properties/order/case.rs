@@ -196,7 +196,7 @@ impl Case {
         let verdict = match &self.request.command {
             Command::Load { claim, amount, .. } if self.is_quote => {
                 let quoted = quote(facts, &self.terminal, claim, currency, *amount, NOW);
-                quoted.map_or_else(Verdict::Declined, |_| Verdict::Approved)
+                quoted.expect("no fault").decision.verdict
             }
             Command::Purchase { claim, amount, points, .. } if self.is_quote => {
                 let asked = Asked {

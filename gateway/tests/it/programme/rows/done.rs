@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use gateway::domain::{Account, Effect};
 use gateway::journal::record::Record;
 use gateway::storage::Storage;
-use protocol::field::BalanceKind;
+use protocol::field::{BalanceKind, Notes};
 use serde_json::Value;
 use terminal_sim::checked::Checked;
 use terminal_sim::message::SignedMessage;
@@ -58,10 +58,21 @@ impl Done {
     #[track_caller]
     pub(super) fn says(&self, lines: &[Line<'_>]) -> &Self {
         let said = self.answer.answer.explanation.iter().flat_map(|lines| lines.iter());
+        let said = said.filter(|line| !line.notes.contains(Notes::TIER));
         let said: Vec<Line<'_>> =
             said.map(|line| (line.rule.as_str(), line.rate.as_str(), line.result)).collect();
         assert_eq!((self.code(), said.as_slice()), (0, lines));
         self.entry.explains(lines);
+        self
+    }
+
+    /// Why the tier is another one: its rule, what it takes, and what is counted of that.
+    #[track_caller]
+    pub(super) fn grades(&self, lines: &[Line<'_>]) -> &Self {
+        let said = self.answer.answer.explanation.iter().flat_map(|lines| lines.iter());
+        let said = said.filter(|line| line.notes.contains(Notes::TIER));
+        let said: Vec<_> = said.map(|line| (line.rule.as_str(), line.rate.as_str(), line.base)).collect();
+        assert_eq!(said, lines);
         self
     }
 
@@ -124,7 +135,8 @@ impl Entry {
         assert_eq!(explained["same"], true, "{explained}");
         let rules = explained["rules"].as_array().expect("rules").iter();
         let text = |rule: &Value, field: &str| rule[field].as_str().expect("a text").to_owned();
-        let own = rules.filter(|rule| rule["other_card"].is_null());
+        let is_tier = |rule: &Value| text(rule, "notes").contains("tier");
+        let own = rules.filter(|rule| rule["other_card"].is_null() && !is_tier(rule));
         let rules: Vec<_> =
             own.map(|rule| (text(rule, "rule"), text(rule, "rate"), rule["result"].as_i64())).collect();
         let expected: Vec<_> =

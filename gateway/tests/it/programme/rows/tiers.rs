@@ -11,7 +11,7 @@ pub(super) const LADDER: &str = "[[tier]]\nkey = \"regular\"\nname = \"普通会
 /// A sale that changes no tier has nothing behind it.
 #[track_caller]
 fn changes_nothing(shop: &Shop, sale: &Done) {
-    sale.says(&[]);
+    sale.says(&[]).grades(&[]);
     assert_eq!((sale.tier(), shop.last().index), (None, sale.entry.index));
 }
 
@@ -36,6 +36,8 @@ async fn each_tier_begins_at_its_threshold_and_not_a_cent_below() {
         sale.books(&[(name, "redemption", PRINCIPAL, below)]);
         let sale = shop.buy(card, 1).await;
         assert_eq!(sale.says(&[]).tier(), tiers[1]);
+        let rate = format!("spent {}.00", threshold / 100);
+        sale.grades(&[(tiers[1].expect("a tier"), &rate, threshold)]);
         sale.books(&[(name, "redemption", PRINCIPAL, 1)]);
         sale.behind().explains_tier(tiers, (threshold, threshold));
         sale.behind().books(&[("points-expense", name, POINTS, gifts[1])]);
@@ -64,26 +66,29 @@ async fn any_way_leads_to_a_tier_and_all_that_it_asks_for() {
     }
     let tea = |shop: &Shop, card: usize, minor| goods(&shop.cards[card], &[("T", "tea", 1, minor)]);
     let none = |done: &Done| assert_eq!(done.approved().tier(), None);
-    let gold = |done: &Done, counted| {
+    let gold = |done: &Done, way: &str, counted: (i64, i64)| {
         assert_eq!(done.approved().tier(), Some("gold"));
+        done.grades(&[("gold", way, counted.0)]);
         done.behind().explains_tier([None, Some("gold")], counted).books(&[]);
     };
     none(&shop.load(A, 39_99).await);
-    gold(&shop.load(A, 1).await, (100_00, 100_00));
+    gold(&shop.load(A, 1).await, "loaded 100.00", (100_00, 100_00));
     none(&shop.buy(B, 1).await);
     none(&shop.buy(B, 1).await);
-    gold(&shop.buy(B, 1).await, (3, 3));
+    gold(&shop.buy(B, 1).await, "purchases 3", (3, 3));
     none(&shop.buy(C, 49_99).await);
-    gold(&shop.buy(C, 1_00).await, (50, 50));
+    gold(&shop.buy(C, 1_00).await, "points-earned 50", (50, 50));
     none(&shop.award(3, "talk", 1).await);
-    gold(&shop.award(3, "talk", 1).await, (2, 2));
+    gold(&shop.award(3, "talk", 1).await, "activities 2", (2, 2));
     let body = tea(&shop, 4, 19_99);
     none(&shop.deal(body, 4).await);
     let body = tea(&shop, 4, 1);
-    gold(&shop.deal(body, 4).await, (20_00, 20_00));
+    gold(&shop.deal(body, 4).await, "spent 20.00", (20_00, 20_00));
     none(&shop.award(5, "talk", 1).await);
     none(&shop.buy(5, 29_99).await);
-    gold(&shop.buy(5, 1).await, (30_00, 30_00));
+    let both = shop.buy(5, 1).await;
+    both.grades(&[("gold", "spent 30.00", 30_00), ("gold", "activities 1", 1)]);
+    both.behind().explains_tier([None, Some("gold")], (30_00, 30_00)).books(&[]);
     // What is spent of points and money is still earned.
     shop.redeem(C, "mug", 1).await.says(&[("mug", "50", -50)]);
     assert_eq!(shop.ask(C).await.tier.map(|tier| tier.tier.to_string()), Some("gold".to_owned()));

@@ -30,6 +30,8 @@ async fn a_refund_across_the_line_demotes_and_one_above_it_does_not() {
         let across = shop.refund(&sale, 1).await;
         let gift = if demotes { 100 } else { 0 };
         across.approved().has([(POINTS, 100 - gift)]);
+        let lost = [("gold", "spent 50000.00", 49_999_99)];
+        across.grades(if demotes { &lost } else { &[] });
         across.books(&[("redemption", "A", PRINCIPAL, 1), ("A", "points-expense", POINTS, gift)]);
         assert_eq!(tier(&mut shop, A).await.as_deref(), Some(below));
         let again = shop.buy(A, 1).await;

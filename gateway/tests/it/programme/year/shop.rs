@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gateway::domain::decision::Notes;
 use gateway::domain::{Card as Held, CardReference, Command, Decision, Effect, Kind as Balance};
 use gateway::{programme_file, translate};
 
@@ -289,11 +290,12 @@ impl Shop {
     }
 }
 
-/// What the gateway's decision says to the till.
+/// What the gateway's decision says to the till, but for why a tier is reached: the board has the tiers themselves.
 fn answer(decision: &Decision) -> Answer {
     let code = translate::code(decision.verdict).0;
     let approved = [APPROVED, IN_PART].contains(&code);
-    let own = decision.explanation.iter().filter(|line| line.other.is_none());
+    let own = decision.explanation.iter();
+    let own = own.filter(|line| line.other.is_none() && !line.notes.has(Notes::TIER));
     let why = own.map(|line| (line.rule.clone(), line.result));
     Answer {
         code,

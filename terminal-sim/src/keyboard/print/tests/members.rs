@@ -229,6 +229,61 @@ fn a_refund_says_what_is_taken_back_owed_and_withheld() {
 }
 
 #[test]
+fn what_a_rule_looked_at_is_said_in_its_own_unit() {
+    let line = |rule: &str, kind, base, rate: &str, result, notes| Explanation {
+        rule: rule.parse().unwrap(),
+        kind,
+        base,
+        rate: rate.parse().unwrap(),
+        result,
+        notes,
+    };
+    let points = BalanceKind::POINTS;
+    let printed = |kind, lines| {
+        let mut sold = approved_sale();
+        (sold.kind, sold.answer.kind, sold.answer.explanation) = (kind, kind, Explanations::new(lines));
+        slip(sold).split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let redeemed = printed(
+        MessageType::REDEEM,
+        vec![
+            line("cash", points, 3, "300", -900, Notes(0)),
+            line("sale", points, 900, "x1.5", 300, Notes(0)),
+            line("cash", BalanceKind::BONUS, 3, "0.50", 1_50, Notes(0)),
+        ],
+    );
+    for said in
+        ["cash points -900 of 3 at 300", "sale points +300 of 900 at x1.5", "cash bonus +1.50 of 3 at 0.50"]
+    {
+        assert!(redeemed.contains(said), "{said}: {redeemed}");
+    }
+    let awarded = printed(MessageType::AWARD, vec![line("share", points, 7, "3/1", 21, Notes(0))]);
+    assert!(awarded.contains("share points +21 of 7 at 3/1"), "{awarded}");
+    let sold = printed(
+        MessageType::PURCHASE,
+        vec![
+            line("spend", points, 12_50, "1/1.00", 12, Notes(1)),
+            line("tea", points, 2_500, "5/1", 10, Notes(1)),
+            line("double", points, 22, "x2", 22, Notes(0)),
+            line("gold", BalanceKind::MONEY, 5_000_00, "spent 5000.00", 0, Notes::TIER),
+            line("gold", BalanceKind::MONEY, 10, "purchases 10", 0, Notes::TIER),
+        ],
+    );
+    for said in [
+        "spend points +12 of 12.50 at 1/1.00",
+        "tea points +10 of 2.5 at 5/1",
+        "double points +22 of 22 at x2",
+        "gold tier, by 5000.00 at spent 5000.00 tier",
+        "gold tier, by 10 at purchases 10 tier",
+    ] {
+        assert!(sold.contains(said), "{said}: {sold}");
+    }
+    let lost = vec![line("gold", BalanceKind::MONEY, 40_00, "spent 50.00", 0, Notes(128 + 16))];
+    let lost = printed(MessageType::REFUND, lost);
+    assert!(lost.contains("gold tier, by 40.00 at spent 50.00 taken back, tier"), "{lost}");
+}
+
+#[test]
 fn json_says_of_members_what_paper_does() {
     let said = object(&Said::Asked(Box::new(member())), Some("member"));
     assert_eq!(said["joined"], "2025-03-01");
