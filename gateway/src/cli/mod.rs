@@ -165,7 +165,7 @@ Dates are business dates. The directory appears whole or not at all. FINANCE.md 
 
 Payments are found by the reference that the till wrote with the tender, the others by amount and day
 where that is beyond doubt. Exit codes: 0 all of it matches, 1 something does not, or cannot be read,
-2 wrong usage. FINANCE.md explains the lists.")]
+2 wrong usage, 3 there was nothing to compare. FINANCE.md explains the lists.")]
     Reconcile(reconcile::Reconcile),
     /// Reports for finance: what is owed, between stores, what bonuses cost, what expired, what is out of the ordinary.
     #[command(subcommand)]
