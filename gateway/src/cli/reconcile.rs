@@ -167,8 +167,8 @@ impl Told {
         let passed = |why: Why| self.said.passed.get(&why).copied().unwrap_or(0);
         let other_days = passed(Why::Days).saturating_add(self.outcome.other_days);
         let mut rows = vec![
-            ("compared", self.outcome.all().lines),
-            ("payments of other days", elsewhere),
+            ("in the sums", self.outcome.all().lines),
+            ("in sums of other days", elsewhere),
             (Why::Days.name(), other_days),
         ];
         let others = self.said.passed.iter().filter(|(why, _)| **why != Why::Days);

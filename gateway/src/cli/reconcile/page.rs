@@ -216,7 +216,7 @@ impl Page<'_> {
         self.say("");
         if told.map.says_fees() {
             let fees = told.shown(told.outcome.all().fees);
-            self.say(&format!("The provider has kept {fees} in fees of what was compared."));
+            self.say(&format!("The provider has kept {fees} in fees of the lines in the sums."));
         }
         self.spoilt(&told.outcome);
         if let Some(unit) = told.outcome.in_another_unit() {

@@ -60,6 +60,8 @@ enum Planted {
     Undone(bool),
     /// It was undone on both sides.
     UndoneOnBoth,
+    /// It was undone here so many days later, and given back then.
+    UndoneLater(i64),
     /// Undone, and paid again under the same reference.
     PaidAgain,
     /// The till wrote no reference.
@@ -76,6 +78,7 @@ fn planted() -> impl Strategy<Value = Planted> {
         1 => Just(Planted::Doubled),
         1 => any::<bool>().prop_map(Planted::Undone),
         1 => Just(Planted::UndoneOnBoth),
+        1 => (1_i64..4).prop_map(Planted::UndoneLater),
         1 => Just(Planted::PaidAgain),
         2 => Just(Planted::Unnamed),
         1 => any::<bool>().prop_map(Planted::Refunded),
@@ -161,6 +164,12 @@ impl Drawn {
                 self.entry(reference, -amount, today, Some(index));
                 self.line(reference, amount, today);
                 self.line(reference, -amount, later);
+            }
+            Planted::UndoneLater(days) => {
+                let index = self.entry(reference, amount, today, None);
+                self.entry(reference, -amount, today + days, Some(index));
+                self.line(reference, amount, today);
+                self.line(reference, -amount, today + days);
             }
             Planted::PaidAgain => {
                 let index = self.entry(reference, amount, today, None);
@@ -258,6 +267,35 @@ proptest! {
         let by_amount = outcome.totals()[1].1.lines;
         prop_assert_eq!(by_amount, drawn.by_amount);
         prop_assert!(outcome.ambiguous.is_empty() && outcome.late.is_empty());
+    }
+
+    /// Lines, payments, sums and fees of two times that follow on each other are those of both together, each in one of them.
+    #[test]
+    fn what_is_compared_by_halves_is_compared_once(
+        paid in prop::collection::vec((0_i64..20, 0_i64..2, planted()), 1..60),
+        cut in 1_i64..22,
+    ) {
+        let mut drawn = Drawn::default();
+        for (at, (day, later, planted)) in paid.into_iter().enumerate() {
+            drawn.pay(at, &Paid { day, later, planted });
+        }
+        let mut lines = file(MAP, drawn.csv().as_bytes()).expect("a statement").lines;
+        lines.iter_mut().for_each(|line| line.fee = line.amount / 100);
+        let (fees, number) = (lines.iter().map(|line| i128::from(line.fee)).sum::<i128>(), lines.len() as u64);
+        let seen = Some(Span { from: day(-1), to: day(40) });
+        let of = |from, to| {
+            let outcome = compare(lines.clone(), drawn.movements.clone(), Window { seen, ..window(from, to, 1) });
+            let elsewhere = outcome.elsewhere.len() as u64;
+            assert_eq!(outcome.all().lines + elsewhere + outcome.other_days, number, "every line of the file");
+            outcome
+        };
+        let (first, second, whole) = (of(-1, cut), of(cut + 1, 40), of(-1, 40));
+        let (one, other, all) = (first.all(), second.all(), whole.all());
+        prop_assert_eq!(one.lines + other.lines, all.lines);
+        prop_assert_eq!((one.statement + other.statement, one.here + other.here), (all.statement, all.here));
+        prop_assert_eq!((one.fees + other.fees, all.fees), (fees, fees));
+        let missing = |outcome: &Outcome| names(outcome.missing_here.iter().map(|line| (&line.reference, line.amount)));
+        prop_assert_eq!(&missing(&first) | &missing(&second), missing(&whole));
     }
 
     /// Without any reference: whatever is matched was beyond doubt, and nothing is in two lists.
