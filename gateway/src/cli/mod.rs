@@ -168,9 +168,11 @@ Dates are business dates. The directory appears whole or not at all. FINANCE.md 
   gateway reconcile --statement wallet.csv --map wallet.toml --from 2026-11-01 --to 2026-11-30
   gateway reconcile --statement wallet.csv --map wallet.toml --json > wallet.json
 
-Payments are found by the reference that the till wrote with the tender, the others by amount and day
-where that is beyond doubt. Exit codes: 0 all of it matches, 1 something does not, or cannot be read,
-2 wrong usage. FINANCE.md explains the lists.")]
+Payments are found by the reference that the till wrote with the tender, the others by amount
+and day where that is beyond doubt. A pair belongs to the day of the payment here.
+Exit codes: 0 all of it matches; 1 something does not, or cannot be read, or one reference stands
+for several payments; 2 wrong usage; 3 there was nothing to compare on either side.
+FINANCE.md explains the lists.")]
     Reconcile(reconcile::Reconcile),
     /// Reports for finance: what is owed, between stores, what bonuses cost, what expired, what is out of the ordinary.
     #[command(subcommand)]

@@ -1,26 +1,26 @@
 //! A provider's statement against the journal.
 
+mod page;
+
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use super::Common;
 use super::journal::open;
-use super::show::{bar, table};
+use super::show::bar;
 use crate::finance::Commodity;
 use crate::finance::reconcile::{
-    Asked, By, EXAMPLE, Found, Line, Map, Movement, Outcome, Pair, Span, Statement, compare, currency,
-    movements, read,
+    Asked, By, Census, Dropped, EXAMPLE, Found, Line, Map, Movement, Outcome, Pair, Span, Statement, Why,
+    Window, census, compare, currency, movements, read,
 };
-
-/// Most lines of each list that are printed for people.
-const MOST: usize = 40;
 
 #[derive(Debug, Args)]
 pub(super) struct Reconcile {
@@ -41,31 +41,74 @@ pub(super) struct Reconcile {
     print_map: bool,
 }
 
+/// Exit code when there was nothing to compare.
+const NOTHING: u8 = 3;
+
 pub(super) fn reconcile(common: &Common, asked: &Reconcile) -> Result<ExitCode> {
     let (Some(statement), Some(map)) = (&asked.statement, &asked.map) else {
-        print!("{EXAMPLE}");
-        return Ok(ExitCode::SUCCESS);
+        return Ok(say(EXAMPLE, 0));
     };
     let document = std::fs::read_to_string(map).with_context(|| format!("reading {}", map.display()))?;
     let map = Map::parse(&document).with_context(|| format!("in {}", map.display()))?;
     let days = asked.days()?;
     let (storage, installation) = open(&common.directory())?;
     let currency = currency(&storage)?;
-    let (said, days) = read_file(statement, &map, &currency, days)?;
+    let mut said = read_file(statement, &map, &currency, days)?;
+    let Some(days) = days.or(said.seen) else {
+        bail!(
+            "in {}: of {} lines none is a payment ({}); name the days with --from and --to",
+            statement.display(),
+            said.file,
+            page::passed(&said)
+        );
+    };
     let progress = bar(storage.last_index()?, "reading", common.json);
     let wanted = Asked { map: &map, days: days.wider(map.tolerance) };
     let found = movements(&storage, &installation, &wanted, |at| progress.set_position(at))?;
-    progress.finish_and_clear();
+    let lines = std::mem::take(&mut said.lines);
+    let window = Window { days, tolerance: map.tolerance, seen: said.seen };
     let Found { movements, entries, complete } = found;
-    let Statement { lines, ignored, outside, fees } = said;
-    let outcome = compare(lines, movements, days, map.tolerance);
-    let told = Told { outcome, currency, days, entries, complete, ignored, outside, fees, map };
-    if common.json {
-        println!("{}", told.json());
+    let unseen = map.stores.iter().any(|store| movements.iter().all(|movement| movement.store != *store));
+    let outcome = compare(lines, movements, window);
+    let all = outcome.all();
+    let compared = all.lines > 0 && all.movements > 0;
+    let has = if unseen || !compared {
+        Some(census(&storage, &map, |at| progress.set_position(at))?)
     } else {
-        told.print(statement);
+        None
+    };
+    progress.finish_and_clear();
+    if let Some(has) = &has {
+        known_stores(&map, has)?;
     }
-    Ok(if told.outcome.agrees() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    said.dropped.retain(|line| line.day.is_none_or(|day| days.has(day)));
+    let has = has.filter(|_| !compared);
+    let told = Told { outcome, currency, days, entries, complete, said, map, has };
+    let text = if common.json { format!("{}\n", told.json()) } else { page::page(&told, statement) };
+    Ok(say(&text, told.code()))
+}
+
+/// Prints, and ends with this code. Whoever has read enough may go; what could not be written is an error.
+fn say(text: &str, code: u8) -> ExitCode {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            let mut err = std::io::stderr().lock();
+            drop(writeln!(err, "error: writing to standard output: {error}"));
+            ExitCode::from(1)
+        }
+        _ => ExitCode::from(code),
+    }
+}
+
+/// A store that the journal never heard of is a slip of the pen, and would look like one that took nothing.
+fn known_stores(map: &Map, has: &Census) -> Result<()> {
+    let Some(unknown) = map.stores.iter().find(|store| !has.stores.contains(*store)) else { return Ok(()) };
+    let names: Vec<&str> = has.stores.iter().map(String::as_str).collect();
+    bail!(
+        "the journal has no store {unknown:?}, which [about] of the map names; it has: {}",
+        names.join(", ")
+    )
 }
 
 impl Reconcile {
@@ -80,18 +123,10 @@ impl Reconcile {
     }
 }
 
-/// The file's lines, and the days that are compared.
-fn read_file(path: &Path, map: &Map, currency: &Commodity, days: Option<Span>) -> Result<(Statement, Span)> {
+fn read_file(path: &Path, map: &Map, currency: &Commodity, days: Option<Span>) -> Result<Statement> {
     let file = File::open(path).with_context(|| format!("reading {}", path.display()))?;
     let wanted = days.map(|days| days.wider(map.tolerance));
-    let said = read(BufReader::new(file), map, currency, wanted)
-        .with_context(|| format!("in {}", path.display()))?;
-    let each = || said.lines.iter().map(|line| line.day);
-    let own = each().min().zip(each().max()).map(|(from, to)| Span { from, to });
-    let days = days
-        .or(own)
-        .with_context(|| format!("{} has no payments; name the days with --from and --to", path.display()))?;
-    Ok((said, days))
+    read(BufReader::new(file), map, currency, wanted).with_context(|| format!("in {}", path.display()))
 }
 
 struct Told {
@@ -100,13 +135,48 @@ struct Told {
     days: Span,
     entries: (u64, u64),
     complete: bool,
-    ignored: u64,
-    outside: u64,
-    fees: i64,
+    /// What the file says, but for the lines that were compared.
+    said: Statement,
     map: Map,
+    /// What the journal has at all; when there was nothing to compare on one side or on both.
+    has: Option<Census>,
 }
 
 impl Told {
+    fn agrees(&self) -> bool {
+        self.outcome.agrees() && !self.said.dropped.iter().any(Dropped::looks_paid)
+    }
+
+    /// Nothing on either side: neither a match nor a difference.
+    fn nothing(&self) -> bool {
+        let all = self.outcome.all();
+        (all.lines, all.movements) == (0, 0) && self.outcome.elsewhere.is_empty()
+    }
+
+    fn code(&self) -> u8 {
+        match (self.agrees(), self.nothing()) {
+            (false, _) => 1,
+            (true, true) => NOTHING,
+            (true, false) => 0,
+        }
+    }
+
+    /// Lines of the file by what became of them; they add up to the file.
+    fn accounted(&self) -> Vec<(&'static str, u64)> {
+        let elsewhere = u64::try_from(self.outcome.elsewhere.len()).unwrap_or(u64::MAX);
+        let passed = |why: Why| self.said.passed.get(&why).copied().unwrap_or(0);
+        let other_days = passed(Why::Days).saturating_add(self.outcome.other_days);
+        let mut rows = vec![
+            ("in the sums", self.outcome.all().lines),
+            ("in sums of other days", elsewhere),
+            (Why::Days.name(), other_days),
+        ];
+        let others = self.said.passed.iter().filter(|(why, _)| **why != Why::Days);
+        rows.extend(others.map(|(why, number)| (why.name(), *number)));
+        rows.retain(|(_, number)| *number > 0);
+        rows
+    }
+
     /// With all its decimal places; a sum of many amounts may be longer than one.
     fn shown(&self, amount: i128) -> String {
         let places = usize::from(self.currency.exponent);
@@ -116,133 +186,10 @@ impl Told {
         if part.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{part}") }
     }
 
-    fn print(&self, statement: &Path) {
-        let Span { from, to } = self.days;
-        let outcome = &self.outcome;
-        let tenders: Vec<String> = self.map.tenders.iter().map(u8::to_string).collect();
-        println!(
-            "{} and tender {}, {from} to {to}, in {}; journal entries {} to {}",
-            statement.display(),
-            tenders.join(", "),
-            self.currency.name,
-            self.entries.0,
-            self.entries.1
-        );
-        table(
-            ["", "lines", "statement", "here", "sum here", "difference"],
-            outcome.totals().map(|(name, totals)| {
-                [
-                    name.to_owned(),
-                    totals.lines.to_string(),
-                    self.shown(totals.statement),
-                    totals.movements.to_string(),
-                    self.shown(totals.here),
-                    self.shown(totals.difference()),
-                ]
-            }),
-        );
-        self.print_pairs("The amount differs:", outcome.differing.iter());
-        let late = outcome.late.iter().filter_map(|at| outcome.matched.get(*at));
-        self.print_pairs("The same, but too many days apart:", late);
-        self.print_sides("In the statement, and not here:", &outcome.missing_here, &[]);
-        self.print_sides("Here, and not in the statement:", &[], &outcome.missing_there);
-        for group in outcome.ambiguous.iter().take(MOST) {
-            self.print_sides("Which is which cannot be told:", &group.lines, &group.movements);
-        }
-        more(outcome.ambiguous.len());
-        for group in outcome.repeated_lines.iter().take(MOST) {
-            self.print_sides("One reference, several payments in the statement:", group, &[]);
-        }
-        more(outcome.repeated_lines.len());
-        for group in outcome.repeated_movements.iter().take(MOST) {
-            self.print_sides("One reference, several payments here:", &[], group);
-        }
-        more(outcome.repeated_movements.len());
-        let undone: Vec<Movement> = outcome.undone.iter().flatten().cloned().collect();
-        self.print_sides("Undone here, and so nothing:", &[], &undone);
-        self.print_notes();
-    }
-
-    fn print_pairs<'a>(&self, title: &str, pairs: impl Iterator<Item = &'a Pair>) {
-        let pairs: Vec<&Pair> = pairs.collect();
-        if pairs.is_empty() {
-            return;
-        }
-        println!("\n{title}");
-        table(
-            ["reference", "line", "day", "statement", "entry", "day", "here", "difference"],
-            pairs.iter().take(MOST).map(|pair| {
-                let Pair { line, movement, .. } = pair;
-                let difference = i128::from(line.amount).saturating_sub(i128::from(movement.amount));
-                [
-                    line.reference.clone(),
-                    line.line.to_string(),
-                    line.day.to_string(),
-                    self.shown(line.amount.into()),
-                    movement.index.to_string(),
-                    movement.day.to_string(),
-                    self.shown(movement.amount.into()),
-                    self.shown(difference),
-                ]
-            }),
-        );
-        more(pairs.len());
-    }
-
-    fn print_sides(&self, title: &str, lines: &[Line], movements: &[Movement]) {
-        if lines.is_empty() && movements.is_empty() {
-            return;
-        }
-        println!("\n{title}");
-        let lines = lines.iter().map(|line| {
-            let place = format!("line {}", line.line);
-            [
-                place,
-                line.day.to_string(),
-                self.shown(line.amount.into()),
-                line.reference.clone(),
-                String::new(),
-            ]
-        });
-        let movements = movements.iter().map(|movement| {
-            let what = format!("{} {} {}", movement.what, movement.request, movement.store);
-            let place = format!("entry {}", movement.index);
-            let amount = self.shown(movement.amount.into());
-            [place, movement.day.to_string(), amount, movement.reference.clone(), what]
-        });
-        let number = lines.len().saturating_add(movements.len());
-        table(["where", "day", "amount", "reference", "what"], lines.chain(movements).take(MOST));
-        more(number);
-    }
-
-    fn print_notes(&self) {
-        println!();
-        if self.map.says_fees() {
-            println!("The provider has kept {} in fees.", self.shown(self.fees.into()));
-        }
-        if self.ignored > 0 {
-            println!(
-                "{} lines were passed over: [types] ignores them, or they are about nothing.",
-                self.ignored
-            );
-        }
-        if self.outside > 0 {
-            println!("{} lines are of other days.", self.outside);
-        }
-        if !self.complete {
-            println!("The journal has not come past these days: payments may follow.");
-        }
-        if self.outcome.agrees() {
-            println!("All of it matches.");
-        } else {
-            println!("Not all of it matches.");
-        }
-    }
-
     fn json(&self) -> Value {
         let line = |line: &Line| {
             json!({ "line": line.line, "day": line.day.to_string(), "amount": self.shown(line.amount.into()),
-                "reference": line.reference })
+                "reference": line.reference, "fee": self.shown(line.fee.into()), "spoilt": line.cut })
         };
         let own = |movement: &Movement| {
             json!({ "entry": movement.index, "undoes": movement.undoes, "day": movement.day.to_string(),
@@ -250,7 +197,11 @@ impl Told {
                 "what": movement.what, "request": movement.request, "store": movement.store })
         };
         let pair = |pair: &Pair| {
-            let by = if pair.by == By::Reference { "reference" } else { "amount" };
+            let by = match pair.by {
+                By::Reference => "reference",
+                By::Amount => "amount",
+                By::Perhaps => "possible",
+            };
             json!({ "line": line(&pair.line), "here": own(&pair.movement), "by": by, "days_apart": pair.days })
         };
         let lines = |all: &[Line]| all.iter().map(line).collect::<Vec<_>>();
@@ -260,11 +211,12 @@ impl Told {
         let groups = outcome.ambiguous.iter();
         let totals = outcome.totals().map(|(name, totals)| {
             json!({ "what": name, "lines": totals.lines, "statement": self.shown(totals.statement),
-                "movements": totals.movements, "here": self.shown(totals.here),
+                "movements": totals.movements, "here": self.shown(totals.here), "fees": self.shown(totals.fees),
                 "difference": self.shown(totals.difference()) })
         });
         json!({
-            "ok": outcome.agrees(),
+            "ok": self.code() == 0,
+            "compared": self.has.is_none(),
             "from": self.days.from.to_string(),
             "to": self.days.to.to_string(),
             "currency": self.currency.name,
@@ -272,6 +224,8 @@ impl Told {
             "totals": totals,
             "matched": outcome.matched.iter().map(pair).collect::<Vec<_>>(),
             "differing": outcome.differing.iter().map(pair).collect::<Vec<_>>(),
+            "possible": outcome.possible.iter().map(pair).collect::<Vec<_>>(),
+            "elsewhere": outcome.elsewhere.iter().map(pair).collect::<Vec<_>>(),
             "late": late.map(pair).collect::<Vec<_>>(),
             "missing_here": lines(&outcome.missing_here),
             "missing_there": owns(&outcome.missing_there),
@@ -280,15 +234,16 @@ impl Told {
             "repeated_lines": outcome.repeated_lines.iter().map(|all| lines(all)).collect::<Vec<_>>(),
             "repeated_here": outcome.repeated_movements.iter().map(|all| owns(all)).collect::<Vec<_>>(),
             "undone": outcome.undone.iter().map(|all| owns(all)).collect::<Vec<_>>(),
-            "fees": self.shown(self.fees.into()),
-            "ignored_lines": self.ignored,
-            "lines_of_other_days": self.outside,
+            "fees": self.shown(outcome.all().fees),
+            "file": { "lines": self.said.file, "of_them": self.accounted().into_iter().collect::<BTreeMap<_, _>>(),
+                "first_day": self.said.seen.map(|seen| seen.from.to_string()),
+                "last_day": self.said.seen.map(|seen| seen.to.to_string()) },
+            "dropped": self.said.dropped.iter().map(|line| json!({ "line": line.line, "why": line.why.name(),
+                "amount": self.shown(line.amount.into()), "day": line.day.map(|day| day.to_string()),
+                "looks_paid": line.looks_paid() })).collect::<Vec<_>>(),
+            "journal": self.has.as_ref().map(|has| json!({ "stores": has.stores,
+                "loads": has.tenders.iter().map(|(tender, (number, days))| json!({ "tender": tender, "entries": number,
+                    "first_day": days.from.to_string(), "last_day": days.to.to_string() })).collect::<Vec<_>>() })),
         })
-    }
-}
-
-fn more(number: usize) {
-    if number > MOST {
-        println!("and {} more; --json has all of them", number.saturating_sub(MOST));
     }
 }

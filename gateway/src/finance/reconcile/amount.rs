@@ -52,6 +52,9 @@ pub(super) fn amount(text: &str, style: Style, exponent: u8) -> Result<i64, Stri
     let (whole, part) = digits.split_once(style.decimal).unwrap_or((digits, ""));
     let whole = ungrouped(whole, style.thousands).ok_or_else(|| {
         let thousands = style.thousands.map_or("none".into(), |sign| format!("{sign:?}"));
+        if trimmed.chars().any(|sign| ('\u{ff01}'..='\u{ff5e}').contains(&sign)) {
+            return wrong("it has full-width signs (全角); write it with 0 to 9");
+        }
         wrong(&format!(
             "[numbers] of the map says decimal = {:?}, thousands separator {thousands}",
             style.decimal

@@ -1,5 +1,6 @@
 //! MAP.toml: how a provider's file is read. `gateway/statements/example.toml` documents every key.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use anyhow::{Result, anyhow, bail};
@@ -36,6 +37,8 @@ struct File {
     file: RawForm,
     columns: RawColumns,
     types: Option<Spanned<Types>>,
+    states: Option<Spanned<States>>,
+    stores: Option<Spanned<BTreeMap<String, String>>>,
     #[serde(default)]
     numbers: RawNumbers,
     dates: RawDates,
@@ -69,6 +72,8 @@ struct RawColumns {
     date: Spanned<Column>,
     #[serde(rename = "type")]
     kind: Option<Spanned<Column>>,
+    state: Option<Spanned<Column>>,
+    store: Option<Spanned<Column>>,
     refund_amount: Option<Spanned<Column>>,
     fee: Option<Spanned<Column>>,
     currency: Option<Spanned<Column>>,
@@ -85,6 +90,15 @@ pub(super) struct Types {
     pub ignore: Vec<String>,
 }
 
+/// Which states of a line mean that the money has moved.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct States {
+    pub done: Vec<String>,
+    #[serde(default)]
+    pub not_done: Vec<String>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawNumbers {
@@ -92,6 +106,8 @@ struct RawNumbers {
     thousands: Option<Spanned<String>>,
     payments: Option<Spanned<String>>,
     amount_is: Option<Spanned<String>>,
+    unit: Option<Spanned<String>>,
+    refunds: Option<Spanned<String>>,
     fees: Option<Spanned<String>>,
 }
 
@@ -110,6 +126,8 @@ pub(super) struct Columns {
     pub amount: Column,
     pub date: Column,
     pub kind: Option<Column>,
+    pub state: Option<Column>,
+    pub store: Option<Column>,
     pub refund_amount: Option<Column>,
     pub fee: Option<Column>,
     pub currency: Option<Column>,
@@ -134,11 +152,18 @@ pub struct Map {
     pub(super) comment: String,
     pub(super) columns: Columns,
     pub(super) types: Option<Types>,
+    pub(super) states: Option<States>,
+    /// Our code of each store, by the file's word for it.
+    pub(super) store_words: Option<BTreeMap<String, String>>,
     pub(super) style: Style,
     /// Payments are below zero, refunds above.
     pub(super) turned: bool,
     /// Amounts are what is left after the fee.
     pub(super) net: bool,
+    /// Amounts are in minor units.
+    pub(super) minor: bool,
+    /// Whether refunds are below zero; the others were called back.
+    pub(super) refunds_below: Option<bool>,
     /// Fees that were taken are below zero.
     pub(super) fees_below: bool,
     pub(super) format: String,
@@ -171,11 +196,29 @@ impl Map {
         self.columns.fee.is_some()
     }
 
+    /// Whether a sign stands around fields and does not belong to them: blanks, what nobody sees, and what the map names.
+    pub(super) fn is_around(&self, sign: char) -> bool {
+        sign.is_whitespace() || is_unseen(sign) || self.strip.contains(sign)
+    }
+
+    /// Whether a line has nothing in it but delimiters.
+    pub(super) fn is_blank(&self, line: &[u8]) -> bool {
+        let nothing = |sign: char| sign == self.delimiter || sign == '"' || self.is_around(sign);
+        std::str::from_utf8(line).is_ok_and(|line| line.chars().all(nothing))
+    }
+
     /// The day of a date field.
     pub(super) fn day(&self, text: &str) -> Result<Date, String> {
         parsed(&self.format, text).ok_or_else(|| {
+            let text = text.trim();
+            let number = text.len() >= 5 && text.chars().all(|sign| sign.is_ascii_digit() || sign == '.');
+            let of_sheet = if number && !self.format.starts_with("%Y%m%d") {
+                "; it may be a spreadsheet's number of a day: take the file as the provider wrote it"
+            } else {
+                ""
+            };
             format!(
-                "{:?} is no date in the form {:?} that [dates] of the map names",
+                "{:?} is no date in the form {:?} that [dates] of the map names{of_sheet}",
                 shortened(text),
                 self.format
             )
@@ -186,7 +229,7 @@ impl Map {
 type Fault<'a> = &'a dyn Fn(Range<usize>, String) -> anyhow::Error;
 
 fn checked(file: File, fault: Fault<'_>) -> Result<Map> {
-    let File { about, file: form, columns, types, numbers, dates } = file;
+    let File { about, file: form, columns, types, states, stores, numbers, dates } = file;
     let tenders = about.tenders.get_ref();
     if tenders.is_empty() || tenders.contains(&0) {
         return Err(fault(
@@ -210,8 +253,24 @@ fn checked(file: File, fault: Fault<'_>) -> Result<Map> {
         }
         types => types.map(Spanned::into_inner),
     };
+    let states = match states {
+        Some(states) if columns.state.is_none() => {
+            return Err(fault(states.span(), "[states] needs `state` in [columns]".into()));
+        }
+        None if columns.state.is_some() => {
+            bail!("[columns] has `state`; say in [states] which words are done, and which not_done")
+        }
+        states => states.map(Spanned::into_inner),
+    };
+    if let Some(words) = stores.as_ref().filter(|_| columns.store.is_none()) {
+        return Err(fault(words.span(), "[stores] needs `store` in [columns]".into()));
+    }
+    if columns.store.is_some() && about.stores.is_empty() {
+        bail!("[columns] has `store`; say in [about] which stores are compared, such as stores = [\"S001\"]");
+    }
     let (zone, format) = dates_of(&dates, fault)?;
-    let Amounts { style, turned, net, fees_below } = amounts_of(&numbers, &columns, fault)?;
+    let Amounts { style, turned, net, minor, refunds_below, fees_below } =
+        amounts_of(&numbers, &columns, fault)?;
     Ok(Map {
         tenders: tenders.clone(),
         stores: about.stores,
@@ -225,9 +284,13 @@ fn checked(file: File, fault: Fault<'_>) -> Result<Map> {
         comment: form.comment,
         columns,
         types,
+        states,
+        store_words: stores.map(Spanned::into_inner),
         style,
         turned,
         net,
+        minor,
+        refunds_below,
         fees_below,
         format,
     })
@@ -259,6 +322,8 @@ struct Amounts {
     style: Style,
     turned: bool,
     net: bool,
+    minor: bool,
+    refunds_below: Option<bool>,
     fees_below: bool,
 }
 
@@ -278,7 +343,16 @@ fn amounts_of(numbers: &RawNumbers, columns: &Columns, fault: Fault<'_>) -> Resu
         return Err(fault(said.span(), "where a column says what is a refund, amounts have no sign".into()));
     }
     let fees_below = choice(numbers.fees.as_ref(), ["positive", "negative"], fault)?;
-    Ok(Amounts { style: Style { decimal, thousands }, turned, net, fees_below })
+    let minor = choice(numbers.unit.as_ref(), ["major", "minor"], fault)?;
+    if let Some(said) = numbers.refunds.as_ref().filter(|_| plain) {
+        return Err(fault(
+            said.span(),
+            "without `type` and `refund_amount` a refund is told by its sign".into(),
+        ));
+    }
+    let refunds_below = choice(numbers.refunds.as_ref(), ["positive", "negative"], fault)?;
+    let refunds_below = numbers.refunds.is_some().then_some(refunds_below);
+    Ok(Amounts { style: Style { decimal, thousands }, turned, net, minor, refunds_below, fees_below })
 }
 
 fn columns_of(raw: RawColumns, header: bool, fault: Fault<'_>) -> Result<Columns> {
@@ -294,6 +368,8 @@ fn columns_of(raw: RawColumns, header: bool, fault: Fault<'_>) -> Result<Columns
         amount: one(raw.amount)?,
         date: one(raw.date)?,
         kind: raw.kind.map(one).transpose()?,
+        state: raw.state.map(one).transpose()?,
+        store: raw.store.map(one).transpose()?,
         refund_amount: raw.refund_amount.map(one).transpose()?,
         fee: raw.fee.map(one).transpose()?,
         currency: raw.currency.map(one).transpose()?,
@@ -321,6 +397,12 @@ fn choice(text: Option<&Spanned<String>>, words: [&str; 2], fault: Fault<'_>) ->
         Some(text) if text.get_ref() == words[1] => Ok(true),
         Some(text) => Err(fault(text.span(), format!("write {:?} or {:?}", words[0], words[1]))),
     }
+}
+
+/// Signs that change how text looks and are not seen themselves.
+pub fn is_unseen(sign: char) -> bool {
+    matches!(sign, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 fn parsed(format: &str, text: &str) -> Option<Date> {

@@ -1,21 +1,24 @@
 //! Which line of a statement is which movement of the journal. Pure. By reference first; then, for what has none, by amount
-//! and day where there is exactly one candidate on either side; never by a guess.
+//! and day where there is exactly one candidate on either side; never by a guess. A line whose reference a spreadsheet has spoilt
+//! is at best possibly a movement.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::civil::Date;
 
-use super::outcome::{By, Group, Line, Movement, Outcome, Pair, Span};
+use super::alike::{Alike, Found, may_be};
+use super::outcome::{By, Group, Line, Movement, Outcome, Span, Window, apart};
 
-/// Compares both sides. Lines and movements of other days only serve to match those of `days`, up to `tolerance` days away.
+/// Compares both sides. Lines and movements of other days only serve to match those of the window's, up to `tolerance` days away.
 #[must_use]
-pub fn compare(lines: Vec<Line>, movements: Vec<Movement>, days: Span, tolerance: u32) -> Outcome {
-    let mut comparing = Comparing::new(&lines, &movements);
+pub fn compare(lines: Vec<Line>, movements: Vec<Movement>, window: Window) -> Outcome {
+    let mut comparing = Comparing::new(&lines, &movements, window);
     comparing.by_reference();
     comparing.by_amount(0);
-    comparing.by_amount(tolerance);
-    comparing.alike(tolerance);
-    comparing.outcome(days, tolerance)
+    comparing.by_amount(window.tolerance);
+    comparing.untie();
+    comparing.alike();
+    comparing.outcome()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +34,7 @@ enum Fate {
 struct Comparing<'a> {
     lines: &'a [Line],
     movements: &'a [Movement],
+    window: Window,
     line_fates: Vec<Fate>,
     movement_fates: Vec<Fate>,
     pairs: Vec<(usize, usize, By)>,
@@ -38,6 +42,9 @@ struct Comparing<'a> {
     ambiguous: Vec<(Vec<usize>, Vec<usize>)>,
     /// Undone payments with what undid them.
     aside: Vec<Vec<usize>>,
+    /// Payments and what undid them, on either side of the edge of the days: the statement of these days may have one of them.
+    tied: Vec<Vec<usize>>,
+    is_tied: Vec<bool>,
     /// Of which undone payments a reference is.
     aside_of: HashMap<&'a str, Vec<usize>>,
     /// References that are on both sides: whatever is left of them is about that payment, and no other.
@@ -45,16 +52,19 @@ struct Comparing<'a> {
 }
 
 impl<'a> Comparing<'a> {
-    fn new(lines: &'a [Line], movements: &'a [Movement]) -> Self {
+    fn new(lines: &'a [Line], movements: &'a [Movement], window: Window) -> Self {
         let mut comparing = Self {
             lines,
             movements,
+            window,
             line_fates: vec![Fate::Open; lines.len()],
             movement_fates: vec![Fate::Open; movements.len()],
             pairs: Vec::new(),
             differing: Vec::new(),
             ambiguous: Vec::new(),
             aside: Vec::new(),
+            tied: Vec::new(),
+            is_tied: vec![false; movements.len()],
             aside_of: HashMap::new(),
             shared: BTreeSet::new(),
         };
@@ -77,14 +87,38 @@ impl<'a> Comparing<'a> {
         }
         for mut group in groups.into_values() {
             let sum = group.iter().map(|at| i128::from(self.movements[*at].amount)).sum::<i128>();
-            if sum == 0 {
-                group.sort_unstable();
-                group.iter().for_each(|at| self.movement_fates[*at] = Fate::Aside);
-                if let Some(first) = group.first() {
-                    let reference = self.movements[*first].reference.as_str();
-                    self.aside_of.entry(reference).or_default().push(self.aside.len());
-                }
-                self.aside.push(group);
+            if sum != 0 {
+                continue;
+            }
+            group.sort_unstable();
+            let within = group.iter().filter(|at| self.window.days.has(self.movements[**at].day)).count();
+            if within == 0 || within == group.len() {
+                self.set_aside(group);
+            } else {
+                group.iter().for_each(|at| self.is_tied[*at] = true);
+                self.tied.push(group);
+            }
+        }
+    }
+
+    fn set_aside(&mut self, group: Vec<usize>) {
+        group.iter().for_each(|at| self.movement_fates[*at] = Fate::Aside);
+        if let Some(first) = group.first() {
+            let reference = self.movements[*first].reference.as_str();
+            self.aside_of.entry(reference).or_default().push(self.aside.len());
+        }
+        self.aside.push(group);
+    }
+
+    /// Of a payment that was undone beyond the edge of the days, and of which no line says anything, there is nothing to find.
+    /// That takes a statement which has the payment's day.
+    fn untie(&mut self) {
+        for group in std::mem::take(&mut self.tied) {
+            let open = group.iter().all(|at| self.movement_fates[*at] == Fate::Open);
+            let earliest = group.iter().map(|at| self.movements[*at].day).min();
+            let seen = |day| self.window.days.has(day) || self.window.seen.is_some_and(|seen| seen.has(day));
+            if open && earliest.is_some_and(seen) {
+                self.set_aside(group);
             }
         }
     }
@@ -95,9 +129,14 @@ impl<'a> Comparing<'a> {
         self.pairs.push((line, movement, by));
     }
 
+    /// Lines with a reference that can be believed.
+    fn named_lines(&self) -> impl Iterator<Item = (usize, &'a Line)> + use<'a> {
+        self.lines.iter().enumerate().filter(|(_, line)| !line.reference.is_empty() && !line.cut)
+    }
+
     fn by_reference(&mut self) {
         let mut both: BTreeMap<&'a str, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
-        for (at, line) in self.lines.iter().enumerate().filter(|(_, line)| !line.reference.is_empty()) {
+        for (at, line) in self.named_lines() {
             both.entry(&line.reference).or_default().0.push(at);
         }
         for (at, movement) in self.movements.iter().enumerate() {
@@ -118,18 +157,21 @@ impl<'a> Comparing<'a> {
         }
     }
 
-    /// Of one reference: those of one amount, in the order of their days.
+    /// Of one reference: those of one amount, in the order of their days. What is tied comes in where a line is left for it.
     fn equal(&mut self, lines: &[usize], movements: &[usize]) {
-        let mut open: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
-        for at in movements.iter().copied().filter(|at| self.movement_fates[*at] == Fate::Open) {
-            open.entry(self.movements[at].amount).or_default().push(at);
+        let mut open: BTreeMap<i64, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+        for at in lines.iter().copied() {
+            open.entry(self.lines[at].amount).or_default().0.push(at);
         }
-        open.values_mut().for_each(|same| same.sort_by_key(|at| std::cmp::Reverse(self.movements[*at].day)));
-        let mut lines = lines.to_vec();
-        lines.sort_by_key(|at| self.lines[*at].day);
-        for line in lines {
-            let same = open.get_mut(&self.lines[line].amount);
-            if let Some(movement) = same.and_then(Vec::pop) {
+        for at in movements.iter().copied().filter(|at| self.movement_fates[*at] == Fate::Open) {
+            open.entry(self.movements[at].amount).or_default().1.push(at);
+        }
+        for (mut lines, mut movements) in open.into_values() {
+            lines.sort_by_key(|at| self.lines[*at].day);
+            movements.sort_by_key(|at| (self.is_tied[*at], self.movements[*at].day));
+            movements.truncate(lines.len());
+            movements.sort_by_key(|at| self.movements[*at].day);
+            for (line, movement) in lines.into_iter().zip(movements) {
                 self.pair(line, movement, By::Reference);
             }
         }
@@ -194,47 +236,55 @@ impl<'a> Comparing<'a> {
         let mut open: BTreeMap<i64, Alike> = BTreeMap::new();
         let free = |reference: &str| reference.is_empty() || !self.shared.contains(reference);
         for (at, line) in self.lines.iter().enumerate() {
-            if self.line_fates[at] == Fate::Open && free(&line.reference) {
-                open.entry(line.amount).or_default().lines.add(line.day, &line.reference, at);
+            if self.line_fates[at] == Fate::Open && (line.cut || free(&line.reference)) {
+                open.entry(line.amount).or_default().lines.add(line.day, at);
             }
         }
         for (at, movement) in self.movements.iter().enumerate() {
             if self.movement_fates[at] == Fate::Open && free(&movement.reference) {
-                let alike = open.entry(movement.amount).or_default();
-                alike.movements.add(movement.day, &movement.reference, at);
+                open.entry(movement.amount).or_default().movements.add(movement.day, at);
             }
         }
-        open.retain(|_, alike| !alike.lines.0.is_empty() && !alike.movements.0.is_empty());
+        open.retain(|_, alike| !alike.lines.is_empty() && !alike.movements.is_empty());
         open
+    }
+
+    fn may_be(&self, line: usize, movement: usize) -> bool {
+        may_be(&self.lines[line], &self.movements[movement])
+    }
+
+    /// Lines of that amount that a movement may be.
+    fn lines_near(&self, alike: &Alike, movement: usize, tolerance: u32) -> Found {
+        alike.lines.near(self.movements[movement].day, tolerance, |line| self.may_be(line, movement))
+    }
+
+    fn movements_near(&self, alike: &Alike, line: usize, tolerance: u32) -> Found {
+        alike.movements.near(self.lines[line].day, tolerance, |movement| self.may_be(line, movement))
     }
 
     /// Those of one amount, up to so many days apart, of which each is the other's only candidate.
     fn by_amount(&mut self, tolerance: u32) {
         for alike in self.open().into_values() {
             for movement in alike.movements.all() {
-                let held = &self.movements[movement];
-                let Found::One(line) = alike.lines.near(held.day, tolerance, &held.reference) else {
-                    continue;
-                };
-                let held = &self.lines[line];
-                if alike.movements.near(held.day, tolerance, &held.reference) == Found::One(movement) {
-                    self.pair(line, movement, By::Amount);
+                let Found::One(line) = self.lines_near(&alike, movement, tolerance) else { continue };
+                if self.movements_near(&alike, line, tolerance) == Found::One(movement) {
+                    let held = &self.lines[line];
+                    let spoilt = held.cut
+                        || !held.reference.is_empty() && !self.movements[movement].reference.is_empty();
+                    self.pair(line, movement, if spoilt { By::Perhaps } else { By::Amount });
                 }
             }
         }
     }
 
     /// What is left and has candidates, which are too many: in groups by amount and days.
-    fn alike(&mut self, tolerance: u32) {
+    fn alike(&mut self) {
+        let tolerance = self.window.tolerance;
         for alike in self.open().into_values() {
-            let lines = alike.lines.all().filter(|at| {
-                let held = &self.lines[*at];
-                alike.movements.near(held.day, tolerance, &held.reference) != Found::None
-            });
-            let movements = alike.movements.all().filter(|at| {
-                let held = &self.movements[*at];
-                alike.lines.near(held.day, tolerance, &held.reference) != Found::None
-            });
+            let lines =
+                alike.lines.all().filter(|at| self.movements_near(&alike, *at, tolerance) != Found::None);
+            let movements =
+                alike.movements.all().filter(|at| self.lines_near(&alike, *at, tolerance) != Found::None);
             let lines = lines.map(|at| (self.lines[at].day, Ok(at)));
             let movements = movements.map(|at| (self.movements[at].day, Err(at)));
             let mut those: Vec<(Date, Result<usize, usize>)> = lines.chain(movements).collect();
@@ -247,33 +297,28 @@ impl<'a> Comparing<'a> {
         }
     }
 
-    fn outcome(self, days: Span, tolerance: u32) -> Outcome {
+    fn outcome(self) -> Outcome {
         let (lines, movements) = (self.lines, self.movements);
-        let in_days =
-            |line: usize, movement: usize| days.has(lines[line].day) || days.has(movements[movement].day);
-        let pair = |line: usize, movement: usize, by| {
-            let (line, movement) = (lines[line].clone(), movements[movement].clone());
-            let days = apart(line.day, movement.day);
-            Pair { line, movement, by, days }
-        };
-        let mut outcome = Outcome::default();
+        let Window { days, tolerance, .. } = self.window;
+        let mut outcome = Outcome::empty(days);
+        let edge = lines
+            .iter()
+            .zip(&self.line_fates)
+            .filter(|(line, fate)| matches!(fate, Fate::Open) && !days.has(line.day));
+        outcome.other_days = u64::try_from(edge.count()).unwrap_or(u64::MAX);
         let mut pairs = self.pairs;
+        pairs.extend(self.differing.into_iter().map(|(line, movement)| (line, movement, By::Reference)));
         pairs.sort_unstable_by_key(|(line, movement, _)| (*line, *movement));
-        let pairs = pairs.into_iter().filter(|(line, movement, _)| in_days(*line, *movement));
-        outcome.matched = pairs.map(|(line, movement, by)| pair(line, movement, by)).collect();
+        for (line, movement, by) in pairs {
+            outcome.add(&lines[line], &movements[movement], by);
+        }
         let late = outcome.matched.iter().enumerate().filter(|(_, pair)| pair.days > tolerance);
         outcome.late = late.map(|(at, _)| at).collect();
-        let differing = self.differing.into_iter().filter(|(line, movement)| in_days(*line, *movement));
-        outcome.differing = differing.map(|(line, movement)| pair(line, movement, By::Reference)).collect();
         for (those_lines, those_movements) in self.ambiguous {
-            let group = Group {
+            outcome.add_group(Group {
                 lines: those_lines.into_iter().map(|at| lines[at].clone()).collect(),
                 movements: those_movements.into_iter().map(|at| movements[at].clone()).collect(),
-            };
-            let all = group.lines.iter().map(|line| line.day);
-            if all.chain(group.movements.iter().map(|movement| movement.day)).any(|day| days.has(day)) {
-                outcome.ambiguous.push(group);
-            }
+            });
         }
         let open = lines.iter().zip(&self.line_fates).filter(|(_, fate)| **fate == Fate::Open);
         outcome.missing_here = open.map(|(line, _)| line.clone()).filter(|line| days.has(line.day)).collect();
@@ -286,84 +331,39 @@ impl<'a> Comparing<'a> {
                 outcome.undone.push(group);
             }
         }
+        let named = lines.iter().filter(|line| !line.cut);
         outcome.repeated_lines =
-            repeated(lines.iter().filter(|line| line.amount > 0 && days.has(line.day)), |line| {
-                &line.reference
-            });
-        let standing = movements.iter().zip(&self.movement_fates).filter(|(movement, fate)| {
-            **fate != Fate::Aside
-                && movement.undoes.is_none()
-                && movement.amount > 0
-                && days.has(movement.day)
+            repeated(named, days, |line| (line.reference.as_str(), line.amount, line.day));
+        let standing = movements.iter().zip(&self.movement_fates).filter(|(_, fate)| **fate != Fate::Aside);
+        outcome.repeated_movements = repeated(standing.map(|(movement, _)| movement), days, |movement| {
+            (movement.reference.as_str(), movement.amount, movement.day)
         });
-        outcome.repeated_movements =
-            repeated(standing.map(|(movement, _)| movement), |movement| &movement.reference);
         outcome
     }
 }
 
-/// Those of which several have one reference.
+/// Payments of which several have one reference, one of them in these days. One that went back whole is none.
 fn repeated<'a, T: Clone + 'a>(
     all: impl Iterator<Item = &'a T>,
-    reference: impl Fn(&'a T) -> &'a str,
+    days: Span,
+    of: impl Fn(&'a T) -> (&'a str, i64, Date),
 ) -> Vec<Vec<T>> {
-    let mut by: HashMap<&str, Vec<&T>> = HashMap::new();
-    let mut order = Vec::new();
-    for one in all.filter(|one| !reference(one).is_empty()) {
-        let same = by.entry(reference(one)).or_default();
-        if same.len() == 1 {
-            order.push(reference(one));
+    let mut by: BTreeMap<&str, (Vec<&T>, Vec<i64>)> = BTreeMap::new();
+    for one in all {
+        match of(one) {
+            ("", ..) => {}
+            (reference, amount, _) if amount < 0 => by.entry(reference).or_default().1.push(amount),
+            (reference, ..) => by.entry(reference).or_default().0.push(one),
         }
-        same.push(one);
     }
-    order.into_iter().filter_map(|of| by.remove(of)).map(|same| same.into_iter().cloned().collect()).collect()
-}
-
-fn apart(one: Date, other: Date) -> u32 {
-    one.until(other).map_or(u32::MAX, |span| span.get_days().unsigned_abs())
-}
-
-/// Both sides of one amount.
-#[derive(Default)]
-struct Alike {
-    lines: Side,
-    movements: Side,
-}
-
-/// By day: those without a reference, and those with one.
-#[derive(Default)]
-struct Side(BTreeMap<Date, [Vec<usize>; 2]>);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
-    None,
-    One(usize),
-    Several,
-}
-
-impl Side {
-    fn add(&mut self, day: Date, reference: &str, at: usize) {
-        let [without, with] = self.0.entry(day).or_default();
-        if reference.is_empty() { without.push(at) } else { with.push(at) }
-    }
-
-    fn all(&self) -> impl Iterator<Item = usize> {
-        self.0.values().flatten().flatten().copied()
-    }
-
-    /// What may be the same as something of that day. Two references that are not the same are two payments.
-    fn near(&self, day: Date, tolerance: u32, reference: &str) -> Found {
-        let Span { from, to } = Span { from: day, to: day }.wider(tolerance);
-        let mut found = Found::None;
-        for [without, with] in self.0.range(from..=to).map(|(_, both)| both) {
-            let with = with.iter().filter(|_| reference.is_empty());
-            for at in without.iter().chain(with) {
-                if found != Found::None {
-                    return Found::Several;
-                }
-                found = Found::One(*at);
+    let groups = by.into_values().map(|(mut paid, back)| {
+        for amount in back {
+            if let Some(at) = paid.iter().position(|one| of(one).1 == amount.saturating_neg()) {
+                paid.remove(at);
             }
         }
-        found
-    }
+        paid
+    });
+    let several = groups.filter(|paid| paid.len() > 1 && paid.iter().any(|one| days.has(of(one).2)));
+    several.map(|paid| paid.into_iter().cloned().collect()).collect()
 }

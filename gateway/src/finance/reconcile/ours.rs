@@ -147,19 +147,26 @@ fn missing(index: u64) -> String {
     format!("entry {index} is missing; run `gateway journal verify`")
 }
 
-fn day_of(record: &Record, zone: &TimeZone) -> Result<Date> {
+pub(super) fn day_of(record: &Record, zone: &TimeZone) -> Result<Date> {
     let time = Timestamp::from_millisecond(record.details.time_ms).context("its time")?;
     Ok(zone.to_datetime(time).date())
 }
 
-/// What a leg has taken by one of the map's tenders, and in which store; below zero for what was given back.
-fn leg<'a>(effect: &'a Effect, map: &Map) -> Option<(u8, &'a str, i64)> {
+/// What a leg has taken by a tender, and in which store; below zero for what was given back.
+pub(super) fn clearing_leg(effect: &Effect) -> Option<(u8, &str, i64)> {
     let Effect::Posting(posting) = effect else { return None };
-    let tender = ledger::tender_of(&posting.account).filter(|tender| map.tenders.contains(tender))?;
+    let tender = ledger::tender_of(&posting.account)?;
     let Account::Named(name) = &posting.account else { return None };
     let (store, _) = name.strip_prefix("clearing:")?.rsplit_once(':')?;
-    let wanted = map.stores.is_empty() || map.stores.iter().any(|named| named == store);
-    wanted.then_some((tender, store, posting.amount.saturating_neg()))
+    Some((tender, store, posting.amount.saturating_neg()))
+}
+
+/// A leg of the map's tenders and stores.
+fn leg<'a>(effect: &'a Effect, map: &Map) -> Option<(u8, &'a str, i64)> {
+    clearing_leg(effect).filter(|(tender, store, _)| {
+        map.tenders.contains(tender)
+            && (map.stores.is_empty() || map.stores.iter().any(|named| named == store))
+    })
 }
 
 fn takes_part(record: &Record, map: &Map) -> bool {

@@ -115,8 +115,8 @@ async fn a_wallets_statement_is_matched_with_loads_refunds_and_what_was_undone()
     let done = reconcile(&whole);
     assert!(done.status.success(), "{} {}", done.json, done.stderr);
     assert_eq!(done.json["ok"], true);
-    assert_eq!(done.json["totals"][6]["statement"], "225.00");
-    assert_eq!(done.json["totals"][6]["here"], "225.00");
+    assert_eq!(done.json["totals"][7]["statement"], "225.00");
+    assert_eq!(done.json["totals"][7]["here"], "225.00");
     assert_eq!(done.json["totals"][1]["lines"], 1, "the one without a reference");
     assert_eq!(done.json["undone"].as_array().map(Vec::len), Some(3), "{}", done.json);
 
@@ -130,13 +130,56 @@ async fn a_wallets_statement_is_matched_with_loads_refunds_and_what_was_undone()
     assert_eq!(done.json["missing_there"][0]["amount"], "-80.00");
     assert_eq!(done.json["missing_there"][0]["what"], "Unload");
     assert_eq!(done.json["differing"][0]["line"]["line"], 4);
-    assert_eq!(done.json["totals"][6]["difference"], "150.01");
+    assert_eq!(done.json["totals"][7]["difference"], "150.01");
     let back = whole.iter().find(|line| line.0 == "C1" && line.1.starts_with('-'));
     let done = reconcile(&whole.iter().filter(|line| Some(*line) != back).copied().collect::<Vec<_>>());
     assert_eq!(done.json["missing_there"][0]["what"], "exception-settle");
     assert_eq!(done.json["missing_there"][0]["reference"], "C1");
+    nothing_compared_is_no_match(&site, &today[..10]);
     let words = site.run(&["reconcile", "--print-map"]);
     assert!(words.status.success());
     let done = site.run(&["reconcile", "--statement", "x"]);
     assert_eq!(done.status.code(), Some(2), "a map is needed");
+}
+
+/// Another year, another tender, a store that is not there, no payment at all; and an output that cannot be written.
+fn nothing_compared_is_no_match(site: &Site, today: &str) {
+    let (map, statement) = (site.beside("other.toml"), site.beside("other.csv"));
+    let path = |path: &std::path::Path| path.to_str().expect("a path").to_owned();
+    let of = |changed: (&str, &str), lines: &str, days: &[&str]| {
+        std::fs::write(&map, MAP.replace(changed.0, changed.1)).expect("written");
+        std::fs::write(&statement, format!("Order,Amount,Time\n{lines}")).expect("written");
+        let (statement, map) = (path(&statement), path(&map));
+        let words = [&["reconcile", "--statement", &statement, "--map", &map], days].concat();
+        site.run(&words)
+    };
+    let other_year = ["--from", "2001-01-01", "--to", "2001-01-31"];
+    let paid = format!("W1,100.00,{today} 12:00:00\n");
+    let done = of(("", ""), &paid, &other_year);
+    assert_eq!(
+        (done.status.code(), &done.json["ok"], &done.json["compared"]),
+        (Some(3), &false.into(), &false.into())
+    );
+    assert_eq!(done.json["file"]["first_day"], today);
+    assert_eq!(done.json["journal"]["loads"][2]["tender"], 3, "{}", done.json);
+    let done = of(("[3]", "[9]"), "", &["--from", today, "--to", today]);
+    assert_eq!(done.status.code(), Some(3), "nobody takes tender 9");
+    let done = of(("[3]", "[9]"), &paid, &["--from", today, "--to", today]);
+    assert_eq!(
+        (done.status.code(), &done.json["compared"]),
+        (Some(1), &false.into()),
+        "a payment without a load"
+    );
+    let done = of(("[3]", "[3]\nstores = [\"S999\"]"), &paid, &[]);
+    assert_eq!(done.status.code(), Some(1));
+    assert!(done.stderr.contains("no store \"S999\"") && done.stderr.contains("it has: "), "{}", done.stderr);
+    let done = of(("", ""), "", &[]);
+    assert!(done.stderr.contains("none is a payment (header 1)"), "{}", done.stderr);
+    let full = std::process::Command::new(env!("CARGO_BIN_EXE_gateway"))
+        .args(["reconcile", "--print-map"])
+        .stdout(std::fs::File::create("/dev/full").expect("a device"))
+        .output()
+        .expect("it runs");
+    assert_eq!(full.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&full.stderr).contains("writing to standard output"));
 }
