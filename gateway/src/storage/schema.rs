@@ -6,8 +6,10 @@ use rusqlite::Connection;
 use super::{Result, StorageError, Synchronous};
 
 /// Forward only, tested from every earlier schema. The numbers are those of the files.
-const MIGRATIONS: [(&str, &str); 1] =
-    [("V1__journal", include_str!("../../../migrations/sqlite/0001_journal.sql"))];
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("V1__journal", include_str!("../../../migrations/sqlite/0001_journal.sql")),
+    ("V2__archive", include_str!("../../../migrations/sqlite/0002_archive.sql")),
+];
 
 /// SQLite before 3.51.3 could corrupt a database when a WAL reset raced a checkpoint.
 const OLDEST_SQLITE: i32 = 3_051_003;
