@@ -324,8 +324,7 @@ fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> 
                 4 => Settlement::Explained,
                 _ => return Err(minicbor::decode::Error::message("settlement")),
             };
-            let index = u64::try_from(index).map_err(|_| minicbor::decode::Error::message("index"))?;
-            Act::ExceptionSettle { index, settlement, reason }
+            Act::ExceptionSettle { index: self::index(index)?, settlement, reason }
         }
         "advice-import" => Act::AdviceImport {
             terminal: text(d)?,
@@ -360,14 +359,8 @@ fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> 
                 key(d)?;
                 fixed(d)?
             },
-            first: {
-                key(d)?;
-                d.u64()?
-            },
-            last: {
-                key(d)?;
-                d.u64()?
-            },
+            first: index(number(d)?)?,
+            last: index(number(d)?)?,
         },
         "day-close" => Act::DayClose {
             day: u32::try_from(number(d)?).map_err(|_| minicbor::decode::Error::message("day"))?,
@@ -386,6 +379,10 @@ fn names(d: &mut Decoder<'_>) -> Result<Vec<String>, minicbor::decode::Error> {
 fn card(d: &mut Decoder<'_>) -> Result<CardReference, minicbor::decode::Error> {
     d.u8()?;
     d.u64().map(CardReference)
+}
+
+fn index(number: i64) -> Result<u64, minicbor::decode::Error> {
+    u64::try_from(number).map_err(|_| minicbor::decode::Error::message("index"))
 }
 
 #[cfg(test)]
@@ -455,7 +452,7 @@ mod tests {
             },
             Act::ProgrammeActivate { document: String::new(), start: Start { from: None, instead: true } },
             Act::DayClose { day: 20_261_122 },
-            Act::JournalArchive { file: "000001.svga".into(), sha256: [4; 32], first: 1, last: u64::MAX },
+            Act::JournalArchive { file: "000001.svga".into(), sha256: [4; 32], first: 1, last: 7 },
             Act::ClockConfirm,
         ];
         for act in acts {

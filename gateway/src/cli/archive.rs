@@ -81,7 +81,7 @@ fn take_away(common: &Common, before: u32, dry_run: bool) -> Result<ExitCode> {
     );
     let data = common.directory();
     let (storage, installation) = open(&data)?;
-    if status["leaving"] == Value::Bool(true) {
+    if !dry_run && status["leaving"] == Value::Bool(true) {
         // An earlier run was ended while it waited for this.
         left(common, &storage)?;
     }

@@ -2,6 +2,7 @@
 
 mod changed;
 mod crash;
+mod rules;
 
 use std::path::{Path, PathBuf};
 
