@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod alerts;
+pub mod archive;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -70,6 +70,8 @@ pub enum Context {
     Grant,
     /// What an export for finance holds.
     Manifest,
+    /// What a file of the archive holds.
+    Archive,
 }
 
 impl Context {
@@ -82,6 +84,7 @@ impl Context {
             Context::Act => "svgp.act",
             Context::Grant => "svgp.grant",
             Context::Manifest => "svgp.manifest",
+            Context::Archive => "svgp.archive",
         }
     }
 
@@ -89,7 +92,7 @@ impl Context {
     pub const fn direction(self) -> u8 {
         match self {
             Context::Request(_) => 0,
-            Context::Seal | Context::Status | Context::Grant | Context::Manifest => 1,
+            Context::Seal | Context::Status | Context::Grant | Context::Manifest | Context::Archive => 1,
             Context::Act => 2,
         }
     }

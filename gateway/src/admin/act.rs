@@ -113,6 +113,7 @@ pub fn name(act: &Act) -> &'static str {
         Act::OperatorRevoke { .. } => "operator-revoke",
         Act::ProgrammeActivate { .. } => "programme-activate",
         Act::DayClose { .. } => "day-close",
+        Act::JournalArchive { .. } => "journal-archive",
         Act::ClockConfirm => "clock-confirm",
     }
 }
@@ -208,6 +209,9 @@ fn arguments(e: &mut Encoder<Vec<u8>>, act: &Act) -> Write {
             Ok(())
         }
         Act::DayClose { day } => e.map(1)?.u8(0)?.u32(*day)?.ok(),
+        Act::JournalArchive { file, sha256, first, last } => {
+            e.map(4)?.u8(0)?.str(file)?.u8(1)?.bytes(sha256)?.u8(2)?.u64(*first)?.u8(3)?.u64(*last)?.ok()
+        }
         Act::ClockConfirm => e.map(0)?.ok(),
     }
 }
@@ -320,8 +324,7 @@ fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> 
                 4 => Settlement::Explained,
                 _ => return Err(minicbor::decode::Error::message("settlement")),
             };
-            let index = u64::try_from(index).map_err(|_| minicbor::decode::Error::message("index"))?;
-            Act::ExceptionSettle { index, settlement, reason }
+            Act::ExceptionSettle { index: self::index(index)?, settlement, reason }
         }
         "advice-import" => Act::AdviceImport {
             terminal: text(d)?,
@@ -350,6 +353,15 @@ fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> 
             }
             Act::ProgrammeActivate { document, start }
         }
+        "journal-archive" => Act::JournalArchive {
+            file: text(d)?,
+            sha256: {
+                key(d)?;
+                fixed(d)?
+            },
+            first: index(number(d)?)?,
+            last: index(number(d)?)?,
+        },
         "day-close" => Act::DayClose {
             day: u32::try_from(number(d)?).map_err(|_| minicbor::decode::Error::message("day"))?,
         },
@@ -367,6 +379,10 @@ fn names(d: &mut Decoder<'_>) -> Result<Vec<String>, minicbor::decode::Error> {
 fn card(d: &mut Decoder<'_>) -> Result<CardReference, minicbor::decode::Error> {
     d.u8()?;
     d.u64().map(CardReference)
+}
+
+fn index(number: i64) -> Result<u64, minicbor::decode::Error> {
+    u64::try_from(number).map_err(|_| minicbor::decode::Error::message("index"))
 }
 
 #[cfg(test)]
@@ -436,6 +452,7 @@ mod tests {
             },
             Act::ProgrammeActivate { document: String::new(), start: Start { from: None, instead: true } },
             Act::DayClose { day: 20_261_122 },
+            Act::JournalArchive { file: "000001.svga".into(), sha256: [4; 32], first: 1, last: 7 },
             Act::ClockConfirm,
         ];
         for act in acts {

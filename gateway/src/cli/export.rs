@@ -79,7 +79,7 @@ Exit codes: 0 everything holds, 1 something does not, 2 wrong usage.")]
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-struct KeyArgument {
+pub(super) struct KeyArgument {
     /// The gateway's public key, PEM.
     #[arg(long, value_name = "PEM")]
     key: Option<PathBuf>,
@@ -238,7 +238,7 @@ fn told(report: &Report) {
     }
 }
 
-fn trusted(key: &KeyArgument) -> Result<Trusted> {
+pub(super) fn trusted(key: &KeyArgument) -> Result<Trusted> {
     if let Some(hash) = &key.fingerprint {
         let hash = from_hex(hash).and_then(|bytes| bytes.try_into().ok());
         return hash.map(Trusted::Fingerprint).context("--fingerprint is not 64 digits of hex");

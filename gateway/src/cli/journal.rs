@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::BufWriter;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,6 +13,7 @@ use serde_json::json;
 
 use super::Common;
 use super::show::{bar, table};
+use crate::archive;
 use crate::config::Config;
 use crate::journal::anchor::{self, Anchor};
 use crate::journal::export::export as write_journal;
@@ -34,6 +36,11 @@ fn anchors_of(data: &DataDir, named: Option<PathBuf>) -> Result<Vec<Anchor>> {
         None => Config::load(None, &data.config())?.anchors.unwrap_or_else(|| data.anchors()),
     };
     if path.exists() { anchor::read_all(&path) } else { Ok(Vec::new()) }
+}
+
+/// The group of the last anchor; 0 where there is none.
+pub(super) fn anchored_group(data: &DataDir) -> Result<u64> {
+    Ok(anchors_of(data, None)?.last().map_or(0, |anchor| anchor.group))
 }
 
 pub(super) fn verify_journal(common: &Common, anchors: Option<PathBuf>) -> Result<ExitCode> {
@@ -157,6 +164,8 @@ pub(super) fn backup(common: &Common, out: &Path) -> Result<ExitCode> {
         fs::copy(data.config(), copy.config())?;
     }
     let (copied, _) = open(&copy)?;
+    // Behind the database: no row that was copied names a file that is not there.
+    copy_archive(&copied, &data, out)?;
     let last = copied.last_index()?;
     // Anchors younger than the copy would make it look cut off.
     let kept: Vec<Anchor> =
@@ -180,4 +189,21 @@ pub(super) fn backup(common: &Common, out: &Path) -> Result<ExitCode> {
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The files that the copied database names, durable.
+fn copy_archive(copied: &Storage, data: &DataDir, out: &Path) -> Result<()> {
+    let files = copied.archives()?;
+    if files.is_empty() {
+        return Ok(());
+    }
+    let folder = out.join(archive::FOLDER);
+    fs::DirBuilder::new().mode(0o700).create(&folder)?;
+    for row in files {
+        let (from, to) = (archive::path(&data.0, &row.file), archive::path(out, &row.file));
+        fs::copy(&from, &to).with_context(|| format!("copying {}", from.display()))?;
+        fs::File::open(&to)?.sync_all()?;
+    }
+    fs::File::open(&folder)?.sync_all()?;
+    Ok(())
 }

@@ -5,6 +5,7 @@
 mod out;
 
 mod alerts;
+mod archive;
 mod day;
 mod exceptions;
 mod export;
@@ -152,6 +153,17 @@ The copy holds the private keys: keep it as safe as the original.")]
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+    /// Let old days leave the database for a file that proves itself; list the files, check one alone.
+    #[command(after_help = "Examples:
+  gateway archive --before 2026-10-01 --dry-run  what would go
+  gateway archive --before 2026-10-01
+  gateway archive list
+  gateway archive verify data/archive/000001.svga --key gateway.pem
+
+The days before DATE go, from the journal's beginning, when they are closed and older than the 35 days for which terminals keep
+their requests. The gateway serves meanwhile. Whatever asks for an entry finds it as before, in DIR/archive: leave the files there.
+A run that was ended is taken up by the same command.")]
+    Archive(archive::Archive),
     /// Write a period for finance, with a signed manifest; check what was written.
     #[command(after_help = "Examples:
   gateway export --day 2026-11-21 --out day-2026-11-21
@@ -593,6 +605,7 @@ fn command(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Transaction(command) => transaction::transaction(common, command),
         Command::Receipt(Receipt::Verify { file, key }) => journal::verify_receipt(common, &file, key),
         Command::Backup { out } => journal::backup(common, &out),
+        Command::Archive(arguments) => archive::archive(common, arguments),
         Command::Export(arguments) => export::export(common, arguments),
         Command::Reconcile(asked) => reconcile::reconcile(common, &asked),
         Command::Report(command) => finance_report::report(common, command),

@@ -2,6 +2,7 @@
 
 use super::State;
 use super::adjust::adjust;
+use super::archive::archive;
 use super::award_batch::award_batch;
 use super::card::{Card, CardReference, CardStatus, OwnLimits};
 use super::card_acts::{bind, extend, refund_without_sale, set_card};
@@ -170,6 +171,16 @@ pub enum Act {
         /// YYYYMMDD.
         day: u32,
     },
+    /// Old entries leave the database for a file that holds them.
+    JournalArchive {
+        /// Its name in the archive's folder.
+        file: String,
+        /// SHA-256 of the file.
+        sha256: [u8; 32],
+        /// The first entry that leaves, and the last.
+        first: u64,
+        last: u64,
+    },
     /// The machine's clock is right, whatever it looks like.
     ClockConfirm,
 }
@@ -271,6 +282,8 @@ pub struct Drawn<'a> {
     pub cards: &'a [(CardReference, [u8; 32])],
     /// For an act that gives a cashier a PIN.
     pub pin: Pin,
+    /// For [`Act::JournalArchive`]: the business date of the last entry that leaves.
+    pub archived: u32,
     /// For [`Act::MemberMatch`]: what the statement says, when its signature is its partner's.
     pub claim: Option<&'a Claim>,
 }
@@ -481,6 +494,9 @@ pub fn decide_act(
             schedule::activate(&state.programmes, &programme.zone, (document, *start), now)
         }
         Act::DayClose { day } => day::close(state, *day, now.business_date),
+        Act::JournalArchive { first, last, .. } => {
+            archive(state, programme, (*first, *last), drawn.archived, now)
+        }
         Act::ClockConfirm => Ok(Vec::new()),
     }
 }

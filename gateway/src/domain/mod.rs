@@ -10,6 +10,7 @@ pub mod act;
 mod activate;
 mod adjust;
 mod advice;
+pub mod archive;
 mod authorize;
 mod award;
 mod award_batch;

@@ -90,6 +90,12 @@ pub enum Refusal {
     DayClosed(String),
     #[error("business date {0} has not begun, and only a day that has can be closed")]
     DayAhead(String),
+    #[error("entries up to {0} are archived, and the file does not begin behind them; make it anew")]
+    ArchivedElsewhere(u64),
+    #[error(
+        "terminals keep their requests for 35 days, and only closed days may go: archive what is before {0}"
+    )]
+    TooYoungToArchive(String),
     #[error("that is no way to settle this exception: {0}")]
     SettlementOf(&'static str),
 }

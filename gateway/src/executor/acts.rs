@@ -162,6 +162,13 @@ impl Writer {
             Act::CashierAdd { .. } | Act::CashierPin { .. } => self.draw_pin(),
             _ => None,
         };
+        let archive = match self.named_file(&act.act)? {
+            Ok(archive) => archive,
+            Err(reason) => {
+                drop(reply.send(Err(reason)));
+                return Ok(());
+            }
+        };
         let proofs: Vec<_> = drawn.iter().map(|(card, _, proof)| (*card, *proof)).collect();
         let claim = match claimed(&self.in_force(self.now()).programme, &act.act) {
             Ok(claim) => claim,
@@ -171,7 +178,8 @@ impl Writer {
             }
         };
         let pin_of = pin.as_ref().map(|(_, pin)| *pin).unwrap_or_default();
-        let for_act = Drawn { cards: &proofs, pin: pin_of, claim: claim.as_ref() };
+        let archived = archive.as_ref().map_or(0, |(_, date)| *date);
+        let for_act = Drawn { cards: &proofs, pin: pin_of, archived, claim: claim.as_ref() };
         let erased = match &act.act {
             Act::MemberErase { card, .. } => self.kept_under(*card)?,
             _ => Vec::new(),
@@ -181,6 +189,7 @@ impl Writer {
                 for card in erased {
                     self.members.erase(card).map_err(in_doubt("erasing personal data"))?;
                 }
+                group.files.extend(archive.map(|(row, _)| row));
                 let file = confirms.and_then(|number| self.proposals.forget(number));
                 let advices = match &act.act {
                     Act::AdviceImport { terminal, .. } => {

@@ -17,7 +17,7 @@ use crate::journal::record::{Details, Origin, answer_hash, encode_parts};
 use crate::journal::seal::leaf_of;
 use crate::journal::sha256;
 use crate::journal::walk::subject_hash;
-use crate::storage::Identity;
+use crate::storage::{ArchiveRow, Identity};
 
 /// An entry that waits for its group's commit.
 #[derive(Debug)]
@@ -49,6 +49,8 @@ pub(super) struct Group {
     pub waiting: Vec<(oneshot::Sender<Reply>, Waiting)>,
     pub acts: Vec<(oneshot::Sender<Result<ActDone, String>>, ActDone)>,
     pub queries: Vec<(oneshot::Sender<serde_json::Value>, serde_json::Value)>,
+    /// Files of the archive that its acts name.
+    pub files: Vec<ArchiveRow>,
     /// A business day ends with one of its entries.
     pub closes_day: bool,
     /// Terminals whose view must be published after the commit.

@@ -5,6 +5,7 @@
 //! Invariant: when a commit is undecided the writer ends and the process with it; it never says "declined".
 
 mod acts;
+mod archive;
 mod birthdays;
 mod boards;
 mod budget;

@@ -17,7 +17,9 @@ use super::watch::watched;
 use super::writer::{InForce, Writer};
 use super::{Handle, Job, QUEUE, Registry};
 use crate::alerts::date_of;
+use crate::archive::check_named;
 use crate::clock::{self, Clock};
+use crate::domain::archive::archived_through;
 use crate::domain::day::{close_through, day_before};
 use crate::domain::effect::Effect;
 use crate::domain::state::{Cell, State, Touched};
@@ -107,6 +109,8 @@ pub fn open(
     if state.gateway_key != sealer.key.spki() {
         return Err(OpenError::ForeignKey);
     }
+    let through = Some(archived_through(&state));
+    check_named(&storage, &options.data.0, (&installation, &state.gateway_key), through)?;
     let mut timekeeper = Timekeeper::new(head.time_ms, clock.steady_ms());
     let time = timekeeper.observe(clock.now_ms(), clock.steady_ms());
     let registry = Arc::new(Registry::default());
@@ -131,6 +135,7 @@ pub fn open(
         standings,
         rewarded: HashMap::new(),
         dirty,
+        leaving: storage.is_leaving()?,
         storage,
         state,
         sealer,

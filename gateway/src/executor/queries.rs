@@ -10,6 +10,7 @@ use super::group::Group;
 use super::programmes::Which;
 use super::writer::{InDoubt, Writer, in_doubt};
 use crate::admin::act::name;
+use crate::domain::archive::archived_through;
 use crate::domain::card::{Card, CardReference};
 use crate::domain::day::{closed_through, dashed};
 use crate::domain::ledger::Kind;
@@ -153,6 +154,9 @@ impl Writer {
                 "business_date": dashed(self.booked_on(now)),
                 "day_by_clock": dashed(now.business_date),
                 "closed_through": dashed(closed_through(&self.state)),
+                "archive_before": dashed(self.archive_before()),
+                "archived_through": archived_through(&self.state),
+                "leaving": self.leaving,
             }),
         };
         group.queries.push((reply, value));

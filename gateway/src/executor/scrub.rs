@@ -8,6 +8,7 @@ use std::time::Duration;
 use tracing::{error, info};
 
 use super::{Handle, Job};
+use crate::archive::check_named;
 use crate::domain::State;
 use crate::domain::effect::Effect;
 use crate::journal::seal::{Head, seal_verifies, sealing_key};
@@ -70,6 +71,8 @@ fn pass(directory: &Path, handle: &Handle, go_on: impl Fn(Duration) -> bool) -> 
             return Ok(head.group);
         }
     }
+    // The files were read above; this is whether they are those that the journal named.
+    check_named(&storage, directory, (&handle.installation, &keys.gateway_key), None)?;
     for kind in 1..=9 {
         storage.each_snapshot(kind, |_, _, _| Ok(()))?;
     }

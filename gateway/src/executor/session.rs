@@ -15,6 +15,7 @@ use super::writer::{InDoubt, InForce, Writer, in_doubt};
 use super::{Enrolment, Reply, SignOn};
 use crate::domain::Now;
 use crate::domain::act::with_status;
+use crate::domain::archive::BACKUP_HORIZON_S;
 use crate::domain::effect::Effect;
 use crate::domain::{Terminal, TerminalStatus};
 use crate::journal::record::Origin;
@@ -24,8 +25,6 @@ use crate::translate;
 
 /// Wrong tries after which an enrolment code is dead.
 const CODE_TRIES: u8 = 5;
-/// A terminal keeps what is younger than this, so that it can resubmit after the gateway was restored from a backup.
-const BACKUP_HORIZON_S: i64 = 35 * 24 * 3600;
 
 /// What a terminal without a clock says that its time is.
 const NO_CLOCK: i64 = 0;

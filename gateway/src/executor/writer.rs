@@ -92,6 +92,8 @@ pub struct Writer {
     /// Where the round of birthdays stands.
     pub(super) birthdays: Round,
     pub(super) dirty: HashSet<Touched>,
+    /// Rows are there that a file of the archive has, too.
+    pub(super) leaving: bool,
     pub(super) last_used: HashMap<CardReference, u64>,
     pub(super) anchors: AnchorFile,
     pub(super) registry: Arc<Registry>,
@@ -141,13 +143,13 @@ impl Writer {
             (stopwatch(), stopwatch(), stopwatch(), stopwatch());
         self.look_at_space();
         loop {
-            match jobs.recv_timeout(TICK) {
+            match jobs.recv_timeout(if self.lets_go() { Duration::ZERO } else { TICK }) {
                 Ok(first) => {
                     let rest = jobs.try_iter().take(GROUP_MAX.saturating_sub(1));
                     let group: Vec<Job> = std::iter::once(first).chain(rest).collect();
                     self.run_group(group)?;
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => self.leave()?,
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             if due(&mut anchored, ANCHOR_EVERY) {
@@ -164,6 +166,7 @@ impl Writer {
                 self.close_days()?;
                 self.sweep()?;
                 self.give_birthday_gifts()?;
+                self.leave()?;
             }
         }
         self.flush()?;
@@ -231,7 +234,8 @@ impl Writer {
             seal: sealed.bytes.clone(),
         };
         let started = stopwatch();
-        self.storage.commit_group(&rows, &seal).map_err(in_doubt("a commit"))?;
+        self.storage.commit_group_naming(&rows, &seal, &group.files).map_err(in_doubt("a commit"))?;
+        self.leaving |= !group.files.is_empty();
         self.metrics.committed(rows.len(), started);
         self.head = sealed.head;
         if group.closes_day {

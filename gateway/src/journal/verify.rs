@@ -15,6 +15,7 @@ use super::seal::{Head, sealing_spki};
 use super::sha256;
 use super::walk::{Damage, Entry, Group, WalkError, lost, replay_whole};
 use crate::admin::act::SignedAct;
+use crate::domain::archive::archived_through;
 use crate::domain::state::{Cell, State, Touched};
 use crate::keys::{PublicKey, hex};
 use crate::storage::{Identity, KINDS, Storage, StorageError, cell_key, decode_cell, due, key_of};
@@ -85,6 +86,10 @@ fn verify_groups(
                 verifier.fault(&damage);
                 break;
             }
+            Err(WalkError::Storage(StorageError::Archive(unusable))) => {
+                verifier.say(unusable.to_string());
+                break;
+            }
             Err(WalkError::Storage(error)) => return Err(error),
         };
         let (stands, given) = verifier.build(&group, claims, installation);
@@ -115,6 +120,9 @@ fn verify_groups(
     }
     while let Some(verdicts) = signatures.take() {
         verifier.judged(Some(verdicts));
+    }
+    if verifier.report.faults.is_empty() {
+        verifier.archive(storage, installation)?;
     }
     for anchor in unmatched {
         let (group, index) = (anchor.group, anchor.index);
@@ -378,6 +386,25 @@ impl Verifier {
         } else {
             Err("its operator's signature does not verify")
         }
+    }
+
+    /// The database names the files that the journal does, they are those, and it knows no request that the journal does not.
+    fn archive(&mut self, storage: &Storage, installation: &Installation) -> Result<(), StorageError> {
+        let through = Some(archived_through(&self.state));
+        let named = storage.check_archive((installation, &self.state.gateway_key), through);
+        if let Err(StorageError::Archive(unusable)) = named {
+            self.say(unusable.to_string());
+        } else {
+            named?;
+        }
+        let identities = storage.identities()?;
+        if identities != self.seen.len() as u64 {
+            let seen = self.seen.len();
+            self.say(format!(
+                "the database finds {identities} requests by their STAN, and the journal has {seen}"
+            ));
+        }
+        Ok(())
     }
 
     /// A snapshot that is true up to entry 0 has no rows.

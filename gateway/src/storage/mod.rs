@@ -3,16 +3,19 @@
 //! Invariant: an error from a commit means *undecided*. The caller must end the process and look again after a
 //! restart; it must never answer "declined".
 
+mod archive;
 mod cell;
 mod members;
 mod schema;
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
+pub use archive::ArchiveRow;
 pub use cell::{KINDS, card_of_key, cell_key, decode_cell, due, encode_cell, key_of};
 pub use members::{MEMBERS, MemberFile, MemberRow};
 
@@ -44,6 +47,8 @@ pub enum StorageError {
     SqliteTooOld(&'static str),
     #[error("snapshot row is damaged: {0}")]
     Snapshot(String),
+    #[error(transparent)]
+    Archive(#[from] crate::archive::Unusable),
     #[error("what an earlier process has written cannot be synced: {0}")]
     Sync(io::Error),
 }
@@ -94,6 +99,8 @@ pub struct SnapshotRow {
 #[derive(Debug)]
 pub struct Storage {
     connection: Connection,
+    directory: PathBuf,
+    files: RefCell<archive::Files>,
 }
 
 impl Storage {
@@ -110,7 +117,7 @@ impl Storage {
         schema::prepare(&connection, synchronous)?;
         schema::migrate(&mut connection)
             .map_err(|reason| StorageError::Migration { path, reason: reason.to_string() })?;
-        let storage = Self { connection };
+        let storage = Self { connection, directory: directory.into(), files: RefCell::default() };
         storage.checkpoint()?;
         Ok(storage)
     }
@@ -121,9 +128,11 @@ impl Storage {
     /// When there is no such database.
     pub fn open_read_only(directory: &Path) -> Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(directory.join(DATABASE), flags)?;
+        let path = directory.join(DATABASE);
+        let connection = Connection::open_with_flags(&path, flags)?;
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
-        Ok(Self { connection })
+        archive::is_present(&connection, &path)?;
+        Ok(Self { connection, directory: directory.into(), files: RefCell::default() })
     }
 
     /// Writes one group: its entries and their seal, in one SQL transaction.
@@ -131,6 +140,14 @@ impl Storage {
     /// # Errors
     /// Any error leaves the group undecided.
     pub fn commit_group(&mut self, rows: &[Row], seal: &SealRow) -> Result<()> {
+        self.commit_group_naming(rows, seal, &[])
+    }
+
+    /// The same of a group whose acts name files of the archive.
+    ///
+    /// # Errors
+    /// Any error leaves the group undecided.
+    pub fn commit_group_naming(&mut self, rows: &[Row], seal: &SealRow, files: &[ArchiveRow]) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
             let mut insert = transaction.prepare_cached(
@@ -152,6 +169,7 @@ impl Storage {
                 .prepare_cached("INSERT INTO seal (grp, first_idx, last_idx, seal) VALUES (?, ?, ?, ?)")?;
             insert.execute(params![seal.group, seal.first_index, seal.last_index, seal.seal])?;
         }
+        files.iter().try_for_each(|file| archive::name(&transaction, file))?;
         transaction.commit()?;
         Ok(())
     }
@@ -266,7 +284,11 @@ impl Storage {
             "SELECT idx FROM journal WHERE terminal = ? AND generation = ? AND stan = ? AND terminal IS NOT NULL",
         )?;
         let parameters = params![identity.terminal, identity.generation, identity.stan];
-        Ok(select.query_row(parameters, |row| row.get(0)).optional()?)
+        // One that leaves in between is found behind: it is never in neither.
+        match select.query_row(parameters, |row| row.get(0)).optional()? {
+            Some(index) => Ok(Some(index)),
+            None => self.find_archived(identity),
+        }
     }
 
     /// STAN and entry of a terminal's requests after the STAN of `after`, by STAN, at most `limit`.
@@ -275,8 +297,10 @@ impl Storage {
     /// When SQLite fails.
     pub fn requests_after(&self, after: &Identity, limit: u32) -> Result<Vec<(u32, u64)>> {
         let mut select = self.connection.prepare_cached(
-            "SELECT stan, idx FROM journal WHERE terminal = ? AND generation = ? AND stan > ? AND terminal IS NOT NULL
-             ORDER BY stan LIMIT ?",
+            "SELECT stan, idx FROM archived WHERE terminal = ?1 AND generation = ?2 AND stan > ?3
+             UNION ALL
+             SELECT stan, idx FROM journal WHERE terminal = ?1 AND generation = ?2 AND stan > ?3 AND terminal IS NOT NULL
+             ORDER BY stan LIMIT ?4",
         )?;
         let parameters = params![after.terminal, after.generation, after.stan, limit];
         let rows = select.query_map(parameters, |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -291,11 +315,23 @@ impl Storage {
         Ok(self.entries(index, index)?.pop())
     }
 
-    /// Entries `first` to `last`, in order; those that exist.
+    /// Entries `first` to `last`, in order; those that exist, wherever they are. Of one that is in both places the row is taken.
     ///
     /// # Errors
-    /// When SQLite fails.
+    /// When SQLite fails, or a file of the archive is not as it was.
     pub fn entries(&self, first: u64, last: u64) -> Result<Vec<Row>> {
+        let rows = self.rows(first, last)?;
+        // Entries leave from the front, so what is not there any more stands before what is.
+        let until = rows.first().map_or(last, |row| row.index.saturating_sub(1));
+        if until < first {
+            return Ok(rows);
+        }
+        let mut entries = self.archived_entries(first, until)?;
+        entries.extend(rows);
+        Ok(entries)
+    }
+
+    fn rows(&self, first: u64, last: u64) -> Result<Vec<Row>> {
         let mut select = self.connection.prepare_cached(
             "SELECT idx, grp, terminal, generation, stan, leaf, record FROM journal
              WHERE idx BETWEEN ? AND ? ORDER BY idx",
@@ -326,7 +362,12 @@ impl Storage {
             .connection
             .prepare_cached("SELECT leaf FROM journal WHERE idx BETWEEN ? AND ? ORDER BY idx")?;
         let rows = select.query_map([seal.first_index, seal.last_index], |row| row.get(0))?;
-        Ok(rows.collect::<std::result::Result<_, _>>()?)
+        let leaves: Vec<_> = rows.collect::<std::result::Result<_, _>>()?;
+        let all = seal.last_index.saturating_sub(seal.first_index).saturating_add(1);
+        if leaves.len() as u64 == all {
+            return Ok(leaves);
+        }
+        Ok(self.entries(seal.first_index, seal.last_index)?.into_iter().map(|row| row.leaf).collect())
     }
 
     /// One seal.
@@ -426,6 +467,10 @@ fn sync_log(directory: &Path) -> Result<()> {
         Err(error) => Err(error),
     };
     sync(&directory.join(LOG)).and_then(|()| sync(directory)).map_err(StorageError::Sync)
+}
+
+fn one_row(connection: &Connection, sql: &str) -> Result<u64> {
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
 }
 
 fn set_meta(connection: &Connection, name: &str, value: &[u8]) -> Result<()> {

@@ -6,8 +6,10 @@ use rusqlite::Connection;
 use super::{Result, StorageError, Synchronous};
 
 /// Forward only, tested from every earlier schema. The numbers are those of the files.
-const MIGRATIONS: [(&str, &str); 1] =
-    [("V1__journal", include_str!("../../../migrations/sqlite/0001_journal.sql"))];
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("V1__journal", include_str!("../../../migrations/sqlite/0001_journal.sql")),
+    ("V2__archive", include_str!("../../../migrations/sqlite/0002_archive.sql")),
+];
 
 /// SQLite before 3.51.3 could corrupt a database when a WAL reset raced a checkpoint.
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -55,4 +57,42 @@ pub(super) fn migrate(connection: &mut Connection) -> std::result::Result<(), re
     // Grouped: in one SQL transaction with its line in the history. By itself refinery commits the two one after the other,
     // and a start that is killed in between could never be repeated.
     Runner::new(&migrations).set_grouped(true).run(connection).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{DATABASE, Identity, Row, SealRow, Storage};
+
+    #[test]
+    fn a_database_of_the_first_version_is_made_the_present_one_with_all_that_it_holds() {
+        let directory = tempfile::tempdir().expect("directory");
+        let path = directory.path().join(DATABASE);
+        let (name, sql) = MIGRATIONS[0];
+        let first = [Migration::unapplied(name, sql).expect("a migration")];
+        let mut connection = Connection::open(&path).expect("a database");
+        Runner::new(&first).set_grouped(true).run(&mut connection).expect("migrated");
+        let row = "INSERT INTO journal VALUES (1, 1, 'T1', 1, 7, zeroblob(32), x'00')";
+        connection.execute(row, []).expect("a row");
+        drop(connection);
+
+        let early = Storage::open_read_only(directory.path()).expect_err("a reader does not migrate");
+        assert!(early.to_string().contains("start this version's gateway once"), "{early}");
+        for _ in 0..2 {
+            let mut storage = Storage::open(directory.path(), Synchronous::Off).expect("migrated");
+            let identity = Identity { terminal: "T1".into(), generation: 1, stan: 7 };
+            assert_eq!(storage.find(&identity).expect("read"), Some(1));
+            assert_eq!(
+                (storage.first_row().expect("read"), storage.archives().expect("read")),
+                (1, Vec::new())
+            );
+            let last = storage.last_index().expect("read");
+            let row =
+                Row { index: last + 1, group: last + 1, identity: None, leaf: [0; 32], record: vec![1] };
+            let seal =
+                SealRow { group: last + 1, first_index: last + 1, last_index: last + 1, seal: vec![2] };
+            storage.commit_group(&[row], &seal).expect("written");
+        }
+        assert!(Storage::open_read_only(directory.path()).is_ok());
+    }
 }

@@ -89,6 +89,7 @@ fn only_storage_speaks_sql() {
             "DROP TABLE",
         ],
         &[
+            "gateway/src/storage/archive.rs",
             "gateway/src/storage/mod.rs",
             "gateway/src/storage/members.rs",
             "gateway/src/storage/schema.rs",

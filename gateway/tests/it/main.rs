@@ -2,6 +2,7 @@
 #![allow(clippy::inconsistent_digit_grouping, reason = "cents stand apart: 100_00 is 100.00")]
 #![allow(clippy::arithmetic_side_effects, reason = "overflow in a test panics, which is what it should do")]
 
+mod archive;
 mod attack;
 mod bench;
 mod counter;

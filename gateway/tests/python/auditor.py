@@ -129,7 +129,7 @@ class Audit:
         for text in self.books.apply(effects, self.index):
             self.fault(text)
         said = [2, *cause["acts"]] if origin[0] == 2 else origin[:3]
-        day, texts = self.days.apply(time_ms // 1000, date, said, cause.get("arguments"), effects)
+        day, texts = self.days.apply(self.index, time_ms // 1000, date, said, cause.get("arguments"), effects)
         for text in texts:
             self.fault(text)
         entry = Entry(self.index, time_ms // 1000, (merchant, store), day, programme, request_id=request_id, **cause)

@@ -5,13 +5,15 @@ import tomllib
 import zoneinfo
 
 THROUGH = [None, "closed-through", 0]  # effect 25's card, counter and period
+ARCHIVED = [None, "archived-through", 0]
 
 
 class Days:
     def __init__(self):
         self.programmes, self.closed, self.last = [], 0, 0  # (effective from, zone, cutover); closed through; date of the last entry
+        self.archived, self.ends = 0, {}  # archived through; each date's last entry
 
-    def apply(self, time, date, origin, arguments, effects):
+    def apply(self, index, time, date, origin, arguments, effects):
         """The day that an entry's rules go by, and a sentence for every fault."""
         faults = []
         if date < self.last or date <= self.closed:
@@ -32,8 +34,22 @@ class Days:
             self.closed = until
         elif origin[:2] == [3, "close"] or arguments is not None and origin[0] == 2 and set(arguments) == {0} and origin[1:] == ["day-close"]:
             faults.append("closes no day")
+        faults += self._archives(origin, arguments, effects)
         self.last = max(self.last, date)
+        self.ends[date] = index
         return self._day(time, date), faults
+
+    def _archives(self, origin, arguments, effects):
+        """Whether an act archives the next entries, and of closed days alone."""
+        through = [e[4] for e in effects if e[0] == 25 and e[1:4] == ARCHIVED]
+        if origin != [2, "journal-archive"]:
+            return ["archives, and is no act that may"] if through else []
+        first, last = arguments[2], arguments[3]
+        closed = max((end for date, end in self.ends.items() if date <= self.closed), default=0)
+        fits = through == [last - self.archived] and len(effects) == 1 and first == self.archived + 1 and first <= last <= closed
+        faults = [] if fits else [f"archives {first} to {last}, behind {self.archived}, and days are closed up to entry {closed}"]
+        self.archived = last
+        return faults
 
     def _learn(self, effective_from, document):
         try:

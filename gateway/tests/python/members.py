@@ -3,7 +3,7 @@
 from collections import Counter, namedtuple
 
 import messages as m
-from days import THROUGH
+from days import ARCHIVED, THROUGH
 from falls import BY, counts_of, fallen, split
 
 Member = namedtuple("Member", "joined channel referrer kind tier since until")
@@ -45,7 +45,7 @@ class Members:
         if joining:
             self.joinings[entry.index] = counts_of(joining)
         counts = Counter()
-        for _, card, counter, period, change in (e for e in effects if e[0] == 25 and e[1:4] != THROUGH):
+        for _, card, counter, period, change in (e for e in effects if e[0] == 25 and e[1:4] not in (ARCHIVED, THROUGH)):
             if counts[card, counter, period] * change < 0:
                 self.carried.add((entry.index, (card, counter, period)))
             counts[card, counter, period] += change

@@ -179,6 +179,10 @@ BAD_ENTRIES = {
     "closes no day": lambda s: s.journal.system("close", "20251231", []),
     "is booked on": lambda s: (s.journal.system("close", "20260101", [[25, None, "closed-through", 0, 20260101]]), s.act("x", [])),
     "counters change": lambda s: s.journal.system("close", "20251231", [[25, None, "closed-through", 1, 20251231]]),
+    "archives, and is no act": lambda s: s.act("x", [[25, None, "archived-through", 0, 1]]),
+    "archives 1 to 2": lambda s: s.journal.act("OP1", s.operator, "journal-archive", {0: "000001.svga", 1: bytes(32), 2: 1, 3: 2}, [[25, None, "archived-through", 0, 2]]),
+    "archives 2 to 2": lambda s: (s.journal.system("close", "20251231", [[25, None, "closed-through", 0, 20251231]]),
+                                  s.journal.act("OP1", s.operator, "journal-archive", {0: "000001.svga", 1: bytes(32), 2: 2, 3: 2}, [[25, None, "archived-through", 0, 1]])),
     "seal says": lambda s: setattr(s.journal, "group", 7) or s.act("x", []),
 }
 

@@ -1,0 +1,176 @@
+//! A file that is gone or is not what it was: noticed at the start, by each read, by `journal verify`, and by whoever checks it alone.
+
+use std::fs;
+use std::path::Path;
+
+use gateway::archive::{Index, check_file};
+use gateway::storage::DATABASE;
+
+use super::{Shop, files};
+
+/// Every byte of the file is signed for, directly or by its block's hash: none may change, be missing, or be too many.
+#[tokio::test]
+async fn no_byte_of_a_file_can_change() {
+    let shop = Shop::open(0).await;
+    shop.archive();
+    let file = files(&shop.site().data()).remove(0);
+    let bytes = fs::read(&file).expect("a file");
+    let copy = shop.site().beside("copy.svga");
+    let holds = |bytes: &[u8]| {
+        fs::write(&copy, bytes).expect("a file");
+        check_file(&copy, |_| true, |_, _| Ok(())).is_ok()
+    };
+    assert!(holds(&bytes));
+    // All of the index, and of the block each fifth, another one each time.
+    let block = Index::open(&file).expect("a file").index.blocks.remove(0);
+    let inside = |at: &usize| (*at as u64) > block.offset && (*at as u64) < block.offset + block.length;
+    for at in (0..bytes.len()).filter(|at| !inside(at) || at % 5 == bytes.len() % 5) {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1 << (at % 8);
+        assert!(!holds(&flipped), "byte {at} of {}", bytes.len());
+    }
+    for length in 0..bytes.len() {
+        if length < 300 || bytes.len() - length < 300 {
+            assert!(!holds(&bytes[..length]), "cut at {length}");
+        }
+    }
+    assert!(!holds(&[bytes.as_slice(), &[0]].concat()) && !holds(&[&[0], bytes.as_slice()].concat()));
+}
+
+/// What stands beside the files in the database is not believed either.
+#[tokio::test]
+async fn rows_about_the_archive_that_were_changed_are_found() {
+    let shop = Shop::open(0).await;
+    shop.archive();
+    let Shop { machine, gateway, sold, .. } = shop;
+    assert!(gateway.stop().success());
+    let site = &machine.site;
+    let database = rusqlite::Connection::open(site.data().join(DATABASE)).expect("the database");
+    let stan = sold[0].stan.expect("a STAN").get();
+    let lost = "is not found under its STAN";
+    let cases = [
+        ("a request is forgotten", format!("DELETE FROM archived WHERE stan = {stan}"), lost, false),
+        (
+            "another is named for it",
+            format!("UPDATE archived SET idx = idx + 1 WHERE stan = {stan}"),
+            lost,
+            false,
+        ),
+        (
+            "one is made up",
+            "INSERT INTO archived VALUES ('T0001', 1, 99999, 1)".to_owned(),
+            "requests by their STAN",
+            false,
+        ),
+        (
+            "the file is forgotten",
+            "DELETE FROM archive".to_owned(),
+            "its group does not match its seal",
+            true,
+        ),
+        (
+            "it ends elsewhere",
+            "UPDATE archive SET last_grp = last_grp - 1".to_owned(),
+            "does not stand between the seals",
+            true,
+        ),
+        (
+            "it was another file",
+            "UPDATE archive SET proof = zeroblob(32)".to_owned(),
+            "than the database names",
+            true,
+        ),
+        (
+            "it had another SHA-256",
+            "UPDATE archive SET sha256 = zeroblob(32)".to_owned(),
+            "has not the SHA-256",
+            false,
+        ),
+    ];
+    for (case, sql, said, at_start) in cases {
+        let keep = "CREATE TABLE a AS SELECT * FROM archive; CREATE TABLE b AS SELECT * FROM archived;";
+        database.execute_batch(keep).expect("kept");
+        assert_eq!(database.execute(&sql, []).expect("SQL"), 1, "{case}");
+        let verified = site.run(&["journal", "verify"]);
+        assert_eq!(verified.status.code(), Some(1), "{case}");
+        assert!(verified.json.to_string().contains(said), "{case}: {}", verified.json);
+        if at_start {
+            assert!(site.start_with(&[], &[]).is_err(), "{case}");
+        }
+        let back = "DELETE FROM archive; DELETE FROM archived; INSERT INTO archive SELECT * FROM a;
+                    INSERT INTO archived SELECT * FROM b; DROP TABLE a; DROP TABLE b;";
+        database.execute_batch(back).expect("put back");
+        site.verify();
+    }
+}
+
+/// Whoever needs the file says which it is and what to do, and nobody goes on without it.
+#[tokio::test]
+async fn whoever_needs_a_file_says_that_it_is_gone_or_changed() {
+    // More than one block: the last one that was read is remembered, and was right when it was read.
+    let shop = Shop::open(6).await;
+    shop.archive();
+    let other = Shop::open(0).await;
+    other.archive();
+    let (data, last) = (shop.site().data(), shop.last.to_string());
+    let file = files(&data).remove(0);
+    let (bytes, others) =
+        (fs::read(&file).expect("a file"), fs::read(files(&other.site().data()).remove(0)).expect("a file"));
+    let mut flipped = bytes.clone();
+    flipped[100] ^= 1;
+    let Shop { machine, gateway, mut till, sold, .. } = shop;
+    assert!(till.repeat(&sold[0]).await.code().is_approval());
+    assert!(gateway.stop().success());
+
+    let put = |content: Option<&[u8]>| match content {
+        Some(content) => fs::write(&file, content).expect("a file"),
+        None => fs::remove_file(&file).expect("a file"),
+    };
+    let named = |said: &str, path: &Path| {
+        assert!(
+            said.contains(path.to_str().expect("a path")) && said.contains("put the file back from a backup"),
+            "{said}"
+        );
+    };
+    let cases: [(&str, Option<&[u8]>, bool); 5] = [
+        ("gone", None, true),
+        ("cut", Some(&bytes[..bytes.len() - 1]), true),
+        ("another journal's", Some(&others), true),
+        ("empty", Some(&[]), true),
+        // A start does not read blocks, or it would take as long as the archive is large.
+        ("a block changed", Some(&flipped), false),
+    ];
+    for (case, content, at_start) in cases {
+        put(content);
+        let verified = machine.site.run(&["journal", "verify"]);
+        assert_eq!(verified.status.code(), Some(1), "{case}");
+        named(&verified.json.to_string(), &file);
+        let explained = machine.site.run(&["transaction", "explain", &last]);
+        assert!(!explained.status.success(), "{case}");
+        named(&explained.stderr, &file);
+        if at_start {
+            let started = machine.site.start_with(&[], &[]);
+            named(&started.expect_err(case).stderr, &file);
+        }
+        put(Some(&bytes));
+        machine.site.verify();
+    }
+    // A backup does not pretend to be whole.
+    put(None);
+    let backup =
+        machine.site.run(&["backup", "--out", machine.site.beside("copy").to_str().expect("a path")]);
+    assert!(!backup.status.success() && backup.stderr.contains("000001.svga"), "{}", backup.stderr);
+    put(Some(&bytes));
+
+    // While it serves: no answer is made up, and the process ends rather than go on.
+    let mut gateway = machine.start();
+    // A receipt at the sign-on would have its block read, and remembered, now.
+    till.clerk.last_receipt = None;
+    let till = till.again(&gateway).await;
+    put(Some(&flipped));
+    let mut session = till.clerk.session(&gateway).await;
+    assert!(session.exchange(&sold[0], true).await.is_err(), "no answer rests on it");
+    crate::timekeeping::until("the gateway has ended", || gateway.ended().is_some());
+    assert_eq!(gateway.ended().and_then(|status| status.code()), Some(3));
+    named(&machine.site.log(), &file);
+}
