@@ -99,15 +99,36 @@ fn close(common: &Common, asked: &Close) -> Result<ExitCode> {
     let status = ask(common, &Ask::Status)?;
     let today = of(&status, "day_by_clock")?;
     let day = asked.day.as_deref().map_or(Ok(today), number)?;
+    // Of a dry run nothing is filed.
+    let out = asked.out.as_deref().filter(|_| !asked.dry_run);
     if day <= of(&status, "closed_through")? {
-        // Of a dry run nothing is filed.
-        return was_closed(common, day, asked.out.as_deref().filter(|_| !asked.dry_run));
+        return was_closed(common, day, out);
     }
     ensure!(day <= today, "business date {} has not begun; today is {}", dashed(day), dashed(today));
+    match attempt(common, asked, day, &status) {
+        Ok(false) => Ok(ExitCode::SUCCESS),
+        Ok(true) => {
+            let settlement = taken(common, Some(day), None).with_context(|| safe(common, day))?;
+            let whole = told(common, &settlement, asked.out.as_deref(), None)?;
+            Ok(if whole { ExitCode::SUCCESS } else { FAILED.into() })
+        }
+        Err(refused) => match ask(common, &Ask::Status).and_then(|status| of(&status, "closed_through")) {
+            // Somebody else was first.
+            Ok(through) if day <= through => was_closed(common, day, out),
+            Ok(_) => Err(refused),
+            Err(_) => Err(refused.context(format!(
+                "whether {} is closed is not known; ask again when the gateway serves, it is closed once",
+                dashed(day)
+            ))),
+        },
+    }
+}
+
+/// Closes a day that was open when the gateway told its status; whether it did, and was not only asked what it would do.
+fn attempt(common: &Common, asked: &Close, day: u32, status: &Value) -> Result<bool> {
     let so_far = taken(common, Some(day), None)?;
-    let now = text(&status, "time").parse().context("time of the gateway")?;
-    let doubt = doubt(&so_far, now).filter(|_| asked.day.is_none());
-    if let Some(doubt) = doubt {
+    let now = text(status, "time").parse().context("time of the gateway")?;
+    if let Some(doubt) = doubt(&so_far, now).filter(|_| asked.day.is_none()) {
         bail!("{doubt}\nNothing was closed. To close {0} all the same, name it: --day {0}", dashed(day));
     }
     if let Some(out) = &asked.out {
@@ -116,27 +137,13 @@ fn close(common: &Common, asked: &Close) -> Result<ExitCode> {
     if asked.dry_run {
         print(common, &so_far, &[], None)?;
         eprintln!("Nothing was closed. Without --dry-run, {} would be; {}.", dashed(day), next(day));
-        return Ok(ExitCode::SUCCESS);
+        return Ok(false);
     }
     if !asked.yes && !is_meant(&so_far, day)? {
         bail!("business date {} stays open", dashed(day));
     }
-    match Client::act(&common.directory(), &common.operator, Act::DayClose { day }) {
-        Ok(_) => {
-            let settlement = taken(common, Some(day), None).with_context(|| safe(common, day))?;
-            let whole = told(common, &settlement, asked.out.as_deref(), None)?;
-            Ok(if whole { ExitCode::SUCCESS } else { FAILED.into() })
-        }
-        Err(refused) => match ask(common, &Ask::Status).and_then(|status| of(&status, "closed_through")) {
-            // Somebody else was first.
-            Ok(through) if day <= through => was_closed(common, day, asked.out.as_deref()),
-            Ok(_) => Err(refused),
-            Err(_) => Err(refused.context(format!(
-                "whether {} is closed is not known; ask again when the gateway serves, it is closed once",
-                dashed(day)
-            ))),
-        },
-    }
+    Client::act(&common.directory(), &common.operator, Act::DayClose { day })?;
+    Ok(true)
 }
 
 /// Why a day is hardly the one that is meant by whoever names none.
