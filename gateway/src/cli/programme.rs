@@ -310,6 +310,10 @@ fn due(common: &Common, until_s: i64) -> Result<ExitCode> {
     });
     let answer = json!({ "due": due.collect::<Vec<_>>() });
     show(common, &answer, |answer| {
+        if rows(answer, "due").next().is_none() {
+            println!("Nothing happens by itself until then.");
+            return;
+        }
         let fields = ["card", "at", "what", "kind", "amount"];
         table(
             ["card", "from", "what", "balance", "amount"],

@@ -48,7 +48,9 @@ impl Writer {
             (None, Which::Version(version)) => {
                 json!({ "error": format!("there is no version {version}; `programme list` shows those that there are") })
             }
-            (None, _) => json!({ "error": "no programme was in force then" }),
+            (None, _) => {
+                json!({ "error": "no programme was in force then; `programme list` shows since when there was one" })
+            }
         }
     }
 
