@@ -20,6 +20,7 @@ use crate::alerts::date_of;
 use crate::clock::{self, Clock};
 use crate::domain::day::{close_through, day_before};
 use crate::domain::effect::Effect;
+use crate::domain::operator::Operator;
 use crate::domain::state::{Cell, State, Touched};
 use crate::domain::{Now, Reading, Timekeeper};
 use crate::journal::anchor::AnchorFile;
@@ -232,7 +233,7 @@ fn begin(
         programme_version: 1,
         effects: vec![
             Effect::GatewayKey { public_key: key.spki() },
-            Effect::Operator { operator: "owner".into(), active: true, public_key: owner.spki() },
+            Effect::Operator { operator: "owner".into(), held: Operator::first(owner.spki()) },
             Effect::Programme { version: 1, effective_from: now.s(), document },
         ]
         .into_iter()
