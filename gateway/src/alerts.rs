@@ -12,13 +12,12 @@ use protocol::request::Request;
 use crate::admin::act::SignedAct;
 use crate::domain::act::Act;
 use crate::domain::member::Window;
-use crate::domain::original::Original;
 use crate::domain::programme::Programme;
 use crate::domain::programme::alert::{Alert, Deed, Done, Raised, Watch};
 use crate::domain::request::message;
 use crate::domain::schedule::in_force_at;
 use crate::domain::{Account, CardReference, State};
-use crate::executor::{OpenError, state_now};
+use crate::executor::{OpenError, in_effect, state_now};
 use crate::journal::record::{Origin, Record};
 use crate::journal::walk::{WalkError, head_before, next_group};
 use crate::programme_file;
@@ -189,7 +188,7 @@ fn by_terminal(kind: u8, record: &Record, answer: &Answer, done: impl Fn(Deed, i
     if GIVING.contains(&kind) {
         all.extend(points_given(record, &done));
     }
-    let original = original(record);
+    let original = in_effect(record);
     match kind {
         message::VOID => all.push(of_card(Deed::Voids, approved)),
         message::REFUND => all.push(of_card(Deed::Refunds, approved)),
@@ -213,7 +212,7 @@ fn by_terminal(kind: u8, record: &Record, answer: &Answer, done: impl Fn(Deed, i
 /// Points that came to each card.
 fn points_given(record: &Record, done: impl Fn(Deed, i64) -> Done) -> Vec<Done> {
     let mut cards: BTreeMap<CardReference, i64> = BTreeMap::new();
-    for ((card, _), (points, _)) in original(record).points_earned() {
+    for ((card, _), (points, _)) in in_effect(record).points_earned() {
         let held = cards.entry(card).or_default();
         *held = held.saturating_add(points);
     }
@@ -235,27 +234,4 @@ fn by_rules(kind: u8, answer: &Answer) -> Vec<(Deed, String, i64)> {
         Some((deed, line.rule.as_str().to_owned(), line.result))
     });
     given.collect()
-}
-
-/// An entry's effects as those of a transaction.
-fn original(record: &Record) -> Original {
-    let details = &record.details;
-    Original {
-        index: details.index,
-        request_id: [0; 32],
-        message: 0,
-        terminal: String::new(),
-        generation: 0,
-        merchant: details.merchant.clone(),
-        store: details.store.clone(),
-        business_date: details.business_date,
-        shift: None,
-        card: None,
-        approved: true,
-        approved_amount: 0,
-        lines: Vec::new(),
-        reasons: Vec::new(),
-        by_joining: None,
-        effects: details.effects.clone(),
-    }
 }

@@ -193,8 +193,8 @@ fn arguments(e: &mut Encoder<Vec<u8>>, act: &Act) -> Write {
             card.map_or(Ok(()), |card| e.u8(3)?.u64(card.0)?.ok())
         }
         Act::AdviceImport { terminal, file } => e.map(2)?.u8(0)?.str(terminal)?.u8(1)?.bytes(file)?.ok(),
-        Act::OperatorAdd { operator, public_key } => {
-            e.map(2)?.u8(0)?.str(operator)?.u8(1)?.bytes(public_key)?.ok()
+        Act::OperatorAdd { operator, public_key, by_two } => {
+            e.map(3)?.u8(0)?.str(operator)?.u8(1)?.bytes(public_key)?.u8(2)?.bool(*by_two)?.ok()
         }
         Act::OperatorRevoke { operator } => e.map(1)?.u8(0)?.str(operator)?.ok(),
         Act::ProgrammeActivate { document, start } => {
@@ -339,6 +339,7 @@ fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> 
                 key(d)?;
                 d.bytes()?.into()
             },
+            by_two: truth(d)?,
         },
         "operator-revoke" => Act::OperatorRevoke { operator: text(d)? },
         "programme-activate" => {
@@ -439,7 +440,8 @@ mod tests {
             Act::ExceptionSettle { index: 7, settlement: Settlement::WriteOff, reason: "old".into() },
             Act::ExceptionSettle { index: 7, settlement: Settlement::Explained, reason: "seen".into() },
             Act::AdviceImport { terminal: terminal(), file: [4; 32] },
-            Act::OperatorAdd { operator: "ann".into(), public_key: vec![1, 2] },
+            Act::OperatorAdd { operator: "ann".into(), public_key: vec![1, 2], by_two: false },
+            Act::OperatorAdd { operator: "bob".into(), public_key: vec![3], by_two: true },
             Act::OperatorRevoke { operator: "ann".into() },
             Act::ProgrammeActivate { document: "x".repeat(5000), start: Start::default() },
             Act::ProgrammeActivate {

@@ -417,13 +417,27 @@ Whether a till needs cashiers who are signed on, and what needs a supervisor, is
 #[derive(Debug, Subcommand)]
 enum Operator {
     /// Make an operator's key in DIR/keys and admit it.
+    #[command(
+        after_help = "The first operator may add the second alone. Whom one person alone adds after that may act at once, but be neither
+of the two who sign what needs two people until 72 hours are over, and is on the list of exceptions meanwhile; whom
+two people add need not wait.
+
+Examples:
+  gateway operator add --name ann                the second: alone
+  gateway operator add --name bob --by-two       proposed by owner ...
+  gateway act confirm --number 1 --operator ann  ... and confirmed by ann: bob may sign with either at once
+  gateway operator add --name eve                alone: a lost colleague's place is taken in three days"
+    )]
     Add {
         #[arg(long)]
         name: String,
+        /// Propose it to a second operator; without this one person adds it.
+        #[arg(long)]
+        by_two: bool,
     },
     /// List operators.
     List,
-    /// End an operator's right to act.
+    /// End an operator's right to act; one signature is enough.
     Revoke {
         #[arg(long)]
         name: String,

@@ -49,6 +49,9 @@ pub(super) fn act(common: &Common, command: Acts) -> Result<ExitCode> {
             let first = SignedAct::decode(payload.context("the waiting act cannot be read")?)?;
             if !common.json {
                 println!("{} proposes: {}", first.operator, first.act.words());
+                if let Act::OperatorAdd { public_key, .. } = &first.act {
+                    println!("The key's fingerprint: {}", hex(&fingerprint(public_key)));
+                }
             }
             let done = Client::confirm(&common.directory(), &common.operator, number, first.act)?;
             show(common, &done, |done| {
@@ -305,25 +308,38 @@ pub(super) fn operator(common: &Common, command: Operator) -> Result<ExitCode> {
             let answer = ask(common, &Ask::Operators)?;
             show(common, &answer, |answer| {
                 let rows = answer["operators"].as_array();
-                let fields = ["operator", "status", "fingerprint"];
-                table(fields, rows.into_iter().flatten().map(|row| fields.map(|field| text(row, field))));
+                let fields = ["operator", "status", "one of two", "fingerprint"];
+                let row_of = |row: &Value| {
+                    let counts = match (row["one_of_two"].as_bool(), row["counts_from"].as_str()) {
+                        (Some(true), _) => "yes".to_owned(),
+                        (_, Some(from)) if row["status"] == "active" => format!("from {from}"),
+                        _ => "no".to_owned(),
+                    };
+                    [text(row, "operator"), text(row, "status"), counts, text(row, "fingerprint")]
+                };
+                table(fields, rows.into_iter().flatten().map(row_of));
             })
         }
-        Operator::Add { name } => {
+        Operator::Add { name, by_two } => {
             let path = common.directory().operator_key(&name);
             if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
                 bail!("an operator's name has 1 to 16 letters, digits, - or _");
             }
             let key = SigningKey::load_or_generate(&path)?;
-            let act = Act::OperatorAdd { operator: name.clone(), public_key: key.spki() };
-            let recorded = Client::act(&common.directory(), &common.operator, act)?;
-            let answer =
-                json!({ "operator": name, "key": path.display().to_string(), "index": recorded["index"] });
+            let act = Act::OperatorAdd { operator: name.clone(), public_key: key.spki(), by_two };
+            let done = Client::act(&common.directory(), &common.operator, act)?;
+            let key = path.display().to_string();
+            let answer = json!({
+                "operator": name, "key": key, "index": done["index"], "proposal": done["proposal"],
+            });
+            if by_two {
+                return recorded(common, &answer);
+            }
             show(common, &answer, |_| {
                 println!(
-                    "Operator {name} may act (entry {}). The key is {}; move it to where {name} keeps it.",
-                    recorded["index"],
-                    path.display()
+                    "Operator {name} may act (entry {}). The key is {key}; move it to where {name} keeps it.
+Whom one person alone adds when there were two already may not be one of two people for three days: see `gateway operator list`.",
+                    done["index"],
                 );
             })
         }

@@ -10,6 +10,7 @@ use super::cashier::Cashier;
 use super::day;
 use super::effect::Effect;
 use super::ledger::Kind;
+use super::operator;
 use super::partner_match::{Claim, honour};
 use super::pin::Pin;
 use super::programme::Programme;
@@ -157,6 +158,8 @@ pub enum Act {
     OperatorAdd {
         operator: String,
         public_key: Vec<u8>,
+        /// Two people answer for it, so that there is no waiting time.
+        by_two: bool,
     },
     OperatorRevoke {
         operator: String,
@@ -191,7 +194,8 @@ impl Act {
     pub fn needs_two(&self) -> bool {
         matches!(
             self,
-            Self::CardRefund { .. }
+            Self::OperatorAdd { by_two: true, .. }
+                | Self::CardRefund { .. }
                 | Self::CardAdjust { .. }
                 | Self::AwardImport { .. }
                 | Self::CardPin { .. }
@@ -226,6 +230,9 @@ impl Act {
             Self::AdviceImport { terminal, file } => {
                 let hash: String = file.iter().map(|byte| format!("{byte:02x}")).collect();
                 format!("take in terminal {terminal}'s offline sales from the file with SHA-256 {hash}")
+            }
+            Self::OperatorAdd { operator, .. } => {
+                format!("add operator {operator}, who may be one of two people at once")
             }
             other => format!("{other:?}"),
         }
@@ -464,32 +471,11 @@ pub fn decide_act(
             Some(held) if held.generation > 0 => Ok(Vec::new()),
             _ => Err(Refusal::NoSuchTerminal(terminal.clone())),
         },
-        Act::OperatorAdd { operator, public_key } => {
-            check_code("an operator's name", operator)?;
-            if state.operators.contains_key(operator) {
-                return Err(Refusal::OperatorExists(operator.clone()));
-            }
-            Ok(vec![Effect::Operator {
-                operator: operator.clone(),
-                active: true,
-                public_key: public_key.clone(),
-            }])
+        Act::OperatorAdd { operator: name, public_key, by_two } => {
+            check_code("an operator's name", name)?;
+            operator::add(state, (name, public_key, *by_two), place, now)
         }
-        Act::OperatorRevoke { operator } => {
-            let (_, public_key) = state
-                .operators
-                .get(operator)
-                .filter(|(active, _)| *active)
-                .ok_or_else(|| Refusal::NoSuchOperator(operator.clone()))?;
-            if state.operators.values().filter(|(active, _)| *active).count() < 2 {
-                return Err(Refusal::LastOperator);
-            }
-            Ok(vec![Effect::Operator {
-                operator: operator.clone(),
-                active: false,
-                public_key: public_key.clone(),
-            }])
-        }
+        Act::OperatorRevoke { operator: name } => operator::revoke(state, name),
         Act::ProgrammeActivate { document, start } => {
             schedule::activate(&state.programmes, &programme.zone, (document, *start), now)
         }

@@ -5,6 +5,7 @@ use super::cashier::Cashier;
 use super::exception::Exception;
 use super::ledger::Kind;
 use super::member::Standing;
+use super::operator::Operator;
 use super::pin::Pin;
 use super::tally::{Period, Tally};
 use super::terminal::{Limits, Role, TerminalStatus};
@@ -150,7 +151,7 @@ pub enum Effect {
     /// 9
     EnrolmentCode { terminal: String, code_hash: Option<[u8; 32]>, expires: i64, tries: u8 },
     /// 10
-    Operator { operator: String, active: bool, public_key: Vec<u8> },
+    Operator { operator: String, held: Operator },
     /// 11
     Programme { version: u32, effective_from: i64, document: String },
     /// 12

@@ -13,6 +13,8 @@ pub enum ExceptionKind {
     LoadReversedTooLate = 3,
     /// An offline approval was for more than the card could pay.
     OfflineShortfall = 4,
+    /// One person alone has added an operator, who will be one of two people after a waiting time.
+    OperatorAddedAlone = 5,
 }
 
 /// Who bears it.
@@ -45,6 +47,7 @@ impl ExceptionKind {
             Self::TotalsDiffer => "totals differ",
             Self::LoadReversedTooLate => "load reversed too late",
             Self::OfflineShortfall => "offline shortfall",
+            Self::OperatorAddedAlone => "operator added by one person",
         }
     }
 }

@@ -44,6 +44,7 @@ pub mod ledger;
 mod load;
 pub mod member;
 mod multiplying;
+pub mod operator;
 pub mod original;
 pub mod partner_match;
 mod pay_out;

@@ -42,7 +42,12 @@ impl Settlement {
             Self::Card(_) | Self::PaidOut => kind == ExceptionKind::CashTaken,
             Self::WriteOff => kind == ExceptionKind::OfflineShortfall,
             Self::Explained => {
-                matches!(kind, ExceptionKind::TotalsDiffer | ExceptionKind::LoadReversedTooLate)
+                matches!(
+                    kind,
+                    ExceptionKind::TotalsDiffer
+                        | ExceptionKind::LoadReversedTooLate
+                        | ExceptionKind::OperatorAddedAlone
+                )
             }
         }
     }

@@ -9,6 +9,7 @@ use super::effect::{Account, Effect, Fate, Posting, Subject};
 use super::exception::Exception;
 use super::ledger::NamedAccount;
 use super::member::{Counters, Member};
+use super::operator::Operator;
 use super::programme::ProgrammeVersion;
 use super::tally::Tally;
 use super::terminal::{EnrolmentCode, Shift, Terminal};
@@ -39,8 +40,7 @@ pub struct State {
     pub counters: Counters,
     pub accounts: BTreeMap<String, NamedAccount>,
     pub terminals: BTreeMap<String, Terminal>,
-    /// Operator name to (active, public key).
-    pub operators: BTreeMap<String, (bool, Vec<u8>)>,
+    pub operators: BTreeMap<String, Operator>,
     /// By rising version.
     pub programmes: Vec<ProgrammeVersion>,
     /// SubjectPublicKeyInfo of the key that seals.
@@ -105,8 +105,8 @@ impl State {
             Effect::Terminal { .. } | Effect::EnrolmentCode { .. } | Effect::LastStan { .. } => {
                 self.apply_to_terminal(effect)?;
             }
-            Effect::Operator { operator, active, public_key } => {
-                self.operators.insert(operator.clone(), (*active, public_key.clone()));
+            Effect::Operator { operator, held } => {
+                self.operators.insert(operator.clone(), held.clone());
             }
             Effect::Programme { version, effective_from, document } => {
                 let newest = self.programmes.last().map_or(0, |p| p.version);
@@ -224,7 +224,7 @@ pub enum Cell {
     Shift(Shift),
     Transaction(Fate),
     Tombstone([u8; 32]),
-    Operator((bool, Vec<u8>)),
+    Operator(Operator),
     Programme(ProgrammeVersion),
     GatewayKey(Vec<u8>),
     Tally(Tally),

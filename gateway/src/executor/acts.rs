@@ -18,6 +18,7 @@ use crate::domain::Pin;
 use crate::domain::act::{Act, Drawn, MAX_CARDS_PER_ACT, Place, decide_act};
 use crate::domain::card::CardReference;
 use crate::domain::effect::Effect;
+use crate::domain::operator::are_two;
 use crate::domain::refusal::Refusal;
 use crate::domain::settle::{About, Settlement};
 use crate::domain::state::Touched;
@@ -224,6 +225,7 @@ impl Writer {
             (false, None) => Ok(Signed::Enough(vec![signed], request_id)),
             (false, Some(_)) => Err("this act needs no second person".into()),
             (true, None) => {
+                self.check_counts(&act.operator, now_s)?;
                 // What could not be done anyway is refused before anybody is asked to confirm it.
                 self.decide(&act.act, Drawn::default(), self.next_index(group), named)?;
                 let expires = now_s.saturating_add(LIFETIME_S);
@@ -237,7 +239,8 @@ impl Writer {
                 if first.act.act != act.act {
                     return Err("the second signature is on another act".into());
                 }
-                if !self.two_people(&first.act.operator, &act.operator) {
+                self.check_counts(&act.operator, now_s)?;
+                if !are_two(&self.state, (&first.act.operator, &act.operator), now_s) {
                     return Err("the second signature must be another operator's, with another key".into());
                 }
                 Ok(Signed::Enough(vec![first.signed.clone(), signed], first.request_id))
@@ -245,11 +248,17 @@ impl Writer {
         }
     }
 
-    /// Both are active still, and do not share a key.
-    fn two_people(&self, one: &str, other: &str) -> bool {
-        let key =
-            |name: &str| self.state.operators.get(name).filter(|(active, _)| *active).map(|(_, key)| key);
-        one != other && key(one).zip(key(other)).is_some_and(|(one, other)| one != other)
+    /// An operator who was added by one person alone is not one of two at once.
+    fn check_counts(&self, operator: &str, now_s: i64) -> Result<(), String> {
+        let from = self.state.operators.get(operator).map_or(0, |held| held.counts_from);
+        if from <= now_s {
+            return Ok(());
+        }
+        let from = jiff::Timestamp::from_second(from).map(|time| time.to_string()).unwrap_or_default();
+        Err(format!(
+            "operator {operator} was added by one person alone, and may be one of two people from {from} on; until then two others \
+             must sign this. Whom two people add, by `operator add --by-two`, need not wait"
+        ))
     }
 
     fn open_act(&self, signed: &[u8], nonce: [u8; 16]) -> Result<(SignedAct, [u8; 32]), String> {
@@ -259,9 +268,9 @@ impl Writer {
             return Err("the act's unprotected header is not empty".into());
         }
         let act = SignedAct::decode(payload).map_err(|error| error.to_string())?;
-        let operator = self.state.operators.get(&act.operator).filter(|(active, _)| *active);
-        let (_, key) = operator.ok_or_else(|| format!("there is no active operator {}", act.operator))?;
-        let key = PublicKey::from_spki(key).ok_or("the operator's key cannot be read")?;
+        let operator = self.state.operators.get(&act.operator).filter(|held| held.active);
+        let operator = operator.ok_or_else(|| format!("there is no active operator {}", act.operator))?;
+        let key = PublicKey::from_spki(&operator.public_key).ok_or("the operator's key cannot be read")?;
         let message = sig_structure(Context::Act, &self.sealer.installation, sign1.protected, payload);
         if sign1.protected != Algorithm::Es256.protected_header() || !key.verify(&message, sign1.signature) {
             return Err(format!("the signature is not that of operator {}", act.operator));

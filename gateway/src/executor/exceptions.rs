@@ -4,7 +4,7 @@ use protocol::request::Body;
 use serde_json::{Value, json};
 
 use super::group::Group;
-use super::known::{damaged, remembered, request_of};
+use super::known::{damaged, in_effect, remembered, request_of};
 use super::value::identity;
 use super::writer::{InDoubt, Writer, in_doubt};
 use crate::domain::act::Act;
@@ -13,7 +13,7 @@ use crate::domain::exception::Exception;
 use crate::domain::settle::About;
 use crate::domain::state::Touched;
 use crate::domain::{Named, Original};
-use crate::journal::record::Record;
+use crate::journal::record::{Origin, Record};
 
 /// Most exceptions that one answer lists: the newest.
 const LISTED: usize = 1000;
@@ -53,7 +53,11 @@ impl Writer {
         }
         let (record, request_id) = self.entry_at(group, *index)?;
         let load = self.named_load(group, &record)?;
-        Ok(Some(Subject { entry: remembered(*index, request_id, &record)?, load }))
+        let entry = match &record.origin {
+            Origin::Terminal { .. } => remembered(*index, request_id, &record)?,
+            _ => in_effect(&record),
+        };
+        Ok(Some(Subject { entry, load }))
     }
 
     /// What the load is by now that a CashTaken names; `None` when the entry names none.

@@ -225,3 +225,26 @@ pub(crate) fn remembered(index: u64, request_id: [u8; 32], record: &Record) -> R
         by_joining: None,
     })
 }
+
+/// An entry that is no transaction of a terminal's, by what it did.
+pub(crate) fn in_effect(record: &Record) -> Original {
+    let details = &record.details;
+    Original {
+        index: details.index,
+        request_id: [0; 32],
+        message: 0,
+        terminal: String::new(),
+        generation: 0,
+        merchant: details.merchant.clone(),
+        store: details.store.clone(),
+        business_date: details.business_date,
+        shift: None,
+        card: None,
+        approved: true,
+        approved_amount: 0,
+        lines: Vec::new(),
+        reasons: Vec::new(),
+        by_joining: None,
+        effects: details.effects.clone(),
+    }
+}

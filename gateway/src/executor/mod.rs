@@ -35,7 +35,7 @@ mod watch;
 mod writer;
 
 pub(crate) use boards::{standing_in, state_now};
-pub(crate) use known::remembered;
+pub(crate) use known::{in_effect, remembered};
 
 use std::collections::HashMap;
 use std::sync::mpsc::{SyncSender, TrySendError};

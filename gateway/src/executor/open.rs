@@ -22,6 +22,7 @@ use crate::clock::{self, Clock};
 use crate::domain::archive::archived_through;
 use crate::domain::day::{close_through, day_before};
 use crate::domain::effect::Effect;
+use crate::domain::operator::Operator;
 use crate::domain::state::{Cell, State, Touched};
 use crate::domain::{Now, Reading, Timekeeper};
 use crate::journal::anchor::AnchorFile;
@@ -237,7 +238,7 @@ fn begin(
         programme_version: 1,
         effects: vec![
             Effect::GatewayKey { public_key: key.spki() },
-            Effect::Operator { operator: "owner".into(), active: true, public_key: owner.spki() },
+            Effect::Operator { operator: "owner".into(), held: Operator::first(owner.spki()) },
             Effect::Programme { version: 1, effective_from: now.s(), document },
         ]
         .into_iter()

@@ -110,10 +110,12 @@ impl Writer {
             Query::MemberStatement(card) => self.member_statement(card, now)?,
             Query::MemberValue(card) => self.member_value(card, now)?,
             Query::Operators => {
-                json!({ "operators": self.state.operators.iter().map(|(name, (active, key))| json!({
+                json!({ "operators": self.state.operators.iter().map(|(name, held)| json!({
                 "operator": name,
-                "status": if *active { "active" } else { "revoked" },
-                "fingerprint": crate::keys::hex(&crate::keys::fingerprint(key)),
+                "status": if held.active { "active" } else { "revoked" },
+                "one_of_two": held.counts(now.s()),
+                "counts_from": jiff::Timestamp::from_second(held.counts_from).ok().filter(|at| at.as_second() > 0).map(|at| at.to_string()),
+                "fingerprint": crate::keys::hex(&crate::keys::fingerprint(&held.public_key)),
             })).collect::<Vec<_>>() })
             }
             Query::Programmes => self.programme_versions(),

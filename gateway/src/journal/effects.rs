@@ -13,6 +13,7 @@ use crate::domain::card::{CardReference, CardStatus, Successor};
 use crate::domain::effect::{Account, Effect, Posting, Subject, TransactionState};
 use crate::domain::exception::{Bearer, ExceptionKind};
 use crate::domain::ledger::Kind;
+use crate::domain::operator::Operator;
 use crate::domain::tally::Period;
 use crate::domain::terminal::{Limits, Role, TerminalStatus};
 
@@ -72,8 +73,9 @@ pub(super) fn encode<W: Write>(e: &mut Encoder<W>, effect: &Effect) -> EncodeRes
             optional(e, code_hash.as_ref(), |e, hash| e.bytes(hash).map(drop))?;
             e.i64(*expires)?.u8(*tries)?;
         }
-        Effect::Operator { operator, active, public_key } => {
-            e.array(4)?.u8(10)?.str(operator)?.u8(if *active { 1 } else { 2 })?.bytes(public_key)?;
+        Effect::Operator { operator, held } => {
+            e.array(5)?.u8(10)?.str(operator)?.u8(if held.active { 1 } else { 2 })?;
+            e.bytes(&held.public_key)?.i64(held.counts_from)?;
         }
         Effect::Programme { version, effective_from, document } => {
             e.array(4)?.u8(11)?.u32(*version)?.i64(*effective_from)?.str(document)?;
@@ -233,10 +235,9 @@ pub(super) fn decode(d: &mut Decoder<'_>) -> DecodeResult<Effect> {
             expires: d.i64()?,
             tries: d.u8()?,
         },
-        (10, 4) => Effect::Operator {
+        (10, 5) => Effect::Operator {
             operator: d.str()?.into(),
-            active: d.u8()? == 1,
-            public_key: d.bytes()?.into(),
+            held: Operator { active: d.u8()? == 1, public_key: d.bytes()?.into(), counts_from: d.i64()? },
         },
         (11, 4) => {
             Effect::Programme { version: d.u32()?, effective_from: d.i64()?, document: d.str()?.into() }
@@ -327,6 +328,7 @@ numbered!(
     ExceptionKind::CashTaken,
     ExceptionKind::TotalsDiffer,
     ExceptionKind::LoadReversedTooLate,
-    ExceptionKind::OfflineShortfall
+    ExceptionKind::OfflineShortfall,
+    ExceptionKind::OperatorAddedAlone
 );
 numbered!(bearer, Bearer, Bearer::Nobody, Bearer::Merchant, Bearer::Store);

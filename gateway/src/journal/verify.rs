@@ -16,6 +16,7 @@ use super::sha256;
 use super::walk::{Damage, Entry, Group, WalkError, lost, replay_whole};
 use crate::admin::act::SignedAct;
 use crate::domain::archive::archived_through;
+use crate::domain::operator::are_two;
 use crate::domain::state::{Cell, State, Touched};
 use crate::keys::{PublicKey, hex};
 use crate::storage::{Identity, KINDS, Storage, StorageError, cell_key, decode_cell, due, key_of};
@@ -315,7 +316,7 @@ impl Verifier {
             return Err("its identity columns differ");
         }
         if let Origin::Operator { signed } = &entry.record.origin {
-            self.act_signatures(signed, installation)?;
+            self.act_signatures(signed, entry.record.details.time_ms.div_euclid(1000), installation)?;
             self.report.signatures = self.report.signatures.saturating_add(1);
         }
         Ok(None)
@@ -350,12 +351,17 @@ impl Verifier {
     }
 
     /// Every signature verifies; an act that needs two people has those of two, on the same act, and no other act has.
-    fn act_signatures(&self, signed: &[Vec<u8>], installation: &Installation) -> Result<(), &'static str> {
+    fn act_signatures(
+        &self,
+        signed: &[Vec<u8>],
+        now_s: i64,
+        installation: &Installation,
+    ) -> Result<(), &'static str> {
         let acts = signed.iter().map(|act| self.act_signature(act, installation));
         match acts.collect::<Result<Vec<_>, _>>()?.as_slice() {
-            [(act, _)] if !act.act.needs_two() => Ok(()),
-            [(one, key), (other, other_key)] if one.act.needs_two() => {
-                let two_people = one.operator != other.operator && key != other_key;
+            [act] if !act.act.needs_two() => Ok(()),
+            [one, other] if one.act.needs_two() => {
+                let two_people = are_two(&self.state, (&one.operator, &other.operator), now_s);
                 if two_people && one.act == other.act {
                     Ok(())
                 } else {
@@ -366,23 +372,19 @@ impl Verifier {
         }
     }
 
-    fn act_signature(
-        &self,
-        act: &[u8],
-        installation: &Installation,
-    ) -> Result<(SignedAct, &[u8]), &'static str> {
+    fn act_signature(&self, act: &[u8], installation: &Installation) -> Result<SignedAct, &'static str> {
         let sign1 = Sign1::parse(act).map_err(|_| "its act cannot be read")?;
         let payload = sign1.payload.ok_or("its act has no payload")?;
         if sign1.protected != Algorithm::Es256.protected_header() || sign1.unprotected != EMPTY_MAP {
             return Err("its act has other headers than an act has");
         }
         let decoded = SignedAct::decode(payload).map_err(|_| "its act cannot be read")?;
-        let operator = self.state.operators.get(&decoded.operator).filter(|(active, _)| *active);
-        let (_, spki) = operator.ok_or("its operator was not active")?;
-        let key = PublicKey::from_spki(spki).ok_or("its operator's key cannot be read")?;
+        let operator = self.state.operators.get(&decoded.operator).filter(|held| held.active);
+        let operator = operator.ok_or("its operator was not active")?;
+        let key = PublicKey::from_spki(&operator.public_key).ok_or("its operator's key cannot be read")?;
         let message = sig_structure(Context::Act, installation, sign1.protected, payload);
         if key.verify(&message, sign1.signature) {
-            Ok((decoded, spki))
+            Ok(decoded)
         } else {
             Err("its operator's signature does not verify")
         }

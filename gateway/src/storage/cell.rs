@@ -5,6 +5,7 @@ use minicbor::Decoder;
 use super::StorageError;
 use crate::domain::card::CardReference;
 use crate::domain::member::Member;
+use crate::domain::operator::Operator;
 use crate::domain::programme::ProgrammeVersion;
 use crate::domain::state::{Cell, Touched};
 use crate::domain::terminal::{EnrolmentCode, Limits, Shift, Terminal};
@@ -144,7 +145,9 @@ pub fn encode_cell(touched: &Touched, cell: &Cell) -> Vec<u8> {
             encode_fate(e, fate)
         }),
         Cell::Tombstone(request_id) => written(|e| e.bytes(request_id)?.ok()),
-        Cell::Operator((active, key)) => written(|e| e.array(2)?.bool(*active)?.bytes(key)?.ok()),
+        Cell::Operator(held) => {
+            written(|e| e.array(3)?.bool(held.active)?.bytes(&held.public_key)?.i64(held.counts_from)?.ok())
+        }
         Cell::Programme(programme) => written(|e| {
             e.array(3)?.u32(programme.version)?.i64(programme.effective_from)?.str(&programme.document)?.ok()
         }),
@@ -217,7 +220,8 @@ fn decode_state(touched: &Touched, state: &[u8]) -> Result<Cell, RecordError> {
         Touched::Tombstone(_) => Cell::Tombstone(fixed(d)?),
         Touched::Operator(_) => {
             d.array()?;
-            Cell::Operator((d.bool()?, d.bytes()?.into()))
+            let (active, public_key) = (d.bool()?, d.bytes()?.into());
+            Cell::Operator(Operator { active, public_key, counts_from: d.i64()? })
         }
         Touched::Programme(_) => {
             d.array()?;

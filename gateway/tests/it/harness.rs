@@ -108,6 +108,20 @@ impl Site {
         done.json
     }
 
+    /// Operators beside the owner: the first is added by the owner alone, the others by these two.
+    pub(crate) fn operators(&self, names: &[&str]) {
+        let (first, others) = names.split_first().expect("a name");
+        self.json(&["operator", "add", "--name", first]);
+        others.iter().for_each(|name| self.add_by_two(name, first));
+    }
+
+    /// Another operator, added by the owner and this one.
+    pub(crate) fn add_by_two(&self, name: &str, second: &str) {
+        let waiting = self.json(&["operator", "add", "--name", name, "--by-two"]);
+        let number = waiting["proposal"].to_string();
+        self.json(&["act", "confirm", "--number", &number, "--operator", second]);
+    }
+
     /// Enrolment string of a new terminal.
     pub(crate) fn enrolment(&self, terminal: &str, role: &str) -> String {
         let answer = self.json(&["terminal", "enroll", "--id", terminal, "--role", role]);

@@ -21,7 +21,8 @@ from mirror import Mirrors
 from people import People
 from versions import Versions
 
-TWO_PEOPLE = {"card-refund", "card-adjust", "card-pin", "exception-settle", "advice-import"}  # acts with two signatures; every other has one
+TWO_PEOPLE = {"card-refund", "card-adjust", "award-import", "card-pin", "exception-settle", "advice-import"}  # acts with two signatures; every other has one, but an operator-add may have two
+WAIT = 72 * 3600  # whom one person alone adds is not one of two before
 natural, one = uint(0, INT64), uint(1, 1)  # a CBOR `true` is no 1
 
 
@@ -116,7 +117,8 @@ class Audit:
             cause = {"asked": decode(open_sign1(origin[2])[2]), "told": decode(answer)}
             request_id = self._request(*origin[1:], answer, effects)
         elif origin[0] == 2:
-            request_id, acts, arguments = self._act(origin[1:])
+            request_id, acts, arguments = self._act(origin[1:], time_ms // 1000)
+            self._operators(acts, arguments, effects, time_ms // 1000)
             cause = {"acts": acts, "arguments": arguments}
             if acts[0] == "advice-import":
                 self.imported.add(arguments[0])
@@ -208,22 +210,34 @@ class Audit:
         if changes != told[12]:
             self.fault(f"answer tells changes {told[12]}, but {changes} were booked")
 
-    def _act(self, signed):
+    def _operators(self, acts, arguments, effects, now):
+        """Nobody becomes one of two people by one person alone at once, but the second that there ever was."""
+        for _, name, _, _, counts in [e for e in effects if e[0] == 10]:
+            known = self.books.operators.get(name)
+            alone = len(self.books.operators) > 1 and not (acts[0] == "operator-add" and arguments.get(2) is True)
+            wanted = known[2] if known else now + WAIT if alone else 0
+            if counts != wanted:
+                self.fault(f"operator {name} counts from {counts}, not {wanted}")
+
+    def _act(self, signed, now):
         ids, signers = [], []
         need(1 <= len(signed) <= 2, "an act has one signature or two")
         for body in signed:
             protected, _, payload, signature = open_sign1(body)
             act = decode(payload)
             need(known_keys(act) == set(range(6)) and act[0] == 1 and protected == PROTECTED[ES256], "act")
-            status, key = self.books.operators[act[2]]
+            status, key, counts = self.books.operators[act[2]]
             if status != 1:
                 self.fault(f"operator {act[2]} is revoked")
+            if len(signed) == 2 and counts > now:
+                self.fault(f"operator {act[2]} is not one of two yet")
             structure = self.context.act(protected, payload)
             self.attempt(f"act of {act[2]}", verify, key, protected, signature, structure)
             ids.append(sha256(structure))
             signers.append((act[2], key, act[1], encode(act[5])))
         first, last = signers[0], signers[-1]
-        if len(signers) != (2 if first[2] in TWO_PEOPLE else 1):
+        by_two = first[2] == "operator-add" and act[5].get(2) is True
+        if len(signers) != (2 if first[2] in TWO_PEOPLE or by_two else 1):
             self.fault(f"act {first[2]} has {len(signers)} signatures")
         if len(signers) == 2:
             if first[0] == last[0]:

@@ -133,7 +133,8 @@ class Books:
             elif what == 8:
                 self.terminals[rest[0]] = TerminalBook(rest[1], rest[2], rest[5])
             elif what == 10:
-                self.operators[rest[0]] = (rest[1], rest[2])
+                name, status, key, counts = rest
+                self.operators[name] = (status, key, counts)
             elif what == 12:
                 self.gateway_key = rest[0]
             elif what == 16:

@@ -7,12 +7,12 @@ import messages as m
 from codec import Malformed
 from crypto import BadSignature, check_grant
 
-CASH, DIFFERS, TOO_LATE, SHORTFALL = 1, 2, 3, 4
+CASH, DIFFERS, TOO_LATE, SHORTFALL, ALONE = 1, 2, 3, 4, 5
 OPEN, SETTLED = 1, 2
 NOBODY, MERCHANT, STORE = 0, 1, 2
 SIGN = {CASH: 1, SHORTFALL: -1}  # on suspense
 TO_CARD, PAID_OUT, WRITTEN_OFF, EXPLAINED = 1, 2, 3, 4
-WAYS = {CASH: (TO_CARD, PAID_OUT), SHORTFALL: (WRITTEN_OFF,), DIFFERS: (EXPLAINED,), TOO_LATE: (EXPLAINED,)}
+WAYS = {CASH: (TO_CARD, PAID_OUT), SHORTFALL: (WRITTEN_OFF,), DIFFERS: (EXPLAINED,), TOO_LATE: (EXPLAINED,), ALONE: (EXPLAINED,)}
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Claims:
         """`books` and `fates` are those after the entry. Yields a sentence for every fault."""
         told = {e[1]: e[2:] for e in effects if e[0] == 23}
         self.stores |= {e[1].split(":", 1)[1] for e in effects if e[0] == 1 and str(e[1]).startswith("suspense:")}
-        wanted = self._opened(entry, fates)
+        wanted = self._opened(entry, effects, fates)
         if entry.asked is not None and entry.asked[1] == m.ADVICE and entry.approved():
             yield from self._advised(entry, effects, books, keys, wanted, told)
         for index, (kind, status, amount, bearer) in told.items():
@@ -69,9 +69,11 @@ class Claims:
             if waits != there:
                 yield f"suspense of {store} has {there}, but {waits} waits"
 
-    def _opened(self, entry, fates):
+    def _opened(self, entry, effects, fates):
         """index -> (kind, amount) of what this entry must leave open."""
         asked, told = entry.asked, entry.told
+        if entry.acts == ("operator-add",) and any(e[0] == 10 and e[4] > 0 for e in effects):
+            return {entry.index: (ALONE, 0)}
         if told is None:
             return {}
         kind, code = asked[1], told[2]

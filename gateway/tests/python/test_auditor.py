@@ -24,7 +24,7 @@ class Site:
     def __init__(self, algorithm=ES256):
         self.journal, self.key, self.operator, self.stan, self.originals = JournalBuilder(), Key(algorithm), Key(ES256), 0, {}
         self.second = Key(ES256)  # another operator's
-        self.journal.system("genesis", self.journal.installation.hex(), [[12, self.journal.key.spki], [10, "OP1", 1, self.operator.spki], [11, 1, 0, "{}"]])
+        self.journal.system("genesis", self.journal.installation.hex(), [[12, self.journal.key.spki], [10, "OP1", 1, self.operator.spki, 0], [11, 1, 0, "{}"]])
         self.act("card issue", [[3, CARD, 1, "standard", PROOF, None, *OWNER]])
         self.act("terminal enroll", [[8, "T1", 1, 1, 1, -7, b"", "M1", "S1", *LIMITS], [9, "T1", bytes(32), 9, 0]])
         self.enrol()
@@ -49,11 +49,22 @@ class Site:
 
     def money_back(self, *more, name="card-refund", effects=()):
         """Money back without a sale, signed by the first operator and those in `more`: (operator, key) or (operator, key, act, arguments)."""
-        self.act("operator add", [[10, "OP2", 1, self.second.spki], *effects])
+        if "OP2" not in self.journal.books.operators:
+            self.act("operator-add", [[10, "OP2", 1, self.second.spki, 0], *effects])
         arguments = {0: CARD, 1: 100, 2: "no receipt"}
         posted = [[1, CARD, 1, 100, 4, None, self.journal.index + 1], [1, "redemption:S1", 0, -100]]
         more = [(operator, key, *(rest or (name, arguments))) for operator, key, *rest in more]
         self.journal.act("OP1", self.operator, name, arguments, posted, *more)
+
+    def third(self, arguments=None, counts=None, shown=True):
+        """An operator whom one person alone adds, beside two: the key."""
+        key = Key(ES256)
+        if "OP2" not in self.journal.books.operators:
+            self.act("operator-add", [[10, "OP2", 1, self.second.spki, 0]])
+        effects = [[10, "OP3", 1, key.spki, self.journal.now + 72 * 3600 if counts is None else counts]]
+        here = self.journal.index + 1
+        self.journal.act("OP1", self.operator, "operator-add", arguments or {0: "OP3", 1: key.spki, 2: False}, effects + [[23, here, 5, 1, 0, 0]] * shown)
+        return key
 
     def enrol(self):
         fields = {0: 1, 1: m.ENROLL, 2: "T1", 5: self.key.id, 16: bytes(16), 30: self.key.spki}
@@ -171,7 +182,7 @@ BAD_ENTRIES = {
     "key id": lambda s: s.request(m.ACTIVATE, [], key=Key(ES256), code=12),
     "not active": lambda s: (s.act("terminal suspend", [[8, "T1", 1, 3, 1, -7, s.key.spki, "M1", "S1", *LIMITS]]), s.request(m.ACTIVATE, [], code=12)),
     "act of OP1": lambda s: s.journal.act("OP1", Key(ES256), "x", {}, []),
-    "operator OP1 is revoked": lambda s: (s.act("x", [[10, "OP1", 2, s.operator.spki]]), s.act("y", [])),
+    "operator OP1 is revoked": lambda s: (s.act("x", [[10, "OP1", 2, s.operator.spki, 0]]), s.act("y", [])),
     "receivable": lambda s: s.act("x", [[1, RECEIVABLE, 16, -1], [1, "points-expense", 16, 1]]),
     "below zero": lambda s: s.act("x", [[2, CARD, 16, -1], [1, RECEIVABLE, 16, 1], [1, "points-expense", 16, -1]]),
     "genesis": lambda s: s.journal.system("genesis", s.journal.installation.hex(), []),
@@ -486,14 +497,19 @@ PLANTED = [
     # two people
     ("has 1 signatures", lambda s: s.money_back()),
     ("same operator twice", lambda s: s.money_back(("OP1", s.operator))),
-    ("same operator twice", lambda s: s.money_back(("OP1", s.second), effects=[[10, "OP1", 1, s.operator.spki]])),
-    ("same key twice", lambda s: s.money_back(("OP3", s.operator), effects=[[10, "OP3", 1, s.operator.spki]])),
+    ("same operator twice", lambda s: s.money_back(("OP1", s.second), effects=[[10, "OP1", 1, s.operator.spki, 0]])),
+    ("same key twice", lambda s: s.money_back(("OP3", s.operator), effects=[[10, "OP3", 1, s.operator.spki, 0]])),
     ("is for another act", lambda s: s.money_back(("OP2", s.second, "card-block", {0: CARD, 1: 100, 2: "no receipt"}))),
     ("is for another act", lambda s: s.money_back(("OP2", s.second, "card-refund", {0: CARD, 1: 99, 2: "no receipt"}))),
     ("has 2 signatures", lambda s: s.money_back(("OP2", s.second), name="card-block")),
     ("one signature or two", lambda s: s.money_back(("OP2", s.second), ("OP2", s.second))),
     ("act of OP2", lambda s: s.money_back(("OP2", Key(ES256)))),
-    ("OP2 is revoked", lambda s: s.money_back(("OP2", s.second), effects=[[10, "OP2", 2, s.second.spki]])),
+    ("OP3 is not one of two yet", lambda s: s.money_back(("OP3", s.third()))),
+    ("OP3 counts from 0", lambda s: s.third(counts=0)),
+    ("OP3 counts from", lambda s: s.third(counts=s.journal.now + 72 * 3600 - 1)),
+    ("OP3 counts from", lambda s: s.third({0: "OP3", 1: b"", 2: True})),
+    ("opens no exception of kind 5", lambda s: s.third(shown=False)),
+    ("OP2 is revoked", lambda s: s.money_back(("OP2", s.second), effects=[[10, "OP2", 2, s.second.spki, 0]])),
     # a card's day
     ("unknown effect", on_a_day((20260101, 0, 0, 1))),
     ("day of card", on_a_day((20260101, 0, 0, 1, 99))),

@@ -48,7 +48,7 @@ class Pins:
 
     def two(self, effects, act="card-pin", people=2):
         site = self.site
-        site.act("operator-add", [[10, "OP2", 1, site.second.spki]])
+        site.act("operator-add", [[10, "OP2", 1, site.second.spki, 0]])
         more = [("OP2", site.second, act, {0: CARD})] if people == 2 else []
         site.journal.act("OP1", site.operator, act, {0: CARD}, effects, *more)
 
@@ -248,7 +248,7 @@ def settle(site, index, way, postings, more=None, people=2):
     site.books = site.journal.books
     second = [("OP2", site.second, "exception-settle", arguments)] if people == 2 else []
     if "OP2" not in site.books.operators:
-        site.act("operator-add", [[10, "OP2", 1, site.second.spki]])
+        site.act("operator-add", [[10, "OP2", 1, site.second.spki, 0]])
         postings = [[*e[:-1], site.journal.index + 1] if len(e) == 7 else e for e in postings]
     site.journal.act("OP1", site.operator, "exception-settle", arguments, [*postings, [23, index, 1, 2, 500, 0]], *second)
 

@@ -72,9 +72,7 @@ async fn what_waits_for_a_second_person_has_another_number_after_a_restart() {
     let gateway = site.start();
     let mut till = Till::open(&site, &gateway, "T0001").await;
     let card = till.sell(&site, 1, &[10_00]).await.remove(0);
-    for name in ["ann", "bob"] {
-        site.json(&["operator", "add", "--name", name]);
-    }
+    site.operators(&["ann", "bob"]);
     let number = number(&card);
     let propose = |amount: &str| {
         let said = site.json(&[

@@ -136,7 +136,7 @@ async fn a_claim_is_settled_once_by_two_people_to_a_card_that_is_in_use() {
     let mut session = kiosk.session(&gateway).await;
     kiosk.fill(&mut session, &all[0], &[]).await;
     two_operators(&site);
-    site.json(&["operator", "add", "--name", "carl"]);
+    site.add_by_two("carl", "ann");
     let claim = Body::CashTaken {
         card: Some(all[0].reference),
         amount: amount(50_00),

@@ -47,9 +47,7 @@ async fn taken_and_given_back(site: &Site, till: &mut Till, reference: &str) {
     };
     let message = till.sign_with(body, &RequestSidecar::default(), |header| header);
     assert_eq!(till.send(&message).await.code(), APPROVED);
-    for name in ["ann", "bob"] {
-        site.json(&["operator", "add", "--name", name]);
-    }
+    site.operators(&["ann", "bob"]);
     let open = site.json(&["exception", "list"])["exceptions"][0]["reference"].to_string();
     let words = ["exception", "settle", &open, "--paid-out", "--reason", "given back", "--operator", "ann"];
     let proposal = site.json(&words)["proposal"].to_string();

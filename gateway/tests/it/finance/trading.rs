@@ -45,9 +45,7 @@ async fn what_finance_gets_is_what_accounts_and_cards_stand_at_and_a_clerk_can_t
     let mut till = Till::open(&site, &gateway, "T0001").await;
     let mut branch = Till::elsewhere(&site, &gateway, "T0002", ["--store", "S002"]).await;
     let mut cards = till.sell(&site, 3, &[300_00, 100_00]).await;
-    for name in ["ann", "bob"] {
-        site.json(&["operator", "add", "--name", name]);
-    }
+    site.operators(&["ann", "bob"]);
     let (third, other, card) = (cards.remove(2), cards.remove(1), cards.remove(0));
     let (sale, _) = branch.deal(purchase(&card, 80_00), &card).await;
     // Of three refunds one is voided, one reversed, one stands.

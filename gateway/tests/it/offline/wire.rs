@@ -70,9 +70,7 @@ pub(crate) fn settle(site: &Site, reference: u64, way: &[&str]) -> Value {
 }
 
 pub(crate) fn two_operators(site: &Site) {
-    for name in ["ann", "bob"] {
-        site.json(&["operator", "add", "--name", name]);
-    }
+    site.operators(&["ann", "bob"]);
 }
 
 /// A register with a grant, and cards of 100.00 and a bonus of 5.00 each.

@@ -45,9 +45,7 @@ async fn with_pin(site: &Site, gateway: &Gateway) -> (Till, Card) {
 
 /// Two more operators beside the owner.
 pub(super) fn operators(site: &Site) {
-    for name in ["ann", "bob"] {
-        site.json(&["operator", "add", "--name", name]);
-    }
+    site.operators(&["ann", "bob"]);
 }
 
 /// `card pin`, by two people.

@@ -143,9 +143,7 @@ async fn a_list_that_two_people_signed_comes_in_whole_and_once() {
     for card in &all[..2] {
         join(&mut till, card, Said::default()).await;
     }
-    for name in ["ann", "bob"] {
-        site.json(&["operator", "add", "--name", name]);
-    }
+    site.operators(&["ann", "bob"]);
     let import = |lines: &str| {
         let file = site.beside("visitors.csv");
         std::fs::write(&file, lines).expect("a file");

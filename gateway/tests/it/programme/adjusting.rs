@@ -14,9 +14,7 @@ async fn points_given_wrongly_go_when_two_people_say_so_and_are_owed_where_they_
     let mut till = Till::open(&site, &gateway, "T0001").await;
     let card = till.sell(&site, 1, &[100_00]).await.remove(0);
     till.deal(purchase(&card, 30_00), &card).await;
-    for name in ["ann", "bob"] {
-        site.json(&["operator", "add", "--name", name]);
-    }
+    site.operators(&["ann", "bob"]);
     let number = number(&card);
     let adjust = |kind: &str, points: i64, reason: &str| {
         let points = format!("--points={points}");

@@ -141,9 +141,7 @@ async fn points_bonus_redemption_and_adjustments_are_looked_at_by_member_termina
     }
     expected.extend(is(&[("redeemed", &masked(other), 2)]));
     assert_eq!(crossed(&site), expected);
-    for name in ["ann", "bob"] {
-        site.json(&["operator", "add", "--name", name]);
-    }
+    site.operators(&["ann", "bob"]);
     for points in ["--points=20", "--points=-10", "--points=1"] {
         assert_eq!(crossed(&site), expected);
         let act = ["card", "adjust", "--card", &number(one), points, "--reason", "why", "--operator", "ann"];

@@ -24,9 +24,7 @@ fn adjust(shop: &Shop, kind: &str, points: i64) {
 async fn points_given_wrongly_are_taken_and_owed_where_they_are_gone() {
     let mut shop = Shop::open(&format!("[points.courtesy]\nkind = 17\nname = \"Courtesy\"\n{SPEND}")).await;
     shop.sell(1, 100_00).await;
-    for name in ["ann", "bob"] {
-        shop.json(&["operator", "add", "--name", name]);
-    }
+    shop.site().operators(&["ann", "bob"]);
     shop.buy(A, 30_00).await.says(&[("spend", "1/1.00", 30)]);
     for (kind, points, held, moves) in [
         ("ordinary", -10, [20, 0], &[("A", "points-expense", POINTS, 10)][..]),

@@ -129,9 +129,7 @@ async fn an_approved_list_gives_each_their_points() {
     let activity = "[[activity]]\ncode = \"race\"\nrule = \"race\"\npoints = 5\nper_unit = true\nmost = { member_day = 14 }";
     let mut shop = Shop::open(activity).await;
     shop.sell(2, 0).await;
-    for name in ["ann", "bob"] {
-        shop.json(&["operator", "add", "--name", name]);
-    }
+    shop.site().operators(&["ann", "bob"]);
     let file = shop.site().beside("race.csv");
     let list = format!("{},2\n{},3\n", number(&shop.cards[A]), number(&shop.cards[B]));
     std::fs::write(&file, list).expect("a file");
