@@ -8,6 +8,8 @@ use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
+use crate::plain::stands;
+
 /// Why nothing more is printed.
 static BROKEN: OnceLock<io::Error> = OnceLock::new();
 
@@ -44,9 +46,11 @@ pub(super) fn came_to(printed: io::Result<()>) {
     }
 }
 
-/// To standard error; where that is gone there is nobody to tell.
+/// To standard error, whatever names are quoted in it; where that is gone there is nobody to tell.
 pub(super) fn say(text: Arguments<'_>) {
-    drop(io::stderr().write_fmt(text));
+    let safe = |c: char| if c == '\n' || stands(c) { c } else { char::REPLACEMENT_CHARACTER };
+    let text: String = text.to_string().chars().map(safe).collect();
+    drop(io::stderr().write_all(text.as_bytes()));
 }
 
 /// The exit code of a command that is at its end.

@@ -213,6 +213,7 @@ async fn days_and_stores_that_are_not_there_are_said_to_be_so() {
     }
     refused(&show(&dashed(day), &["--store", "S003"]), "store S003 is not known");
     refused(&show(&dashed(day), &["--store", "S003"]), "there are S001, S002");
+    refused(&show(&dashed(day), &["--store", "S\u{202e}3\u{1b}"]), "store S\u{fffd}3\u{fffd} is not known");
     refused(&show("tomorrow", &[]), "write YYYY-MM-DD");
     // It has a terminal, and no day yet.
     let quiet = show(&dashed(day), &["--store", "S002"]);
