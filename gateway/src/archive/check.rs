@@ -133,6 +133,33 @@ pub fn check_named(
     Ok(())
 }
 
+/// What the database says beside a journal that was verified, and should not: of files that it names up to another end than the journal
+/// does, or that are not those; of requests and seals, of which the journal has so many. The journal is the end of its archive, its requests, its groups.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn faults_beside(
+    storage: &Storage,
+    by: (&Installation, &[u8]),
+    (through, requests, groups): (u64, u64, u64),
+) -> Result<Vec<String>, StorageError> {
+    let mut faults = Vec::new();
+    match storage.check_archive(by, Some(through)) {
+        Err(StorageError::Archive(unusable)) => faults.push(unusable.to_string()),
+        checked => checked?,
+    }
+    let (identities, seals) = storage.counted()?;
+    if identities != requests {
+        faults.push(format!(
+            "the database finds {identities} requests by their STAN, and the journal has {requests}"
+        ));
+    }
+    if seals != groups {
+        faults.push(format!("the database has {seals} seals, and the journal {groups} groups"));
+    }
+    Ok(faults)
+}
+
 /// The index of a file that a row names, the very one.
 pub(crate) fn opened(row: &ArchiveRow, file: &Path) -> Result<Stored, Unusable> {
     let stored = Index::open(file)?;

@@ -14,7 +14,7 @@ mod make;
 use std::path::{Path, PathBuf};
 
 pub(crate) use check::opened;
-pub use check::{Checked, check_file, check_named, sha256_of};
+pub use check::{Checked, check_file, check_named, faults_beside, sha256_of};
 pub use index::{Block, Index, Stored};
 pub use make::{Made, Plan, make, plan};
 

@@ -171,11 +171,10 @@ fn said(common: &Common, plan: &Plan, made: &Made, done: &Value) {
         return;
     }
     println!(
-        "{}: entries {} to {}, {} days from {} to {}, {} bytes of records in {}; read back and compared.",
+        "{}: entries {} to {}, business dates {} to {}, {} bytes of records in {}; read back and compared.",
         made.path.display(),
         plan.first_index,
         plan.last_index,
-        plan.days,
         dashed(plan.from),
         dashed(plan.to),
         plan.bytes,

@@ -160,9 +160,10 @@ The copy holds the private keys: keep it as safe as the original.")]
   gateway archive list
   gateway archive verify data/archive/000001.svga --key gateway.pem
 
-The days before DATE go, from the journal's beginning, when they are closed and older than the 35 days for which terminals keep
-their requests. The gateway serves meanwhile. Whatever asks for an entry finds it as before, in DIR/archive: leave the files there.
-A run that was ended is taken up by the same command.")]
+The days before DATE go, from the journal's beginning, when they are closed and older than the 35
+days for which terminals keep their requests. The gateway serves meanwhile. Whatever asks for an
+entry finds it as before, in DIR/archive: leave the files there. A run that was ended is taken up
+by the same command. FINANCE.md says more (Retention).")]
     Archive(archive::Archive),
     /// Write a period for finance, with a signed manifest; check what was written.
     #[command(after_help = "Examples:

@@ -15,6 +15,7 @@ use super::seal::{Head, sealing_spki};
 use super::sha256;
 use super::walk::{Damage, Entry, Group, WalkError, lost, replay_whole};
 use crate::admin::act::SignedAct;
+use crate::archive::faults_beside;
 use crate::domain::archive::archived_through;
 use crate::domain::operator::are_two;
 use crate::domain::state::{Cell, State, Touched};
@@ -392,20 +393,9 @@ impl Verifier {
 
     /// The database names the files that the journal does, they are those, and it knows no request that the journal does not.
     fn archive(&mut self, storage: &Storage, installation: &Installation) -> Result<(), StorageError> {
-        let through = Some(archived_through(&self.state));
-        let named = storage.check_archive((installation, &self.state.gateway_key), through);
-        if let Err(StorageError::Archive(unusable)) = named {
-            self.say(unusable.to_string());
-        } else {
-            named?;
-        }
-        let identities = storage.identities()?;
-        if identities != self.seen.len() as u64 {
-            let seen = self.seen.len();
-            self.say(format!(
-                "the database finds {identities} requests by their STAN, and the journal has {seen}"
-            ));
-        }
+        let by = (installation, self.state.gateway_key.as_slice());
+        let journal = (archived_through(&self.state), self.seen.len() as u64, self.report.groups);
+        faults_beside(storage, by, journal)?.into_iter().for_each(|fault| self.say(fault));
         Ok(())
     }
 

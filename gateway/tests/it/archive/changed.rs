@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use gateway::archive::{Index, check_file};
-use gateway::storage::DATABASE;
+use gateway::archive::{Index, check_file, make, plan};
+use gateway::keys::SigningKey;
+use gateway::storage::{DATABASE, Identity, Storage, Synchronous};
+use protocol::field::Installation;
 
 use super::{Shop, files};
 
@@ -102,6 +104,71 @@ async fn rows_about_the_archive_that_were_changed_are_found() {
         database.execute_batch(back).expect("put back");
         site.verify();
     }
+}
+
+/// A file that goes bad after it was named, before its entries have left: they stay.
+#[tokio::test]
+async fn no_entry_leaves_for_a_file_that_has_not_got_it_as_it_was() {
+    let shop = Shop::open(0).await;
+    let data = shop.site().data();
+    let before = shop.latest().replace('-', "").parse().expect("a date");
+    let last = shop.last;
+    let Shop { machine, gateway, .. } = shop;
+    assert!(gateway.stop().success());
+    let mut storage = Storage::open(&data, Synchronous::Full).expect("the database");
+    let id = storage.meta("installation").expect("readable").expect("an id");
+    let installation = Installation(id.try_into().expect("16 bytes"));
+    let key = SigningKey::load(&data.join("keys/gateway.p8")).expect("a key");
+    let plan = plan(&storage, before, u64::MAX).expect("readable").expect("an old day");
+    assert_eq!((plan.first_index, plan.last_index), (1, last));
+    let made = make(&storage, &installation, &key, &data, &plan, |_| {}).expect("made");
+    let again = make(&storage, &installation, &key, &data, &plan, |_| {}).expect("taken");
+    assert_eq!((made.found, again.found, again.sha256), (false, true, made.sha256));
+    let stored = Index::open(&made.path).expect("a file");
+    let database = rusqlite::Connection::open(data.join(DATABASE)).expect("the database");
+    let row = "INSERT INTO archive VALUES (1, ?1, 1, ?2, 1, ?2, ?3, ?4, ?5)";
+    let values = rusqlite::params![plan.file, last, stored.bytes, made.sha256, stored.proof];
+    assert_eq!(stored.index.end.group, last, "a group an entry, on a quiet day");
+    database.execute(row, values).expect("named");
+    drop(database);
+    let sound = fs::read(&made.path).expect("a file");
+    let mut flipped = sound.clone();
+    flipped[100] ^= 1;
+    fs::write(&made.path, &flipped).expect("a file");
+    assert!(storage.leave(3).is_err());
+    assert_eq!(storage.first_row().expect("read"), 1, "all of them are there");
+    fs::write(&made.path, &sound).expect("a file");
+    let wanted = storage.entries(1, last + 2).expect("read");
+    // A row that is not what the file has, too.
+    let mut changed = wanted[4].record.clone();
+    changed[9] ^= 1;
+    let database = rusqlite::Connection::open(data.join(DATABASE)).expect("the database");
+    let put = |record: &[u8]| {
+        database.execute("UPDATE journal SET record = ?1 WHERE idx = 5", [record]).expect("put")
+    };
+    put(&changed);
+    assert!(storage.leave(3).expect("the first three leave"));
+    assert!(storage.leave(3).is_err());
+    assert_eq!(storage.first_row().expect("read"), 4);
+    put(&wanted[4].record);
+    while storage.leave(3).expect("they leave") {
+        assert_eq!(storage.entries(1, last + 2).expect("read"), wanted, "wherever they are");
+        assert_eq!(storage.entries(2, 4).expect("read"), wanted[1..4]);
+    }
+    assert_eq!(storage.first_row().expect("read"), last + 1);
+    for row in &wanted {
+        assert_eq!(storage.entry(row.index).expect("read").as_ref(), Some(row));
+        let Some(identity) = &row.identity else { continue };
+        assert_eq!(storage.find(identity).expect("read"), Some(row.index));
+    }
+    let first = Identity { terminal: "T0001".into(), generation: 1, stan: 0 };
+    let all: Vec<(u32, u64)> = wanted
+        .iter()
+        .filter_map(|row| Some((row.identity.as_ref()?.stan, row.index)))
+        .filter(|(stan, _)| *stan > 0)
+        .collect();
+    assert_eq!(storage.requests_after(&first, 99).expect("read"), all);
+    drop(machine);
 }
 
 /// Whoever needs the file says which it is and what to do, and nobody goes on without it.
