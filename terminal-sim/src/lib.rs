@@ -72,6 +72,7 @@ pub mod oracle;
 pub mod people;
 pub mod rng;
 pub mod session;
+pub mod shift;
 pub mod shop;
 mod store;
 pub mod terminal;

@@ -386,3 +386,28 @@ class Terminal:
             after, transactions, pages = answer.fields[34], transactions + answer.fields[33], pages + 1
             if after >= answer.fields[23]:
                 return answer, transactions, pages
+
+    def differing(self, shift: int, own: dict) -> list:
+        """What differs in a shift, page by page, from `own`: STAN -> [kind, amount, state] of what this terminal has of it (PROTOCOL.md
+        section 11, ShiftReport). Each page a list of (STAN, here, there), None where a side has nothing that counts."""
+        after, pages = 0, []
+        while True:
+            answer = self.shift_report(shift, after)
+            listed, last = answer.fields[34], answer.fields[23]
+            theirs = {stan: [kind, amount, state] for stan, kind, code, amount, state in answer.fields[33]}
+            page = []
+            for stan in sorted({s for s in own if s > after and (s <= listed or listed >= last)} | set(theirs)):
+                here, there = counted(own.get(stan)), counted(theirs.get(stan))
+                if here != there:
+                    page.append((stan, here, there))
+            pages.append(page)
+            if listed >= last:
+                return pages
+            after = listed
+
+
+def counted(row):
+    """Kind and amount of what counts in totals; None of anything else."""
+    if row is None or row[0] not in m.COUNTED or row[2] in (m.DECLINED, m.REVERSED, m.VOIDED, m.BLOCKED):
+        return None
+    return row[:2]

@@ -310,6 +310,42 @@ def test_shift_report(transferring):
     shop.audit()
 
 
+def test_a_closing_that_differs_is_taken_apart(transferring):
+    """95: the terminal pages through the list, and finds the STANs that differ from its own journal, and no others."""
+    shop = transferring
+    terminal, other, at = shop.terminal(), shop.terminal(), {9: 6}
+    card, own = shop.card(terminal, 20000), {}
+
+    def do(answer, state=m.LIVE):
+        fields = answer.fields
+        own[fields[3]] = [fields[1], fields.get(10), state if answer.code in (0, 10) else m.DECLINED]
+        return fields[3]
+
+    stans = [do(terminal.purchase(card, amount if amount % 9 else 10**6, at)) for amount in range(1, 106)]
+    do(terminal.authorize(card, 50, at))
+    assert terminal.differing(6, own) == [[], [], []]
+    voided, undone = terminal.sent[stans[1]], terminal.sent[stans[60]]
+    assert other.void(voided, at).code == 0  # only the gateway knows of it
+    assert terminal.ask(terminal.about(m.REVERSAL, undone, more=at | {25: 1})).code == 0
+    own[stans[60]][2] = m.REVERSED
+    own[stans[30]][1] += 1  # planted: another amount, a lost one, an invented one, a decline taken for a sale
+    lost = own.pop(stans[70])[:2]
+    own[terminal.last_stan + 7] = [m.PURCHASE, 77, m.LIVE]
+    own[stans[98]][1:] = [5, m.LIVE]
+    totals = {}
+    for kind, amount, state in own.values():
+        if kind in m.COUNTED and state == m.LIVE:
+            count, total = totals.get(kind, (0, 0))
+            totals[kind] = count + 1, total + amount
+    assert terminal.reconciliation(6, [[kind, *totals[kind]] for kind in sorted(totals)]).code == 95
+    first, second, third = terminal.differing(6, own)
+    sale = lambda amount: [m.PURCHASE, amount]
+    assert first == [(stans[1], sale(2), None), (stans[30], sale(32), sale(31))]
+    assert second == [(stans[70], None, lost)]
+    assert third == [(stans[98], sale(5), None), (terminal.last_stan - 1 + 7, sale(77), None)]
+    shop.audit()
+
+
 # ---- acts of two people ----
 
 def test_money_back_needs_two_people(shop):

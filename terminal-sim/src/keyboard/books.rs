@@ -8,6 +8,7 @@ use protocol::field::{Shift, Total, TotalMinor, Totals, TransactionState};
 use protocol::frame::MessageType;
 
 use super::roll::{Kept, Roll};
+use crate::shift::{Own, Row};
 
 /// The first shift of this generation after the last one that was closed.
 pub(super) fn open_shift(roll: &Roll, generation: u32) -> Option<Shift> {
@@ -36,6 +37,20 @@ pub(super) fn undone(roll: &Roll, generation: u32) -> BTreeMap<u32, u32> {
         own.then_some((original.stan.get(), kept.request.header.stan?.get()))
     });
     pairs.collect()
+}
+
+/// What this terminal has of a shift, by STAN: what could count in its totals, and whether it does.
+pub(super) fn rows(roll: &Roll, generation: u32, shift: Shift) -> Own {
+    let undone = undone(roll, generation);
+    let own = roll.of(generation).filter(|kept| {
+        kept.request.header.shift == Some(shift) && kept.request.kind().counts_in_shift()
+    });
+    let row = |kept: &Kept| {
+        let stan = kept.place().1;
+        let answer = (kept.answer.code, kept.answer.approved_amount);
+        (stan, Row::own(kept.request.kind(), answer, undone.contains_key(&stan)))
+    };
+    own.map(row).collect()
 }
 
 /// What this shift came to. `None` when a sum is larger than a total can be.

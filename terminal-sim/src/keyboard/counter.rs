@@ -75,6 +75,7 @@ impl Keyboard {
         };
         keyboard.adopt()?;
         let said = if away { vec![Said::Note(ALONE.into())] } else { keyboard.settle().await? };
+        let said = keyboard.with_differences(said).await?;
         Ok((keyboard, said))
     }
 
@@ -93,7 +94,7 @@ impl Keyboard {
         if let Some(answer) = said.last().filter(|said| said.is_answer()) {
             self.last = Some(answer.clone());
         }
-        Ok(said)
+        self.with_differences(said).await
     }
 
     /// What is printed of it; `word` is the command's.

@@ -6,8 +6,9 @@ use protocol::frame::MessageType;
 use serde_json::{Map, Value, json};
 
 use super::advice::advice;
-use super::said::{Claim, Said};
+use super::said::{Claim, Said, ShiftDifferences};
 use super::slip::{Mark, Slip, kind_name, notes, rows};
+use crate::shift::{Page, Row};
 
 /// The object of what was said in answer to `line` (its first word: a line may hold a card's secret).
 pub(super) fn object(said: &Said, word: Option<&str>) -> Value {
@@ -42,6 +43,7 @@ pub(super) fn object(said: &Said, word: Option<&str>) -> Value {
             fields.insert("own_totals".into(), of_totals(&report.own_totals));
             ("report", Value::Object(fields))
         }
+        Said::Differences(found) => ("differences", of_differences(found)),
         Said::Refused(why) => ("refused", json!({ "text": why })),
         Said::NotUnderstood(why) => ("not understood", json!({ "text": why })),
         Said::Unanswered { stan, code, why } => {
@@ -58,6 +60,22 @@ pub(super) fn object(said: &Said, word: Option<&str>) -> Value {
         object.extend(fields.into_iter().filter(|(_, value)| !value.is_null()));
     }
     Value::Object(object)
+}
+
+fn of_differences(found: &ShiftDifferences) -> Value {
+    let row = |row: &Row| {
+        json!({ "kind": row.kind.name(), "approved_amount": row.amount, "state": row.state.name() })
+    };
+    let page = |page: &Page| {
+        let differences = page.differences.iter().map(|one| {
+            json!({
+                "stan": one.stan, "differs": one.what(),
+                "here": one.here.as_ref().map(row), "there": one.there.as_ref().map(row),
+            })
+        });
+        json!({ "from": page.from, "to": page.to, "differences": differences.collect::<Value>() })
+    };
+    json!({ "shift": found.shift, "pages": found.pages.iter().map(page).collect::<Value>() })
 }
 
 fn of_tender(tender: &TenderLine) -> Value {

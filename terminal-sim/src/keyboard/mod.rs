@@ -25,7 +25,7 @@ mod words;
 pub use command::{CardEntry, CardName, Command, Expected};
 pub use members::Joining;
 pub use money::Unit;
-pub use said::{Claim, Said, ShiftStanding};
+pub use said::{Claim, Said, ShiftDifferences, ShiftStanding};
 pub use slip::{Mark, Shop, Slip};
 
 use std::io::{self, Write};

@@ -1,5 +1,6 @@
 //! What was said, for people: pure functions of it.
 
+mod differences;
 mod members;
 
 use protocol::answer::{Answer, Balances};
@@ -33,6 +34,7 @@ pub(super) fn text(said: &Said, shop: &Shop) -> String {
         Said::Asked(answer) => asked(answer, shop),
         Said::Standing { stan, answer, state } => standing(*stan, answer, *state, shop),
         Said::Report(report) => shift_report(report, shop),
+        Said::Differences(found) => differences::text(found, shop),
         Said::Refused(why) => line(&format!("Refused here, nothing was sent: {why}")),
         Said::NotUnderstood(why) => line(&format!("Not understood: {why}")),
         Said::NotAsExpected(why) => line(&format!("NOT AS EXPECTED: {why}")),

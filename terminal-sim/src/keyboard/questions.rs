@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use protocol::answer::{Answer, ShiftTransaction};
+use protocol::answer::Answer;
+use protocol::code::ResponseCode;
 use protocol::field::{AmountMinor, Flags, Original, Points, PurchaseLine, Shift, Stan, TenderLine};
 use protocol::frame::MessageType;
 use protocol::request::{Body, RequestSidecar};
@@ -10,11 +11,12 @@ use protocol::request::{Body, RequestSidecar};
 use super::counter::{amount, no_answer, purchase_lines};
 use super::members::price_flags;
 use super::roll::Kept;
-use super::said::{Said, ShiftStanding};
-use super::slip::{Slip, rows};
+use super::said::{Said, ShiftDifferences, ShiftStanding};
+use super::slip::{Mark, Slip, rows};
 use super::{Cited, Keyboard, books};
 use crate::clock;
-use crate::error::{Broken, Error};
+use crate::error::Error;
+use crate::shift::compare;
 
 impl Keyboard {
     pub(super) async fn quote(&mut self, minor: i64) -> Result<Said, Error> {
@@ -118,31 +120,53 @@ impl Keyboard {
     /// How the shift stands at the gateway, page by page, beside what the terminal counts.
     pub(super) async fn report(&mut self) -> Result<Said, Error> {
         let shift = self.details()?.shift.unwrap_or(Shift::FIRST);
-        self.terminal.details.shift = Some(shift);
-        let (mut transactions, mut after) = (Vec::<ShiftTransaction>::new(), 0);
-        loop {
-            let page = match self.ask(Body::ShiftReport { after }, RequestSidecar::default()).await? {
-                Ok(answer) => answer,
-                Err(said) => return Ok(said),
+        let pages = match self.terminal.shift_pages(shift).await {
+            Ok(pages) => pages,
+            Err(error) => return unanswered(error),
+        };
+        let listed = |page: &Answer| page.transactions.as_ref().map(|rows| rows.as_slice().to_vec());
+        let transactions = pages.iter().filter_map(listed).flatten().collect();
+        let own = books::totals(&self.roll, self.generation(), shift);
+        let answer = pages.into_iter().next_back().ok_or(Error::Timeout)?;
+        Ok(Said::Report(Box::new(ShiftStanding {
+            shift: shift.get(),
+            closed: answer.shift_closed.unwrap_or(false),
+            own_totals: own.as_ref().map(rows).unwrap_or_default(),
+            answer,
+            transactions,
+        })))
+    }
+
+    /// Behind each closing whose totals differ, what differs.
+    pub(super) async fn with_differences(&mut self, said: Vec<Said>) -> Result<Vec<Said>, Error> {
+        let mut all = Vec::new();
+        for one in said {
+            let differ = match &one {
+                Said::Slip(slip) if slip.answer.code == ResponseCode::TOTALS_DIFFER => {
+                    slip.shift.filter(|_| slip.mark != Some(Mark::Duplicate)).and_then(Shift::new)
+                }
+                _ => None,
             };
-            transactions.extend(page.transactions.as_ref().map(|page| page.as_slice()).unwrap_or_default());
-            let (listed, last) = (page.listed_to.unwrap_or(u32::MAX), page.host_last_stan.unwrap_or(0));
-            if listed >= last || !page.code.is_approval() {
-                let own = books::totals(&self.roll, self.generation(), shift);
-                return Ok(Said::Report(Box::new(ShiftStanding {
-                    shift: shift.get(),
-                    closed: page.shift_closed.unwrap_or(false),
-                    own_totals: own.as_ref().map(rows).unwrap_or_default(),
-                    answer: page,
-                    transactions,
-                })));
+            all.push(one);
+            if let Some(shift) = differ {
+                all.push(self.differences(shift).await?);
             }
-            if listed <= after {
-                return Err(
-                    Broken::Contradiction(format!("itself: a page after STAN {after} ends there")).into()
-                );
+        }
+        Ok(all)
+    }
+
+    /// What this terminal's roll and the gateway have not alike of a shift, by STAN.
+    async fn differences(&mut self, shift: Shift) -> Result<Said, Error> {
+        match self.terminal.shift_pages(shift).await {
+            Ok(pages) => {
+                let own = books::rows(&self.roll, self.generation(), shift);
+                let pages = compare(&own, &pages);
+                Ok(Said::Differences(Box::new(ShiftDifferences { shift: shift.get(), pages })))
             }
-            after = listed;
+            Err(error) => {
+                let (_, why) = no_answer(error)?;
+                Ok(Said::Note(format!("What differs could not be asked for: {why}.")))
+            }
         }
     }
 
@@ -167,10 +191,12 @@ impl Keyboard {
     ) -> Result<Result<Answer, Said>, Error> {
         match self.terminal.ask(body, sidecar).await {
             Ok(reply) => Ok(Ok(reply.answer)),
-            Err(error) => {
-                let (code, why) = no_answer(error)?;
-                Ok(Err(Said::Unanswered { stan: None, code, why }))
-            }
+            Err(error) => unanswered(error).map(Err),
         }
     }
+}
+
+fn unanswered(error: Error) -> Result<Said, Error> {
+    let (code, why) = no_answer(error)?;
+    Ok(Said::Unanswered { stan: None, code, why })
 }

@@ -6,6 +6,7 @@ use protocol::field::{CardReference, Stan, TransactionState};
 use protocol::frame::MessageType;
 
 use super::slip::{Mark, Slip};
+use crate::shift::Page;
 
 /// What the terminal says to one command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub enum Said {
     },
     /// An X report.
     Report(Box<ShiftStanding>),
+    /// After totals that differ, the transactions that do.
+    Differences(Box<ShiftDifferences>),
     /// The terminal refused by itself, and sent nothing.
     Refused(String),
     /// No such command, or not in this form.
@@ -78,6 +81,15 @@ pub struct ShiftStanding {
     pub own_totals: Vec<(MessageType, u32, i64)>,
     /// The shift's value messages.
     pub transactions: Vec<ShiftTransaction>,
+}
+
+/// A closed shift, compared with the gateway's list of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShiftDifferences {
+    /// Which shift.
+    pub shift: u32,
+    /// Page by page.
+    pub pages: Vec<Page>,
 }
 
 impl Said {

@@ -57,6 +57,7 @@ use serde::Serialize;
 use crate::corporate::Corporate;
 use crate::desk::Errand;
 use crate::error::Error;
+use crate::shift::Own;
 use book::{Answered, Place, Queue, Waiting, check_reconciliation};
 use card::CardModel;
 use limits::DayBook;
@@ -402,6 +403,13 @@ impl Oracle {
     pub fn shift_totals(&self, terminal: &str, generation: u32, shift: u32) -> ShiftTotals {
         let book = self.shifts.get(&(terminal.to_owned(), generation));
         book.map(|book| book.totals_before(shift, u64::MAX)).unwrap_or_default()
+    }
+
+    /// What it knows of a shift's transactions, by STAN.
+    #[must_use]
+    pub fn shift_rows(&self, terminal: &str, generation: u32, shift: u32) -> Own {
+        let book = self.shifts.get(&(terminal.to_owned(), generation));
+        book.map(|book| book.rows(shift)).unwrap_or_default()
     }
 
     /// Every disagreement so far.

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use protocol::code::ResponseCode;
+use protocol::field::TotalMinor;
 use protocol::frame::MessageType;
 
 use super::fact::{Fact, Intent, ShiftTotals};
+use crate::shift::{Own, Row};
 
 /// The shifts of one terminal and generation.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +52,16 @@ impl ShiftBook {
             }
         }
         totals
+    }
+
+    /// What counts, or did before it was undone, by STAN.
+    pub(super) fn rows(&self, shift: u32) -> Own {
+        let own = self.counted.iter().filter(|(_, counted)| counted.shift == shift);
+        let row = |(stan, counted): (&u32, &Counted)| {
+            let answer = (ResponseCode::APPROVED, TotalMinor::new(counted.amount));
+            (*stan, Row::own(MessageType(counted.kind), answer, self.undone.contains_key(stan)))
+        };
+        own.map(row).collect()
     }
 
     /// Counts an approved transaction, closes a shift.

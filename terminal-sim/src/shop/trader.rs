@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::code::ResponseCode;
 use protocol::field::{CardReference, Reason, TransactionState};
 use protocol::frame::MessageType;
 use tokio::time::sleep;
@@ -385,8 +386,14 @@ impl Trader {
     }
 
     async fn close_shift(&mut self, claimed: Option<ShiftTotals>) -> Result<(), Error> {
+        let shift = self.till.open_shift();
         let outcome = self.till.close_shift(claimed).await?;
         self.done("close shift", &outcome);
+        if outcome.code == ResponseCode::TOTALS_DIFFER {
+            let pages = self.till.differing(shift).await?;
+            let alike = pages.iter().all(|page| page.differences.is_empty());
+            self.shared.tally().question("shift, STAN by STAN", alike.then_some(true));
+        }
         Ok(())
     }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use protocol::answer::Answer;
 use protocol::field::{
-    AmountMinor, CardReference, Flags, Original, Points, Reason, TenderKind, TenderLine, TenderLines, Totals,
+    AmountMinor, CardReference, Flags, Original, Points, Reason, Shift, TenderKind, TenderLine, TenderLines,
+    Totals,
 };
 use protocol::request::{Body, RequestSidecar};
 use protocol::terminal::{Allowance, Details, GiveUpError, OfflineSale, Reply, SubmitError, TransactionId};
@@ -279,6 +280,28 @@ impl Terminal {
         }
         self.drive(|terminal| terminal.inbox.outcomes.contains_key(&id)).await?;
         self.inbox.outcomes.get(&id).cloned().ok_or(Error::Timeout)
+    }
+
+    /// What the gateway has of a shift, page by page: all its transactions, and in the last page its totals.
+    pub async fn shift_pages(&mut self, shift: Shift) -> Result<Vec<Answer>, Error> {
+        let (mut pages, mut after) = (Vec::new(), 0);
+        loop {
+            let before = self.details.shift.replace(shift);
+            let asked = self.ask(Body::ShiftReport { after }, RequestSidecar::default()).await;
+            self.details.shift = before;
+            let page = asked?.answer;
+            let (listed, last) = (page.listed_to.unwrap_or(u32::MAX), page.host_last_stan.unwrap_or(0));
+            let ends = listed >= last || !page.code.is_approval();
+            pages.push(page);
+            if ends {
+                return Ok(pages);
+            }
+            if listed <= after {
+                let what = format!("itself: a page after STAN {after} ends there");
+                return Err(Broken::Contradiction(what).into());
+            }
+            after = listed;
+        }
     }
 
     /// Asks a question, again after each lost connection.

@@ -2,13 +2,14 @@
 
 use protocol::answer::Answer;
 use protocol::code::ResponseCode;
-use protocol::field::{Original, TransactionState};
+use protocol::field::{Original, Shift, TransactionState};
 use protocol::frame::MessageType;
 
 use super::Till;
 use crate::diary::{Entry, open_intents};
 use crate::error::Error;
 use crate::oracle::{Fact, Mismatch, TransactionKey};
+use crate::shift::{Page, compare};
 use crate::terminal::{Outcome, Verdict};
 
 impl Till {
@@ -124,6 +125,26 @@ impl Till {
         let stored = reply.answer.stored_answer.as_ref();
         let stored = stored.and_then(|stored| Answer::decode(stored.as_bytes()).ok());
         Ok(stored.and_then(|answer| Fact::of(key.clone(), key.clone(), &answer)))
+    }
+
+    /// After totals that differed, what differs by STAN, page by page. The oracle hears of what nobody can have changed
+    /// meanwhile: another till may have voided a sale of this one, and an advice may have gone out unseen.
+    pub async fn differing(&mut self, shift: u32) -> Result<Vec<Page>, Error> {
+        let unknown = || Error::Usage(format!("there is no shift {shift}"));
+        let pages = self.terminal.shift_pages(Shift::new(shift).ok_or_else(unknown)?).await?;
+        let (name, generation) = (self.terminal.id(), self.terminal.state().generation);
+        let generation = generation.map_or(0, |generation| generation.get());
+        let own = self.oracle().shift_rows(name.as_str(), generation, shift);
+        let pages = compare(&own, &pages);
+        let certain = pages.iter().flat_map(|page| &page.differences).filter(|one| {
+            let advice = one.there.is_some_and(|row| row.kind == MessageType::ADVICE);
+            one.what() != "state" && !(advice && one.here.is_none())
+        });
+        for one in certain {
+            let key = TransactionKey { terminal: name.as_str().to_owned(), generation, stan: one.stan };
+            self.complain(&key, &format!("{:?}", one.here), &format!("{:?}, {}", one.there, one.what()));
+        }
+        Ok(pages)
     }
 
     fn complain(&self, key: &TransactionKey, expected: &str, got: &str) {

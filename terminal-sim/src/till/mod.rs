@@ -510,7 +510,7 @@ impl Till {
     }
 
     /// The first shift from the last one on that is not closed.
-    fn open_shift(&mut self) -> u32 {
+    pub fn open_shift(&mut self) -> u32 {
         let name = self.terminal.id();
         let generation = self.terminal.state().generation.map_or(0, |generation| generation.get());
         while self.oracle().is_shift_closed(name.as_str(), generation, self.shift) {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use protocol::code::ResponseCode;
 use protocol::cose::Algorithm;
 use protocol::field::Reason;
 use terminal_sim::faults::Fault;
@@ -37,7 +38,10 @@ async fn day(till: &mut Till, card: &Card) -> Result<(), Error> {
     till.reverse(abandoned, Reason::NO_ANSWER).await?;
     till.trade(card, Act::PurchasePart(1_000_00)).await?;
     till.inquire(card).await?;
-    till.close_shift(None).await?;
+    let shift = till.open_shift();
+    if till.close_shift(None).await?.code == ResponseCode::TOTALS_DIFFER {
+        till.differing(shift).await?;
+    }
     till.terminal.sign_off().await
 }
 
@@ -84,6 +88,38 @@ async fn noticed(lie: Lie, directory: &Path) -> Option<String> {
     }
 }
 
+/// The till names them, and no other; one that the host voided may have been voided by another till.
+#[tokio::test]
+async fn a_shift_that_differs_is_taken_apart_stan_by_stan() {
+    let directory = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(Lie::Shift).await;
+    let oracle = Arc::new(Mutex::new(Oracle::default()));
+    let card = gateway.card(4711);
+    oracle.lock().unwrap().issue(card.reference);
+    let (ticket, address) = (gateway.ticket("T0001"), gateway.address.clone());
+    let till = Till::enrol(directory.path(), address, &ticket, Algorithm::Es256, oracle.clone()).await;
+    let mut till = till.unwrap();
+    for act in [Act::Activate, Act::Load(300_00)] {
+        till.trade(&card, act).await.unwrap();
+    }
+    for amount in 1..=9 {
+        till.trade(&card, Act::Purchase(amount)).await.unwrap();
+    }
+    till.close_shift(None).await.unwrap();
+    let pages = till.differing(1).await.unwrap();
+    let pages: Vec<Vec<_>> = pages
+        .iter()
+        .map(|page| page.differences.iter().map(|one| (one.stan, one.what())).collect())
+        .collect();
+    let found = [vec![(3, "amount"), (4, "only here")], vec![(9, "only here"), (10, "state")]];
+    assert_eq!(pages.iter().filter(|page| !page.is_empty()).cloned().collect::<Vec<_>>(), found, "{pages:?}");
+    let oracle = oracle.lock().unwrap();
+    let about: Vec<&str> = oracle.mismatches().iter().map(|mismatch| mismatch.about.as_str()).collect();
+    for stan in [3, 4, 9] {
+        assert!(about.iter().any(|about| *about == format!("T0001/1/{stan}")), "{about:?}");
+    }
+}
+
 #[tokio::test]
 async fn an_honest_gateway_passes() {
     let directory = tempfile::tempdir().unwrap();
@@ -107,6 +143,7 @@ async fn every_lie_is_noticed_for_what_it_is() {
         (Lie::Inquiry, "inquiry"),
         (Lie::Quote, "quote"),
         (Lie::Totals, "code: 95"),
+        (Lie::Shift, "code: 95"),
         (Lie::SameIndex, "journal index"),
         (Lie::OtherStored, "Unproven"),
         (Lie::OtherKey, "Unproven"),
