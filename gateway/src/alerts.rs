@@ -191,6 +191,8 @@ fn by_terminal(kind: u8, record: &Record, answer: &Answer, done: impl Fn(Deed, i
     let original = in_effect(record);
     match kind {
         message::VOID => all.push(of_card(Deed::Voids, approved)),
+        // A reversal needs nobody's leave; one that found nothing to undo has done nothing.
+        message::REVERSAL if approved > 0 => all.push(of_card(Deed::Voids, approved)),
         message::REFUND => all.push(of_card(Deed::Refunds, approved)),
         message::LOAD => {
             let bonus = original.given().filter(|posting| posting.kind == crate::domain::Kind::BONUS);

@@ -37,7 +37,7 @@ pub fn decide(facts: Facts<'_>, terminal: &Terminal, request: &Request, now: Now
                 let wish = purchase::Wish { claim, amount, partial_allowed, points };
                 purchase::decide(facts, terminal, request, wish, now)
             }
-            Command::Reversal { original } => reversal::decide(facts, request, original, now),
+            Command::Reversal { original } => reversal::decide(facts, terminal, request, original, now),
             Command::Refund { original, amount, lines } => {
                 refund::decide(facts, terminal, request, original, (*amount, lines), now)
             }

@@ -15,6 +15,8 @@ pub enum ExceptionKind {
     OfflineShortfall = 4,
     /// One person alone has added an operator, who will be one of two people after a waiting time.
     OperatorAddedAlone = 5,
+    /// A reversal undid what a shift or a day had been closed with.
+    ReversedLate = 6,
 }
 
 /// Who bears it.
@@ -33,7 +35,7 @@ pub enum Bearer {
 pub struct Exception {
     pub kind: ExceptionKind,
     pub open: bool,
-    /// Minor units: what waits on `suspense:STORE`, or of a load reversed too late, the load.
+    /// Minor units: what waits on `suspense:STORE`, or of what was reversed late or too late, that.
     pub amount: i64,
     pub bearer: Bearer,
 }
@@ -48,6 +50,7 @@ impl ExceptionKind {
             Self::LoadReversedTooLate => "load reversed too late",
             Self::OfflineShortfall => "offline shortfall",
             Self::OperatorAddedAlone => "operator added by one person",
+            Self::ReversedLate => "undone after its shift or day was closed",
         }
     }
 }

@@ -98,6 +98,13 @@ impl Original {
         self.card_postings().filter(|posting| posting.kind.is_money() && posting.amount < 0)
     }
 
+    /// Whether the shift that it named is closed.
+    #[must_use]
+    pub fn shift_is_closed(&self, facts: Facts<'_>) -> bool {
+        let key = self.shift.map(|shift| (self.terminal.clone(), self.generation, shift));
+        key.is_some_and(|key| facts.state.shifts.get(&key).is_some_and(|shift| shift.closed))
+    }
+
     /// The card whose money it moved, of two the one that gave: a corporate account, or its own card.
     #[must_use]
     pub fn purse(&self) -> Option<CardReference> {

@@ -7,10 +7,12 @@ use super::exception::{Bearer, Exception, ExceptionKind};
 use super::facts::Facts;
 use super::original::Original;
 use super::request::{Named, Now, Request, message};
+use super::terminal::Terminal;
 use super::undo::{Undone, undo};
 
 pub(super) fn decide(
     facts: Facts<'_>,
+    terminal: &Terminal,
     request: &Request,
     named: &Named,
     now: Now,
@@ -25,6 +27,10 @@ pub(super) fn decide(
         return Ok(Decision::declined(Decline::OriginalDiffers));
     }
     let Some(original) = facts.original else { return Ok(block(named, tombstone.is_some())) };
+    // The terminal's name may have gone to another merchant since, with a later generation.
+    if original.merchant != terminal.merchant {
+        return Ok(Decision::declined(Decline::OriginalElsewhere));
+    }
     if original.request_id != named.request_id {
         return Ok(Decision::declined(Decline::OriginalDiffers));
     }
@@ -44,6 +50,7 @@ pub(super) fn decide(
             let late = late(facts, original, &undone);
             let mut decision = undone.decision(original, reversed);
             decision.effects.extend(late);
+            decision.effects.extend(after_the_close(facts, original, &decision, now));
             Ok(decision)
         }
         _ => Ok(Decision::declined_for(original, state, Decline::OriginalOver(state))),
@@ -59,6 +66,25 @@ fn late(facts: Facts<'_>, original: &Original, undone: &Undone) -> Option<Effect
     }
     let held = Exception::open(ExceptionKind::LoadReversedTooLate, original.approved_amount, Bearer::Nobody);
     Some(Effect::Exception { index: original.index, held })
+}
+
+/// A lost answer may be undone after any time. But what a shift or a day has been closed with was counted with it: whoever has
+/// the money by then must be asked for.
+fn after_the_close(facts: Facts<'_>, original: &Original, decision: &Decision, now: Now) -> Option<Effect> {
+    let undone = decision.original_state == Some(TransactionState::Reversed);
+    let moved = matches!(
+        original.message,
+        message::LOAD
+            | message::PURCHASE
+            | message::CAPTURE
+            | message::ADVICE
+            | message::REFUND
+            | message::UNLOAD
+    );
+    let over = original.business_date < now.business_date || original.shift_is_closed(facts);
+    let held = Exception::open(ExceptionKind::ReversedLate, original.approved_amount, Bearer::Nobody);
+    (undone && moved && original.approved_amount > 0 && over)
+        .then_some(Effect::Exception { index: facts.index, held })
 }
 
 /// Nothing is undone; the answer says what the original is.

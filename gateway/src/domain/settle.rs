@@ -47,6 +47,7 @@ impl Settlement {
                     ExceptionKind::TotalsDiffer
                         | ExceptionKind::LoadReversedTooLate
                         | ExceptionKind::OperatorAddedAlone
+                        | ExceptionKind::ReversedLate
                 )
             }
         }

@@ -63,7 +63,7 @@ pub enum Counted {
     Load,
     /// Purchases, advices, authorizes by what they hold, and transfers.
     Purchase,
-    /// Refunds and unloads.
+    /// Refunds and unloads, and voids that give something back.
     Refund,
 }
 
@@ -208,13 +208,50 @@ pub(super) fn count_till(
     amount: i64,
     now: Now,
 ) -> (Vec<Effect>, Option<Decline>) {
+    let held = |who: &str| facts.state.tallies.get(who).copied();
+    count_till_on(facts, request, held, (counted, amount), now)
+}
+
+/// A void that gives something back counts as a refund does at the till, behind what it takes out of the tallies.
+pub(super) fn count_void(
+    facts: Facts<'_>,
+    request: &Request,
+    amount: i64,
+    effects: &mut Vec<Effect>,
+    now: Now,
+) -> Result<(), Decline> {
+    let taken_out = |who: &str| {
+        effects.iter().find_map(|effect| match effect {
+            Effect::Tally { who: theirs, tally } if theirs == who => Some(*tally),
+            _ => None,
+        })
+    };
+    let held = |who: &str| taken_out(who).or_else(|| facts.state.tallies.get(who).copied());
+    let (counted, above) = count_till_on(facts, request, held, (Counted::Refund, amount), now);
+    if let Some(decline) = above {
+        return Err(decline);
+    }
+    for effect in counted {
+        let Effect::Tally { who, .. } = &effect else { continue };
+        effects.retain(|other| !matches!(other, Effect::Tally { who: theirs, .. } if theirs == who));
+        effects.push(effect);
+    }
+    Ok(())
+}
+
+fn count_till_on(
+    facts: Facts<'_>,
+    request: &Request,
+    held: impl Fn(&str) -> Option<Tally>,
+    (counted, amount): (Counted, i64),
+    now: Now,
+) -> (Vec<Effect>, Option<Decline>) {
     let (mut effects, mut above) = (Vec::new(), None);
     let terminal = (&facts.programme.terminal_day, Some(of_terminal(&request.terminal)));
     let cashier = (&facts.programme.cashier_day, request.cashier.as_deref().map(of_cashier));
     for (allowance, who) in [terminal, cashier] {
         let Some((allowance, who)) = allowance.as_ref().zip(who) else { continue };
-        let held = facts.state.tallies.get(&who).copied();
-        let tally = one_more(held, now.business_date, counted, amount);
+        let tally = one_more(held(&who), now.business_date, counted, amount);
         if !allowance.allows(tally, counted) {
             above = Some(Decline::AboveTillLimit);
         }

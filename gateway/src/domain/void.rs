@@ -8,6 +8,7 @@ use super::facts::{Facts, Within, named_original};
 use super::original::Original;
 use super::request::{Named, Now, Request, message};
 use super::supervision::{check_supervisor, reaches};
+use super::tally::count_void;
 use super::terminal::Terminal;
 use super::undo::{Undone, undo};
 
@@ -30,11 +31,14 @@ pub(super) fn decide(
     if original.message == message::AUTHORIZE && original.raised_another() {
         return refused(Decline::RaisedAnother);
     }
-    if message::counts(original.message) && original.message != message::ACTIVATE && closed(facts, original) {
+    if message::counts(original.message)
+        && original.message != message::ACTIVATE
+        && original.shift_is_closed(facts)
+    {
         return refused(Decline::ShiftClosed);
     }
     let voided = TransactionState::Voided;
-    let undone = undo(facts, original, voided, now)?;
+    let mut undone = undo(facts, original, voided, now)?;
     // What the original does not allow needs nobody's leave, and costs no try of a PIN; whether its value is there still is
     // looked at last (PROTOCOL.md section 7).
     let may_be = match &undone {
@@ -52,15 +56,25 @@ pub(super) fn decide(
         // An authorize may hold more than it asked for, once others have raised it.
         let held = original.held_on().and_then(|(on, then)| facts.state.cards.get(&on)?.hold(then.id));
         let amount = held.map_or(0, Hold::held).max(original.approved_amount);
+        if gives_back(original) && amount > terminal.limits.refund {
+            return Ok(Decision::declined(Decline::AboveTerminalLimit));
+        }
         let needed = reaches(amount, facts.programme.till.void_from);
         if let Err(decline) = check_supervisor(facts, terminal, request, needed) {
             return Ok(Decision::declined(decline));
         }
     }
+    if let Undone::Done { effects, amount, .. } = &mut undone
+        && gives_back(original)
+        && let Err(decline) = count_void(facts, request, *amount, effects, now)
+    {
+        return Ok(Decision::declined(decline));
+    }
     Ok(undone.decision(original, voided))
 }
 
-fn closed(facts: Facts<'_>, original: &Original) -> bool {
-    let key = original.shift.map(|shift| (original.terminal.clone(), original.generation, shift));
-    key.is_some_and(|key| facts.state.shifts.get(&key).is_some_and(|shift| shift.closed))
+/// Whether a person hands out money or value by undoing it, as a refund of it would: what only frees a hold, moves between
+/// two cards or takes a refund back does not.
+fn gives_back(original: &Original) -> bool {
+    matches!(original.message, message::LOAD | message::PURCHASE | message::CAPTURE | message::ADVICE)
 }

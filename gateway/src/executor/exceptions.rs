@@ -1,5 +1,6 @@
 //! What people have to look into, as the operators see it.
 
+use protocol::answer::Answer;
 use protocol::request::Body;
 use serde_json::{Value, json};
 
@@ -125,7 +126,9 @@ fn exception_row(index: u64, held: &Exception, record: &Record, load: Option<&Na
         let (generation, stan) = (header.generation?.get(), header.stan?.get());
         Some(format!("{}-{generation}-{stan}", header.terminal.as_str()))
     });
+    let told = record.answer.as_deref().and_then(|body| Answer::decode(body).ok());
     let card = request.as_ref().and_then(|request| request.body.card());
+    let card = card.or(told.and_then(|told| told.card));
     let date = details.business_date;
     json!({
         "reference": index,

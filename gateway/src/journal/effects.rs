@@ -329,6 +329,7 @@ numbered!(
     ExceptionKind::TotalsDiffer,
     ExceptionKind::LoadReversedTooLate,
     ExceptionKind::OfflineShortfall,
-    ExceptionKind::OperatorAddedAlone
+    ExceptionKind::OperatorAddedAlone,
+    ExceptionKind::ReversedLate
 );
 numbered!(bearer, Bearer, Bearer::Nobody, Bearer::Merchant, Bearer::Store);

@@ -3,6 +3,7 @@
 mod counter;
 mod days;
 mod holders;
+mod insider;
 mod limits;
 mod offline;
 mod people;

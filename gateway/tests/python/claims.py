@@ -7,12 +7,13 @@ import messages as m
 from codec import Malformed
 from crypto import BadSignature, check_grant
 
-CASH, DIFFERS, TOO_LATE, SHORTFALL, ALONE = 1, 2, 3, 4, 5
+CASH, DIFFERS, TOO_LATE, SHORTFALL, ALONE, LATE = 1, 2, 3, 4, 5, 6
+MOVES = (m.LOAD, m.PURCHASE, m.CAPTURE, m.ADVICE, m.REFUND, m.UNLOAD)  # what hands money or goods over a counter
 OPEN, SETTLED = 1, 2
 NOBODY, MERCHANT, STORE = 0, 1, 2
 SIGN = {CASH: 1, SHORTFALL: -1}  # on suspense
 TO_CARD, PAID_OUT, WRITTEN_OFF, EXPLAINED = 1, 2, 3, 4
-WAYS = {CASH: (TO_CARD, PAID_OUT), SHORTFALL: (WRITTEN_OFF,), DIFFERS: (EXPLAINED,), TOO_LATE: (EXPLAINED,), ALONE: (EXPLAINED,)}
+WAYS = {CASH: (TO_CARD, PAID_OUT), SHORTFALL: (WRITTEN_OFF,), DIFFERS: (EXPLAINED,), TOO_LATE: (EXPLAINED,), ALONE: (EXPLAINED,), LATE: (EXPLAINED,)}
 
 
 @dataclass
@@ -83,6 +84,10 @@ class Claims:
             return {entry.index: (SHORTFALL, told[36])}
         if kind == m.RECONCILIATION and code == 95:
             return {entry.index: (DIFFERS, 0)}
+        if kind == m.REVERSAL and code == 0 and told.get(15) == m.REVERSED and told.get(10):
+            fate = fates.known.get(fates.named.get(tuple(asked[23][:3]), (None, None))[1])
+            over = fate is not None and (fate.date < entry.date or fate.said in fates.closed)
+            return {entry.index: (LATE, told[10])} if over and fate.kind in MOVES else {}
         if kind == m.REVERSAL and code == 51:
             original = fates.known.get(fates.named.get(tuple(asked[23][:3]), (None, None))[1])
             if original is not None and original.kind == m.LOAD:

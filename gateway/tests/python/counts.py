@@ -4,6 +4,7 @@
 import messages as m
 
 AT = {m.LOAD: 0, m.PURCHASE: 2, m.AUTHORIZE: 2, m.TRANSFER: 2, m.ADVICE: 2, m.REFUND: 4, m.UNLOAD: 4}  # loads, purchases or refunds
+GIVES_BACK = (m.LOAD, m.PURCHASE, m.CAPTURE, m.ADVICE)  # a Void of these is a refund at the till
 DAY, MONTH = 1, 2
 
 
@@ -28,6 +29,10 @@ class Counts:
                 if beginning(period, one.date) == beginning(period, entry.date):
                     wanted[subject, period] = [0, 0, 0, 0, 0, 0]
                     wanted[subject, period][AT[one.kind]:AT[one.kind] + 2] = sign, sign * one.counts
+        if entry.told is not None and entry.asked[1] == m.VOID and entry.approved() and undone.kind in GIVES_BACK:
+            for subject in (f"terminal:{entry.asked[2]}", f"cashier:{entry.asked.get(8)}"):
+                more = wanted.setdefault((subject, DAY), [0] * 6)
+                more[4], more[5] = more[4] + 1, more[5] + entry.told[10]
         for place, (date, *counts) in told.items():
             _, old, *before = self.known.get(place, (None, None, 0, 0, 0, 0, 0, 0))
             if min(counts) < 0 or old is not None and date < old:

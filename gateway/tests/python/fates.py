@@ -34,6 +34,7 @@ class Fate:
     lines: dict = field(default_factory=dict)  # item -> [quantity, amount] refunded by line
     sold: dict = field(default_factory=dict)  # the same, of the request
     cashier: str | None = None
+    said: tuple | None = None  # the shift that it names, counted there or not
     counts: int = 0  # what it adds to the sums of a day
     left: int = 0  # what of it can be refunded at most: of an Advice, what the card paid
     unloaded: dict = field(default_factory=dict)  # of an Unload: load -> how much of it
@@ -92,6 +93,7 @@ class Fates:
             self.known[entry.index] = Fate(kind, asked.get(20, 0), entry.told.get(10, 0), entry.place, asked[2], shift, entry.date, entry.told.get(8), original,
                                            sold=sold_by(asked), cashier=asked.get(8), counts=entry.told.get(10, 0) - entry.told.get(36, 0))
             self.known[entry.index].left = self.known[entry.index].counts
+            self.known[entry.index].said = shift
             if kind in (m.ADVICE, m.CASH_TAKEN) and shift in self.closed:
                 self.known[entry.index].shift = None  # it is taken, and does not count there
         if acting and kind == m.UNLOAD:

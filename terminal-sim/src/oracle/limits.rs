@@ -20,6 +20,14 @@ pub(super) const fn class_of(kind: u8) -> Option<usize> {
     }
 }
 
+/// A Void of what was paid or loaded hands something out at the till, as a refund of it would.
+pub(super) const fn class_of_void(original: u8) -> Option<usize> {
+    match MessageType(original) {
+        MessageType::LOAD | MessageType::PURCHASE | MessageType::CAPTURE | MessageType::ADVICE => Some(2),
+        _ => None,
+    }
+}
+
 /// Approved transactions that count, and when they were undone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct DayBook {
@@ -37,9 +45,11 @@ struct Counted {
 }
 
 impl DayBook {
-    /// An approval counts; an Advice with what the card paid.
-    pub(super) fn apply(&mut self, intent: &Intent, fact: &Fact) {
-        let Some(class) = class_of(fact.kind).filter(|_| fact.is_approval()) else { return };
+    /// An approval counts; an Advice with what the card paid, a Void by the kind of what it undoes.
+    pub(super) fn apply(&mut self, intent: &Intent, fact: &Fact, voided: Option<u8>) {
+        let of_void = voided.filter(|_| fact.kind == MessageType::VOID.0).and_then(class_of_void);
+        let class = class_of(fact.kind).or(of_void);
+        let Some(class) = class.filter(|_| fact.is_approval()) else { return };
         let amount = fact.approved.unwrap_or(0).saturating_sub(fact.shortfall.unwrap_or(0));
         if amount == 0 && fact.kind == MessageType::ADVICE.0 {
             return;
@@ -104,8 +114,10 @@ impl DayBook {
         }
         for (key, begun) in open {
             let counts = class_of(begun.kind) == Some(class) && *key != fact.key;
-            if counts && is_theirs(key, begun.extra.cashier.as_ref()) {
-                add(&mut highest, begun.amount.unwrap_or(0));
+            // How much an open Void hands out is not said by it.
+            let voids = begun.kind == MessageType::VOID.0 && class == 2 && *key != fact.key;
+            if (counts || voids) && is_theirs(key, begun.extra.cashier.as_ref()) {
+                add(&mut highest, if voids { i64::MAX } else { begun.amount.unwrap_or(0) });
             }
         }
         match (most.allows(class, least), most.allows(class, highest)) {

@@ -241,7 +241,11 @@ impl Oracle {
                 self.shift_book(undone).undo(undone.stan, fact.index);
             }
             self.latest = self.latest.max(fact.time);
-            self.days.apply(&intent, &fact);
+            let named = intent
+                .original
+                .as_ref()
+                .and_then(|original| self.intents.get(original).or_else(|| self.open.get(original)));
+            self.days.apply(&intent, &fact, named.map(|named| named.kind));
             let shifts = self.shift_book(key);
             let shift_closed = shifts.is_closed(intent.shift) && fact.kind != MessageType::REVERSAL.0;
             if fact.kind == MessageType::RECONCILIATION.0 && shift_closed {

@@ -20,11 +20,11 @@ use crate::journal::record::{Origin, Record};
 const NOTES: [&str; 2] = [
     "Of is how many of the terminal's or cashier's messages that move value or state were approved, whatever they were. Rates are rounded down. An entry may be in several lines: a refund whose \
      card was keyed in and that a supervisor allowed is in three.",
-    "What has to be looked into (cash taken, differences of totals, shortfalls) counts when it happened, also when it was settled since. gateway transaction explain says more of an entry.",
+    "What has to be looked into (cash taken, differences of totals, shortfalls, what was undone late) counts when it happened, also when it was settled since. gateway transaction explain says more of an entry.",
 ];
 
 /// Voids, refunds and so on; the order of lines.
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 11] = [
     "void",
     "refund",
     "reversal",
@@ -35,6 +35,7 @@ const KINDS: [&str; 10] = [
     "cash taken, not credited",
     "load reversed too late",
     "offline shortfall",
+    "undone after its shift or day was closed",
 ];
 
 /// A store with its terminal, or with its cashier.
@@ -163,6 +164,7 @@ fn kinds(record: &Record) -> Result<(bool, Vec<usize>)> {
         raised(ExceptionKind::CashTaken),
         raised(ExceptionKind::LoadReversedTooLate),
         raised(ExceptionKind::OfflineShortfall),
+        raised(ExceptionKind::ReversedLate),
     ];
     Ok((approved, (0..).zip(is).filter(|(_, is)| *is).map(|(at, _)| at).collect()))
 }

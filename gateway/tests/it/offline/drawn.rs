@@ -16,7 +16,8 @@ fn open(bench: &Bench) -> i64 {
         ExceptionKind::OfflineShortfall => -held.amount,
         ExceptionKind::TotalsDiffer
         | ExceptionKind::LoadReversedTooLate
-        | ExceptionKind::OperatorAddedAlone => 0,
+        | ExceptionKind::OperatorAddedAlone
+        | ExceptionKind::ReversedLate => 0,
     })
     .sum()
 }

@@ -7,9 +7,10 @@ use protocol::frame::MessageType;
 use super::purse::Hold;
 use super::{CardModel, Outcome, Request};
 use crate::oracle::fact::{Supervisor, TransactionKey};
-use crate::oracle::limits::class_of;
+use crate::oracle::limits::{class_of, class_of_void};
 use crate::oracle::product::Allowance;
 use crate::oracle::programme::Programme;
+use crate::oracle::rules;
 
 /// A decision counts in this day, and in its month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,13 +70,16 @@ impl CardModel {
 
     /// The outcomes that the day and the month still allow, and the decline of the others.
     pub(super) fn within_limits(&self, request: &Request<'_>, outcomes: Vec<Outcome>) -> Vec<Outcome> {
-        let Some(class) = class_of(request.intent.kind) else { return outcomes };
+        let is_void = request.intent.kind == MessageType::VOID.0;
+        let original = self.original(request).ok().filter(|_| is_void);
+        let of_void = original.and_then(|(_, original)| class_of_void(original.kind));
+        let Some(class) = class_of(request.intent.kind).or(of_void) else { return outcomes };
         let check = |outcome: Outcome| {
             let amount = outcome.expected.approved.unwrap_or(0);
             if !ResponseCode(outcome.expected.code).is_approval() {
                 return vec![outcome];
             }
-            let own = self.card_allows(request, class, amount);
+            let own = is_void || self.card_allows(request, class, amount);
             match if own { (request.others)(class, amount) } else { Some(false) } {
                 Some(true) => vec![outcome],
                 Some(false) => self.declined(request, ResponseCode::AMOUNT_LIMIT),
@@ -87,6 +91,11 @@ impl CardModel {
             }
         };
         outcomes.into_iter().flat_map(check).collect()
+    }
+
+    /// Points for what was paid: none for a corporate account, points are for whoever buys.
+    pub(super) fn earned(&self, request: &Request<'_>, paid: i64) -> i64 {
+        if self.product(request.programme).account { 0 } else { rules::points(paid) }
     }
 
     /// Whether something limits the card's day, and its month: nobody counts without.

@@ -7,6 +7,7 @@ use protocol::frame::MessageType;
 use super::purse::{Hold, Part, opposite, sum};
 use super::{CardModel, Decided, Expected, Outcome, Request, Shown};
 use crate::oracle::fact::{TransactionKey, Wallet};
+use crate::oracle::limits::class_of_void;
 
 /// Which of the two.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -102,6 +103,10 @@ impl CardModel {
         let undone = self.undo(key, original, Way::Void, (request.partner, points_end));
         if let Err(ResponseCode::INVALID_TRANSACTION) = undone {
             return refused(ResponseCode::INVALID_TRANSACTION);
+        }
+        let hands_out = class_of_void(original.kind).is_some();
+        if hands_out && self.void_amount(key) > request.intent.rules.max_refund {
+            return self.declined(request, ResponseCode::AMOUNT_LIMIT);
         }
         let from = request.programme.till.void_from;
         if let Err(declined) = self.supervised(request, self.void_amount(key), from) {

@@ -50,6 +50,8 @@ pub(super) fn messages() -> Vec<(&'static str, Case, Vec<&'static [Wrong]>)> {
     let refunds = [&captures[..], &[SUPERVISED, DAY, CASHIER_DAY]].concat();
     // A void may name any shift.
     let voids = [TOMBSTONE, ROLE, WHOSE, CURRENCY, STILL_LIVE, NOT_UNDONE, EARLIER_CLOSED, SUPERVISED];
+    // What it gives back is a refund's.
+    let voids = [&voids[..], &[TILL_LIMIT, CASHIER_DAY]].concat();
     let cards = [TOMBSTONE, ROLE, CLOSED, SECRET, ACTIVE_CARD, PRODUCT];
     let loads = [SECRET, ACTIVE_CARD, PRODUCT, BOUND, TILL_LIMIT, LOAD_LIMITS, NEEDS_HOLDER, DAY];
     let quotes = [TILL_LIMIT, SPENT, DAY];
