@@ -26,6 +26,25 @@ use crate::domain::request::{CardClaim, Sold};
 use crate::domain::{Command, Decision, Decline, Grant, Hold, Named, Now, Pins, Programme, Request, Verdict};
 use crate::keys::PublicKey;
 
+/// Where a transaction stands of which nothing was said since its answer.
+#[must_use]
+pub fn state_when_decided(code: ResponseCode) -> TransactionState {
+    match code {
+        ResponseCode::ALREADY_REVERSED => TransactionState::Blocked,
+        ResponseCode::TOTALS_DIFFER => TransactionState::Live,
+        code if code.is_approval() => TransactionState::Live,
+        _ => TransactionState::Declined,
+    }
+}
+
+/// Whether a request says that it was approved offline and may not: only sales are, as Advices (PROTOCOL.md section 9.1).
+#[must_use]
+pub fn is_wrongly_offline(request: &WireRequest) -> bool {
+    let kind = request.kind();
+    let flagged = request.header.flags.is_some_and(|flags| flags.contains(Flags::OFFLINE_APPROVED));
+    flagged && kind.is_reversible() && kind != MessageType::ADVICE
+}
+
 /// The command in a value message; `None` for a session message. `proof` is the keyed hash of a card's secret, if one came.
 #[must_use]
 pub fn command(

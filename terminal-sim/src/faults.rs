@@ -17,6 +17,10 @@ pub enum Fault {
     Dribble,
     /// It is sent twice at once.
     Double,
+    /// It is under way for longer than a terminal waits: what is sent next, its repeat or its Reversal, overtakes it.
+    LateRequest,
+    /// Its answer is: the terminal repeats it, or gives it up, before it reads that.
+    LateAnswer,
 }
 
 const ALL: &[Fault] = &[
@@ -27,6 +31,8 @@ const ALL: &[Fault] = &[
     Fault::Reset,
     Fault::Dribble,
     Fault::Double,
+    Fault::LateRequest,
+    Fault::LateAnswer,
 ];
 
 /// Which messages meet a fault.

@@ -9,7 +9,7 @@ use crate::hash::{hex, sha256};
 use crate::oracle::phone_of;
 
 /// The number of the name among the personal fields.
-const NAME: u8 = 2;
+pub(crate) const NAME: u8 = 2;
 
 /// The people of one shop.
 #[derive(Clone, Debug, Default)]

@@ -96,7 +96,7 @@ impl Writer {
     ) -> Result<TransactionState, InDoubt> {
         let touched = Touched::Transaction(index);
         self.fetch(&touched)?;
-        Ok(self.state.transactions.get(&index).map_or(state_when_decided(code), |fate| fate.state))
+        Ok(self.state.transactions.get(&index).map_or(translate::state_when_decided(code), |fate| fate.state))
     }
 
     /// Reads an entry and checks it up to the gateway's signature.
@@ -179,16 +179,6 @@ impl Writer {
             Origin::Terminal { .. } => remembered(index, request_id, &record).map(Some),
             _ => Ok(None),
         }
-    }
-}
-
-/// Where a transaction stands of which nothing was said since its answer.
-pub(super) fn state_when_decided(code: ResponseCode) -> TransactionState {
-    match code {
-        ResponseCode::ALREADY_REVERSED => TransactionState::Blocked,
-        ResponseCode::TOTALS_DIFFER => TransactionState::Live,
-        code if code.is_approval() => TransactionState::Live,
-        _ => TransactionState::Declined,
     }
 }
 

@@ -17,7 +17,6 @@ use super::budget::GuessBudget;
 use super::follow::concerned;
 use super::group::{Cause, Draft, Group, Waiting, sidecar};
 use super::housekeeping::{Space, SpaceLimits};
-use super::known::state_when_decided;
 use super::pins::Whose;
 use super::proposals::Proposals;
 use super::quotes::Quotes;
@@ -288,8 +287,11 @@ impl Writer {
                 .index
                 .saturating_sub(group.entries.len().saturating_sub(position) as u64)
                 .saturating_add(1);
-            let state =
-                self.state.transactions.get(&index).map_or(state_when_decided(code), |fate| fate.state);
+            let state = self
+                .state
+                .transactions
+                .get(&index)
+                .map_or(translate::state_when_decided(code), |fate| fate.state);
             self.sealer.status(
                 entry.request_id,
                 translate::wire_state(state),

@@ -411,6 +411,12 @@ impl Session {
             Some(inquiry) => {
                 Job::Inquiry { terminal: terminal.clone(), generation: *generation, inquiry, reply: sender }
             }
+            None if translate::is_wrongly_offline(request) => {
+                return refuse(
+                    ResponseCode::FORMAT_ERROR,
+                    "key 13 bit 0: only an Advice is approved offline",
+                );
+            }
             None => {
                 let request_id = RequestId::of(&opened.to_be_signed, sha256).0;
                 let command = translate::command(request, request_id, sidecar, &proof, &self.shared.word);

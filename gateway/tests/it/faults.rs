@@ -18,6 +18,7 @@ const TIME: &str = "gateway/tests/it/timekeeping.rs";
 const PAYMENTS: &str = "gateway/tests/it/payments.rs";
 const QUEUE: &str = "gateway/tests/it/offline/wire.rs";
 const SERVICES: &str = "gateway/tests/it/payments/counter_services.rs";
+const BEHAVIOUR: &str = "protocol/tests/contract/terminal/behaviour.rs";
 const RESTARTS: &str = "terminal-sim/tests/simulator/restarts.rs";
 
 const TIERS: &str = "gateway/tests/it/programme/tier_review.rs";
@@ -33,7 +34,11 @@ const CASES: &[(&str, In)] = &[
     ("t1 lost answer", In(RESTARTS, "a_sale_without_an_answer_is_repeated_and_applied_once")),
     (
         "t1 answer after the timeout",
-        In(RESTARTS, "a_sale_given_up_before_the_kill_is_reversed_after_it_and_never_sent_again"),
+        In(BEHAVIOUR, "a_sale_that_is_given_up_is_reversed_until_acknowledged_and_never_sent_again"),
+    ),
+    (
+        "t1 answer after the timeout, over the wire",
+        In(RESTARTS, "an_answer_that_comes_late_finds_its_sale_repeated_or_given_up"),
     ),
     (
         "t1 the same id on another connection, 100 at once, after a restart",

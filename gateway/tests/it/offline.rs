@@ -3,6 +3,7 @@
 mod bench;
 mod drawn;
 pub(crate) mod import;
+mod never;
 mod rules;
 mod settling;
 mod undoing;

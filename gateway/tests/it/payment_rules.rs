@@ -1,7 +1,7 @@
 //! Payments of several cards at several tills, drawn at random, against a paper model that was written from the protocol's
 //! text and shares no code with the rules.
 //!
-//! `PAYMENT_CASES` sequences of 100 steps are drawn (10000 take about two minutes) from the seed `PAYMENT_SEED`, or from one
+//! `PAYMENT_CASES` sequences of 100 operations, with losses, reorders and repeats, are drawn (10000 take about two minutes) from the seed `PAYMENT_SEED`, or from one
 //! that a failure prints.
 
 mod ahead;
@@ -86,16 +86,20 @@ impl Day {
     }
 }
 
-/// Takes the steps that the numbers say.
+/// Does one operation for each number, and what happens in between.
 fn play(principal_ends: bool, numbers: &[u64]) -> Result<Day, Parting> {
     let (mut day, mut steps) = (Day::begin(principal_ends), Vec::new());
     for (at, number) in numbers.iter().enumerate() {
-        let Some(step) = Step::read(*number, &day.both.world) else { continue };
-        let looks = at % 10 == 9;
-        let taken = day.take(&step).and_then(|()| if looks { day.look_round() } else { Ok(()) });
-        steps.push(step);
-        if let Err(why) = taken {
-            return Err(Parting { steps, why });
+        let (mut next, mut done) = (*number, false);
+        while !done {
+            let (step, following) = Step::of(next, &day.both.world);
+            (next, done) = (following, step.is_operation());
+            let looks = done && at % 10 == 9;
+            let taken = day.take(&step).and_then(|()| if looks { day.look_round() } else { Ok(()) });
+            steps.push(step);
+            if let Err(why) = taken {
+                return Err(Parting { steps, why });
+            }
         }
     }
     Ok(day)

@@ -1,6 +1,7 @@
 //! Refunds, voids, holds and captures from the counter: over the wire, through the journal and back.
 
 mod accounts;
+mod asked_again;
 mod cash_out;
 mod counter_services;
 mod members;

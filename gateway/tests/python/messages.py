@@ -312,8 +312,8 @@ def _check_approval(kind, fields):
         need(fields[19][1] > fields[4], "quote that is over")
     if kind == SHIFT_REPORT:
         need(fields[34] >= max([0, *(t[0] for t in fields[33])]), "a listed transaction is above what was listed")
-        for stan, _, code, amount, state in fields[33]:
-            need((code in (0, 10)) == (state not in (UNKNOWN, DECLINED, BLOCKED)), f"STAN {stan} has code {code} and state {state}")
+        for stan, of, code, amount, state in fields[33]:
+            need((code in (0, 10) or (of, code) == (RECONCILIATION, 95)) == (state not in (UNKNOWN, DECLINED, BLOCKED)), f"STAN {stan} has code {code} and state {state}")
             need(amount is None or code in (0, 10), f"STAN {stan} was declined, with an amount")
     if kind == AUTHORIZE:
         need(fields[18][1] >= fields[10] and fields[18][2] > fields[4], "hold is smaller than what was added, or is over")

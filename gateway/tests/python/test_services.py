@@ -314,7 +314,7 @@ def test_a_closing_that_differs_is_taken_apart(transferring):
     """95: the terminal pages through the list, and finds the STANs that differ from its own journal, and no others."""
     shop = transferring
     terminal, other, at = shop.terminal(), shop.terminal(), {9: 6}
-    card, own = shop.card(terminal, 20000), {}
+    card, own = shop.card(terminal, 15000), {}
 
     def do(answer, state=m.LIVE):
         fields = answer.fields

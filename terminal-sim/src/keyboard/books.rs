@@ -42,9 +42,9 @@ pub(super) fn undone(roll: &Roll, generation: u32) -> BTreeMap<u32, u32> {
 /// What this terminal has of a shift, by STAN: what could count in its totals, and whether it does.
 pub(super) fn rows(roll: &Roll, generation: u32, shift: Shift) -> Own {
     let undone = undone(roll, generation);
-    let own = roll.of(generation).filter(|kept| {
-        kept.request.header.shift == Some(shift) && kept.request.kind().counts_in_shift()
-    });
+    let own = roll
+        .of(generation)
+        .filter(|kept| kept.request.header.shift == Some(shift) && kept.request.kind().counts_in_shift());
     let row = |kept: &Kept| {
         let stan = kept.place().1;
         let answer = (kept.answer.code, kept.answer.approved_amount);

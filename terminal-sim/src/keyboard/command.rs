@@ -7,7 +7,7 @@ use protocol::field::{
     CardReference, Code, Pin, Points, PurchaseLine, Quantity, Stan, TenderLine, Text, UnixSeconds,
 };
 
-use super::members::Joining;
+use super::members::{Joining, Person};
 use crate::card::Card;
 
 /// One line, understood. Amounts are in minor units.
@@ -51,6 +51,10 @@ pub enum Command {
     Balance,
     /// Makes the card a member's.
     Join(Joining),
+    /// Who the next activate, load or join registers as the card's holder.
+    Holder(Person),
+    /// Asks for the cards that were registered with this phone.
+    LookUp(Person),
     /// Gives what the programme gives for an activity, once or so many times.
     Award(Code<24>, Option<Quantity>),
     /// Takes points for an item of the catalogue, one or so many.

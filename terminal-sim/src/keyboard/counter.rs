@@ -8,7 +8,7 @@ use protocol::frame::MessageType;
 use protocol::request::{Body, RequestSidecar};
 
 use super::command::{CardEntry, CardName, Command, Expected};
-use super::members::price_flags;
+use super::members::{Person, price_flags};
 use super::offline::{ALONE, shop, waits};
 use super::parse::parse;
 use super::roll::{Kept, Roll};
@@ -19,6 +19,7 @@ use super::{Keyboard, Options, books, json, print, words};
 use crate::card::Card;
 use crate::clock;
 use crate::error::Error;
+use crate::holder::Holders;
 use crate::terminal::{Details, Outcome, Terminal, Verdict};
 
 /// The roll's directory in the terminal's own.
@@ -132,6 +133,7 @@ impl Keyboard {
             Command::Status(stan) => self.status(stan).await,
             Command::Reverse => self.reverse().await,
             Command::Pin(pin) => one(self.take_pin(pin)),
+            Command::Holder(person) => one(self.take_holder(person)?),
             Command::Supervisor(name, pin) => one(self.take_supervisor(name, pin)),
             Command::Offline => one(self.offline_standing()),
             Command::ExportQueue(path) => one(self.export_queue(&path)?),
@@ -164,6 +166,7 @@ impl Keyboard {
             Command::Balance => self.balance().await,
             Command::Member(after) => self.member(after).await,
             Command::Catalogue(after) => self.catalogue(after).await,
+            Command::LookUp(Person(phone)) => self.look_up(phone).await,
             Command::Report => self.report().await,
             Command::Load(amount, tenders) if self.training => self.practise_load(amount, tenders).await,
             Command::Sale { amount, part, prices, points, lines } if self.training => {
@@ -223,7 +226,10 @@ impl Keyboard {
         }
         let quote = self.cited(&body, flags);
         self.prove(&mut body, &mut flags, &mut sidecar);
-        let details = Details { flags, quote, ..self.details()? };
+        let mut details = Details { flags, quote, ..self.details()? };
+        if let Some(commitment) = Holders::commitment(&sidecar) {
+            details.reserved.get_or_insert_default().personal_commitment = Some(commitment);
+        }
         let id = self.terminal.submit_with(body, details, sidecar).await?;
         self.details.order_reference = None;
         self.finish(id, None).await

@@ -63,9 +63,7 @@ pub(super) fn object(said: &Said, word: Option<&str>) -> Value {
 }
 
 fn of_differences(found: &ShiftDifferences) -> Value {
-    let row = |row: &Row| {
-        json!({ "kind": row.kind.name(), "approved_amount": row.amount, "state": row.state.name() })
-    };
+    let row = |row: &Row| json!({ "kind": row.kind.name(), "approved_amount": row.amount, "state": row.state.name() });
     let page = |page: &Page| {
         let differences = page.differences.iter().map(|one| {
             json!({
@@ -132,6 +130,9 @@ fn of_answer(answer: &Answer) -> Map<String, Value> {
         "reference": answer.reference,
         "business_date": answer.business_date.map(|date| date.to_string()),
         "card": answer.card.map(|card| card.digits().to_string()),
+        "cards": answer.cards.as_ref().map(|cards| {
+            cards.as_slice().iter().map(|card| json!(card.digits().to_string())).collect::<Value>()
+        }),
         "approved_amount": answer.approved_amount.map(TotalMinor::get),
         "balances": answer.balances.as_ref().map(of_balances),
         "changes": answer.changes.as_ref().map(of_balances),

@@ -1,12 +1,15 @@
 //! Members: joining, awards, redemption, entitlements, and what a member has and can get.
 
 use protocol::field::{CardReference, Code, CustomerKind, Flags, UnixSeconds};
-use protocol::request::{Body, RequestSidecar, Reserved};
+use protocol::request::{Body, PersonalFields, RequestSidecar, Reserved, SALT};
+use ring::rand::SecureRandom as _;
 
 use super::Keyboard;
 use super::command::{CardName, Command};
 use super::said::Said;
+use crate::clock;
 use crate::error::Error;
+use crate::hash::hex;
 
 /// How somebody became a member.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,7 +22,35 @@ pub struct Joining {
     pub company: bool,
 }
 
+/// What somebody says of themselves. It is in memory until the message that takes it along, and never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Person(pub(super) PersonalFields);
+
+impl std::fmt::Debug for Person {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Person(..)")
+    }
+}
+
 impl Keyboard {
+    /// Takes somebody's data in, with a salt that is drawn for them.
+    pub(super) fn take_holder(&mut self, person: Person) -> Result<Said, Error> {
+        let mut salt = [0; 16];
+        let drawn = clock::secure_random().fill(&mut salt);
+        drawn.map_err(|_| Error::Usage("this machine has no random numbers".into()))?;
+        let Person(mut fields) = person;
+        fields.extend(hex(&salt).parse().ok().map(|salt| (SALT, salt)));
+        self.proof.holder = Some(fields);
+        Ok(Said::Note("The next activate, load or join registers the card's holder.".into()))
+    }
+
+    /// The cards of whoever has this phone.
+    pub(super) async fn look_up(&mut self, personal: PersonalFields) -> Result<Said, Error> {
+        let sidecar = RequestSidecar { personal, ..RequestSidecar::default() };
+        let asked = self.ask(Body::CardLookup, sidecar).await?;
+        Ok(asked.map_or_else(|said| said, |answer| Said::Asked(Box::new(answer))))
+    }
+
     /// The commands about members that change something.
     pub(super) async fn member_command(&mut self, command: Command) -> Result<Said, Error> {
         match command {

@@ -23,7 +23,7 @@ mod slip;
 mod words;
 
 pub use command::{CardEntry, CardName, Command, Expected};
-pub use members::Joining;
+pub use members::{Joining, Person};
 pub use money::Unit;
 pub use said::{Claim, Said, ShiftDifferences, ShiftStanding};
 pub use slip::{Mark, Shop, Slip};

@@ -7,12 +7,15 @@ use protocol::field::{
     AmountMinor, CardReference, Code, GrossMinor, Pin, Points, PurchaseLine, Quantity, QuantityThousandths,
     Role, Stan, TenderKind, TenderLine, Text, UnixSeconds,
 };
+use protocol::frame::MessageType;
+use protocol::request::{BIRTHDAY, PHONE, PersonalFields, RequestSidecar};
 
 use super::command::{CardEntry, CardName, Command, Expected};
-use super::members::Joining;
+use super::members::{Joining, Person};
 use super::money::Unit;
 use super::words::{WORDS, Word};
 use crate::card::Card;
+use crate::holder::NAME;
 
 const TENDERS: &[(&str, TenderKind)] = &[
     ("cash", TenderKind::CASH),
@@ -30,8 +33,8 @@ const GOODS: &str = "goods";
 const CODE_16: &str = "1 to 16 of A-Z a-z 0-9 - _ . : /";
 const CODE_24: &str = "1 to 24 of A-Z a-z 0-9 - _ . : /";
 
-/// What follows these is, or may be meant as, somebody's PIN: nothing of it is said again.
-const HIDDEN: &[&str] = &["pin", "change-pin", "sign-on", "supervisor"];
+/// What follows these is, or may be meant as, somebody's PIN or personal data: nothing of it is said again.
+const HIDDEN: &[&str] = &["pin", "change-pin", "sign-on", "supervisor", "holder", "look-up"];
 
 /// Reads one line. `None` is a line that says nothing: blank, or a comment after `#`. The error is for the person.
 pub(super) fn parse(line: &str, role: Role, unit: Unit) -> Result<Option<Command>, String> {
@@ -78,6 +81,8 @@ impl<'a> Line<'a> {
                 lines: self.lines()?,
             },
             "join" => Command::Join(self.joining()?),
+            "holder" => Command::Holder(self.person()?),
+            "look-up" => Command::LookUp(Person(self.phone()?)),
             "award" => Command::Award(self.code("an activity")?, self.quantity()?),
             "redeem" => Command::Redeem(self.code("an item")?, self.quantity()?),
             "use" => Command::Use(self.code("an entitlement")?, self.quantity()?),
@@ -252,6 +257,33 @@ impl<'a> Line<'a> {
             None
         };
         Ok(Joining { by, channel, company: self.flag("company") })
+    }
+
+    /// What somebody says of themselves, which is never said again, right or wrong.
+    fn person(&mut self) -> Result<Person, String> {
+        let mut fields = self.phone()?;
+        if self.flag("born") {
+            let day = self.next("a birthday")?;
+            fields.extend(self.personal(BIRTHDAY, day, "a birthday is YYYY-MM-DD")?);
+        }
+        let name = self.words.by_ref().collect::<Vec<_>>().join(" ");
+        if !name.is_empty() {
+            fields.extend(self.personal(NAME, &name, "a name has 64 bytes at most")?);
+        }
+        Ok(Person(fields))
+    }
+
+    fn phone(&mut self) -> Result<PersonalFields, String> {
+        let digits = self.next("a phone number")?;
+        self.personal(PHONE, digits, "a phone number has 5 to 15 digits, country code first, no sign")
+    }
+
+    /// One field, if it has its form (section 5.4).
+    fn personal(&self, field: u8, text: &str, form: &str) -> Result<PersonalFields, String> {
+        let personal: PersonalFields = text.parse().ok().map(|text| (field, text)).into_iter().collect();
+        let sidecar = RequestSidecar { personal: personal.clone(), ..RequestSidecar::default() };
+        let fits = RequestSidecar::decode(MessageType::LOAD, &sidecar.encode()).is_ok();
+        if fits && !personal.is_empty() { Ok(personal) } else { Err(self.wrong(form)) }
     }
 
     fn points(&mut self) -> Result<Option<Points>, String> {

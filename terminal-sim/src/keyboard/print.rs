@@ -270,6 +270,9 @@ fn asked(answer: &Answer, shop: &Shop) -> String {
     paper.pair(&title(answer.kind), &shop.terminal);
     optional(&mut paper, "Business date", answer.business_date);
     optional(&mut paper, "Card", answer.card.map(grouped));
+    for card in answer.cards.iter().flat_map(|cards| cards.as_slice()) {
+        paper.pair("Card", &grouped(*card));
+    }
     if answer.code.is_approval() {
         optional(&mut paper, "Would be approved", answer.approved_amount.map(|a| shop.unit.show(a.get())));
         money(&mut paper, answer, shop);
@@ -385,6 +388,7 @@ fn title(kind: MessageType) -> String {
         MessageType::RECONCILIATION => "Z REPORT",
         MessageType::USE_ENTITLEMENT => "ENTITLEMENT",
         MessageType::MEMBER_INQUIRY => "MEMBER",
+        MessageType::CARD_LOOKUP => "LOOK-UP",
         kind => kind.name(),
     };
     name.to_uppercase()

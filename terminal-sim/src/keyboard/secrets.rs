@@ -3,7 +3,7 @@
 
 use protocol::field::{Code, Flags, Pin};
 use protocol::frame::MessageType;
-use protocol::request::{Body, RequestSidecar};
+use protocol::request::{Body, PersonalFields, RequestSidecar};
 
 use super::Keyboard;
 use super::said::Said;
@@ -14,6 +14,8 @@ use crate::error::Error;
 pub(super) struct Proof {
     pin: Option<Pin>,
     supervisor: Option<(Code<16>, Pin)>,
+    /// Who is to be registered as the card's holder.
+    pub(super) holder: Option<PersonalFields>,
 }
 
 impl Keyboard {
@@ -27,9 +29,10 @@ impl Keyboard {
         Said::Note(format!("Supervisor {name}, for the next message."))
     }
 
-    /// Another card, another PIN.
+    /// Another card, another PIN, and another holder.
     pub(super) fn forget_pin(&mut self) {
         self.proof.pin = None;
+        self.proof.holder = None;
     }
 
     /// Puts what was typed into the message, if that may have it.
@@ -46,6 +49,11 @@ impl Keyboard {
         {
             sidecar.pin = Some(pin);
             *flags = Some(flags.unwrap_or_default().union(Flags::PIN_USED));
+        }
+        if matches!(body, Body::Activate { .. } | Body::Load { .. } | Body::Join { .. })
+            && let Some(holder) = self.proof.holder.take()
+        {
+            sidecar.personal = holder;
         }
         if let Body::Refund { supervisor, .. }
         | Body::Void { supervisor, .. }
@@ -79,7 +87,7 @@ impl Keyboard {
         let (body, sidecar) = (Body::ChangePin { card: card.reference }, card.sidecar());
         let flags = old.is_some().then_some(Flags::PIN_USED);
         let sidecar = RequestSidecar { pin: old, new_pin: Some(new), ..sidecar };
-        self.forget_pin();
+        self.proof.pin = None;
         self.trade(body, flags, sidecar).await
     }
 }

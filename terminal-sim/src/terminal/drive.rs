@@ -9,7 +9,7 @@ use protocol::request::{Body, RequestSidecar};
 use protocol::terminal::{Action, Alarm, CloseReason, Event, Now, Refused};
 use tokio::time::{sleep, timeout_at};
 
-use super::setup::{FIRST_OWN_CORRELATION, STATE_FILE};
+use super::setup::{ANSWER_TIMEOUT_MS, FIRST_OWN_CORRELATION, STATE_FILE};
 use super::{Details, Inbox, Outcome, Proof, Terminal};
 use crate::clock;
 use crate::error::{Broken, Error};
@@ -20,6 +20,8 @@ const FIRST_BACK_OFF: Duration = Duration::from_millis(50);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(2);
 /// How long an answer that is to be lost may take at most before the connection is cut.
 const LINGER_MS: usize = 8;
+/// How long an answer that is to be late may have to come, so that it is there and unread, mostly.
+const LATE_MS: usize = 300;
 
 impl Terminal {
     /// Goes on until `done`, connecting as often as needed, for at most [`Terminal::patience`].
@@ -55,9 +57,15 @@ impl Terminal {
         if let Some(error) = self.closed_for_good() {
             return Err(error);
         }
+        if std::mem::take(&mut self.is_late) {
+            let now = self.now()?;
+            self.machine.timed_out(now);
+            return Ok(());
+        }
         let Some(connection) = &mut self.connection else { return self.dial().await };
         let due = self.machine.next_timeout_ms();
-        let due = due.and_then(|ms| self.started.checked_add(Duration::from_millis(ms)));
+        let due = due.map(|ms| Duration::from_millis(ms).saturating_sub(self.skipped));
+        let due = due.and_then(|since| self.started.checked_add(since));
         let proof = if let Proof::Due(at) = self.proof { Some(at) } else { None };
         let due = due.into_iter().chain(proof).min();
         let until = due.map_or(deadline, |due| due.min(deadline));
@@ -136,12 +144,19 @@ impl Terminal {
     /// Cuts the connection without a word. What was under way is lost or arrives; nobody here will know.
     pub fn cut(&mut self) {
         self.connection = None;
+        self.overtaken = None;
         self.machine.disconnected();
+    }
+
+    /// What is under way now takes longer than the machine waits for it.
+    fn come_late(&mut self) {
+        self.skipped = self.skipped.saturating_add(Duration::from_millis(ANSWER_TIMEOUT_MS));
+        self.is_late = true;
     }
 
     /// The machine's time.
     pub(super) fn now(&self) -> Result<Now, Error> {
-        let since = clock::now() - self.started;
+        let since = (clock::now() - self.started).saturating_add(self.skipped);
         let ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
         Ok(Now { ms, wall: clock::terminal_time()? })
     }
@@ -157,7 +172,7 @@ impl Terminal {
                     Err(error) => return Err(error),
                 },
                 Action::Close(reason) => {
-                    self.connection = None;
+                    (self.connection, self.overtaken) = (None, None);
                     self.inbox.closed = Some(reason);
                 }
                 Action::Report(event) => self.note(event)?,
@@ -182,7 +197,18 @@ impl Terminal {
         let fault = if kind.is_some_and(MessageType::is_value) { self.faults.draw() } else { None };
         let Some(connection) = &mut self.connection else { return Ok(true) };
         match fault {
-            None => connection.send_raw(bytes).await?,
+            Some(Fault::LateRequest) if self.overtaken.is_none() => {
+                self.overtaken = Some(bytes.to_vec());
+                self.come_late();
+                return Ok(true);
+            }
+            None | Some(Fault::LateRequest) => connection.send_raw(bytes).await?,
+            Some(Fault::LateAnswer) => {
+                let linger = Duration::from_millis(self.faults.detail(LATE_MS) as u64);
+                connection.send_raw(bytes).await?;
+                sleep(linger).await;
+                self.come_late();
+            }
             Some(Fault::LoseRequest) => return Ok(false),
             Some(Fault::CutInside) => {
                 let cut = self.faults.detail(bytes.len());
@@ -212,6 +238,9 @@ impl Terminal {
                 self.next_own = self.next_own.wrapping_add(1) | FIRST_OWN_CORRELATION;
                 connection.send_raw(&[bytes, &again].concat()).await?;
             }
+        }
+        if let (Some(late), Some(connection)) = (self.overtaken.take(), &mut self.connection) {
+            connection.send_raw(&late).await?;
         }
         Ok(true)
     }

@@ -63,6 +63,12 @@ pub struct Terminal {
     highest_decided: u32,
     next_own: u32,
     started: Instant,
+    /// By how much the machine's clock was set on: what is late on purpose is not waited for.
+    skipped: Duration,
+    /// The machine's time to wait is over, and nothing was read yet.
+    is_late: bool,
+    /// What is still under way, and arrives behind what is sent next.
+    overtaken: Option<Vec<u8>>,
 }
 
 /// Where the cashier's proof for this session stands.

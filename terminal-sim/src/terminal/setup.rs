@@ -27,7 +27,7 @@ pub(super) const STATE_FILE: &str = "state.cbor";
 /// How long a connection with its handshake and Hello may take.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 /// How long to wait for an answer before the request is sent again.
-const ANSWER_TIMEOUT_MS: u64 = 5_000;
+pub(super) const ANSWER_TIMEOUT_MS: u64 = 5_000;
 /// Correlation numbers from here on are for frames past the machine, which counts from 1.
 pub(super) const FIRST_OWN_CORRELATION: u32 = 0x8000_0000;
 
@@ -157,6 +157,9 @@ impl Terminal {
             highest_decided: 0,
             next_own: FIRST_OWN_CORRELATION,
             started: clock::now(),
+            skipped: Duration::ZERO,
+            is_late: false,
+            overtaken: None,
         };
         terminal.take_restored()?;
         Ok(terminal)

@@ -163,7 +163,10 @@ async fn totals_that_differ_are_seen_because_the_terminal_counts_by_itself() {
     let [closing, found] = &said[said.len() - 3..said.len() - 1] else { panic!("{said:#?}") };
     assert_ne!(closing["totals"], closing["own_totals"]);
     // The sums were made unlike, of the same transactions.
-    assert_eq!((&found["said"], &found["pages"][0]["differences"]), (&"differences".into(), &Value::Array(vec![])));
+    assert_eq!(
+        (&found["said"], &found["pages"][0]["differences"]),
+        (&"differences".into(), &Value::Array(vec![]))
+    );
 }
 
 /// STANs 3, 4, 9 and 10 on three pages of four; what the roll has lost is only there.
@@ -195,7 +198,10 @@ async fn a_closing_that_differs_lists_the_differing_stans_page_by_page() {
         ];
         assert_eq!(pages, expected, "{found:#}");
         let amount = &found["pages"][0]["differences"][0];
-        assert_eq!((&amount["here"]["approved_amount"], &amount["there"]["approved_amount"]), (&10_00.into(), &10_01.into()));
+        assert_eq!(
+            (&amount["here"]["approved_amount"], &amount["there"]["approved_amount"]),
+            (&10_00.into(), &10_01.into())
+        );
         // The next shift is another matter, and nothing is listed where totals agree.
         let (_, said) = counter.play(counter.options(name), "close\nexpect 00").await;
         assert!(said.iter().all(|one| one["said"] != "differences"), "{said:#?}");
@@ -551,4 +557,46 @@ async fn two_processes_do_not_share_a_terminal() {
     assert!(error.contains("is in use: another terminal-sim works with this terminal"), "{error}");
     drop(keyboard);
     counter.keyboard("T0001").await;
+}
+
+#[tokio::test]
+async fn a_holder_is_registered_and_found_by_phone() {
+    for name in ["T0001", "K0001"] {
+        let counter = Counter::open(Lie::None).await;
+        let day = "card 1\nholder 8613800000000 born 1990-02-28 Li Na\nactivate\nexpect 00\n\
+                   card 2\nactivate\nholder 8613800000000\nload 50\nexpect 00\n\
+                   holder 8613911111111 Wu\ncard 3\nactivate\nexpect 00\n\
+                   look-up 8613800000000\nexpect 00\nlook-up 8613911111111\nexpect 14";
+        let (played, said) = counter.play(counter.options(name), day).await;
+        assert_eq!(played, Played::Right, "{said:#?}");
+        let found = said.iter().find(|one| one["command"] == "look-up").unwrap();
+        let digits = |at: usize| counter.cards[at].reference.digits().to_string();
+        assert_eq!(found["cards"], serde_json::json!([digits(1), digits(0)]), "the newest first");
+        // Another card was taken in: the person in front of the terminal has gone.
+        let holders = counter.gateway.ledger.lock().unwrap().holders.clone();
+        assert_eq!(holders.len(), 2);
+        assert_ne!(holders[0].1, holders[1].1, "salts");
+        let written = format!("{said:?}");
+        for personal in ["8613800000000", "1990", "Li Na"] {
+            assert!(!written.contains(personal), "{personal} was said again");
+        }
+        for (line, why) in [
+            ("look-up 12", "5 to 15 digits"),
+            ("look-up 86138 1", "one word too many"),
+            ("holder +86138001", "5 to 15 digits"),
+            ("holder 86138001 born yesterday", "YYYY-MM-DD"),
+            ("look-up", "a phone number is missing"),
+        ] {
+            let (played, said) = counter.play(counter.options(name), line).await;
+            let text = said[0]["text"].as_str().unwrap();
+            assert_eq!(played, Played::NotUnderstood, "{line}: {said:?}");
+            assert!(text.contains(why) && !text.contains("86138001"), "{line}: {text}");
+        }
+        let (mut keyboard, _) = counter.keyboard(name).await;
+        let said = typed(&mut keyboard, &["look-up 8613800000000"]).await;
+        let text = keyboard.show(&said[0], None, false);
+        assert!(text.contains("LOOK-UP") && text.contains(&digits(0)[..4]), "{text}");
+        let said = typed(&mut keyboard, &["help"]).await;
+        assert!(keyboard.show(&said[0], None, false).contains("look-up PHONE"));
+    }
 }

@@ -4,8 +4,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use protocol::cose::Algorithm;
-use protocol::field::Reason;
+use protocol::field::{Reason, TransactionState};
+use protocol::frame::MessageType;
+use terminal_sim::faults::Fault;
 use terminal_sim::oracle::{Oracle, Wallet};
+use terminal_sim::terminal::Verdict;
 use terminal_sim::{Act, Card, Till};
 
 use crate::gateway::Gateway;
@@ -155,4 +158,40 @@ async fn a_capture_given_up_before_the_kill_leaves_its_hold_as_it_was() {
     let captured = till.trade(&stage.card, Act::Capture(60_00, original)).await.unwrap();
     assert!(captured.is_approved());
     assert_eq!(till.inquire(&stage.card).await.unwrap(), Some(true));
+}
+
+/// A request or its answer is late: the terminal has repeated it meanwhile, or given it up.
+#[tokio::test]
+async fn an_answer_that_comes_late_finds_its_sale_repeated_or_given_up() {
+    for fault in [Fault::LateAnswer, Fault::LateRequest] {
+        let (stage, mut till) = Stage::open().await;
+        let sales = || {
+            let ledger = stage.gateway.ledger.lock().unwrap();
+            ledger.value_messages.iter().filter(|kind| **kind == MessageType::PURCHASE).count()
+        };
+        let before = stage.entries();
+        till.terminal.faults.force(fault);
+        let sale = till.trade(&stage.card, Act::Purchase(10_00)).await.unwrap();
+        assert!(sale.is_approved(), "{fault:?}: {sale:?}");
+        // What comes late is read before the answer to the next question is.
+        assert_eq!(till.inquire(&stage.card).await.unwrap(), Some(true), "{fault:?}");
+        assert_eq!(
+            (sales(), stage.entries() - before),
+            (2, 1),
+            "{fault:?}: it came twice and was decided once"
+        );
+
+        till.terminal.faults.force(fault);
+        let given_up = till.begin(&stage.card, Act::Purchase(20_00), true).await.unwrap();
+        let undone = till.reverse(given_up, Reason::NO_ANSWER).await.unwrap();
+        assert_eq!(undone.verdict, Verdict::Reversed, "{fault:?}");
+        let state = undone.answer.as_ref().unwrap().state.unwrap();
+        let expected =
+            if fault == Fault::LateAnswer { TransactionState::REVERSED } else { TransactionState::BLOCKED };
+        assert_eq!(state, expected, "{fault:?}: which of them was first");
+        assert_eq!(till.inquire(&stage.card).await.unwrap(), Some(true), "{fault:?}");
+        assert_eq!(sales(), 3, "{fault:?}: it is never sent again");
+        assert_eq!(till.oracle().mismatches(), [], "{fault:?}");
+        assert_eq!(wallet(&till, &stage.card).payable(), Some(95_00), "{fault:?}");
+    }
 }

@@ -72,6 +72,8 @@ struct Entry {
     deed: Deed,
     refunded: i64,
     refunds: Vec<usize>,
+    /// What it was answered, for ever.
+    said: Said,
 }
 
 /// A request, by its number: where it was signed, and its entry once it came.
@@ -238,6 +240,7 @@ impl Paper {
             deed: Deed::Nothing,
             refunded: 0,
             refunds: Vec::new(),
+            said: no(0),
         };
         let said = match outcome {
             Ok(done) => {
@@ -262,8 +265,22 @@ impl Paper {
         if matches!(message, 0x15 | 0x17 | 0x19) {
             entry.deed = Deed::Final;
         }
+        entry.said = said;
         self.slips[at.request].entry = Some(entry);
         said
+    }
+
+    /// What the same bytes get once more: what they got before, and the present state beside it. `None` of what never came.
+    pub(super) fn repeat(&self, request: usize) -> Option<(Said, u8)> {
+        let slip = &self.slips[request];
+        let entry = slip.entry.as_ref()?;
+        let state = match (&entry.deed, entry.said.code) {
+            _ if slip.blocked => BLOCKED,
+            (Deed::Final, 0) => LIVE,
+            (Deed::Final, _) => DECLINED,
+            _ => entry.state,
+        };
+        Some((entry.said, state))
     }
 
     /// Section 7, before the card is looked at.

@@ -26,6 +26,10 @@ pub(super) enum Step {
         card: usize,
         amount: i64,
     },
+    /// The same bytes as before, at any later time.
+    Repeat {
+        of: usize,
+    },
     Block {
         card: usize,
         block: bool,
@@ -170,9 +174,27 @@ impl Digits {
 }
 
 impl Step {
-    pub(super) fn read(number: u64, world: &World) -> Option<Self> {
+    /// The step of a number, and the number that follows: where nothing has come yet that a step would be about, the next
+    /// number says what happens.
+    pub(super) fn of(mut number: u64, world: &World) -> (Self, u64) {
+        loop {
+            let step = Self::read(number, world);
+            number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            if let Some(step) = step {
+                return (step, number.rotate_left(17));
+            }
+            number = number.rotate_left(17);
+        }
+    }
+
+    /// Whether somebody did something: time that passes, a sweep and what nobody sent are in between.
+    pub(super) fn is_operation(&self) -> bool {
+        !matches!(self, Self::Sign { .. } | Self::Sweep { .. } | Self::Wait { .. })
+    }
+
+    fn read(number: u64, world: &World) -> Option<Self> {
         let mut digits = Digits(number);
-        let kind = digits.below(78);
+        let kind = digits.below(86);
         let mut till = match digits.below(32) {
             0..19 => 0,
             19..28 => 1,
@@ -254,6 +276,12 @@ impl Step {
                 let goods = vec![(first, 1_000, amount / 2), (other, 2_500, amount - amount / 2)];
                 let points = digits.one_in(3).then(|| digits.points(world, card, amount));
                 Deal::Buy { card, amount, points, goods }
+            }
+            78..86 => {
+                let came = |request: &usize| world.asked[*request].entry.is_some();
+                let recent = if digits.one_in(2) { 4 } else { world.asked.len() as u64 };
+                let back = digits.below(recent.max(1));
+                return Some(Self::Repeat { of: (0..world.asked.len()).rev().filter(came).nth(back)? });
             }
             57 => return Some(Self::Block { card, block: digits.below(4) == 0 }),
             58..60 => return Some(Self::Sweep { card }),
@@ -344,6 +372,12 @@ impl Both {
                 let said = self.world.send(request, Some(1), command).map_err(fault)?;
                 same("answer", &said, &expected)?;
             }
+            Step::Repeat { of } => {
+                let before = self.world.index;
+                let told = self.world.repeat(of);
+                same("repeat", &told, &self.paper.repeat(of))?;
+                same("entries after a repeat", &self.world.index, &before)?;
+            }
             Step::Block { card, block } => {
                 same("act", &self.world.block(card, block), &self.paper.block(card, block))?;
             }
@@ -359,6 +393,7 @@ impl Both {
     fn card(&self, step: &Step) -> Option<usize> {
         match *step {
             Step::Sign { .. } | Step::Wait { .. } => None,
+            Step::Repeat { of } => self.world.card_of(of),
             Step::Late { card, .. } | Step::Block { card, .. } | Step::Sweep { card } => Some(card),
             Step::Ask { .. } => self.world.card_of(self.world.asked.len() - 1),
         }

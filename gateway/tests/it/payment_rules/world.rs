@@ -269,6 +269,17 @@ impl World {
         Ok(said)
     }
 
+    /// The same bytes once more: what the gateway keeps of them under their identity, and what has become of it since. `None`
+    /// when nothing is kept: then they are decided now.
+    pub(super) fn repeat(&self, request: usize) -> Option<(Said, u8)> {
+        let asked = &self.asked[self.journalled(&self.named(request))?];
+        let said = asked.said.filter(|_| asked.id == self.asked[request].id)?;
+        let decided = translate::state_when_decided(protocol::code::ResponseCode(said.code));
+        let index = asked.entry.as_ref()?.index;
+        let state = self.state.transactions.get(&index).map_or(decided, |fate| fate.state);
+        Some((said, state as u8))
+    }
+
     /// Every load, in no order that means anything.
     fn loads(&self) -> Vec<Original> {
         let entries = self.asked.iter().filter_map(|asked| asked.entry.as_ref());

@@ -6,8 +6,8 @@ mod later;
 use std::collections::BTreeMap;
 
 use protocol::answer::{
-    Answer, AnswerSidecar, Balances, CurrencyUnit, InFlight, Limits, NextStep, Quote, ShiftTransaction,
-    ShiftTransactions,
+    Answer, AnswerSidecar, Balances, CurrencyUnit, FoundCards, InFlight, Limits, NextStep, Quote,
+    ShiftTransaction, ShiftTransactions,
 };
 use protocol::code::ResponseCode;
 use protocol::cose::{self, Algorithm, Context, OpenedRequest};
@@ -19,7 +19,7 @@ use protocol::field::{
 use protocol::frame::{Frame, MessageType};
 use protocol::merkle;
 use protocol::receipt::{Grant, GrantLimits, Receipt, Seal, SealHeader, Status, entry_leaf};
-use protocol::request::{Body, Request, RequestSidecar};
+use protocol::request::{Body, PHONE, PersonalFields, Request, RequestSidecar};
 use terminal_sim::keys::TerminalKey;
 use terminal_sim::oracle::{Product, ShiftTotals, Wallet, rules};
 use terminal_sim::sha256;
@@ -133,6 +133,10 @@ pub(crate) struct Ledger {
     clock: i64,
     /// Of the request that is being answered.
     secret_is_right: bool,
+    /// Of the request that is being answered.
+    personal: PersonalFields,
+    /// The holders: card to commitment and phone, in the order of their registration.
+    pub(crate) holders: Vec<(CardReference, Hash, String)>,
     /// The same of the PIN of whoever types one, card, cashier or supervisor.
     pin_is_right: bool,
     /// Registers get grants.
@@ -173,6 +177,8 @@ impl Ledger {
             last_receipt: None,
             clock: 1_790_000_000,
             secret_is_right: false,
+            personal: PersonalFields::new(),
+            holders: Vec::new(),
             pin_is_right: false,
             offline: false,
             away: false,
@@ -191,6 +197,7 @@ impl Ledger {
         let sidecar = RequestSidecar::decode(frame.kind, &frame.sidecar).unwrap();
         let pins = [&sidecar.pin, &sidecar.cashier_pin, &sidecar.supervisor_pin];
         self.pin_is_right = pins.into_iter().flatten().all(|pin| pin.expose() == PIN);
+        self.personal.clone_from(&sidecar.personal);
         self.secret_is_right = sidecar.secret.is_some_and(|secret| secret.expose() == SECRET);
         if request.kind().is_value() {
             self.value_messages.push(request.kind());
@@ -213,6 +220,15 @@ impl Ledger {
             return self.stored(&known);
         }
         let verdict = self.decide(request, &id, &request_id);
+        let reserved = request.header.reserved.as_ref();
+        if let (Some(commitment), Some(card)) =
+            (reserved.and_then(|more| more.personal_commitment), request.body.card())
+            && verdict.answer.code.is_approval()
+        {
+            let sidecar = RequestSidecar { personal: self.personal.clone(), ..RequestSidecar::default() };
+            assert_eq!(sidecar.personal_commitment(sha256), Some(commitment), "salt and all");
+            self.holders.push((card, commitment, self.personal[&PHONE].as_str().to_owned()));
+        }
         self.seal(request, request_id, id, verdict)
     }
 
@@ -477,6 +493,15 @@ impl Ledger {
             }
             Body::LoadQuote { amount, .. } => Reply::plain(self.quote(approved, amount.get(), &row.unwrap())),
             Body::PurchaseQuote { amount, .. } => Reply::plain(price(approved, amount.get(), &row.unwrap())),
+            Body::CardLookup => {
+                let phone = self.personal[&PHONE].as_str();
+                let found = self.holders.iter().rev().filter(|(_, _, theirs)| theirs == phone);
+                let cards = FoundCards::new(found.map(|(card, ..)| *card).take(8).collect());
+                match cards {
+                    Some(_) => Reply::plain(Answer { cards, ..approved }),
+                    None => Reply::plain(self.bare(request, ResponseCode::CARD_NOT_ACCEPTED)),
+                }
+            }
             Body::ShiftReport { after } => Reply::plain(self.shift_report(
                 approved,
                 &terminal,
