@@ -19,6 +19,7 @@ use crate::domain::effect::TransactionState;
 use crate::domain::facts::view_card;
 use crate::domain::payer::purse_of;
 use crate::domain::purchase::Asked;
+use crate::domain::quoted::{Promise, goods};
 use crate::domain::request::{CardClaim, message};
 use crate::domain::state::Touched;
 use crate::domain::{Card, Decline, Facts, Now, Quoted, Terminal, Verdict, expire, purchase_quote, quote};
@@ -144,8 +145,9 @@ impl Writer {
         let in_force = self.in_force(now);
         let birthday = self.birthday(Some(claim.card), in_force.programme.birthdays)?;
         let facts = Facts { birthday, ..self.facts(&in_force) };
-        let Asked { currency, amount, points, prices, .. } = asked;
-        let answer = if message == message::LOAD {
+        let Asked { currency, amount, points, prices, ref sold } = asked;
+        let goods = goods(sold);
+        let (answer, promise) = if message == message::LOAD {
             let base = about_card(MessageType::LOAD_QUOTE, claim, &in_force, (self.dated(now), now));
             load_quote(facts, base, quote(facts, held, claim, currency, amount, now), amount, now)
         } else {
@@ -163,7 +165,10 @@ impl Writer {
             amount,
             points,
             prices,
+            goods,
             programme_version: in_force.version,
+            at: now,
+            promised: Some(promise),
             expires,
         });
         let quote = UnixSeconds::new(expires).map(|expires| WireQuote { id: QuoteId(id), expires });
@@ -337,14 +342,15 @@ fn load_quote(
     quoted: Result<crate::domain::Quote<'_>, Decline>,
     amount: i64,
     now: Now,
-) -> Answer {
+) -> (Answer, Promise) {
     let quoted = match quoted {
         Ok(quoted) => quoted,
-        Err(decline) => return declined(base, decline),
+        Err(decline) => return (declined(base, decline), Promise::default()),
     };
     let total = |amount: i64| TotalMinor::new(amount).unwrap_or(TotalMinor::MIN);
     let changes = quoted.changes.iter().map(|(kind, amount)| (BalanceKind(u16::from(kind.0)), *amount));
-    Answer {
+    let promise = Promise::of((amount, 0), quoted.reasons.iter());
+    let answer = Answer {
         approved_amount: TotalMinor::new(amount),
         balances: Some(balances(facts.state, facts.programme, quoted.card, now)),
         changes: Some(changes.collect()),
@@ -353,7 +359,8 @@ fn load_quote(
             .next_step
             .map(|(missing, bonus)| NextStep { missing: total(missing), bonus: total(bonus) }),
         ..base
-    }
+    };
+    (answer, promise)
 }
 
 fn purchase_answer(
@@ -363,17 +370,20 @@ fn purchase_answer(
     claim: &CardClaim,
     asked: Asked,
     now: Now,
-) -> Answer {
+) -> (Answer, Promise) {
     let Ok(decision) = purchase_quote(facts, held, claim, asked, now) else {
-        return Answer { code: ResponseCode::SYSTEM_MALFUNCTION, card: None, ..base };
+        let answer = Answer { code: ResponseCode::SYSTEM_MALFUNCTION, card: None, ..base };
+        return (answer, Promise::default());
     };
     if let Verdict::Declined(decline) = decision.verdict {
-        return declined(base, decline);
+        return (declined(base, decline), Promise::default());
     }
+    let of = (decision.amount.unwrap_or(0), decision.discount.unwrap_or(0));
+    let promise = Promise::of(of, decision.explanation.iter());
     let card = facts.state.cards.get(&claim.card);
     let purse = card.and_then(|card| purse_of(facts.state, card));
     let cards: Vec<CardReference> = card.into_iter().chain(purse).map(|card| card.reference).collect();
-    Answer {
+    let answer = Answer {
         code: translate::code(decision.verdict),
         approved_amount: decision.amount.and_then(TotalMinor::new),
         balances: card.map(|card| balances(facts.state, facts.programme, card, now)),
@@ -381,7 +391,8 @@ fn purchase_answer(
         explanation: translate::explanation(&decision.explanation),
         discount: decision.discount.filter(|discount| *discount > 0).and_then(TotalMinor::new),
         ..base
-    }
+    };
+    (answer, promise)
 }
 
 fn status_only(status: Vec<u8>) -> Vec<u8> {
