@@ -9,10 +9,14 @@ pub enum ExceptionKind {
     CashTaken = 1,
     /// A shift's totals differ from the host's.
     TotalsDiffer = 2,
-    /// A load was to be reversed after its value was spent.
+    /// A load was to be reversed after its value was spent, or paid out by a refund.
     LoadReversedTooLate = 3,
     /// An offline approval was for more than the card could pay.
     OfflineShortfall = 4,
+    /// A sale was to be reversed, and something of it stands.
+    SaleReversedTooLate = 5,
+    /// A refund or unload was to be reversed, and stands.
+    RefundReversedTooLate = 6,
 }
 
 /// Who bears it.
@@ -31,7 +35,7 @@ pub enum Bearer {
 pub struct Exception {
     pub kind: ExceptionKind,
     pub open: bool,
-    /// Minor units: what waits on `suspense:STORE`, or of a load reversed too late, the load.
+    /// Minor units: what waits on `suspense:STORE`, or of what was reversed too late, what of it stands against the terminal's word.
     pub amount: i64,
     pub bearer: Bearer,
 }
@@ -45,6 +49,8 @@ impl ExceptionKind {
             Self::TotalsDiffer => "totals differ",
             Self::LoadReversedTooLate => "load reversed too late",
             Self::OfflineShortfall => "offline shortfall",
+            Self::SaleReversedTooLate => "sale reversed too late",
+            Self::RefundReversedTooLate => "refund reversed too late",
         }
     }
 }

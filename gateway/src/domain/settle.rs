@@ -41,9 +41,13 @@ impl Settlement {
         match self {
             Self::Card(_) | Self::PaidOut => kind == ExceptionKind::CashTaken,
             Self::WriteOff => kind == ExceptionKind::OfflineShortfall,
-            Self::Explained => {
-                matches!(kind, ExceptionKind::TotalsDiffer | ExceptionKind::LoadReversedTooLate)
-            }
+            Self::Explained => matches!(
+                kind,
+                ExceptionKind::TotalsDiffer
+                    | ExceptionKind::LoadReversedTooLate
+                    | ExceptionKind::SaleReversedTooLate
+                    | ExceptionKind::RefundReversedTooLate
+            ),
         }
     }
 }

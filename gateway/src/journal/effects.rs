@@ -327,6 +327,8 @@ numbered!(
     ExceptionKind::CashTaken,
     ExceptionKind::TotalsDiffer,
     ExceptionKind::LoadReversedTooLate,
-    ExceptionKind::OfflineShortfall
+    ExceptionKind::OfflineShortfall,
+    ExceptionKind::SaleReversedTooLate,
+    ExceptionKind::RefundReversedTooLate
 );
 numbered!(bearer, Bearer, Bearer::Nobody, Bearer::Merchant, Bearer::Store);

@@ -7,12 +7,12 @@ import messages as m
 from codec import Malformed
 from crypto import BadSignature, check_grant
 
-CASH, DIFFERS, TOO_LATE, SHORTFALL = 1, 2, 3, 4
+CASH, DIFFERS, TOO_LATE, SHORTFALL, SALE_TOO_LATE, REFUND_TOO_LATE = 1, 2, 3, 4, 5, 6
 OPEN, SETTLED = 1, 2
 NOBODY, MERCHANT, STORE = 0, 1, 2
 SIGN = {CASH: 1, SHORTFALL: -1}  # on suspense
 TO_CARD, PAID_OUT, WRITTEN_OFF, EXPLAINED = 1, 2, 3, 4
-WAYS = {CASH: (TO_CARD, PAID_OUT), SHORTFALL: (WRITTEN_OFF,), DIFFERS: (EXPLAINED,), TOO_LATE: (EXPLAINED,)}
+WAYS = {CASH: (TO_CARD, PAID_OUT), SHORTFALL: (WRITTEN_OFF,), DIFFERS: (EXPLAINED,), TOO_LATE: (EXPLAINED,), SALE_TOO_LATE: (EXPLAINED,), REFUND_TOO_LATE: (EXPLAINED,)}
 
 
 @dataclass
@@ -81,11 +81,17 @@ class Claims:
             return {entry.index: (SHORTFALL, told[36])}
         if kind == m.RECONCILIATION and code == 95:
             return {entry.index: (DIFFERS, 0)}
-        if kind == m.REVERSAL and code == 51:
-            original = fates.known.get(fates.named.get(tuple(asked[23][:3]), (None, None))[1])
-            if original is not None and original.kind == m.LOAD:
-                index = fates.named[tuple(asked[23][:3])][1]
-                return {} if index in self.known else {index: (TOO_LATE, original.amount)}  # of the load, once
+        if kind == m.REVERSAL and code in (12, 51) and 15 in told:
+            index = fates.named.get(tuple(asked[23][:3]), (None, None))[1]
+            original = fates.known.get(index)
+            if original is None or index in self.known or original.kind in (m.ACTIVATE, m.AUTHORIZE):
+                return {}  # once
+            if original.kind == m.LOAD:
+                return {index: (TOO_LATE, original.amount)}
+            if original.kind in (m.REFUND, m.UNLOAD):
+                return {index: (REFUND_TOO_LATE, original.amount)} if original.amount else {}
+            stands = original.amount - original.done
+            return {index: (SALE_TOO_LATE, stands)} if stands > 0 else {}
         return {}
 
     def _undone(self, entry, index, fates):
