@@ -25,6 +25,7 @@ use crate::domain::join::joined_by;
 use crate::domain::member::TierHeld;
 use crate::domain::programme::birthday_gift::births_on;
 use crate::domain::programme::tier::Stood;
+use crate::domain::quoted::goods;
 use crate::domain::request::message;
 use crate::domain::tier_review::review;
 use crate::domain::unload::loads_on;
@@ -434,7 +435,7 @@ fn decide_again(
         joined_by.into_iter().filter_map(|index| find(index).transpose()).collect::<Result<Vec<_>, _>>()?;
     let loads = on.map_or(Ok(Vec::new()), |card| loads_on(card, find))?;
     let entries = if loads.is_empty() { joined_by } else { loads };
-    let quoted = quoted(request, details.programme_version);
+    let quoted = quoted(request, details, &pricing);
     let terminal = state.terminals.get(&request.terminal).ok_or_else(damaged)?;
     // A right time is all that was ever booked.
     let now = time_of(&programme, details).ok_or_else(damaged)?;
@@ -488,8 +489,8 @@ fn request(state: &State, tried: &Tried, installation: &Installation, entry: &En
 }
 
 /// A quote that was honoured then, if the request cites one.
-fn quoted(request: &Request, version: u32) -> Option<Quoted> {
-    request.quote?;
+fn quoted(request: &Request, details: &Details, pricing: &Programme) -> Option<Quoted> {
+    let ms = details.quoted_ms?;
     Some(Quoted {
         terminal: request.terminal.clone(),
         message: request.command.message(),
@@ -497,7 +498,10 @@ fn quoted(request: &Request, version: u32) -> Option<Quoted> {
         amount: request.command.amount()?,
         points: request.command.points(),
         prices: request.prices,
-        programme_version: version,
+        goods: goods(&request.sold),
+        programme_version: details.programme_version,
+        at: Now { ms, business_date: pricing.business_date(ms).ok()?, certain: true },
+        promised: None,
         expires: i64::MAX,
     })
 }

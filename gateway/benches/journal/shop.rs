@@ -314,6 +314,7 @@ impl Shop {
             store: "S001".into(),
             currency: (156, 2),
             programme_version: 1,
+            quoted_ms: None,
             effects,
         };
         let details = details.encode();

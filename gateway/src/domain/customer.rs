@@ -28,7 +28,10 @@ pub(super) struct Given {
 pub(super) struct Customer<'a> {
     pub facts: Facts<'a>,
     pub card: &'a Card,
+    /// As they are, or were when a quote was given that is honoured.
     pub at: Circumstances<'a>,
+    /// When what it gives is booked and counted.
+    pub now: Now,
 }
 
 /// Nobody: what a card has that is no member's.
@@ -45,8 +48,17 @@ impl<'a> Customer<'a> {
     ) -> Self {
         let member = facts.state.members.get(&card.reference).unwrap_or(&NOBODY);
         let birthday = facts.birthday;
-        let at = Circumstances { product: &card.product, member, birthday, store, channel, tenders, now };
-        Self { facts, card, at }
+        let priced_at = facts.priced_at(now);
+        let at = Circumstances {
+            product: &card.product,
+            member,
+            birthday,
+            store,
+            channel,
+            tenders,
+            now: priced_at,
+        };
+        Self { facts, card, at, now }
     }
 
     pub(super) fn counted(&self) -> Counted<'a> {
@@ -54,7 +66,7 @@ impl<'a> Customer<'a> {
             card: self.card.reference,
             member: self.at.member,
             programme: &self.facts.state.counters,
-            business_date: self.at.now.business_date,
+            business_date: self.now.business_date,
         }
     }
 
@@ -70,7 +82,7 @@ impl<'a> Customer<'a> {
     /// Counts what a transaction was, as far as the programme asks for it.
     pub(super) fn measured(&self, what: &[(Measure, i64)]) -> Vec<Effect> {
         let wanted = what.iter().filter(|(measure, _)| self.facts.pricing.measures.contains(measure));
-        let date = self.at.now.business_date;
+        let date = self.now.business_date;
         let counted = wanted.flat_map(|(measure, change)| measure.count(self.card.reference, *change, date));
         let placed = what.iter().flat_map(|(measure, change)| self.placed(measure, *change));
         counted.chain(placed).collect()
@@ -78,7 +90,7 @@ impl<'a> Customer<'a> {
 
     /// Counts a measure on the leaderboards that are open.
     pub(super) fn placed(&self, measure: &Measure, change: i64) -> Vec<Effect> {
-        let (member, date) = ((self.card.reference, self.at.member), self.at.now.business_date);
+        let (member, date) = ((self.card.reference, self.at.member), self.now.business_date);
         self.facts.pricing.placed(member, (measure, change), &self.facts.state.counters, date)
     }
 }

@@ -70,6 +70,8 @@ pub enum Decline {
     CapturedSince,
     HoldEnded,
     QuoteGone,
+    /// What was quoted is not to be had any more: it would bring less now.
+    QuoteWorse,
     /// Of its card's product, in a day or a month.
     AboveCardLimit(Period),
     /// Of the terminal's or the cashier's day.

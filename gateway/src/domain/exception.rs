@@ -9,7 +9,7 @@ pub enum ExceptionKind {
     CashTaken = 1,
     /// A shift's totals differ from the host's.
     TotalsDiffer = 2,
-    /// A load was to be reversed after its value was spent.
+    /// A load was to be reversed after its value was spent, or paid out by a refund.
     LoadReversedTooLate = 3,
     /// An offline approval was for more than the card could pay.
     OfflineShortfall = 4,
@@ -17,6 +17,10 @@ pub enum ExceptionKind {
     OperatorAddedAlone = 5,
     /// A reversal undid what a shift or a day had been closed with.
     ReversedLate = 6,
+    /// A sale was to be reversed, and something of it stands.
+    SaleReversedTooLate = 7,
+    /// A refund or unload was to be reversed, and stands.
+    RefundReversedTooLate = 8,
 }
 
 /// Who bears it.
@@ -35,7 +39,8 @@ pub enum Bearer {
 pub struct Exception {
     pub kind: ExceptionKind,
     pub open: bool,
-    /// Minor units: what waits on `suspense:STORE`, or of what was reversed late or too late, that.
+    /// Minor units: what waits on `suspense:STORE`; of what was reversed late, that; of what was reversed too late, what of it
+    /// stands against the terminal's word.
     pub amount: i64,
     pub bearer: Bearer,
 }
@@ -51,6 +56,8 @@ impl ExceptionKind {
             Self::OfflineShortfall => "offline shortfall",
             Self::OperatorAddedAlone => "operator added by one person",
             Self::ReversedLate => "undone after its shift or day was closed",
+            Self::SaleReversedTooLate => "sale reversed too late",
+            Self::RefundReversedTooLate => "refund reversed too late",
         }
     }
 }

@@ -26,10 +26,18 @@ pub struct Facts<'a> {
     /// Other entries that the journal was read for: loads whose money an unload may pay out, purchases by which a card became the
     /// member's whose purchase is undone.
     pub entries: &'a [Original],
-    /// What is remembered of the quote that the request cites.
+    /// The quote that the request cites, when it is honoured: hours, dates and windows are looked at as of then.
     pub quoted: Option<&'a Quoted>,
     /// The member's birthday, where the programme asks for it and it is known.
     pub birthday: Option<Born>,
+}
+
+impl Facts<'_> {
+    /// The time at which rules are looked at: that of the quote which is honoured, or the present.
+    #[must_use]
+    pub fn priced_at(&self, now: Now) -> Now {
+        self.quoted.map_or(now, |quoted| Now { certain: now.certain, ..quoted.at })
+    }
 }
 
 /// A birthday. It is never journalled.

@@ -143,7 +143,7 @@ fn come_in(
     sale: Option<Came>,
 ) -> Result<Brought, Fault> {
     let card = customer.card.reference;
-    let standing = Standing { joined: Some(customer.at.now.business_date), ..standing };
+    let standing = Standing { joined: Some(customer.now.business_date), ..standing };
     let member = Member { standing: standing.clone(), counters: customer.at.member.counters.clone() };
     let channel = member.standing.channel.as_deref();
     let new = Customer { at: Circumstances { member: &member, channel, ..customer.at }, ..*customer };
@@ -191,7 +191,7 @@ fn gift(new: &Customer<'_>, left: &mut Card) -> Result<Brought, Fault> {
     });
     let Some(given) = given else { return Ok((Vec::new(), Vec::new())) };
     let award = Award { kind: given.kind, points: given.amount, pending_until: None };
-    let mut effects = award_points(left, award, programme, (new.facts.index, new.at.now))?;
+    let mut effects = award_points(left, award, programme, (new.facts.index, new.now))?;
     effects.extend(given.counts);
     Ok((effects, vec![given.reason]))
 }

@@ -10,7 +10,7 @@ use super::facts::{Facts, accept_card};
 use super::ledger::{Kind, bonus_expense, clearing, named};
 use super::points::{Award, award_points};
 use super::programme::{Measure, Product};
-use super::quoted::check_quote;
+use super::quoted::{Promise, check_promise, check_quote};
 use super::request::{CardClaim, Command, Now, Request};
 use super::reward::ordinary;
 use super::taken_back::owed;
@@ -50,8 +50,9 @@ pub(super) fn decide(
         Ok(given) => given,
         Err(decline) => return Ok(Decision::declined(decline)),
     };
+    let promise = Promise::of((amount, 0), given.iter().map(|given| &given.reason));
     let more = More { card: &card, product, request, counted: Counted::Load, amount };
-    match count(facts, more, now) {
+    match check_promise(facts.quoted, &promise).and_then(|()| count(facts, more, now)) {
         Ok(tallies) => effects.extend(tallies),
         Err(decline) => return Ok(Decision::declined(decline)),
     }

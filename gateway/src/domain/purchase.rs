@@ -11,7 +11,7 @@ use super::payer::Payer;
 use super::pin::check_card_pin;
 use super::points_payment;
 use super::programme::Discount;
-use super::quoted::check_quote;
+use super::quoted::{Promise, check_promise, check_quote};
 use super::request::{CardClaim, Command, Now, Request, Sold};
 use super::reward::{STORED_VALUE, reward_sale};
 use super::spend::choose;
@@ -131,6 +131,10 @@ pub(super) fn decide(
     }
     let (rewards, earned) = reward_sale(facts, request, (card, &terminal.store), (due, money), now)?;
     effects.extend(rewards);
+    let promise = Promise::of((paid, discount.amount), earned.iter());
+    if let Err(decline) = check_promise(facts.quoted, &promise) {
+        return Ok(Decision::declined(decline));
+    }
     if !discount.lines.is_empty() {
         // What prices took off an item was never paid for it, so it cannot come back by line.
         let fate = Fate { lines: discount.lines, ..Fate::of(TransactionState::Live) };

@@ -62,7 +62,7 @@ pub(super) fn bring<const N: usize>(
     let members = Measure::Referrals.over(member, None, now.business_date).saturating_add(joins);
     let usable = card.status == CardStatus::Active && !card.is_over(now.s());
     let (mut theirs, mut ended) = expire(card, facts.programme, facts.index, now)?;
-    let by = Customer { facts, card, at: Circumstances { member, ..new.at } };
+    let by = Customer { facts, card, at: Circumstances { member, ..new.at }, now: new.now };
     let holds = |rule: &&Referral| rule.when.holds(facts.pricing, &new.at);
     for (came, (effects, reasons)) in came.iter().zip(&mut brought) {
         if *came == Came::Joined && facts.pricing.measures.contains(&Measure::Referrals) {

@@ -48,7 +48,7 @@ pub struct Pins {
 }
 
 /// Goods that are sold, as rules see them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Sold {
     pub item: String,
     pub category: String,

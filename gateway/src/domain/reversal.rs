@@ -47,25 +47,38 @@ pub(super) fn decide(
         TransactionState::Live => {
             let reversed = TransactionState::Reversed;
             let undone = undo(facts, original, reversed, now)?;
-            let late = late(facts, original, &undone);
+            let late = matches!(undone, Undone::Stands(_)).then(|| late(facts, original)).flatten();
             let mut decision = undone.decision(original, reversed);
             decision.effects.extend(late);
             decision.effects.extend(after_the_close(facts, original, &decision, now));
             Ok(decision)
         }
-        _ => Ok(Decision::declined_for(original, state, Decline::OriginalOver(state))),
+        _ => {
+            let decision = Decision::declined_for(original, state, Decline::OriginalOver(state));
+            Ok(Decision { effects: late(facts, original).into_iter().collect(), ..decision })
+        }
     }
 }
 
-/// A load whose value is spent stands, and the terminal has given its money back or will: once, somebody must look into it.
-fn late(facts: Facts<'_>, original: &Original, undone: &Undone) -> Option<Effect> {
-    let spent =
-        original.message == message::LOAD && matches!(undone, Undone::Stands(Decline::LoadAlreadySpent));
-    if !spent || facts.state.exceptions.contains_key(&original.index) {
+/// What was approved stands for good, and its terminal took it for undone or will: once, somebody must look into it.
+fn late(facts: Facts<'_>, original: &Original) -> Option<Effect> {
+    if facts.state.exceptions.contains_key(&original.index) {
         return None;
     }
-    let held = Exception::open(ExceptionKind::LoadReversedTooLate, original.approved_amount, Bearer::Nobody);
-    Some(Effect::Exception { index: original.index, held })
+    let approved = original.approved_amount;
+    let (kind, amount) = match original.message {
+        // The money of a load that was refunded has gone out twice.
+        message::LOAD => (ExceptionKind::LoadReversedTooLate, approved),
+        message::REFUND | message::UNLOAD => (ExceptionKind::RefundReversedTooLate, approved),
+        // Neither moves anything.
+        message::ACTIVATE | message::AUTHORIZE => return None,
+        _ => {
+            let refunded = facts.state.transactions.get(&original.index).map_or(0, |fate| fate.done);
+            (ExceptionKind::SaleReversedTooLate, approved.saturating_sub(refunded))
+        }
+    };
+    let held = Exception::open(kind, amount, Bearer::Nobody);
+    (amount > 0).then_some(Effect::Exception { index: original.index, held })
 }
 
 /// A lost answer may be undone after any time. But what a shift or a day has been closed with was counted with it: whoever has

@@ -41,15 +41,15 @@ impl Settlement {
         match self {
             Self::Card(_) | Self::PaidOut => kind == ExceptionKind::CashTaken,
             Self::WriteOff => kind == ExceptionKind::OfflineShortfall,
-            Self::Explained => {
-                matches!(
-                    kind,
-                    ExceptionKind::TotalsDiffer
-                        | ExceptionKind::LoadReversedTooLate
-                        | ExceptionKind::OperatorAddedAlone
-                        | ExceptionKind::ReversedLate
-                )
-            }
+            Self::Explained => matches!(
+                kind,
+                ExceptionKind::TotalsDiffer
+                    | ExceptionKind::LoadReversedTooLate
+                    | ExceptionKind::OperatorAddedAlone
+                    | ExceptionKind::ReversedLate
+                    | ExceptionKind::SaleReversedTooLate
+                    | ExceptionKind::RefundReversedTooLate
+            ),
         }
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn decide(
 
 /// The counters of so many uses, and how many are left then; `None` when they are not counted.
 fn used(customer: &Customer<'_>, named: &str, quantity: i64) -> Result<(Vec<Effect>, Option<i64>), Decline> {
-    let Customer { facts, card, at } = customer;
+    let Customer { facts, card, at, .. } = customer;
     let (programme, date) = (facts.programme, at.now.business_date);
     let entitlement = programme.entitlements.iter().find(|held| held.entitlement == named);
     let entitlement = entitlement

@@ -304,6 +304,7 @@ impl Writer {
             merchant: &place.0,
             store: &place.1,
             now,
+            quoted_ms: None,
             effects,
         };
         self.append(group, &in_force, cause, |_| None)

@@ -74,6 +74,8 @@ pub(super) struct Cause<'a> {
     pub merchant: &'a str,
     pub store: &'a str,
     pub now: Now,
+    /// When the quote was given that is honoured.
+    pub quoted_ms: Option<i64>,
     pub effects: Vec<Effect>,
 }
 
@@ -88,7 +90,8 @@ impl<'a> Cause<'a> {
     ) -> Self {
         let origin = Origin::System { name: name.into(), key };
         let request_id = sha256(&[&origin.bytes()]);
-        Self { origin, identity: None, request_id, merchant: place.0, store: place.1, now, effects }
+        let (merchant, store) = place;
+        Self { origin, identity: None, request_id, merchant, store, now, quoted_ms: None, effects }
     }
 }
 

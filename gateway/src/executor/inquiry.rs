@@ -18,6 +18,7 @@ use crate::domain::effect::TransactionState;
 use crate::domain::facts::view_card;
 use crate::domain::payer::purse_of;
 use crate::domain::purchase::Asked;
+use crate::domain::quoted::{Promise, goods};
 use crate::domain::request::{CardClaim, message};
 use crate::domain::state::Touched;
 use crate::domain::{Card, Decline, Facts, Now, Quoted, Terminal, Verdict, expire, purchase_quote, quote};
@@ -152,9 +153,10 @@ impl Writer {
         let in_force = self.in_force(now);
         let birthday = self.birthday(Some(claim.card), in_force.programme.birthdays)?;
         let facts = Facts { birthday, ..self.facts(&in_force) };
-        let Asked { currency, amount, points, prices, .. } = asked;
+        let Asked { currency, amount, points, prices, ref sold } = asked;
+        let goods = goods(sold);
         let dated = (self.dated(now), now);
-        let answer = if message == message::LOAD {
+        let (answer, promise) = if message == message::LOAD {
             let base = about_card(MessageType::LOAD_QUOTE, claim, &in_force, dated);
             let quoted = quote(facts, held, claim, currency, amount, now);
             quote_answer(base, facts, claim, quoted.map(|quoted| (quoted.decision, quoted.next_step)), now)
@@ -174,7 +176,10 @@ impl Writer {
             amount,
             points,
             prices,
+            goods,
             programme_version: in_force.version,
+            at: now,
+            promised: Some(promise),
             expires,
         });
         let quote = UnixSeconds::new(expires).map(|expires| WireQuote { id: QuoteId(id), expires });
@@ -342,25 +347,28 @@ pub(super) fn declined(base: Answer, decline: Decline) -> Answer {
     }
 }
 
-/// What was quoted: what the transaction would do, and how much more would bring more.
+/// What was quoted: what the transaction would do, and how much more would bring more; and what is promised by that.
 fn quote_answer(
     base: Answer,
     facts: Facts<'_>,
     claim: &CardClaim,
     quoted: Result<(Decision, Option<(i64, i64)>), Fault>,
     now: Now,
-) -> Answer {
+) -> (Answer, Promise) {
     let Ok((decision, next_step)) = quoted else {
-        return Answer { code: ResponseCode::SYSTEM_MALFUNCTION, card: None, ..base };
+        let answer = Answer { code: ResponseCode::SYSTEM_MALFUNCTION, card: None, ..base };
+        return (answer, Promise::default());
     };
     if let Verdict::Declined(decline) = decision.verdict {
-        return declined(base, decline);
+        return (declined(base, decline), Promise::default());
     }
+    let of = (decision.amount.unwrap_or(0), decision.discount.unwrap_or(0));
+    let promise = Promise::of(of, decision.explanation.iter());
     let card = facts.state.cards.get(&claim.card);
     let purse = card.and_then(|card| purse_of(facts.state, card));
     let cards: Vec<CardReference> = card.into_iter().chain(purse).map(|card| card.reference).collect();
     let total = |amount: i64| TotalMinor::new(amount).unwrap_or(TotalMinor::MIN);
-    Answer {
+    let answer = Answer {
         code: translate::code(decision.verdict),
         approved_amount: decision.amount.and_then(TotalMinor::new),
         balances: card.map(|card| balances(facts.state, facts.programme, card, now)),
@@ -370,7 +378,8 @@ fn quote_answer(
             .map(|(missing, bonus)| NextStep { missing: total(missing), bonus: total(bonus) }),
         discount: decision.discount.filter(|discount| *discount > 0).and_then(TotalMinor::new),
         ..base
-    }
+    };
+    (answer, promise)
 }
 
 fn status_only(status: Vec<u8>) -> Vec<u8> {

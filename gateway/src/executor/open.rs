@@ -236,6 +236,7 @@ fn begin(
         store: options.store.clone(),
         currency: (programme.currency, programme.exponent),
         programme_version: 1,
+        quoted_ms: None,
         effects: vec![
             Effect::GatewayKey { public_key: key.spki() },
             Effect::Operator { operator: "owner".into(), held: Operator::first(owner.spki()) },

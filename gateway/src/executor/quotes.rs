@@ -45,7 +45,8 @@ impl Quotes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::CardReference;
+    use crate::domain::quoted::goods;
+    use crate::domain::{CardReference, Now};
 
     #[test]
     fn the_oldest_quote_makes_room() {
@@ -57,7 +58,10 @@ mod tests {
             amount: 1,
             points: None,
             prices: false,
+            goods: goods(&[]),
             programme_version: 1,
+            at: Now { ms: 1, business_date: 2026_01_01, certain: true },
+            promised: None,
             expires: 9,
         };
         let first = quotes.remember(quoted.clone());

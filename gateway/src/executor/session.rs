@@ -228,6 +228,7 @@ impl Writer {
             merchant: &held.merchant,
             store: &held.store,
             now,
+            quoted_ms: None,
             effects,
         };
         match self.append(group, &in_force, cause, |_| Some(body)) {

@@ -284,8 +284,9 @@ impl Writer {
         self.catch_up(group, request, original, now);
         let in_force = self.in_force(now);
         let quoted = request.quote.and_then(|id| self.quotes.find(&id));
-        let honoured =
-            quoted.filter(|quoted| quoted.covers(request, now)).map(|quoted| quoted.programme_version);
+        let quoted = quoted.filter(|quoted| quoted.covers(request, now));
+        let honoured = quoted.map(|quoted| quoted.programme_version);
+        let quoted_ms = quoted.map(|quoted| quoted.at.ms);
         let priced_by =
             self.programmes.iter().find(|p| Some(p.version) == honoured).unwrap_or(&in_force).clone();
         let index = self.next_index(group);
@@ -327,6 +328,7 @@ impl Writer {
             merchant: &terminal.merchant,
             store: &terminal.store,
             now,
+            quoted_ms: quoted_ms.filter(|_| decision.is_approved()),
             effects: decision.effects.clone(),
         };
         let programme = in_force.programme.as_ref();

@@ -327,6 +327,7 @@ impl Writer {
             store: cause.store.into(),
             currency: (priced_by.programme.currency, priced_by.programme.exponent),
             programme_version: priced_by.version,
+            quoted_ms: cause.quoted_ms,
             effects: cause.effects,
         };
         let concerned = match cause.origin {

@@ -330,6 +330,8 @@ numbered!(
     ExceptionKind::LoadReversedTooLate,
     ExceptionKind::OfflineShortfall,
     ExceptionKind::OperatorAddedAlone,
-    ExceptionKind::ReversedLate
+    ExceptionKind::ReversedLate,
+    ExceptionKind::SaleReversedTooLate,
+    ExceptionKind::RefundReversedTooLate
 );
 numbered!(bearer, Bearer, Bearer::Nobody, Bearer::Merchant, Bearer::Store);

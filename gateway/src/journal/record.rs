@@ -35,6 +35,8 @@ pub struct Details {
     /// ISO 4217 number and exponent.
     pub currency: (u16, u8),
     pub programme_version: u32,
+    /// When the quote was given by which it is priced; `None` without one.
+    pub quoted_ms: Option<i64>,
     pub effects: Vec<Effect>,
 }
 
@@ -101,16 +103,19 @@ impl Details {
     }
 
     fn encode_to<W: Write>(&self, e: &mut Encoder<W>) -> EncodeResult<W> {
-        e.array(10)?.u64(self.chain)?.u64(self.epoch)?.u64(self.index)?.i64(self.time_ms)?;
+        let length = if self.quoted_ms.is_some() { 11 } else { 10 };
+        e.array(length)?.u64(self.chain)?.u64(self.epoch)?.u64(self.index)?.i64(self.time_ms)?;
         e.u32(self.business_date)?.str(&self.merchant)?.str(&self.store)?;
         e.array(2)?.u16(self.currency.0)?.u8(self.currency.1)?;
         e.u32(self.programme_version)?.array(self.effects.len() as u64)?;
-        self.effects.iter().try_for_each(|effect| effects::encode(e, effect))
+        self.effects.iter().try_for_each(|effect| effects::encode(e, effect))?;
+        self.quoted_ms.map_or(Ok(()), |ms| e.i64(ms).map(drop))
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let d = &mut Decoder::new(bytes);
-        expect_array(d, 10)?;
+        let length = d.array()?.filter(|length| matches!(length, 10 | 11));
+        let length = length.ok_or_else(|| RecordError("not an array of 10 or 11".into()))?;
         let (chain, epoch, index, time_ms) = (d.u64()?, d.u64()?, d.u64()?, d.i64()?);
         let (business_date, merchant, store) = (d.u32()?, d.str()?.into(), d.str()?.into());
         expect_array(d, 2)?;
@@ -118,6 +123,7 @@ impl Details {
         let programme_version = d.u32()?;
         let count = d.array()?.ok_or_else(|| RecordError("indefinite array".into()))?;
         let effects = (0..count).map(|_| effects::decode(d)).collect::<Result<Vec<_>, _>>()?;
+        let quoted_ms = if length == 11 { Some(d.i64()?) } else { None };
         if d.position() != bytes.len() {
             return Err(RecordError("bytes after the details".into()));
         }
@@ -131,6 +137,7 @@ impl Details {
             store,
             currency,
             programme_version,
+            quoted_ms,
             effects,
         })
     }

@@ -30,6 +30,7 @@ pub fn code(verdict: Verdict) -> ResponseCode {
             | Decline::HoldEnded
             | Decline::TooManyHolds
             | Decline::QuoteGone
+            | Decline::QuoteWorse
             | Decline::NotNow
             | Decline::NotYet
             | Decline::AlreadyJoined
@@ -155,6 +156,7 @@ pub fn detail(decline: Decline) -> &'static str {
         Decline::AlreadyJoined => "this card has joined already",
         Decline::ReferralUnknown => "no member has this referral code",
         Decline::TooManyHolds => "the card has too many holds",
+        Decline::QuoteWorse => "it would bring less than was quoted; quote again",
         Decline::QuoteGone => "the quote is not known any more; quote again",
         Decline::AboveCardLimit(Period::Day) => "above what this card may do in a day",
         Decline::AboveCardLimit(Period::Month) => "above what this card may do in a month",

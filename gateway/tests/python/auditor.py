@@ -107,7 +107,8 @@ class Audit:
     def _record(self, record, place):
         form, origin, answer, details = decode(record)
         need(one(form) and natural(origin[0]) and (answer is None or type(answer) is bytes), "record")
-        chain, epoch, index, time_ms, date, merchant, store, _currency, programme, effects = decode(details)
+        chain, epoch, index, time_ms, date, merchant, store, _currency, programme, effects, *quoted = decode(details)
+        need(len(quoted) < 2 and all(type(at) is int and at <= time_ms for at in quoted), "priced by a quote of another time")
         if (chain, epoch, index) != (place.chain, place.epoch, self.index):
             self.fault(f"details say chain {chain}, epoch {epoch}, index {index}")
         if (self.index == 1) != (origin[:2] == [3, "genesis"]):
@@ -195,7 +196,7 @@ class Audit:
             elif what == 1:
                 ended = effect[1] == "breakage"
             elif what == 23:
-                ended = asked[1] == REVERSAL and told[2] == 51
+                ended = asked[1] == REVERSAL and told[2] in (12, 51)
             if not ended:
                 self.fault(f"declined, but with effect {effect!r:.60}")
 

@@ -7,13 +7,13 @@ import messages as m
 from codec import Malformed
 from crypto import BadSignature, check_grant
 
-CASH, DIFFERS, TOO_LATE, SHORTFALL, ALONE, LATE = 1, 2, 3, 4, 5, 6
+CASH, DIFFERS, TOO_LATE, SHORTFALL, ALONE, LATE, SALE_TOO_LATE, REFUND_TOO_LATE = 1, 2, 3, 4, 5, 6, 7, 8
 MOVES = (m.LOAD, m.PURCHASE, m.CAPTURE, m.ADVICE, m.REFUND, m.UNLOAD)  # what hands money or goods over a counter
 OPEN, SETTLED = 1, 2
 NOBODY, MERCHANT, STORE = 0, 1, 2
 SIGN = {CASH: 1, SHORTFALL: -1}  # on suspense
 TO_CARD, PAID_OUT, WRITTEN_OFF, EXPLAINED = 1, 2, 3, 4
-WAYS = {CASH: (TO_CARD, PAID_OUT), SHORTFALL: (WRITTEN_OFF,), DIFFERS: (EXPLAINED,), TOO_LATE: (EXPLAINED,), ALONE: (EXPLAINED,), LATE: (EXPLAINED,)}
+WAYS = {CASH: (TO_CARD, PAID_OUT), SHORTFALL: (WRITTEN_OFF,)} | {kind: (EXPLAINED,) for kind in (DIFFERS, TOO_LATE, ALONE, LATE, SALE_TOO_LATE, REFUND_TOO_LATE)}
 
 
 @dataclass
@@ -88,11 +88,17 @@ class Claims:
             fate = fates.known.get(fates.named.get(tuple(asked[23][:3]), (None, None))[1])
             over = fate is not None and (fate.date < entry.date or fate.said in fates.closed)
             return {entry.index: (LATE, told[10])} if over and fate.kind in MOVES else {}
-        if kind == m.REVERSAL and code == 51:
-            original = fates.known.get(fates.named.get(tuple(asked[23][:3]), (None, None))[1])
-            if original is not None and original.kind == m.LOAD:
-                index = fates.named[tuple(asked[23][:3])][1]
-                return {} if index in self.known else {index: (TOO_LATE, original.amount)}  # of the load, once
+        if kind == m.REVERSAL and code in (12, 51) and 15 in told:
+            index = fates.named.get(tuple(asked[23][:3]), (None, None))[1]
+            original = fates.known.get(index)
+            if original is None or index in self.known or original.kind in (m.ACTIVATE, m.AUTHORIZE):
+                return {}  # once
+            if original.kind == m.LOAD:
+                return {index: (TOO_LATE, original.amount)}
+            if original.kind in (m.REFUND, m.UNLOAD):
+                return {index: (REFUND_TOO_LATE, original.amount)} if original.amount else {}
+            stands = original.amount - original.done
+            return {index: (SALE_TOO_LATE, stands)} if stands > 0 else {}
         return {}
 
     def _undone(self, entry, index, fates):

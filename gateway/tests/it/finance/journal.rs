@@ -85,6 +85,7 @@ impl Journal {
             store: store.into(),
             currency: (156, 2),
             programme_version: 1,
+            quoted_ms: None,
             effects,
         };
         let id = request_id(&origin, &self.sealer.installation).expect("an id");

@@ -102,6 +102,62 @@ fn a_load_that_is_reversed_after_it_was_spent_is_an_exception_once() {
     assert_ne!(sale, 0);
 }
 
+/// Whatever a Reversal cannot undo any more, and stands against the word of its terminal, is somebody's to look into: once.
+#[test]
+fn what_a_reversal_leaves_standing_is_an_exception_of_its_original_once() {
+    let fresh = || {
+        let mut bench = Bench::new();
+        bench.terminal.limits.purchase = 200_00;
+        bench.load(CARD, 20_00);
+        let load = bench.index;
+        (bench, load)
+    };
+    let opened = |bench: &mut Bench, index: u64, kind: ExceptionKind, amount: i64| {
+        for _ in 0..2 {
+            assert!(!bench.reverse(index).is_approved());
+            let held = bench.exception(index).expect("an exception");
+            assert_eq!((held.kind, held.amount, held.open), (kind, amount, true));
+            assert_eq!(bench.state.exceptions.len(), 1);
+        }
+        assert!(bench.settle(index, Settlement::WriteOff).is_err());
+        bench.settle(index, Settlement::Explained).expect("explained");
+        bench.reverse(index);
+        assert!(!bench.exception(index).expect("it").open, "it is not opened again");
+    };
+    // A load of which a cent, or all, was refunded: its money goes out twice.
+    for refunded in [1, 20_00] {
+        let (mut bench, load) = fresh();
+        assert!(bench.refund(load, refunded).is_approved());
+        opened(&mut bench, load, ExceptionKind::LoadReversedTooLate, 20_00);
+    }
+    // A sale of which a cent was refunded: the rest of it stands.
+    let (mut bench, _) = fresh();
+    bench.sale(CARD, 9_00);
+    let sale = bench.index;
+    assert!(bench.refund(sale, 1).is_approved());
+    opened(&mut bench, sale, ExceptionKind::SaleReversedTooLate, 8_99);
+    // A refund with another one behind it.
+    let (mut bench, load) = fresh();
+    assert!(bench.refund(load, 4_00).is_approved());
+    let first = bench.index;
+    assert!(bench.refund(load, 6_00).is_approved());
+    opened(&mut bench, first, ExceptionKind::RefundReversedTooLate, 4_00);
+    // A refund whose value was spent.
+    let (mut bench, _) = fresh();
+    bench.sale(CARD, 110_00);
+    assert!(bench.refund(bench.index, 110_00).is_approved());
+    let refund = bench.index;
+    bench.sale(CARD, 120_00);
+    opened(&mut bench, refund, ExceptionKind::RefundReversedTooLate, 110_00);
+    // Of a sale that came back whole nothing stands.
+    let (mut bench, _) = fresh();
+    bench.sale(CARD, 9_00);
+    let sale = bench.index;
+    assert!(bench.refund(sale, 9_00).is_approved());
+    assert!(!bench.reverse(sale).is_approved());
+    assert!(bench.state.exceptions.is_empty());
+}
+
 #[test]
 fn totals_that_differ_are_an_exception_and_those_that_agree_are_none() {
     let mut bench = Bench::new();

@@ -14,6 +14,7 @@ mod loads;
 mod operators;
 mod paying;
 mod point_time;
+mod quotes;
 mod ranks;
 mod redeeming;
 mod referring;

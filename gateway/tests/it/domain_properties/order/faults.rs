@@ -2,6 +2,7 @@
 
 use gateway::domain::card::CardStatus;
 use gateway::domain::member::{Standing, Window};
+use gateway::domain::quoted::goods;
 use gateway::domain::{Allowance, Command, Fate, Hold, Member, Quoted, Role, TransactionState};
 
 use super::case::{
@@ -237,7 +238,10 @@ pub(super) const QUOTE: &[Wrong] = &[
             message,
             card: CARD,
             amount: amount.expect("an amount"),
+            goods: goods(&[]),
             programme_version: 1,
+            at: NOW,
+            promised: None,
             expires: NOW.s(),
         });
     }),
