@@ -70,7 +70,7 @@ impl Seals {
         if self.key.is_empty() {
             self.key = group.keys.first().cloned().unwrap_or_default();
         }
-        self.last = Some(group.signed.clone());
+        self.last = Some(group.signed);
         if let Some(next) = group.keys.last() {
             self.check(installation)?;
             self.key.clone_from(next);
