@@ -172,7 +172,11 @@ def test_a_card_without_a_holder_holds_less(shop):
 
 def test_limits(shop):
     shop.put(programmes.LIMITS)
+    pins = {name: shop.cashier(name) for name in ("amy", "bob", "cat")}
     terminal, other, by = shop.terminal(), shop.terminal(), {8: "amy"}
+    for till in (terminal, other):
+        assert all(till.cashier_sign_on(name, pin).code == 0 for name, pin in pins.items())
+        till.cashier = "cat"
     card, second = shop.card(terminal), shop.card(terminal)
     load = sold(terminal, terminal.load(card, 20000, by))
     refused(terminal.load(card, 5001, by), 61)  # the cashier's day
@@ -189,7 +193,7 @@ def test_limits(shop):
     last = sold(terminal, terminal.purchase(card, 1))
     refused(terminal.purchase(second, 1), 61)  # the fifth of this terminal
     assert other.purchase(second, 1).code == 0
-    assert terminal.void(last).code == 0 == terminal.purchase(second, 2).code
+    assert terminal.void(last, by).code == 0 == terminal.purchase(second, 2).code
     one = sold(terminal, terminal.refund(sale, 2000))
     refused(terminal.refund(sale, 1001), 61)  # the card's day
     assert terminal.refund(sale, 1000).code == 0
