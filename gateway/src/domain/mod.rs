@@ -10,7 +10,7 @@ pub mod act;
 mod activate;
 mod adjust;
 mod advice;
-mod authorize;
+pub mod authorize;
 mod award;
 mod award_batch;
 pub mod birthday;
