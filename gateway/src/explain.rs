@@ -17,6 +17,7 @@ use unsaid::{at_each_age, possible};
 
 use crate::admin::act::{SignedAct, name as act_name};
 use crate::domain::act::{Act, Drawn, Place, decide_act};
+use crate::domain::authorize::opened_by;
 use crate::domain::birthday::birthday_gift;
 use crate::domain::decision::Reason;
 use crate::domain::effect::{Effect, Posting};
@@ -430,7 +431,10 @@ fn decide_again(
         Command::Unload { claim, .. } => state.cards.get(&claim.card),
         _ => None,
     };
-    let joined_by = original.as_ref().map_or(Vec::new(), |original| joined_by(state, original));
+    let joined_by = match &request.command {
+        Command::Authorize { claim, .. } => opened_by(state, claim.card),
+        _ => original.as_ref().map_or(Vec::new(), |original| joined_by(state, original)),
+    };
     let joined_by =
         joined_by.into_iter().filter_map(|index| find(index).transpose()).collect::<Result<Vec<_>, _>>()?;
     let loads = on.map_or(Ok(Vec::new()), |card| loads_on(card, find))?;

@@ -160,8 +160,8 @@ impl Checker<'_> {
         let partners = self.partners(file.partner, &tiers);
         let points_payment = file.points_payment.map(|raw| self.points_payment(raw, &products));
         let terminal_day = file.limits.terminal_day.map(|raw| self.allowance(raw));
-        let cashier_day = file.limits.cashier_day.map(|raw| self.allowance(raw));
         let till = self.till(file.till);
+        let cashier_day = file.limits.cashier_day.map(|raw| self.cashier_day(raw, &till));
         let offline = file.offline.map(|raw| self.offline(raw));
         if !self.problems.is_empty() {
             return Err(self.problems);

@@ -181,16 +181,18 @@ fn arguments(e: &mut Encoder<Vec<u8>>, act: &Act) -> Write {
         Act::MemberMatch { card, partner, statement } => {
             e.map(3)?.u8(0)?.u64(card.0)?.u8(1)?.str(partner)?.u8(2)?.bytes(statement)?.ok()
         }
-        Act::ExceptionSettle { index, settlement, reason } => {
+        Act::ExceptionSettle { index, settlement, reason, another_note } => {
             let (number, card) = match settlement {
                 Settlement::Card(card) => (1, Some(card)),
                 Settlement::PaidOut => (2, None),
                 Settlement::WriteOff => (3, None),
                 Settlement::Explained => (4, None),
             };
-            e.map(if card.is_some() { 4 } else { 3 })?;
+            let more = u64::from(card.is_some()).saturating_add(u64::from(*another_note));
+            e.map(more.saturating_add(3))?;
             e.u8(0)?.u64(*index)?.u8(1)?.u8(number)?.u8(2)?.str(reason)?;
-            card.map_or(Ok(()), |card| e.u8(3)?.u64(card.0)?.ok())
+            card.map_or(Ok(()), |card| e.u8(3)?.u64(card.0)?.ok())?;
+            if *another_note { e.u8(4)?.bool(true)?.ok() } else { Ok(()) }
         }
         Act::AdviceImport { terminal, file } => e.map(2)?.u8(0)?.str(terminal)?.u8(1)?.bytes(file)?.ok(),
         Act::OperatorAdd { operator, public_key, by_two } => {
@@ -324,7 +326,10 @@ fn act(d: &mut Decoder<'_>, name: &str) -> Result<Act, minicbor::decode::Error> 
                 4 => Settlement::Explained,
                 _ => return Err(minicbor::decode::Error::message("settlement")),
             };
-            Act::ExceptionSettle { index: self::index(index)?, settlement, reason }
+            let index = self::index(index)?;
+            let least = if matches!(settlement, Settlement::Card(_)) { 4 } else { 3 };
+            let another_note = entries > least && truth(d)?;
+            Act::ExceptionSettle { index, settlement, reason, another_note }
         }
         "advice-import" => Act::AdviceImport {
             terminal: text(d)?,
@@ -435,10 +440,36 @@ mod tests {
             Act::CashierAdd { cashier: "amy".into(), store: None, supervisor: false },
             Act::CashierPin { cashier: "amy".into() },
             Act::CashierEnd { cashier: "amy".into() },
-            Act::ExceptionSettle { index: 7, settlement: Settlement::Card(card), reason: "claim".into() },
-            Act::ExceptionSettle { index: 7, settlement: Settlement::PaidOut, reason: "claim".into() },
-            Act::ExceptionSettle { index: 7, settlement: Settlement::WriteOff, reason: "old".into() },
-            Act::ExceptionSettle { index: 7, settlement: Settlement::Explained, reason: "seen".into() },
+            Act::ExceptionSettle {
+                index: 7,
+                settlement: Settlement::Card(card),
+                reason: "claim".into(),
+                another_note: false,
+            },
+            Act::ExceptionSettle {
+                index: 7,
+                settlement: Settlement::Card(card),
+                reason: "claim".into(),
+                another_note: true,
+            },
+            Act::ExceptionSettle {
+                index: 7,
+                settlement: Settlement::PaidOut,
+                reason: "claim".into(),
+                another_note: true,
+            },
+            Act::ExceptionSettle {
+                index: 7,
+                settlement: Settlement::WriteOff,
+                reason: "old".into(),
+                another_note: false,
+            },
+            Act::ExceptionSettle {
+                index: 7,
+                settlement: Settlement::Explained,
+                reason: "seen".into(),
+                another_note: false,
+            },
             Act::AdviceImport { terminal: terminal(), file: [4; 32] },
             Act::OperatorAdd { operator: "ann".into(), public_key: vec![1, 2], by_two: false },
             Act::OperatorAdd { operator: "bob".into(), public_key: vec![3], by_two: true },

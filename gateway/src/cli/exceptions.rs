@@ -23,9 +23,9 @@ pub(super) fn exception(common: &Common, command: Exceptions) -> Result<ExitCode
             let answer = ask(common, &Ask::Exceptions { all })?;
             show(common, &answer, list)
         }
-        Exceptions::Settle { reference, way, reason } => {
+        Exceptions::Settle { reference, way, reason, another_note } => {
             let settlement = settlement(&way);
-            done(common, Act::ExceptionSettle { index: reference, settlement, reason })
+            done(common, Act::ExceptionSettle { index: reference, settlement, reason, another_note })
         }
     }
 }

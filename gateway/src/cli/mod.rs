@@ -477,7 +477,8 @@ enum Exceptions {
   gateway act confirm --number 1 --operator bob
 
 Cash that was taken is credited to a card or was paid out again; an offline shortfall is written off; a difference of
-totals, and a load that was reversed too late, are explained.")]
+totals, what was reversed late or too late, and an operator whom one person added are explained. Where another claim for
+the same load is settled, say with --another-note that these are two notes.")]
     Settle {
         /// Its reference in the list.
         reference: u64,
@@ -485,6 +486,9 @@ totals, and a load that was reversed too late, are explained.")]
         way: Way,
         #[arg(long)]
         reason: String,
+        /// The cash is not that of another claim for the same load, which is settled.
+        #[arg(long)]
+        another_note: bool,
     },
 }
 

@@ -148,6 +148,8 @@ pub enum Act {
         index: u64,
         settlement: Settlement,
         reason: String,
+        /// It is not the note of another claim for the same load.
+        another_note: bool,
     },
     /// Sales that a terminal approved offline come in from a file; two people answer for it.
     AdviceImport {
@@ -224,8 +226,9 @@ impl Act {
                 let what = if *clear { "take away" } else { "unlock" };
                 format!("{what} the PIN of card {}: {reason}", card.0)
             }
-            Self::ExceptionSettle { index, settlement, reason } => {
-                format!("settle the exception of entry {index}, {}: {reason}", settlement.words())
+            Self::ExceptionSettle { index, settlement, reason, another_note } => {
+                let other = if *another_note { ", another note than other claims'" } else { "" };
+                format!("settle the exception of entry {index}, {}{other}: {reason}", settlement.words())
             }
             Self::AdviceImport { terminal, file } => {
                 let hash: String = file.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -463,8 +466,8 @@ pub fn decide_act(
         }
         Act::MemberTag { card, add, remove } => tag(state, *card, add, remove),
         Act::MemberMatch { card, partner, .. } => honour(state, programme, *card, partner, drawn, now),
-        Act::ExceptionSettle { index, settlement, reason } => {
-            settle(state, programme, (*index, *settlement), reason, place, now)
+        Act::ExceptionSettle { index, settlement, reason, another_note } => {
+            settle(state, programme, (*index, *settlement, *another_note), reason, place, now)
         }
         // What it brings in are entries of their own.
         Act::AdviceImport { terminal, .. } => match state.terminals.get(terminal) {

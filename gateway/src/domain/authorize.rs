@@ -1,22 +1,47 @@
 //! Authorize: sets an amount aside in the lots that would pay it, or raises what an earlier one has set aside.
 
 use super::Fault;
-use super::card::Hold;
+use super::State;
+use super::card::{CardReference, Hold};
 use super::decision::{Decision, Decline, Verdict};
 use super::effect::{Effect, TransactionState};
 use super::facts::{Facts, Within, named_original};
 use super::original::Original;
-use super::payer::Payer;
+use super::payer::{Payer, purse_of};
 use super::pin::check_card_pin;
 use super::request::{CardClaim, Named, Now, Request, message};
 use super::spend::choose;
 use super::tally::{Counted, More, count};
 use super::terminal::Terminal;
 
-/// Most holds of one card at a time: bounds what a card costs to keep.
+/// Most holds that one card has opened at a time: nobody takes all that the cards of one account may have.
 const HOLDS: usize = 16;
+/// Most holds on the lots of one card, an account's by all cards that are bound to it: bounds how many entries are read to
+/// know whose they are.
+const HOLDS_IN_ALL: usize = 256;
 /// Most parts of one hold.
 const PARTS: usize = 64;
+/// Most parts of all of them: what a card costs to keep, and to copy for each decision, is what 16 holds of 64 parts cost.
+const PARTS_IN_ALL: usize = 1024;
+
+/// Entries that say which card has opened the holds on the lots that this card spends; none while they are few.
+#[must_use]
+pub fn opened_by(state: &State, card: CardReference) -> Vec<u64> {
+    let purse = state.cards.get(&card).and_then(|card| purse_of(state, card));
+    let holds = purse.map_or(&[][..], |purse| &purse.holds);
+    if holds.len() < HOLDS { Vec::new() } else { holds.iter().map(|hold| hold.id).collect() }
+}
+
+/// Whether this card may open one more.
+fn has_room(facts: Facts<'_>, payer: &Payer<'_>) -> bool {
+    let anothers = |hold: &&Hold| {
+        let opened = facts.entries.iter().find(|entry| entry.index == hold.id);
+        opened.is_some_and(|opened| opened.card != Some(payer.card.reference))
+    };
+    let holds = &payer.purse().holds;
+    let own = holds.len().saturating_sub(holds.iter().filter(anothers).count());
+    own < HOLDS && holds.len() < HOLDS_IN_ALL
+}
 
 /// What an authorize asks for.
 #[derive(Debug, Clone, Copy)]
@@ -114,14 +139,15 @@ fn reserve(
     let chosen = choose(purse, product.spend, amount, now.s()).ok_or(Decline::NotSufficientFunds)?;
     let mut hold = match before {
         Some(before) => before.clone(),
-        None if purse.holds.len() >= HOLDS => return Err(Decline::TooManyHolds),
+        None if !has_room(facts, payer) => return Err(Decline::TooManyHolds),
         None => {
             let expires = now.s().saturating_add(product.hold_s);
             Hold { id: facts.index, expires, captured: 0, parts: Vec::new() }
         }
     };
     hold.parts.extend(chosen);
-    if hold.parts.len() > PARTS {
+    let others = purse.holds.iter().filter(|other| other.id != hold.id).map(|other| other.parts.len());
+    if hold.parts.len() > PARTS || others.sum::<usize>().saturating_add(hold.parts.len()) > PARTS_IN_ALL {
         return Err(Decline::TooManyHolds);
     }
     Ok((hold, verdict, amount))

@@ -27,8 +27,10 @@ impl<'a> Customer<'a> {
     fn load_rules(&self) -> impl Iterator<Item = &'a LoadBonus> {
         let (programme, at) = (self.facts.pricing, self.at);
         let loads = Measure::Loads.over(at.member, None, at.now.business_date);
+        // A company gets bonus money, and no points (LOYALTY A7).
+        let account = programme.is_account(&self.card.product);
         let rules = programme.load_bonuses.iter().filter(move |rule| !rule.first_load || loads == 0);
-        rules.filter(move |rule| rule.when.holds(programme, &at))
+        rules.filter(move |rule| (rule.kind.is_money() || !account) && rule.when.holds(programme, &at))
     }
 
     /// How much more must be loaded to get more, and what is given then: bonus money, or points where that is all.

@@ -23,7 +23,7 @@ pub struct Facts<'a> {
     pub index: u64,
     /// What the journal has under the STAN that the request names.
     pub original: Option<&'a Original>,
-    /// Other entries that the journal was read for: loads whose money an unload may pay out, purchases by which a card became the
+    /// Other entries that the journal was read for: loads whose money an unload may pay out, what has opened an account's holds, purchases by which a card became the
     /// member's whose purchase is undone.
     pub entries: &'a [Original],
     /// The quote that the request cites, when it is honoured: hours, dates and windows are looked at as of then.

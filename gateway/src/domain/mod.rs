@@ -11,7 +11,7 @@ mod activate;
 mod adjust;
 mod advice;
 pub mod archive;
-mod authorize;
+pub mod authorize;
 mod award;
 mod award_batch;
 pub mod birthday;

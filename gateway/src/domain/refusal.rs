@@ -65,6 +65,10 @@ pub enum Refusal {
         "the load that the claim names stands, so the money is on its card; settle it as paid out, or void the load first"
     )]
     LoadStands,
+    #[error(
+        "exception {0} claims cash for the same load and is settled: it is the same note, unless somebody knows better and says `--another-note`"
+    )]
+    NoteSettled(u64),
     #[error("nothing would change: the member has these tags, or has them not, already")]
     NothingToTag,
     #[error("a member has 64 tags at most")]

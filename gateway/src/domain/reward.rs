@@ -26,6 +26,10 @@ pub(super) fn reward_sale(
     (due, paid): (i64, i64),
     now: Now,
 ) -> Result<(Vec<Effect>, Vec<Reason>), Fault> {
+    // Points are for whoever buys, not for the company that pays (LOYALTY A7).
+    if facts.pricing.is_account(&card.product) {
+        return Ok((Vec::new(), Vec::new()));
+    }
     let customer = Customer::of(facts, (card, store), request.channel.as_deref(), &[STORED_VALUE], now);
     let sale = Sale { sold: &request.sold, due, paid };
     let mut left = card.clone();

@@ -62,13 +62,15 @@ pub struct About<'a> {
     pub load_stands: bool,
     /// Of cash taken: the load that it names and that has not come yet.
     pub load_waits: Option<&'a Named>,
+    /// Of cash taken: another claim for the same load, which is settled.
+    pub settled_claim: Option<u64>,
 }
 
 /// Settles the exception of the entry at `index`, which `place` has.
 pub(super) fn settle(
     state: &State,
     programme: &Programme,
-    (index, settlement): (u64, Settlement),
+    (index, settlement, another_note): (u64, Settlement, bool),
     reason: &str,
     place: Place<'_>,
     now: Now,
@@ -82,9 +84,14 @@ pub(super) fn settle(
         return Err(Refusal::SettlementOf(held.kind.name()));
     }
     let about = place.about.filter(|about| about.entry.index == index);
-    let About { entry, load_stands, load_waits } = about.ok_or(Refusal::NoSuchException(index))?;
+    let About { entry, load_stands, load_waits, settled_claim } =
+        about.ok_or(Refusal::NoSuchException(index))?;
     if load_stands && matches!(settlement, Settlement::Card(_)) {
         return Err(Refusal::LoadStands);
+    }
+    // One note that was swallowed is one load's, however often it was claimed.
+    if let Some(other) = settled_claim.filter(|_| !another_note) {
+        return Err(Refusal::NoteSettled(other));
     }
     let out = held.amount.checked_neg().ok_or(Refusal::Range)?;
     let mut effects = match settlement {

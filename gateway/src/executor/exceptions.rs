@@ -10,7 +10,7 @@ use super::value::identity;
 use super::writer::{InDoubt, Writer, in_doubt};
 use crate::domain::act::Act;
 use crate::domain::effect::TransactionState;
-use crate::domain::exception::Exception;
+use crate::domain::exception::{Exception, ExceptionKind};
 use crate::domain::settle::About;
 use crate::domain::state::Touched;
 use crate::domain::{Named, Original};
@@ -32,6 +32,8 @@ pub(super) struct NamedLoad {
 pub(super) struct Subject {
     pub entry: Original,
     load: Option<NamedLoad>,
+    /// Another claim for that load, which is settled.
+    settled_claim: Option<u64>,
 }
 
 impl Subject {
@@ -41,7 +43,12 @@ impl Subject {
         let stands =
             load.is_some_and(|load| !matches!(load.state, Blocked | Declined | Reversed | Unknown | Voided));
         let waits = load.filter(|load| load.waits).map(|load| &load.named);
-        About { entry: &self.entry, load_stands: stands, load_waits: waits }
+        About {
+            entry: &self.entry,
+            load_stands: stands,
+            load_waits: waits,
+            settled_claim: self.settled_claim,
+        }
     }
 }
 
@@ -58,18 +65,34 @@ impl Writer {
             Origin::Terminal { .. } => remembered(*index, request_id, &record)?,
             _ => in_effect(&record),
         };
-        Ok(Some(Subject { entry, load }))
+        let settled_claim = self.settled_claim(group, *index, load.as_ref())?;
+        Ok(Some(Subject { entry, load, settled_claim }))
+    }
+
+    /// A settled claim, other than this, for the same load.
+    fn settled_claim(
+        &mut self,
+        group: &Group,
+        index: u64,
+        load: Option<&NamedLoad>,
+    ) -> Result<Option<u64>, InDoubt> {
+        let Some(load) = load else { return Ok(None) };
+        let settled = |held: &Exception| held.kind == ExceptionKind::CashTaken && !held.open;
+        let others = self.state.exceptions.iter().filter(|(other, held)| **other != index && settled(held));
+        let others: Vec<u64> = others.map(|(other, _)| *other).collect();
+        for other in others {
+            let (record, _) = self.entry_at(group, other)?;
+            if load_of(&record).is_some_and(|named| named == load.named) {
+                return Ok(Some(other));
+            }
+        }
+        Ok(None)
     }
 
     /// What the load is by now that a CashTaken names; `None` when the entry names none.
     fn named_load(&mut self, group: &Group, record: &Record) -> Result<Option<NamedLoad>, InDoubt> {
-        let Some((_, request)) = request_of(&record.origin) else { return Ok(None) };
-        let Body::CashTaken { original: Some(named), .. } = &request.body else { return Ok(None) };
-        let named = Named {
-            terminal: named.terminal.as_str().into(),
-            generation: named.generation.get(),
-            stan: named.stan.get(),
-            request_id: named.request_id.0,
+        let Some((named, (_, request))) = load_of(record).zip(request_of(&record.origin)) else {
+            return Ok(None);
         };
         let tombstone = Touched::Tombstone(named.identity());
         self.fetch(&tombstone)?;
@@ -114,6 +137,18 @@ impl Writer {
         }
         Ok(json!({ "exceptions": rows }))
     }
+}
+
+/// The load that a CashTaken names.
+fn load_of(record: &Record) -> Option<Named> {
+    let (_, request) = request_of(&record.origin)?;
+    let Body::CashTaken { original: Some(named), .. } = &request.body else { return None };
+    Some(Named {
+        terminal: named.terminal.as_str().into(),
+        generation: named.generation.get(),
+        stan: named.stan.get(),
+        request_id: named.request_id.0,
+    })
 }
 
 fn exception_row(index: u64, held: &Exception, record: &Record, load: Option<&NamedLoad>) -> Value {

@@ -14,6 +14,7 @@ use super::writer::{InDoubt, Writer};
 use super::{Beside, Reply};
 use crate::domain::Born;
 use crate::domain::Programme;
+use crate::domain::authorize::opened_by;
 use crate::domain::grant::{of_grant, of_grant_and_card};
 use crate::domain::join::joined_by;
 use crate::domain::payer::purse_of;
@@ -85,6 +86,7 @@ impl Writer {
         let original = self.original(group, &request)?;
         let entries = match &request.command {
             Command::Unload { claim, .. } => self.loads(group, claim.card)?,
+            Command::Authorize { claim, .. } => self.opened_by(group, claim.card)?,
             _ => self.joined_by(group, original.as_ref())?,
         };
         let birthday = self.birthday_of(&request, original.as_ref(), now)?;
@@ -258,6 +260,17 @@ impl Writer {
             self.fetch(&Touched::Transaction(source))?;
             self.followed(found).map(Some)
         })
+    }
+
+    /// What has opened the holds on the lots that a card spends.
+    fn opened_by(&mut self, group: &Group, card: CardReference) -> Result<Vec<Original>, InDoubt> {
+        let mut found = Vec::new();
+        for index in opened_by(&self.state, card) {
+            if let Some(entry) = self.find_entry(group, index)? {
+                found.push(self.followed(entry)?);
+            }
+        }
+        Ok(found)
     }
 
     /// Purchases by which the card of an original became its member's.

@@ -263,7 +263,7 @@ mod tests {
             .replace("points_months = 12", "points_months = 24")
             .replace("name = \"Default\"", "name = \"Second year\"")
             + "[[purchase_points]]\nrule = \"double-day\"\nper = \"1.00\"\ngives = 2\n\
-               [limits]\ncashier_day = { refunds = 20 }\n";
+               [limits]\nterminal_day = { refunds = 20 }\n";
         let expected = [
             "load_bonus \"load-steps\": step from 500.00: bonus 50.00 -> 60.00",
             "gone: load_bonus \"load-steps\": step from 300.00",
@@ -274,7 +274,7 @@ mod tests {
             "expiry: points_months 12 -> 24",
             "programme: name Default -> \"Second year\"",
             "new: purchase_points \"double-day\" (gives 2, per 1.00)",
-            "new: limits cashier_day (refunds 20)",
+            "new: limits terminal_day (refunds 20)",
         ];
         let mut told = told(DEFAULT, &new);
         told.sort();

@@ -42,7 +42,7 @@ pub(super) struct RawPin {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawLimits {
     pub terminal_day: Option<RawAllowance>,
-    pub cashier_day: Option<RawAllowance>,
+    pub cashier_day: Option<Spanned<RawAllowance>>,
 }
 
 #[derive(Deserialize)]

@@ -55,6 +55,23 @@ pub(super) fn with_all_examples() -> String {
 }
 
 #[test]
+fn a_cashiers_limit_needs_cashiers_who_sign_on() {
+    let limits = "\n[limits]\nterminal_day = { loads = 1 }\ncashier_day = { refunds = 20 }\n";
+    for (till, holds) in
+        [("[till]\ncashiers = \"sign-on\"", true), ("[till]\ncashiers = \"named\"", false), ("", false)]
+    {
+        let document = format!("{DEFAULT}{limits}{till}\n");
+        let problems = parse(&document).err().unwrap_or_default();
+        assert_eq!(problems.is_empty(), holds, "{till}: {problems:?}");
+        for problem in problems {
+            let line = problem.line.and_then(|line| document.lines().nth(line - 1));
+            assert!(line.is_some_and(|line| line.starts_with("cashier_day")), "{problem:?}");
+            assert!(problem.message.contains("write `cashiers = \"sign-on\"` under [till]"), "{problem:?}");
+        }
+    }
+}
+
+#[test]
 fn every_example_of_the_default_programme_may_be_used_as_it_stands() {
     let document = with_all_examples();
     let programme = parse(&document).expect("a programme");

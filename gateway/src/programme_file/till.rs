@@ -6,6 +6,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::Checker;
+use super::product::RawAllowance;
+use crate::domain::Allowance;
 use crate::domain::programme::{OfflineLimits, PointsPayment, Product, Till};
 
 #[derive(Deserialize, Default)]
@@ -71,6 +73,15 @@ impl Checker<'_> {
         );
         let (tries, late_returns) = (self.tries(raw.tries), raw.supervisor.late_returns);
         Till { cashiers_sign_on, tries, refund_from, void_from, unload_from, late_returns }
+    }
+
+    /// Whoever may leave the name out, or write another's, has no limit.
+    pub(super) fn cashier_day(&mut self, raw: Spanned<RawAllowance>, till: &Till) -> Allowance {
+        if !till.cashiers_sign_on {
+            let words = "a cashier's limit holds only where cashiers sign on: write `cashiers = \"sign-on\"` under [till], or leave it out";
+            self.problem(&raw, words);
+        }
+        self.allowance(raw.into_inner())
     }
 
     pub(super) fn points_payment(

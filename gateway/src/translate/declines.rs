@@ -103,7 +103,7 @@ pub fn detail(decline: Decline) -> &'static str {
         Decline::PinNeeded => "ask for the PIN",
         Decline::NoPin => "no PIN is set yet; set one first",
         Decline::PinNotUsed => "cards of this product have no PIN",
-        Decline::PinLocked => "too many wrong PINs; two operators can unlock it",
+        Decline::PinLocked => "too many wrong PINs; two operators unlock a card's, one gives staff a new one",
         Decline::WrongPin { .. } => "wrong PIN",
         Decline::PinUntried(_) => "the PIN was not looked at",
         Decline::SupervisorNeeded => "a supervisor must allow it",

@@ -9,7 +9,7 @@ from messages import CURRENCIES
 from points import class_of, own
 
 RECEIVABLE = "receivable:points"
-LENGTHS = {1: 4, 2: 4, 3: 10, 4: 6, 5: 5, 6: 7, 7: 4, 8: 12, 9: 5, 10: 4, 11: 4, 12: 2, 13: 4, 14: 4, 15: 2, 16: 6,
+LENGTHS = {1: 4, 2: 4, 3: 10, 4: 6, 5: 5, 6: 7, 7: 4, 8: 12, 9: 5, 10: 5, 11: 4, 12: 2, 13: 4, 14: 4, 15: 2, 16: 6,
            17: 4, 18: 3, 19: 10, 20: 5, 21: 9, 22: 9, 23: 6, 24: 9, 25: 5}
 REPLACED = 4
 MONEY = (1, 2)  # the balance kinds that a corporate account holds for its cards

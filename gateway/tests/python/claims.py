@@ -112,6 +112,9 @@ class Claims:
         way, card = arguments[1], arguments.get(3)
         moved = [(e[1], e[-1] if len(e) == 4 else e[3]) for e in effects if e[0] == 1]
         suspense, amount = f"suspense:{claim.store}", claim.amount
+        twins = [c for i, c in self.known.items() if i != index and c.kind == CASH and c.status == SETTLED and c.load is not None and c.load == claim.load]
+        if claim.kind == CASH and twins and arguments.get(4) is not True:
+            yield f"cash of entry {index} is settled, and so is another claim for its load"
         if arguments[0] != index or way not in WAYS[claim.kind] or (card is not None) != (way == TO_CARD):
             yield f"exception of entry {index} is settled in way {way}"
         elif way == EXPLAINED:

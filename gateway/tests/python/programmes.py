@@ -44,7 +44,7 @@ NAMED = PEOPLE.replace("sign-on", "named")
 CORPORATE = HEAD + product(max_transfer="100.00", max_unload="100.00", daily='{ purchases = 5, purchase_sum = "50.00" }') + product("account", account=True)
 ENDING = HEAD + product(card_months=12)
 LIMITS = HEAD + product(max_transfer="100.00", daily='{ refunds = 2, refund_sum = "30.00" }', monthly='{ loads = 3, purchase_sum = "60.00" }') + table(
-    "limits", terminal_day='{ purchases = 4 }', cashier_day='{ load_sum = "250.00", refunds = 2 }')
+    "limits", terminal_day='{ purchases = 4 }', cashier_day='{ load_sum = "250.00", refunds = 2 }') + table("till", cashiers="sign-on")
 UNLOADING = HEAD + product(max_unload="150.00", max_transfer="100.00") + product("kept") + table("till", supervisor='{ unload_from = "100.00" }')
 POINTS = HEAD + product() + product("plain") + """
 [points_payment]

@@ -63,6 +63,7 @@ class Terminal:
         self.certificate = certificate(self.key)
         self.generation, self.currency, self.last_stan, self.correlation = None, None, 0, 0
         self.last_receipt, self.connection = None, None
+        self.cashier = None  # in whose name value messages are sent that name nobody
         self.enrolments, self.grant = [], None
         self.clock, self.gateway_time, self.asked_at = time.time, 0, {}  # its own clock; what answers may not go back behind
         self.sent, self.early, self.seen = {}, {}, {}  # requests by STAN; answers that overtook; card -> balances last told
@@ -98,6 +99,7 @@ class Terminal:
         if kind in m.VALUE:
             self.last_stan = max(self.last_stan, stan or self.last_stan + 1)
             payload[4] = stan = stan or self.last_stan
+            payload |= {8: self.cashier} if self.cashier else {}
         else:
             payload[16] = nonce or self.connection.nonce
         if 6 in m.REQUIRED[kind]:

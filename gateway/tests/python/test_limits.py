@@ -45,7 +45,7 @@ def test_corporate_card(fleet):
     for answer in (terminal.load(card, 100), terminal.unload(card, 100), terminal.transfer(card, stranger, 100), terminal.transfer(stranger, card, 100)):
         refused(answer, 57)
     refused(terminal.purchase(card, 2801), 61)  # its own day: 700, and 1500 of the hold
-    assert terminal.purchase(account, 100).balances() == (17700, 1000, 1)
+    assert terminal.purchase(account, 100).balances() == (17700, 1000, 0)  # points are for whoever buys
     assert lost(terminal, terminal.card_request(m.PURCHASE, second, 400)).balances() == (17300, 1000, 7)
     settled(fleet)
     fleet.audit()
@@ -172,7 +172,11 @@ def test_a_card_without_a_holder_holds_less(shop):
 
 def test_limits(shop):
     shop.put(programmes.LIMITS)
+    pins = {name: shop.cashier(name) for name in ("amy", "bob", "cat")}
     terminal, other, by = shop.terminal(), shop.terminal(), {8: "amy"}
+    for till in (terminal, other):
+        assert all(till.cashier_sign_on(name, pin).code == 0 for name, pin in pins.items())
+        till.cashier = "cat"
     card, second = shop.card(terminal), shop.card(terminal)
     load = sold(terminal, terminal.load(card, 20000, by))
     refused(terminal.load(card, 5001, by), 61)  # the cashier's day
@@ -189,13 +193,14 @@ def test_limits(shop):
     last = sold(terminal, terminal.purchase(card, 1))
     refused(terminal.purchase(second, 1), 61)  # the fifth of this terminal
     assert other.purchase(second, 1).code == 0
-    assert terminal.void(last).code == 0 == terminal.purchase(second, 2).code
+    assert terminal.void(last, by).code == 0 == terminal.purchase(second, 2).code
     one = sold(terminal, terminal.refund(sale, 2000))
     refused(terminal.refund(sale, 1001), 61)  # the card's day
     assert terminal.refund(sale, 1000).code == 0
     refused(terminal.refund(sale, 1), 61)
     assert fate(terminal, given) == m.LIVE and fate(terminal, one) == m.LIVE
     assert lost(other, other.card_request(m.PURCHASE, card, 300)).code == 0
+    assert other.cashier_sign_on("cat", pins["cat"]).code == 0
     lost(other, other.card_request(m.PURCHASE, card, 300), 61)
     shop.seen.pop(second.reference)
     shop.audit()

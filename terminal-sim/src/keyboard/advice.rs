@@ -30,7 +30,9 @@ pub(super) const fn advice(code: ResponseCode) -> Option<&'static str> {
         ResponseCode::PIN_NEEDED => {
             "Ask for the card's PIN: type pin, and send the message anew. A card without one: change-pin."
         }
-        ResponseCode::TOO_MANY_WRONG_PINS => "The PIN is locked. Call the office: two people can unlock it.",
+        ResponseCode::TOO_MANY_WRONG_PINS => {
+            "The PIN is locked. Call the office: two people unlock a card's, one gives a supervisor a new one."
+        }
         ResponseCode::SUPERVISOR_NEEDED => {
             "A supervisor must allow it: type supervisor, and send the message anew."
         }

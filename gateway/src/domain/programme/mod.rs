@@ -358,6 +358,12 @@ impl Programme {
         self.end_of(last)
     }
 
+    /// Whether cards of a product are corporate accounts.
+    #[must_use]
+    pub fn is_account(&self, product: &str) -> bool {
+        self.products.get(product).is_some_and(|product| product.account)
+    }
+
     /// Whether a sale of that business date can still be refunded: to the end of the last of its product's return days.
     #[must_use]
     pub fn is_returnable(&self, product: &str, business_date: u32, now: Now) -> bool {

@@ -62,7 +62,7 @@ fn a_void_counts_as_a_refund_of_its_terminal_and_cashier() {
             let mut shop = shop("");
             shop.load(A, 1000_00);
             shop.programme = super::shop::read(&format!(
-                "[limits]\n{limits} = {{ refunds = 2, refund_sum = \"100.00\", loads = 9, purchase_sum = \"900.00\" }}"
+                "[till]\ncashiers = \"sign-on\"\n[limits]\n{limits} = {{ refunds = 2, refund_sum = \"100.00\", loads = 9, purchase_sum = \"900.00\" }}"
             ));
             shop.at = AMY;
             let sale = shop.ask(purchase(A, 200_00), 0);

@@ -16,7 +16,7 @@ const WHO: [(&str, &str); 4] = [
     ("daily", "daily = { LIMIT }"),
     ("monthly", "monthly = { LIMIT }"),
     ("terminal", "[limits]\nterminal_day = { LIMIT }"),
-    ("cashier", "[limits]\ncashier_day = { LIMIT }"),
+    ("cashier", "[till]\ncashiers = \"sign-on\"\n[limits]\ncashier_day = { LIMIT }"),
 ];
 
 /// A shop with this limit, two full cards and a sale that can be refunded. The limit comes into force after that.
@@ -206,7 +206,7 @@ fn an_authorize_counts_by_what_it_holds_its_captures_not_again_and_voided_not_at
 
 #[test]
 fn a_cashier_has_one_day_at_two_terminals_and_whoever_undoes_it_frees_theirs() {
-    let (mut shop, _) = limited("[limits]\ncashier_day = { purchase_sum = \"100.00\" }");
+    let (mut shop, _) = limited(&WHO[3].1.replace("LIMIT", "purchase_sum = \"100.00\""));
     let first = shop.ask(purchase(A, 60_00), 0);
     shop.at = At { cashier: Some("AMY"), ..R2 };
     shop.ask(purchase(B, 40_01), 61);
@@ -226,7 +226,9 @@ fn a_cashier_has_one_day_at_two_terminals_and_whoever_undoes_it_frees_theirs() {
 #[test]
 fn a_hold_that_others_raised_frees_no_more_of_a_tills_or_cashiers_day_than_it_took() {
     for limits in ["terminal_day", "cashier_day"] {
-        let (mut shop, _) = limited(&format!("[limits]\n{limits} = {{ purchase_sum = \"100.00\" }}"));
+        let (mut shop, _) = limited(&format!(
+            "[till]\ncashiers = \"sign-on\"\n[limits]\n{limits} = {{ purchase_sum = \"100.00\" }}"
+        ));
         shop.ask(purchase(A, 90_00), 0);
         let held = shop.ask(authorize(B, 10_00), 0);
         shop.at = At { cashier: Some("BOB"), ..R2 };

@@ -132,7 +132,12 @@ impl Bench {
             Act::ExceptionSettle { index, .. } => self.decided.iter().find(|entry| entry.index == *index),
             _ => None,
         };
-        let about = entry.map(|entry| About { entry, load_stands: self.load_stands, load_waits: None });
+        let about = entry.map(|entry| About {
+            entry,
+            load_stands: self.load_stands,
+            load_waits: None,
+            settled_claim: None,
+        });
         let place = Place { merchant: "M", store: "HQ", index: self.index, about };
         let effects = decide_act(&self.state, &self.programme, act, Drawn::default(), place, self.now)?;
         self.apply(&effects);
@@ -140,7 +145,12 @@ impl Bench {
     }
 
     pub(super) fn settle(&mut self, index: u64, settlement: Settlement) -> Result<(), Refusal> {
-        self.act(&Act::ExceptionSettle { index, settlement, reason: "looked into".into() })
+        self.act(&Act::ExceptionSettle {
+            index,
+            settlement,
+            reason: "looked into".into(),
+            another_note: false,
+        })
     }
 
     pub(super) fn load(&mut self, card: CardReference, amount: i64) -> Decision {

@@ -109,6 +109,11 @@ fn every_kind_is_settled_in_its_own_ways_alone() {
     bench.settle(short, Settlement::WriteOff).expect("written off");
     assert_eq!((bench.account("offline-loss:S"), bench.account("suspense:S")), (-1_00, 50_00));
     assert_eq!(bench.settle(9999, Settlement::Explained), Err(Refusal::NoSuchException(9999)));
-    let silent = Act::ExceptionSettle { index: cash, settlement: Settlement::PaidOut, reason: String::new() };
+    let silent = Act::ExceptionSettle {
+        index: cash,
+        settlement: Settlement::PaidOut,
+        reason: String::new(),
+        another_note: false,
+    };
     assert!(bench.act(&silent).is_err(), "without a reason");
 }

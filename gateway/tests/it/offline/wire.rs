@@ -13,7 +13,7 @@ use terminal_sim::message::SignedMessage;
 use terminal_sim::session::Session;
 
 use super::switch_on;
-use crate::counter::{Clerk, amount, cards, holdings, last_index, load, purchase, reversal};
+use crate::counter::{Clerk, amount, cards, holdings, last_index, load, number, purchase, reversal};
 use crate::harness::{Done, Gateway, Site};
 
 const APPROVED: ResponseCode = ResponseCode::APPROVED;
@@ -381,6 +381,51 @@ async fn t5_a_claim_blocks_no_load_of_another_terminal_and_none_that_was_yet_to_
     }
     assert_eq!(till.send(&mut beside, &foreign).await.code(), APPROVED);
     assert_eq!(kiosk.send(&mut session, &future).await.code(), APPROVED);
+    drop(gateway);
+    site.verify();
+}
+
+#[tokio::test]
+async fn t5_one_swallowed_note_is_settled_once_however_often_it_was_claimed() {
+    let site = Site::new();
+    let gateway = site.start();
+    let card = cards(&site, 1).remove(0);
+    let mut kiosk = Clerk::enrol(&site, &gateway, "K0001", "kiosk").await;
+    let mut session = kiosk.session(&gateway).await;
+    kiosk.fill(&mut session, &card, &[]).await;
+    two_operators(&site);
+    let (lost, other) =
+        (kiosk.sign(&session, load(&card, 5_00), &card), kiosk.sign(&session, load(&card, 5_00), &card));
+    let mut references = Vec::new();
+    for of in [&lost, &lost, &lost, &other] {
+        let claim = Body::CashTaken {
+            card: None,
+            amount: amount(5_00),
+            tenders: terminal_sim::terminal::cash(amount(5_00)).expect("one tender"),
+            original: Some(of.original().expect("it")),
+            reason: protocol::field::Reason::NO_ANSWER,
+        };
+        let taken = sign(&mut kiosk, &session, claim);
+        let answer = kiosk.send(&mut session, &taken).await;
+        assert_eq!(answer.code(), APPROVED);
+        references.push(answer.answer.reference.expect("a reference"));
+    }
+    let number = number(&card);
+    let to_card = ["--card", &number];
+    settle(&site, references[0], &to_card);
+    for way in [&to_card[..], &["--paid-out"]] {
+        let again = ["exception", "settle", &references[1].to_string(), "--reason", "x"];
+        let refused = site.run(&[&again, way].concat());
+        let says = format!("exception {} claims cash for the same load", references[0]);
+        assert!(!refused.status.success() && refused.stderr.contains(&says), "{}", refused.stderr);
+    }
+    assert_eq!(holdings(&site, &card).principal, 5_00);
+    settle(&site, references[3], &to_card);
+    assert_eq!(holdings(&site, &card).principal, 10_00, "another load's note");
+    // Somebody has seen two notes in the box.
+    settle(&site, references[1], &[&to_card[..], &["--another-note"]].concat());
+    assert_eq!(holdings(&site, &card).principal, 15_00);
+    settle(&site, references[2], &["--paid-out", "--another-note"]);
     drop(gateway);
     site.verify();
 }

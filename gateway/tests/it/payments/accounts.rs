@@ -151,9 +151,9 @@ async fn a_bound_card_spends_its_accounts_money_and_collects_points_of_its_own()
         (undone.code(), balances(&undone), changes(&undone)),
         (APPROVED, [100_00, 5_00, 0], [30_00, 0, -30])
     );
-    // The account's own card spends like any other.
+    // The account's own card spends like any other, and earns nothing: points are for whoever buys.
     let (_, own) = till.deal(purchase(&account, 5_00), &account).await;
-    assert_eq!(balances(&own), [95_00, 5_00, 5]);
+    assert_eq!(balances(&own), [95_00, 5_00, 0]);
     drop(gateway);
     site.verify();
 }
@@ -364,6 +364,37 @@ async fn each_card_of_an_account_has_limits_of_its_own_which_the_card_in_its_pla
     assert!(site.run(&words).status.success());
     assert_eq!(till.code(purchase(new, 10_01), new).await, ResponseCode::AMOUNT_LIMIT);
     assert_eq!(till.code(purchase(new, 10_00), new).await, APPROVED);
+    drop(gateway);
+    site.verify();
+}
+
+#[tokio::test]
+async fn one_of_the_staff_cannot_take_all_holds_of_the_account() {
+    let site = Site::new();
+    let gateway = site.start();
+    let Company { mut till, staff, account } = company(&site, &gateway).await;
+    let (greedy, colleague) = (&staff[0], &staff[1]);
+    let mut holds = Vec::new();
+    for _ in 0..16 {
+        let (hold, answer) = till.deal(authorize(greedy, 1), greedy).await;
+        assert_eq!(answer.code(), APPROVED);
+        holds.push(hold);
+    }
+    let refused = ResponseCode::INVALID_TRANSACTION;
+    assert_eq!(till.code(authorize(greedy, 1), greedy).await, refused);
+    for _ in 0..16 {
+        assert_eq!(till.code(authorize(colleague, 1), colleague).await, APPROVED);
+    }
+    assert_eq!(till.code(authorize(colleague, 1), colleague).await, refused);
+    assert_eq!(till.code(authorize(&account, 1), &account).await, APPROVED, "and the company itself");
+    assert_eq!(till.code(void(&holds[0]), greedy).await, APPROVED);
+    assert_eq!(till.code(authorize(greedy, 1), greedy).await, APPROVED, "one has ended");
+    assert_eq!(till.code(authorize(greedy, 1), greedy).await, refused);
+    // A card that takes another's place has its holds.
+    let by = cards(&site, 1).remove(0);
+    site.json(&["card", "replace", "--card", &number(greedy), "--by", &number(&by), "--reason", "lost"]);
+    assert_eq!(till.code(authorize(&by, 1), &by).await, refused);
+    assert_eq!(holdings(&site, &account).principal, 100_00 - 33, "33 holds of 0.01");
     drop(gateway);
     site.verify();
 }

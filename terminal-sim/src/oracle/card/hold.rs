@@ -105,7 +105,7 @@ impl CardModel {
         }
         let parts = opposite(&taken);
         let mut changes = after.purse.book(&parts);
-        let earned = rules::points(amount);
+        let earned = self.earned(request, amount);
         let points = after.points.earn(earned, request.ends(request.programme.expiry.points));
         changes.points = points.card();
         let hold = Some(*reference);

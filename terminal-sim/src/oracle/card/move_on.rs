@@ -150,7 +150,7 @@ impl CardModel {
         let mut after = self.clone();
         let parts = opposite(&self.purse.choose(paid, product.spend));
         let mut changes = after.purse.book(&parts);
-        let earned = rules::points(paid);
+        let earned = self.earned(request, paid);
         let points = after.points.earn(earned, request.ends(request.programme.expiry.points));
         changes.points = points.card();
         let decided =

@@ -76,7 +76,7 @@ impl CardModel {
         let paid_parts = opposite(&after.points.pay(used));
         let parts = opposite(&self.purse.choose(paid, self.product(request.programme).spend));
         let mut changes = after.purse.book(&parts);
-        let earned = rules::points(paid);
+        let earned = self.earned(request, paid);
         let points = after.points.earn(earned, request.ends(request.programme.expiry.points));
         changes.points = points.card().saturating_sub(used);
         let approved = paid.saturating_add(worth);

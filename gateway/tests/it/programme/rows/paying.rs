@@ -118,6 +118,29 @@ async fn a_bound_buyer_spends_the_companys_money_and_keeps_the_points() {
     shop.close();
 }
 
+/// A7: points are for whoever buys. A company gets bonus money for its loads; what it buys by its own card counts for nobody.
+#[tokio::test]
+async fn a_company_earns_no_points_by_its_own_card() {
+    let rules = "[product.company]\nname = \"Company\"\nmin_load = \"1\"\nmax_load = \"5000\"\nmax_balance = \"9000\"\naccount = true\n\
+         [stacking]\nload_bonus = \"sum\"\n\
+         [[load_bonus]]\nrule = \"money\"\nsteps = [{ from = \"100\", bonus = \"5.00\" }]\n\
+         [[load_bonus]]\nrule = \"courtesy\"\nof = \"ordinary\"\nsteps = [{ from = \"100\", bonus = 7 }]\n\
+         [[purchase_points]]\nrule = \"spend\"\nper = \"1\"\ngives = 1";
+    let mut shop = Shop::open(rules).await;
+    shop.sell(1, 0).await;
+    let company = issue(shop.site(), "company", 1).remove(0);
+    shop.cards.push(company.clone());
+    shop.deal(crate::counter::activate(&company), B).await.approved();
+    shop.load(A, 100_00).await.has([(POINTS, 7)]);
+    shop.buy(A, 30_00).await.has([(POINTS, 37)]);
+    shop.load(B, 1_000_00).await.approved();
+    let held = crate::counter::holdings(shop.site(), &company);
+    assert_eq!((held.principal, held.bonus), (1_000_00, 5_00));
+    shop.buy(B, 50_00).await.says(&[]);
+    assert_eq!(shop.has(B, [POINTS]).await, [0]);
+    shop.close();
+}
+
 /// B6: at least 3 points, in twos and no more than half of a bill; what they paid earns nothing.
 #[tokio::test]
 async fn points_pay_within_their_least_their_step_and_their_share() {
