@@ -60,7 +60,7 @@ mod tests {
             prices: false,
             goods: goods(&[]),
             programme_version: 1,
-            at: Now { ms: 1, business_date: 2026_01_01, certain: true },
+            at: Now { ms: 1, business_date: 20_260_101, certain: true },
             promised: None,
             expires: 9,
         };
