@@ -1,5 +1,5 @@
 //! The table of PROTOCOL.md section 11, "State and message": each cell's text, and what the rules do. The cells for Reversal,
-//! Void, Refund and Capture; a repeat and TransactionStatus are no matter of the rules.
+//! Void, Refund and Capture; those for a repeat and TransactionStatus are held over the wire (`payments/asked_again.rs`).
 
 use gateway::domain::request::message;
 use gateway::domain::{Command, Named};

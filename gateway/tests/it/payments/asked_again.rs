@@ -26,6 +26,7 @@ const TABLES: &str = "[membership]\njoining = \"free\"\n\
     [[entitlement]]\nentitlement = \"parking\"\nname = \"Parking\"\nuses = [{ per_month = 30 }]\n\
     [offline]\nper_transaction = \"100.00\"\nper_card = \"200.00\"\ncount = 50\nsum = \"2000.00\"\nhours = 72\n";
 
+const PIN: &str = "135790";
 const LIVE: u8 = 1;
 const REVERSED: u8 = 2;
 const VOIDED: u8 = 3;
@@ -114,7 +115,7 @@ impl Counter {
         let (message, first) = self.till.deal(purchase(&card, 5_000_00), &card).await;
         assert!(!first.code().is_approval());
         self.cases.push(Case { row: "declined", message, first, state: DECLINED });
-        let people = People { new_pin: Some("135790"), ..People::default() };
+        let people = People { new_pin: Some(PIN), ..People::default() };
         let (message, first) = self.till.by(people, change_pin(&card), &card).await;
         assert_eq!(first.code(), APPROVED);
         self.cases.push(Case { row: FINAL, message, first, state: LIVE });
@@ -145,9 +146,10 @@ impl Counter {
         let (message, first) = self.till.deal(activate(&fresh), &fresh).await;
         assert_eq!(first.code(), APPROVED);
         self.cases.push(Case { row: "Activate, live", message, first, state: LIVE });
+        // It refunds a load, so it comes before those that are to be live.
+        self.is("Unload, live", unload(&card, 5_00), LIVE).await;
         self.is("Load, live", load(&card, 20_00), LIVE).await;
         self.is("Transfer, live", transfer(&card, &to, 5_00), LIVE).await;
-        self.is("Unload, live", unload(&card, 5_00), LIVE).await;
         let kinds = ["Load", "Purchase", "Capture", "Advice"];
         for (state, row) in [(LIVE, "Purchase, Capture or Advice, live"), (IN_PART, PART), (REFUNDED, WHOLE)]
         {
@@ -193,10 +195,13 @@ impl Counter {
         self.is(MEMBERS, Body::Join { card: reference }, LIVE).await;
         let quantity = None;
         self.is(MEMBERS, Body::Award { card: reference, activity: code("visit"), quantity }, LIVE).await;
-        self.is(MEMBERS, Body::Redeem { card: reference, item: code("mug"), quantity }, LIVE).await;
+        let card = self.card.clone();
+        let redeem = Body::Redeem { card: reference, item: code("mug"), quantity };
+        let (message, first) = self.till.by(People::pin(PIN), redeem, &card).await;
+        assert_eq!(first.code(), APPROVED, "{:?}", first.answer);
+        self.cases.push(Case { row: MEMBERS, message, first, state: LIVE });
         let used = Body::UseEntitlement { card: reference, entitlement: code("parking"), quantity };
         self.is(MEMBERS, used, LIVE).await;
-        let card = self.card.clone();
         let hold = self.is("Authorize, live", authorize(&card, 10_00), LIVE).await;
         self.is("Authorize that raised another, live", raise(&card, &hold, 5_00), LIVE).await;
         let hold = self.is("Authorize, captured or lapsed", authorize(&card, 10_00), CAPTURED).await;
@@ -249,9 +254,9 @@ async fn every_original_is_repeated_and_asked_about_as_the_table_says() {
     let gateway = site.start();
     let mut counter = Counter::open(&site, &gateway).await;
     counter.live().await;
-    counter.members_and_holds().await;
-    // Last, as it sets a PIN and closes a shift.
+    // Redemption asks for the PIN that is set here.
     counter.over_at_once().await;
+    counter.members_and_holds().await;
     let entries = crate::counter::last_index(&gateway);
     let mut held: BTreeMap<&str, usize> = BTreeMap::new();
     let rows = rows();
