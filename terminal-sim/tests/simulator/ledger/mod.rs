@@ -439,7 +439,7 @@ impl Ledger {
             status: None,
         };
         let sidecar = if lie == Lie::NoReceipt { AnswerSidecar::default() } else { with_receipt };
-        let approved = answer.code.is_approval();
+        let code = answer.code;
         let decided = Decided {
             request_id,
             body: body.clone(),
@@ -452,7 +452,11 @@ impl Ledger {
                 ..verdict.deed
             },
             shift: request.header.shift.map(protocol::field::Shift::get),
-            state: if approved { TransactionState::LIVE } else { TransactionState::DECLINED },
+            state: match code {
+                code if code.is_approval() => TransactionState::LIVE,
+                ResponseCode::ALREADY_REVERSED => TransactionState::BLOCKED,
+                _ => TransactionState::DECLINED,
+            },
         };
         self.decided.insert(id, decided);
         Reply { repeat: false, body, sidecar }
@@ -600,7 +604,8 @@ impl Ledger {
     fn totals(&self, terminal: &str, shift: u32) -> Totals {
         let mut totals = ShiftTotals::new();
         let own = self.decided.iter().filter(|((name, _), _)| name == terminal);
-        let over = [TransactionState::DECLINED, TransactionState::REVERSED, TransactionState::VOIDED];
+        let undone = [TransactionState::REVERSED, TransactionState::VOIDED];
+        let over = [&undone[..], &[TransactionState::DECLINED, TransactionState::BLOCKED]].concat();
         for ((_, stan), decided) in own.filter(|(_, decided)| decided.kind.counts_in_shift()) {
             let Some((more, false)) = self.in_shift(*stan) else { continue };
             if decided.shift == Some(shift) && !over.contains(&decided.state) {
