@@ -191,8 +191,8 @@ fn bonus_pays_its_share_where_the_product_says_so() {
     let [account, ..] = cards();
     let sale = by(account, intent(2, MessageType::PURCHASE, 21_20));
     // 5.00 of 105.00: 1.0095, rounded down.
-    let right = fact(2, MessageType::PURCHASE, 0, 21_20, wallet(-20_20, -1_00, 21), wallet(79_80, 4_00, 21));
-    let first = sold(2, 21_20, wallet(78_80, 5_00, 21));
+    let right = fact(2, MessageType::PURCHASE, 0, 21_20, wallet(-20_20, -1_00, 0), wallet(79_80, 4_00, 0));
+    let first = sold(2, 21_20, wallet(78_80, 5_00, 0));
     is_right(&oracle, &sale, &right, &first);
 }
 
