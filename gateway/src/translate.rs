@@ -157,6 +157,7 @@ pub fn command(
         quote: header.quote.map(|quote| quote.0),
         prices: has(Flags::PROGRAMME_PRICES),
         sold: sold(&request.body),
+        reason: request.body.reason().map(|reason| reason.0),
         command,
     })
 }

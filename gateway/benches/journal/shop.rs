@@ -361,6 +361,7 @@ fn request(terminal: usize, stan: u32, card: CardReference, amount: i64, request
         quote: None,
         prices: false,
         sold: Vec::new(),
+        reason: None,
         command: Command::Purchase { claim, amount, partial_allowed: false, points: None, lines: Vec::new() },
     }
 }

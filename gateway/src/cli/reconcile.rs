@@ -4,7 +4,7 @@ mod page;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, ErrorKind, Write as _};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -46,7 +46,8 @@ const NOTHING: u8 = 3;
 
 pub(super) fn reconcile(common: &Common, asked: &Reconcile) -> Result<ExitCode> {
     let (Some(statement), Some(map)) = (&asked.statement, &asked.map) else {
-        return Ok(say(EXAMPLE, 0));
+        print!("{EXAMPLE}");
+        return Ok(ExitCode::SUCCESS);
     };
     let document = std::fs::read_to_string(map).with_context(|| format!("reading {}", map.display()))?;
     let map = Map::parse(&document).with_context(|| format!("in {}", map.display()))?;
@@ -85,20 +86,8 @@ pub(super) fn reconcile(common: &Common, asked: &Reconcile) -> Result<ExitCode> 
     let has = has.filter(|_| !compared);
     let told = Told { outcome, currency, days, entries, complete, said, map, has };
     let text = if common.json { format!("{}\n", told.json()) } else { page::page(&told, statement) };
-    Ok(say(&text, told.code()))
-}
-
-/// Prints, and ends with this code. Whoever has read enough may go; what could not be written is an error.
-fn say(text: &str, code: u8) -> ExitCode {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            let mut err = std::io::stderr().lock();
-            drop(writeln!(err, "error: writing to standard output: {error}"));
-            ExitCode::from(1)
-        }
-        _ => ExitCode::from(code),
-    }
+    print!("{text}");
+    Ok(ExitCode::from(told.code()))
 }
 
 /// A store that the journal never heard of is a slip of the pen, and would look like one that took nothing.

@@ -53,6 +53,8 @@ pub enum Decline {
     OriginalOver(TransactionState),
     NotRefundable,
     ReturnTimeOver,
+    /// Its return time is over, and nobody says why it comes back.
+    LateReturnWithoutReason,
     AboveRefundable,
     /// No line of the sale has such an item.
     ItemNotSold,

@@ -21,6 +21,8 @@ pub enum ExceptionKind {
     SaleReversedTooLate = 7,
     /// A refund or unload was to be reversed, and stands.
     RefundReversedTooLate = 8,
+    /// What a refund gave back lifted a card above the largest balance that it may have.
+    AboveLargestBalance = 9,
 }
 
 /// Who bears it.
@@ -40,7 +42,7 @@ pub struct Exception {
     pub kind: ExceptionKind,
     pub open: bool,
     /// Minor units: what waits on `suspense:STORE`; of what was reversed late, that; of what was reversed too late, what of it
-    /// stands against the terminal's word.
+    /// stands against the terminal's word; how much a card has above what it may.
     pub amount: i64,
     pub bearer: Bearer,
 }
@@ -58,6 +60,7 @@ impl ExceptionKind {
             Self::ReversedLate => "undone after its shift or day was closed",
             Self::SaleReversedTooLate => "sale reversed too late",
             Self::RefundReversedTooLate => "refund reversed too late",
+            Self::AboveLargestBalance => "refund above the card's largest balance",
         }
     }
 }

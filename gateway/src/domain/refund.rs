@@ -1,10 +1,11 @@
 //! Refund: gives back what a sale took, or pays a load out again, in whole or in part (LOYALTY A5, B10).
 
 use super::Fault;
-use super::card::CardReference;
+use super::card::{Card, CardReference};
 use super::count_back::count_back;
 use super::decision::{Decision, Decline};
 use super::effect::{Effect, Fate, Line, TransactionState};
+use super::exception::{Bearer, Exception, ExceptionKind};
 use super::expiry::expire;
 use super::facts::{Facts, Within, named_original};
 use super::fall::fall;
@@ -46,6 +47,9 @@ pub(super) fn decide(
     let late = original.message != message::LOAD && !returnable;
     if late && !facts.programme.till.late_returns {
         return refused(Decline::ReturnTimeOver);
+    }
+    if late && request.reason.is_none() {
+        return refused(Decline::LateReturnWithoutReason);
     }
     let fate = facts.state.transactions.get(&original.index);
     let before = fate.map_or(0, |fate| fate.done);
@@ -92,6 +96,7 @@ pub(super) fn decide(
         give_back(facts, terminal, (&card, &purse), sale, (slice, &fall), now)?
     };
     let Returned { effects: more, reasons: explanation, paid } = returned;
+    effects.extend(above_largest(facts, &purse, &more, now)?);
     effects.extend(more);
     effects.extend(counted.into_iter().chain(fall.counts));
     let refunded = before.checked_add(amount).ok_or(Fault::Overflow)?;
@@ -113,4 +118,30 @@ pub(super) fn decide(
         explanation,
         ..Decision::approved(effects)
     })
+}
+
+/// What is owed to a customer is given back whatever the card holds by then: that it holds more than it may is for people, who
+/// register its holder or pay out. No load comes through until it is below again.
+fn above_largest(
+    facts: Facts<'_>,
+    purse: &Card,
+    effects: &[Effect],
+    now: Now,
+) -> Result<Option<Effect>, Fault> {
+    let Some(product) = facts.programme.products.get(&purse.product) else { return Ok(None) };
+    let mut after = purse.clone();
+    for effect in effects {
+        if let Effect::Posting(posting) = effect {
+            after.book(posting)?;
+        }
+    }
+    let unnamed = product.real_name_above.filter(|_| purse.holder.is_none());
+    let most = unnamed.map_or(product.max_balance, |most| most.min(product.max_balance));
+    let worth = after.worth(now.s());
+    let above = worth.checked_sub(most).ok_or(Fault::Overflow)?;
+    if above <= 0 || worth <= purse.worth(now.s()) {
+        return Ok(None);
+    }
+    let held = Exception::open(ExceptionKind::AboveLargestBalance, above, Bearer::Nobody);
+    Ok(Some(Effect::Exception { index: facts.index, held }))
 }

@@ -83,6 +83,8 @@ pub struct Request {
     pub prices: bool,
     /// What is sold, line by line; none when nobody said.
     pub sold: Vec<Sold>,
+    /// Why something is undone or paid back, by its number on the wire.
+    pub reason: Option<u8>,
     pub command: Command,
 }
 
@@ -111,6 +113,7 @@ impl Request {
             quote: None,
             prices: false,
             sold: Vec::new(),
+            reason: None,
             command,
         }
     }

@@ -49,6 +49,7 @@ impl Settlement {
                     | ExceptionKind::ReversedLate
                     | ExceptionKind::SaleReversedTooLate
                     | ExceptionKind::RefundReversedTooLate
+                    | ExceptionKind::AboveLargestBalance
             ),
         }
     }

@@ -332,6 +332,7 @@ numbered!(
     ExceptionKind::OperatorAddedAlone,
     ExceptionKind::ReversedLate,
     ExceptionKind::SaleReversedTooLate,
-    ExceptionKind::RefundReversedTooLate
+    ExceptionKind::RefundReversedTooLate,
+    ExceptionKind::AboveLargestBalance
 );
 numbered!(bearer, Bearer, Bearer::Nobody, Bearer::Merchant, Bearer::Store);

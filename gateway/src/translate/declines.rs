@@ -22,6 +22,7 @@ pub fn code(verdict: Verdict) -> ResponseCode {
             | Decline::OriginalOver(_)
             | Decline::NotRefundable
             | Decline::ReturnTimeOver
+            | Decline::LateReturnWithoutReason
             | Decline::ItemNotSold
             | Decline::RefundedAgainSince
             | Decline::NotAnAuthorize
@@ -135,6 +136,7 @@ pub fn detail(decline: Decline) -> &'static str {
             _ => "a reversal has blocked it",
         },
         Decline::NotRefundable => "only a load, a purchase or a capture can be refunded",
+        Decline::LateReturnWithoutReason => "its return time is over: say why it comes back",
         Decline::ReturnTimeOver => "its return time is over; two operators can still pay it back",
         Decline::AboveRefundable => "more than is left to refund",
         Decline::ItemNotSold => "no line of that sale has such an item",

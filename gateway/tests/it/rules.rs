@@ -59,6 +59,7 @@ impl Shop {
             quote: None,
             prices: false,
             sold: Vec::new(),
+            reason: Some(4),
             command,
         };
         let facts = Facts {

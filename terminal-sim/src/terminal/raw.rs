@@ -70,7 +70,11 @@ impl Terminal {
     async fn exchange_bytes(&mut self, bytes: &[u8], correlation: u32) -> Result<Frame, Error> {
         let lost = || Error::Lost(std::io::ErrorKind::ConnectionReset.into());
         let connection = self.connection.as_mut().ok_or_else(lost)?;
-        connection.send_raw(bytes).await?;
+        if let Err(error) = connection.send_raw(bytes).await {
+            // It is over, whether or not anybody has read so: the next try is on another one.
+            self.cut();
+            return Err(error);
+        }
         self.drive(|terminal| terminal.connection.is_none() || terminal.inbox.own.contains_key(&correlation))
             .await?;
         self.inbox.own.remove(&correlation).ok_or_else(lost)

@@ -24,7 +24,7 @@ const NOTES: [&str; 2] = [
 ];
 
 /// Voids, refunds and so on; the order of lines.
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 12] = [
     "void",
     "refund",
     "reversal",
@@ -33,9 +33,15 @@ const KINDS: [&str; 11] = [
     "approved offline",
     "totals differ",
     "cash taken, not credited",
-    "load reversed too late",
+    "reversed too late",
     "offline shortfall",
     "undone after its shift or day was closed",
+    "refund above the largest balance",
+];
+const REVERSED_TOO_LATE: [ExceptionKind; 3] = [
+    ExceptionKind::LoadReversedTooLate,
+    ExceptionKind::SaleReversedTooLate,
+    ExceptionKind::RefundReversedTooLate,
 ];
 
 /// A store with its terminal, or with its cashier.
@@ -148,11 +154,12 @@ fn kinds(record: &Record) -> Result<(bool, Vec<usize>)> {
         Request::decode_payload(message, sign1.payload.unwrap_or_default()).context("its request")?;
     let answer = Answer::decode(record.answer.as_deref().unwrap_or_default()).context("its answer")?;
     let approved = answer.code.is_approval();
-    let raised = |kind: ExceptionKind| {
-        record.details.effects.iter().any(|effect| {
-            matches!(effect, Effect::Exception { index, held } if *index == record.details.index && held.open && held.kind == kind)
-        })
-    };
+    let raised =
+        |kind: ExceptionKind| {
+            record.details.effects.iter().any(
+                |effect| matches!(effect, Effect::Exception { held, .. } if held.open && held.kind == kind),
+            )
+        };
     let is = [
         approved && message == MessageType::VOID,
         approved && [MessageType::REFUND, MessageType::UNLOAD].contains(&message),
@@ -162,9 +169,10 @@ fn kinds(record: &Record) -> Result<(bool, Vec<usize>)> {
         approved && message == MessageType::ADVICE,
         raised(ExceptionKind::TotalsDiffer),
         raised(ExceptionKind::CashTaken),
-        raised(ExceptionKind::LoadReversedTooLate),
+        REVERSED_TOO_LATE.into_iter().any(raised),
         raised(ExceptionKind::OfflineShortfall),
         raised(ExceptionKind::ReversedLate),
+        raised(ExceptionKind::AboveLargestBalance),
     ];
     Ok((approved, (0..).zip(is).filter(|(_, is)| *is).map(|(at, _)| at).collect()))
 }

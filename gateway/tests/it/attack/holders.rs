@@ -2,6 +2,7 @@
 
 use gateway::domain::act::Act;
 use gateway::domain::card::OwnLimits;
+use gateway::domain::exception::ExceptionKind;
 use gateway::domain::refusal::Refusal;
 use gateway::domain::{CardStatus, Cashier, Command, Effect, Pin};
 
@@ -140,8 +141,33 @@ fn a_refund_brings_back_what_it_took_to_nobodys_card_too() {
     shop.load(A, 500_00);
     let bought = shop.ask(purchase(A, 100_00), 0);
     shop.load(A, 100_00);
-    shop.refund(bought, 100_00, 0);
-    assert_eq!(balances_of(&shop, A), 600_00);
+    let back = shop.refund(bought, 40_00, 0);
+    assert_eq!(balances_of(&shop, A), 540_00);
+    // For somebody to look into, each time; and no load comes through.
+    let listed = |shop: &Shop, entry: usize| {
+        let held = shop.state.exceptions.get(&shop.entries[entry].index);
+        held.map(|held| (held.kind, held.amount, held.open))
+    };
+    assert_eq!(listed(&shop, back), Some((ExceptionKind::AboveLargestBalance, 40_00, true)));
+    let rest = shop.refund(bought, 60_00, 0);
+    assert_eq!(listed(&shop, rest), Some((ExceptionKind::AboveLargestBalance, 100_00, true)));
+    shop.ask(load(A, 1_00), 57);
+    shop.void(rest, 0);
+    assert_eq!(listed(&shop, rest), Some((ExceptionKind::AboveLargestBalance, 100_00, false)));
+    // To the cent that it may have it is nobody's business.
+    let mut shop = self::shop("");
+    shop.load(B, 2000_00);
+    let bought = shop.ask(purchase(B, 10_00), 0);
+    shop.load(B, 9_99);
+    shop.ask(purchase(B, 9_99), 0);
+    let back = shop.refund(bought, 10_00, 0);
+    assert_eq!((balances_of(&shop, B), listed(&shop, back)), (2000_00, None));
+    let bought = shop.ask(purchase(B, 10_00), 0);
+    shop.load(B, 1_00);
+    let back = shop.refund(bought, 9_00, 0);
+    let above = shop.refund(bought, 1_00, 0);
+    assert_eq!(listed(&shop, back), None);
+    assert_eq!(listed(&shop, above), Some((ExceptionKind::AboveLargestBalance, 1_00, true)));
 }
 
 #[test]

@@ -117,6 +117,7 @@ impl Shop {
             quote: None,
             prices: false,
             sold: Vec::new(),
+            reason: Some(4),
         };
         let terminal = self.state.terminals[self.at.terminal].clone();
         self.index += 1;

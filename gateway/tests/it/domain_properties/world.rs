@@ -304,6 +304,7 @@ impl World {
             quote: None,
             prices: false,
             sold: Vec::new(),
+            reason: Some(4),
             command,
         };
         let facts = Facts {

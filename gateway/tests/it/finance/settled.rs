@@ -179,5 +179,5 @@ fn nothing_compared_is_no_match(site: &Site, today: &str) {
         .output()
         .expect("it runs");
     assert_eq!(full.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&full.stderr).contains("writing to standard output"));
+    assert!(String::from_utf8_lossy(&full.stderr).contains("is not whole"));
 }

@@ -102,6 +102,7 @@ impl Bench {
             quote: None,
             prices: false,
             sold: Vec::new(),
+            reason: Some(4),
             command,
         };
         let facts = Facts {

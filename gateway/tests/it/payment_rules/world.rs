@@ -240,6 +240,7 @@ impl World {
             quote: None,
             prices: false,
             sold: Vec::new(),
+            reason: Some(4),
         };
         self.index += 1;
         let facts = Facts {

@@ -113,6 +113,7 @@ impl Book {
             quote: None,
             prices: self.prices,
             sold,
+            reason: Some(4),
             command,
         };
         let terminal = self.state.terminals["R1"].clone();

@@ -331,6 +331,7 @@ pub(super) fn request(till: &str, (stan, shift): (u32, u32), command: Command) -
         quote: None,
         prices: false,
         sold: Vec::new(),
+        reason: Some(4),
         command,
     }
 }

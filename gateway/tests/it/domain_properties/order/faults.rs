@@ -219,11 +219,19 @@ pub(super) const NOT_UNDONE: &[Wrong] = &[
 ];
 pub(super) const EARLIER_CLOSED: &[Wrong] =
     &[wrong("what it is now", 12, "its shift was closed", |case| case.close(BESIDE, EARLIER_SHIFT))];
-pub(super) const RETURN_DAYS: &[Wrong] = &[wrong("what it is now", 12, "its return days are over", |case| {
-    case.programme.till.late_returns = false;
-    case.product().return_days = Some(1);
-    case.original().business_date = 2026_09_01;
-})];
+pub(super) const RETURN_DAYS: &[Wrong] = &[
+    wrong("what it is now", 12, "its return days are over", |case| {
+        case.programme.till.late_returns = false;
+        case.product().return_days = Some(1);
+        case.original().business_date = 2026_09_01;
+    }),
+    wrong("what it is now", 12, "its return days are over, and nobody says why it comes back", |case| {
+        case.programme.till.late_returns = true;
+        case.product().return_days = Some(1);
+        case.original().business_date = 2026_09_01;
+        case.request.reason = None;
+    }),
+];
 pub(super) const MORE_THAN_LEFT: &[Wrong] =
     &[wrong("how much is left of it", 61, "more than it was", |case| *case.amount() = 10_01)];
 pub(super) const QUOTE: &[Wrong] = &[

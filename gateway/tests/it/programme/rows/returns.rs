@@ -1,5 +1,7 @@
 //! The return right (无忧退货; LOYALTY's worked cases): day 7 is anybody's, day 8 needs a supervisor.
 
+use protocol::request::Body;
+
 use super::{A, POINTS, PRINCIPAL, Shop};
 use crate::till::{People, refund};
 
@@ -23,6 +25,15 @@ async fn day_seven_is_accepted_and_day_eight_needs_a_supervisor() {
     shop.refund(&sale, 5_00).await.refused(76);
     let card = shop.cards[A].clone();
     let people = People { supervisor: Some(("LIN", Some(&pin))), ..People::default() };
+    // Within its days nobody has to say why; after them somebody must, whoever allows it.
+    let unsaid = match refund(&sale.message, 5_00) {
+        Body::Refund { amount, lines, original, supervisor, .. } => {
+            Body::Refund { amount, lines, original, reason: None, supervisor }
+        }
+        other => other,
+    };
+    let refused = shop.till.by(people, unsaid, &card).await;
+    shop.done(refused).refused(super::NOT_NOW);
     let allowed = shop.till.by(people, refund(&sale.message, 5_00), &card).await;
     let allowed = shop.done(allowed);
     allowed.approved().has([(PRINCIPAL, 100_00), (POINTS, 0)]);
