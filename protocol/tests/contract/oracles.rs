@@ -390,7 +390,7 @@ fn journal_records_and_acts_are_valid_under_the_schema() {
         w.uint(1).uint(1).uint(1);
     });
     effect(&|w| _ = w.array(5).uint(9).text("T0001").null().uint(0).uint(0));
-    effect(&|w| _ = w.array(4).uint(10).text("alice").uint(1).bytes(&hash));
+    effect(&|w| _ = w.array(5).uint(10).text("alice").uint(1).bytes(&hash).uint(1_790_000_000));
     effect(&|w| _ = w.array(4).uint(11).uint(1).uint(0).text("..."));
     effect(&|w| _ = w.array(2).uint(12).bytes(&hash));
     effect(&|w| _ = w.array(4).uint(13).text("T0001").uint(1).uint(7));
@@ -429,6 +429,7 @@ fn journal_records_and_acts_are_valid_under_the_schema() {
             .uint(0);
     });
     effect(&|w| _ = w.array(6).uint(23).uint(12).uint(4).uint(1).uint(7_50).uint(1));
+    effect(&|w| _ = w.array(6).uint(23).uint(12).uint(9).uint(1).uint(7_50).uint(0));
     effect(&|w| {
         w.array(9)
             .uint(24)
@@ -445,21 +446,22 @@ fn journal_records_and_acts_are_valid_under_the_schema() {
     effect(&|w| _ = w.array(5).uint(25).uint(card).text("spent").uint(2026_00_00).int(37_50));
     effect(&|w| _ = w.array(5).uint(25).null().text("pieces:mug").uint(0).int(-1));
 
-    let mut details = Writer::new();
-    details
-        .array(10)
-        .uint(1)
-        .uint(1)
-        .uint(12)
-        .uint(1_790_000_000_000)
-        .uint(20_261_121)
-        .text("M1")
-        .text("S01");
-    details.array(2).uint(156).uint(2).uint(1).array(effects.len());
-    for effect in effects {
-        details.raw(&effect.finish());
-    }
-    let details = details.finish();
+    let effects: Vec<Vec<u8>> = effects.into_iter().map(Writer::finish).collect();
+    let details = |quoted: Option<u64>| {
+        let mut details = Writer::new();
+        details.array(10 + usize::from(quoted.is_some()));
+        details.uint(1).uint(1).uint(12).uint(1_790_000_000_000).uint(20_261_121).text("M1").text("S01");
+        details.array(2).uint(156).uint(2).uint(1).array(effects.len());
+        for effect in &effects {
+            details.raw(effect);
+        }
+        if let Some(at) = quoted {
+            details.uint(at);
+        }
+        details.finish()
+    };
+    schema.accepts("details", &details(Some(1_789_999_999_000)));
+    let details = details(None);
     schema.accepts("details", &details);
 
     let mut act = Writer::new();
