@@ -2,6 +2,7 @@
 
 mod framing;
 pub(crate) mod limits;
+mod order;
 mod signals;
 mod strangers;
 mod vectors;
