@@ -307,7 +307,7 @@ async fn of_fifty_wrong_pins_from_several_terminals_at_once_no_more_are_looked_a
 /// PINs that wait to be looked at, at once.
 const WAITING: usize = 64;
 /// More than that, so that as many wait still when some of them are done.
-const CROWD: u32 = 112;
+const CROWD: u32 = 160;
 
 #[tokio::test]
 async fn while_too_many_pins_wait_one_more_is_told_busy_counts_no_try_and_is_decided_when_it_comes_again() {

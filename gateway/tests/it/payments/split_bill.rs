@@ -147,7 +147,7 @@ async fn a_bill_that_two_cards_and_cash_pay_is_one_order_for_finance_and_each_pa
     assert_eq!(parts.len(), 2 + refused.len() + 2, "declined or not, both sales and what came back");
     let tenders: Vec<_> = parts.iter().filter_map(|(_, request)| request.body.tenders()).collect();
     let said = tenders.iter().map(|lines| {
-        let line = |line: &TenderLine| (line.kind.0, line.amount.get(), line.reference.clone());
+        let line = |line: &TenderLine| (line.kind.0, line.amount.get(), line.reference);
         lines.iter().map(line).collect::<Vec<_>>()
     });
     let expected = others.map(|(kind, minor, reference)| {
