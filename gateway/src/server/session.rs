@@ -240,13 +240,13 @@ impl Session {
         if view.key.is_none() || view.fingerprint != self.fingerprint {
             return not_active("not this connection's terminal");
         }
+        if request.header.generation.map(|generation| generation.get()) != Some(view.generation) {
+            return not_active("another enrolment generation is in force");
+        }
         match view.status {
             TerminalStatus::Active => {}
             TerminalStatus::Locked => return refuse(ResponseCode::TERMINAL_LOCKED, "locked; enrol again"),
             status => return not_active(status.name()),
-        }
-        if request.header.generation.map(|generation| generation.get()) != Some(view.generation) {
-            return not_active("another enrolment generation is in force");
         }
         Ok(view)
     }

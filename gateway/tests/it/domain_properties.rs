@@ -2,7 +2,7 @@
 //! shares no code with the rules: what is decided, what it is worth, what is restored, what a shift adds up to.
 
 mod ledger;
-mod order;
+pub(crate) mod order;
 mod world;
 
 use gateway::domain::card::CardStatus;

@@ -1,7 +1,8 @@
 //! The gateway against strangers, broken terminals and a rude operating system: refused, bounded, never harmed.
 
 mod framing;
-mod limits;
+pub(crate) mod limits;
+mod order;
 mod signals;
 mod strangers;
 mod vectors;

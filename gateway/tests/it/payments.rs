@@ -10,6 +10,7 @@ mod pins;
 pub(crate) mod points;
 mod returns;
 mod shop_day;
+mod split_bill;
 
 use protocol::code::ResponseCode;
 use protocol::field::{BalanceKind, TransactionState};

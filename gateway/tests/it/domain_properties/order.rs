@@ -4,7 +4,7 @@
 mod case;
 mod faults;
 mod messages;
-mod text;
+pub(crate) mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 

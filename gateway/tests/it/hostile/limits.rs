@@ -16,7 +16,7 @@ use super::strangers::connect_over;
 use crate::counter::{Clerk, PATIENCE, cards, get, purchase, wire};
 use crate::harness::{Gateway, Site};
 
-fn configured(site: &Site, toml: &str) -> Gateway {
+pub(crate) fn configured(site: &Site, toml: &str) -> Gateway {
     let path: PathBuf = site.beside("gateway.toml");
     std::fs::write(&path, toml).expect("a configuration");
     site.start_with(&["--config", path.to_str().expect("a path")], &[]).expect("the gateway starts")

@@ -9,8 +9,9 @@ use terminal_sim::Card;
 use terminal_sim::checked::Checked;
 use terminal_sim::message::SignedMessage;
 
-use crate::counter::{cards, frames, holdings, last_index, number, purchase};
+use crate::counter::{cards, frames, holdings, last_index, number, purchase, wire};
 use crate::harness::{Gateway, Site};
+use crate::hostile::limits::configured;
 use crate::till::{
     APPROVED, People, Till, add_to_programme, approved, authorize, capture, change_pin, purchase_quote,
     raise, refund,
@@ -299,6 +300,80 @@ async fn of_fifty_wrong_pins_from_several_terminals_at_once_no_more_are_looked_a
         index + u64::try_from(all).expect("few") + 3,
         "a try each that was looked at"
     );
+    drop(gateway);
+    site.verify();
+}
+
+/// PINs that wait to be looked at, at once.
+const WAITING: usize = 64;
+/// More than that, so that as many wait still when some of them are done.
+const CROWD: u32 = 160;
+
+#[tokio::test]
+async fn while_too_many_pins_wait_one_more_is_told_busy_counts_no_try_and_is_decided_when_it_comes_again() {
+    let site = Site::new();
+    let gateway = configured(&site, "in_flight = 512");
+    let (mut till, card) = with_pin(&site, &gateway).await;
+    let others = till.sell(&site, CROWD, &[]).await;
+    let lin = site.json(&["cashier", "add", "--name", "LIN", "--supervisor"]);
+    let lin = lin["pin"].as_str().expect("a PIN").to_owned();
+    let (sold, _) = till.deal(purchase(&card, 50_00), &card).await;
+    let allowed = People { supervisor: Some(("LIN", Some(&lin))), ..People::default() };
+    let mut crowd = Vec::new();
+    for other in &others {
+        let set = People { new_pin: Some(RIGHT), ..People::default() };
+        crowd.push(till.sign_by(change_pin(other), other, set));
+    }
+    let late = [
+        till.sign_by(purchase(&card, 100_00), &card, People::pin(WRONG)),
+        till.sign_by(purchase(&card, 100_00), &card, People::pin(RIGHT)),
+        till.sign_by(refund(&sold, 50_00), &card, allowed),
+    ];
+    let without = till.sign(purchase(&card, 1_00), &card);
+    let (index, before) = (last_index(&gateway), holdings(&site, &card).payable());
+    let sent: Vec<&SignedMessage> = crowd.iter().chain(&late).chain([&without]).collect();
+    till.session.connection.send_raw(&wire(&sent, 1000)).await.expect("sent");
+    let mut told = BTreeMap::new();
+    for frame in frames(&mut till.session, sent.len()).await {
+        let place = usize::try_from(frame.correlation - 1000).expect("few");
+        told.insert(place, till.session.check(&frame, sent[place]).expect("an answer"));
+    }
+    let done = told.values().filter(|answer| answer.code() == APPROVED).count();
+    assert!(
+        (WAITING + 1..sent.len()).contains(&done),
+        "{done} of {} had a place, or needed none",
+        sent.len()
+    );
+    for (place, message) in sent.iter().enumerate() {
+        let answer = &told[&place];
+        let code = if message.stan == without.stan { APPROVED } else { answer.code() };
+        assert_eq!(answer.code(), code, "what has no PIN waits for none");
+        if code != APPROVED {
+            let detail = answer.answer.detail.map(|detail| detail.as_str().to_owned());
+            assert_eq!((code, answer.is_final()), (ResponseCode::BUSY, false), "{detail:?}");
+            assert_eq!(detail.as_deref(), Some("too many PINs are being checked"));
+        }
+    }
+    for message in &late {
+        let place = sent.iter().position(|sent| sent.stan == message.stan).expect("sent");
+        assert_eq!(told[&place].code(), ResponseCode::BUSY, "they came when all places were taken");
+    }
+    assert_eq!(
+        last_index(&gateway),
+        index + u64::try_from(done).expect("few"),
+        "an entry for each that is done"
+    );
+    assert_eq!(shown(&site, &card), ("set".into(), 0), "no try was counted");
+    assert_eq!(holdings(&site, &card).payable(), before - 1_00);
+    // The same bytes again, one after the other.
+    for (place, message) in sent.iter().enumerate().filter(|(place, _)| told[place].code() != APPROVED) {
+        let answer = till.repeat(message).await;
+        let wrong_pin = message.stan == late[0].stan;
+        let code = if wrong_pin { ResponseCode::WRONG_PIN } else { APPROVED };
+        assert_eq!((answer.code(), answer.repeat), (code, false), "{place}: decided now");
+        assert_eq!(answer.answer.tries_left, wrong_pin.then_some(2));
+    }
+    assert_eq!(holdings(&site, &card).payable(), before - 1_00 - 100_00 + 50_00);
     drop(gateway);
     site.verify();
 }

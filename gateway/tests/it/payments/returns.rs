@@ -11,7 +11,7 @@ use crate::harness::Site;
 use crate::till::{APPROVED, Till, refund, void};
 
 /// Items with pieces and minor units.
-fn lines(items: &[(&str, i64, i64)]) -> PurchaseLines {
+pub(super) fn lines(items: &[(&str, i64, i64)]) -> PurchaseLines {
     let line = |(item, pieces, minor): &(&str, i64, i64)| PurchaseLine {
         item: item.parse().expect("an item"),
         category: "FOOD".parse().expect("a category"),
@@ -23,7 +23,7 @@ fn lines(items: &[(&str, i64, i64)]) -> PurchaseLines {
     List::new(items.iter().map(line).collect()).expect("lines")
 }
 
-fn back(of: &SignedMessage, items: &[(&str, i64, i64)]) -> Body {
+pub(super) fn back(of: &SignedMessage, items: &[(&str, i64, i64)]) -> Body {
     let sum = items.iter().map(|(_, _, minor)| minor).sum();
     match refund(of, sum) {
         Body::Refund { amount, original, reason, supervisor, .. } => {
