@@ -11,7 +11,10 @@ use protocol::request::{Body, RequestSidecar, Reserved};
 use crate::answers::decline;
 use crate::keys::{SHA256, TestKey};
 use crate::requests::{FIRST_VARIANT, Made, make, make_with, typical};
-use crate::samples::{self, members::rule};
+use crate::samples::{
+    self,
+    members::{reached, rule},
+};
 
 /// The first STAN of these.
 const FIRST: u32 = FIRST_VARIANT + 24;
@@ -99,6 +102,10 @@ pub(crate) fn answer(name: &str, answer: &mut Answer) {
         }
         "Purchase-to-the-next-tier-es256" => {
             answer.tier = Some(Tier { tier: code("gold"), name: "Gold".parse().unwrap(), until: None });
+            let mut lines: Vec<_> =
+                answer.explanation.iter().flat_map(|lines| lines.iter().cloned()).collect();
+            lines.push(reached("gold", 5000_00, "spent 5000.00"));
+            answer.explanation = Explanations::new(lines);
         }
         "MemberInquiry-next-page-es256" => {
             let coming = answer.coming.as_ref().map(|coming| coming.as_slice()[1..].to_vec());

@@ -688,7 +688,10 @@ pub(crate) fn typical_answer(kind: MessageType) -> Answer {
         },
         MessageType::JOIN => Answer {
             tier: Some(members::silver()),
-            explanation: Explanations::new(vec![rule("welcome", BalanceKind::POINTS, 1, "50", 50)]),
+            explanation: Explanations::new(vec![
+                rule("welcome", BalanceKind::POINTS, 1, "50", 50),
+                members::reached("silver", 1200_00, "spent 1000.00"),
+            ]),
             ..priced(answer, 0, balances(120_00, 10_00, 135), changes(0, 0, 50))
         },
         MessageType::AWARD => Answer {

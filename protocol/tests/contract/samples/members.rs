@@ -65,6 +65,11 @@ pub(crate) fn taken_back(name: &str, kind: BalanceKind, base: i64, rate: &str, r
     Explanation { notes: Notes(Notes::TAKEN_BACK.0 | rounded), ..rule(name, kind, base, rate, result) }
 }
 
+/// Why a tier is reached.
+pub(crate) fn reached(tier: &str, base: i64, rate: &str) -> Explanation {
+    Explanation { notes: Notes::TIER, ..rule(tier, BalanceKind::MONEY, base, rate, 0) }
+}
+
 /// Bonus that is not there, and comes off the money.
 pub(crate) fn withheld(money: i64) -> Explanation {
     let line = rule("withheld", BalanceKind::BONUS, money, "1/1", money);
