@@ -231,8 +231,8 @@ pub(super) fn is_beancount(name: &str) -> bool {
         .next()
         .is_some_and(|root| ["Assets", "Liabilities", "Equity", "Income", "Expenses"].contains(&root));
     let mut parts = parts.peekable();
-    let begins = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || !c.is_ascii();
-    let goes_on = |c: char| c.is_ascii_alphanumeric() || c == '-' || !c.is_ascii();
+    let begins = |c: char| c.is_uppercase() || c.is_ascii_digit();
+    let goes_on = |c: char| c.is_alphabetic() || c.is_ascii_digit() || c == '-';
     root && parts.peek().is_some() && parts.all(|part| part.starts_with(begins) && part.chars().all(goes_on))
 }
 
@@ -297,6 +297,22 @@ mod tests {
         ] {
             let error = format!("{:#}", Names::parse(document).expect_err(document));
             assert!(error.contains(why), "{document}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_an_account_begins_as_beancount_wants_it() {
+        for (name, is) in [
+            ("Liabilities:2203预收账款", true),
+            ("Liabilities:Cards:预收账款", false),
+            ("Liabilities:预收账款", false),
+            ("Assets:École", true),
+            ("Assets:école", false),
+            ("Assets:A（1）", false),
+            ("Assets", false),
+            ("Cash:A", false),
+        ] {
+            assert_eq!(is_beancount(name), is, "{name}");
         }
     }
 

@@ -2,7 +2,7 @@
 //! Groups are checked on all cores and added up here in their order; each form is written on a thread of its own. What is in
 //! memory is the balances of the accounts and the few groups that are under way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, Scope};
@@ -21,8 +21,9 @@ use super::manifest::{End, FileLine, MANIFEST, MANIFEST_READABLE, Manifest, Sign
 use super::names::{ACCOUNTS_FILE, Names};
 use super::read::{EntryRead, Read, Seals};
 use super::verify::{Trusted, verify};
+use crate::domain::Effect;
 use crate::journal::ahead::Ahead;
-use crate::journal::record::Record;
+use crate::journal::record::{Details, Record};
 use crate::keys::{SigningKey, fingerprint};
 use crate::storage::Storage;
 use crate::workers::with_workers;
@@ -142,6 +143,7 @@ fn write(
                 progress(last);
             }
             seals.check(installation)?;
+            taking.knows_its_store()?;
             taking.finish(installation, key)
         })
     })?;
@@ -173,6 +175,8 @@ struct Taking<'a, 'scope, 'env> {
     from: u32,
     to: u32,
     homes: Homes,
+    /// Stores that have terminals, or entries, by the end of the period.
+    known: BTreeSet<String>,
     book: Book,
     calendar: Calendar,
     /// Until the period begins.
@@ -215,6 +219,7 @@ impl<'a, 'scope, 'env> Taking<'a, 'scope, 'env> {
             from: number(from)?,
             to: number(to)?,
             homes: Homes::default(),
+            known: BTreeSet::new(),
             book: Book::default(),
             calendar: Calendar::default(),
             forms,
@@ -268,6 +273,7 @@ impl<'a, 'scope, 'env> Taking<'a, 'scope, 'env> {
         let sold_at = told.sold_at;
         let mut transaction = reader.place(told, &details.effects, |index| earlier(storage, index))?;
         if let Some(store) = &self.asked.store {
+            self.meets(&details);
             let Some(own) = transaction.in_books_of(store) else { return Ok(()) };
             transaction = own;
         }
@@ -279,6 +285,32 @@ impl<'a, 'scope, 'env> Taking<'a, 'scope, 'env> {
         }
         transaction.happened = self.calendar.happened(sold_at);
         self.write(transaction)
+    }
+
+    /// Its store, and that of a terminal that it names.
+    fn meets(&mut self, details: &Details) {
+        let of_terminals = details.effects.iter().filter_map(|effect| match effect {
+            Effect::Terminal { store, .. } => Some(store),
+            _ => None,
+        });
+        for store in of_terminals.chain([&details.store]).filter(|store| !store.is_empty()) {
+            if !self.known.contains(store) {
+                self.known.insert(store.clone());
+            }
+        }
+    }
+
+    /// An export of a store that is nobody's would say, signed, that it took nothing.
+    fn knows_its_store(&self) -> Result<()> {
+        let Some(store) = &self.asked.store else { return Ok(()) };
+        let known: Vec<&str> = self.known.iter().map(String::as_str).collect();
+        ensure!(
+            self.known.contains(store),
+            "store {store} is not known by {}; there are {}",
+            self.asked.period.to,
+            known.join(", ")
+        );
+        Ok(())
     }
 
     fn write(&mut self, transaction: Transaction) -> Result<()> {

@@ -170,6 +170,16 @@ fn one_store(site: &Site, date: &str) {
                 units(&line["closing"]);
         }
     }
+    // A name that was mistyped is no store that took nothing.
+    let out = path(site, "nobody");
+    let done = site.run(&["export", "--day", date, "--store", "s001", "--out", &out]);
+    assert_eq!(done.status.code(), Some(1));
+    assert!(
+        done.stderr.contains("store s001 is not known") && done.stderr.contains("S001, S002"),
+        "{}",
+        done.stderr
+    );
+    assert!(!Path::new(&out).exists(), "nothing is there to be taken for an export");
     for line in lines(&site.beside("out").join("totals.csv")) {
         let sum = sums.get(&(line["account"].clone(), line["commodity"].clone()));
         assert_eq!(sum, Some(&units(&line["closing"])), "{}", line["account"]);
